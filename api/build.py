@@ -11,6 +11,7 @@ from kan_dialect.api.page import build_page
 from kan_dialect.errors import KanError
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.built_models import built_models, is_trainable_build
+from kan_dialect.flows.folder_owners import require_as_built
 from kan_dialect.flows.host.loading import load_module
 from kan_dialect.flows.measure import measure_asic, measure_routed, measure_synthesis, open_design
 from kan_dialect.flows.page.page import render_again
@@ -129,14 +130,27 @@ class Build:
         Raises
         ------
         KanError : Yosys is missing, the RTL is outside the subset, no time is left, `jobs` is out
-            of bounds, or the build trains itself, which `kan-flow prove` proves.
+            of bounds, a file has changed since the build, or the build trains itself, which
+            `kan-flow prove` proves.
         """
         require_processes(jobs)
         self._require_function()
+        self._require_as_built()
         integer, circuit = built_models(self._folder)
         proof = prove(self.rtl, integer, circuit, timeout=timeout, jobs=jobs)
         merge_proof(self._folder / "report.json", proof.summary() if proof.proven else None)
         return proof
+
+    def _require_as_built(self, *more: str) -> None:
+        """Refuse stages and RTL that have changed since the build.
+
+        Raises
+        ------
+        KanError : a file has changed.
+        """
+        files = ("ir/*", f"rtl/{self.rtl.name}", *more)
+        remedy = f"build again, or use kan-flow prove {self._folder} --changed"
+        require_as_built(self._folder, *files, remedy=remedy)
 
     def _require_function(self) -> None:
         """Refuse hardware that trains itself, which the command proves.
@@ -167,13 +181,14 @@ class Build:
 
         Raises
         ------
-        KanError : the build has no wrapper, or trains itself; a tool is missing, a file is outside
-            the subset, or no time is left.
+        KanError : the build has no wrapper, or trains itself; a file has changed since the build
+            or is outside the subset; a tool is missing, or no time is left.
         """
         self._require_function()
         wrapper = built_wrapper(self._folder)
         if wrapper is None:
             raise KanError(f"{self._folder} has no wrapper", remedy="build it with an interface")
+        self._require_as_built("report.json", "rtl/*")
         _, circuit = built_models(self._folder)
         return prove_built(wrapper, self.rtl, circuit.interface(), timeout=timeout)
 

@@ -45,7 +45,7 @@ from kan_dialect.devices.estimate import estimate as estimate_of
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_inside
 from kan_dialect.files.data_sets import Dataset
-from kan_dialect.files.folder_ownership import require_ours
+from kan_dialect.files.output_folders import require_replaceable
 from kan_dialect.flows.build import build as build_folder
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.build_origin import Origin
@@ -559,7 +559,9 @@ class Network:
         settings = found["build"]
         device_of(settings.get("target", BuildOptions.target))
         require_module_name(name)
-        require_ours(folder, BUILD, force=settings.get("force", False), spared=spared_files(folder))
+        require_replaceable(
+            folder, BUILD, force=settings.get("force", False), spared=spared_files(folder)
+        )
         module = self._module.clone()
         rename(module, name)
         data = self._data if data is None else data
@@ -593,7 +595,7 @@ class Network:
             raise KanError("hardware that trains has no other pipeline", remedy="leave out passes")
         choice = training_choice(options)
         require_module_name(name)
-        require_ours(folder, BUILD, force=choice.force, spared=spared_files(folder))
+        require_replaceable(folder, BUILD, force=choice.force, spared=spared_files(folder))
         module = self._module.clone()
         rename(module, name)
         data = self._data if data is None else data

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
-from kan_dialect.files.file_swap import settle
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.build import require_name
 from kan_dialect.frontends.loading import load_model, make_context
@@ -20,7 +19,12 @@ from kan_dialect.passbase.record import recorded_names, recorded_pipeline
 
 def is_trainable_build(folder: Path) -> bool:
     """Whether `kan-flow build --trainable` wrote a folder."""
-    return any((folder / "ir").glob(f"*-{LowerTrainingToHwPass.name}.mlir"))
+    return any(map(is_lowered_training, written_stages(folder)))
+
+
+def is_lowered_training(stage: Path) -> bool:
+    """Whether a stage of a build is the hardware of a training step."""
+    return stage.stem.endswith(f"-{LowerTrainingToHwPass.name}")
 
 
 def built_models(folder: Path) -> tuple[Model, Model]:
@@ -33,7 +37,6 @@ def built_models(folder: Path) -> tuple[Model, Model]:
     KanError : it is no folder of a build, or its stages are not what a build writes.
     """
     context = make_context()
-    settle(folder)
     paths = written_stages(folder)
     if not paths:
         raise KanError(f"{folder} is no folder of a build", remedy="run kan-flow build first")

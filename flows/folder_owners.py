@@ -2,69 +2,64 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
-from kan_dialect.errors import KanError
-from kan_dialect.files.folder_ownership import Owner
-from kan_dialect.files.manifest import Listing, UnreadableListing
+from kan_dialect.files.folder_ownership import Owner, listing_of, not_as_written
+from kan_dialect.files.manifest import NAME, Listing, UnreadableListing
 from kan_dialect.flows import readme
-from kan_dialect.flows.report import read_report
 
-
-def _former_build(folder: Path) -> Sequence[str]:
-    """Files of a build of a version that kept no list, going by its report and their names."""
-    try:
-        report = read_report(folder / "report.json")
-    except KanError:
-        return ()
-    if not isinstance(report.get("latency_cycles"), int):
-        return ()
-    name = report["name"]
-    found = [f"rtl/{name}.sv", "quantizers.json", "report.json"]
-    for pattern in ("ir/[0-9][0-9]-*.mlir", f"sim/{name}_*", f"host/{name}_*"):
-        found += [path.relative_to(folder).as_posix() for path in folder.glob(pattern)]
-    if readme.is_signed(folder / readme.NAME):
-        found.append(readme.NAME)
-    return [file for file in found if (folder / file).exists()]
-
-
-def _former_sweep(folder: Path) -> Sequence[str]:
-    """Files of a sweep of a version that kept no list."""
-    points = [
-        path.relative_to(folder).as_posix()
-        for path in folder.glob("points/*.json")
-        if re.fullmatch("[0-9a-f]{20}", path.stem)
-    ]
-    try:
-        found: Any = json.loads((folder / "sweep.json").read_text())
-        tables = isinstance(found, dict) and {"model", "options", "front"} <= found.keys()
-    except (OSError, ValueError):
-        tables = False
-    names = [f"sweep.{kind}" for kind in ("csv", "json", "html", "parquet")]
-    names += [f"{picture}.png" for picture in ("front", "heatmap", "schedule")]
-    names = [*names, "calibration.npz"] if tables else []
-    return [*points, *(name for name in names if (folder / name).exists())]
-
-
-BUILD = Owner("kan-flow build", _former_build)
-SWEEP = Owner("kan-flow sweep", _former_sweep)
+BUILD = Owner("kan-flow build")
+BUILT = replace(BUILD, forced=None)
+"""The owner of a build's files for commands that add to it."""
+SWEEP = Owner("kan-flow sweep")
 TUNE = Owner("kan-flow tune")
 
 
 def spared_files(folder: Path) -> Sequence[str]:
     """Files of a folder that a build leaves as they are: a README.md that is not as it wrote it."""
-    path = folder / readme.NAME
-    if not os.path.lexists(path):
+    if not os.path.lexists(folder / readme.NAME):
         return ()
     try:
         listing = Listing.read(folder)
     except UnreadableListing:
         listing = None
+    ours = listing is not None and listing.is_unchanged(folder, readme.NAME)
+    return () if ours else (readme.NAME,)
+
+
+def changed_files(folder: Path, *patterns: str) -> list[str]:
+    """Files of a build that are not as the build wrote them, by path in the folder.
+
+    The list that tells is in the folder itself: it shows mistakes, and stops no forger.
+
+    Parameters
+    ----------
+    patterns : which files: paths, or patterns such as `ir/*`.
+
+    Returns
+    -------
+    Listed files that have changed or are missing, and paths that are not listed. Without a list of
+    `kan-flow build`: the list itself.
+    """
+    listing = listing_of(folder, BUILD)
     if listing is None:
-        return () if readme.is_signed(path) else (readme.NAME,)
-    return () if listing.is_unchanged(folder, readme.NAME) else (readme.NAME,)
+        return [NAME]
+    listed = [name for name in listing.digests if any(fnmatchcase(name, at) for at in patterns)]
+    paths = [path for path in patterns if "*" not in path and path not in listed]
+    return [*(name for name in listed if not listing.is_unchanged(folder, name)), *paths]
+
+
+def require_as_built(folder: Path, *patterns: str, remedy: str) -> None:
+    """Refuse files of a build that have changed since.
+
+    Raises
+    ------
+    KanError : see `changed_files`.
+    """
+    changed = changed_files(folder, *patterns)
+    if changed:
+        raise not_as_written(folder, BUILD, changed, remedy)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from kan_dialect.errors import KanError
-from kan_dialect.files.file_swap import settle
+from kan_dialect.flows.folder_owners import require_as_built
 from kan_dialect.flows.page.page import update_page
 from kan_dialect.flows.report import merge_into_report, read_report
 from kan_dialect.flows.tools.asic import AsicSynthesis, read_library, synthesize_asic
@@ -74,7 +74,6 @@ def open_design(path: Path) -> Design:
         if not path.is_file():
             raise KanError(f"there is no {path}", remedy="run kan-flow build first")
         return Design(path, None, {})
-    settle(path)
     report = path / "report.json"
     known = read_report(report)
     rtl = path / "rtl" / f"{known.get('name')}.sv"
@@ -96,6 +95,7 @@ def measure_synthesis(design: Design, target: str | None = None) -> Synthesis:
     KanError : no such target; Yosys is missing, refuses the design, or takes more time or memory
         than the limits in force allow.
     """
+    _require_as_built(design)
     chosen = target or _first_known(has_target, design.target, "xcup")
     synthesis = _synthesize(design, chosen, netlist=False)
     _note(design, "synthesis", synthesis.summary(), {"yosys": synthesis.version})
@@ -110,6 +110,7 @@ def measure_asic(design: Design, liberty: Path) -> AsicSynthesis:
     KanError : the file is no Liberty file, or lacks cells; Yosys is missing, refuses the design, or
         takes more time or memory than the limits in force allow.
     """
+    _require_as_built(design)
     read_library(liberty)
     _require_memory(design)
     yosys = find("yosys")
@@ -140,6 +141,7 @@ def measure_routed(
     KanError : no such target, a number out of bounds, a tool is missing or fails, or the design
         does not fit.
     """
+    _require_as_built(design)
     SEEDS.require("seeds", seeds)
     FREQUENCY.require("frequency", frequency)
     target = target or _first_known(DEVICES.__contains__, design.target, "ecp5")
@@ -159,6 +161,14 @@ def measure_routed(
         summary["training_ns"] = round(1000 * interval / reached, 2)
     _note(design, "pnr", summary, {"yosys": synthesis.version, nextpnr.name: result.version})
     return result, summary
+
+
+def _require_as_built(design: Design) -> None:
+    """Refuse RTL that has changed since its build: the build's report would have its figures."""
+    if design.report is not None:
+        names = (f"rtl/{design.rtl.name}", design.report.name)
+        remedy = f"run kan-flow build again, or measure {design.rtl} on its own"
+        require_as_built(design.report.parent, *names, remedy=remedy)
 
 
 def _first_known(is_known: Callable[[str], bool], target: str | None, other: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,6 @@ from kan_dialect.flows.report_certificate import certificate_text
 from kan_dialect.quantity import quantity
 
 NAME = "README.md"
-_SIGNATURE = "`kan-flow build` wrote this folder"
-"""Beginning of the third line of each README that a build wrote."""
-
 _FILES = (
     ("rtl/*_pkg.sv", "latency, widths, scales and types, for designs that instantiate it"),
     ("rtl/*_clock_enable.sv", "the design with a clock enable"),
@@ -78,14 +74,6 @@ FOREIGN = f"{NAME} was left as it is: its text is not the one that kan-flow buil
 """Warning of a build that keeps a README of another author."""
 
 
-def is_signed(path: Path) -> bool:
-    """Whether a build wrote this README.md."""
-    with suppress(OSError):
-        lines = path.read_text(errors="replace").splitlines()
-        return len(lines) > 2 and lines[2].startswith(_SIGNATURE)
-    return False
-
-
 def write_readme(folder: Path, report: Mapping[str, Any]) -> None:
     """Write README.md, which lists the files in `folder`. A build writes it last.
 
@@ -100,7 +88,7 @@ def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:
     name = report["name"]
     yield f"# {name}"
     yield ""
-    yield f"{_SIGNATURE}. It holds hardware for a Kolmogorov-Arnold network:"
+    yield "`kan-flow build` wrote this folder. It holds hardware for a Kolmogorov-Arnold network:"
     yield f"{quantity(report['inputs'], 'input')}, {quantity(report['outputs'], 'output')}."
     yield ""
     yield _modules(report)

@@ -13,6 +13,7 @@ from rich.table import Table
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Errors
 from kan_dialect.files.growing_folder import write_listed
+from kan_dialect.flows.folder_owners import BUILT
 from kan_dialect.flows.json_text import json_text
 from kan_dialect.flows.report_certificate import certificate_text
 from kan_dialect.lowering.systemverilog.names import legal_name
@@ -200,7 +201,7 @@ def merge_into_report(path: Path, key: str, summary: dict[str, Any], tools: dict
     versions = {**report.pop("tools", {}), **tools}
     report[key] = summary
     report["tools"] = versions
-    write_listed(path, json_text(report))
+    write_listed(path.parent, BUILT, path.name, json_text(report))
 
 
 def print_report(report: Report, console: Console, folder: str) -> None:

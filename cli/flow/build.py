@@ -27,7 +27,7 @@ from kan_dialect.cli.tool_limits import add_limits, status_line
 from kan_dialect.devices.device import device
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
-from kan_dialect.files.folder_ownership import require_ours
+from kan_dialect.files.output_folders import require_replaceable
 from kan_dialect.flows.build import build, require_name
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.folder_owners import BUILD, spared_files
@@ -129,7 +129,9 @@ def run_build(options: argparse.Namespace) -> int:
     """Run `kan-flow build`."""
     _refuse_unread(options)
     device(options.target)
-    require_ours(options.output, BUILD, force=options.force, spared=spared_files(options.output))
+    require_replaceable(
+        options.output, BUILD, force=options.force, spared=spared_files(options.output)
+    )
     if options.name is not None:
         require_name(options.name)
     if options.liberty is not None:

@@ -12,7 +12,6 @@ from kan_dialect.cli.import_options import (
 )
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import write_atomically
-from kan_dialect.files.file_swap import settle
 from kan_dialect.flows.page.page import model_page, render_again
 from kan_dialect.frontends.loading import load_model, make_context, rename
 
@@ -28,7 +27,6 @@ def add_report(parser: argparse.ArgumentParser) -> None:
 
 def run_report(options: argparse.Namespace) -> int:
     """Run `kan-flow report`."""
-    settle(options.folder)
     print(f"written to {render_again(options.folder)}")
     return 0
 

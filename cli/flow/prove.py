@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from kan_dialect.cli.flow.changed_files import add_changed, check_proven_files
 from kan_dialect.cli.flow.prove_training import prove_trainable
 from kan_dialect.cli.flow.prove_wrapper import chosen_wrapper, proof_of_wrapper
 from kan_dialect.cli.import_options import add_table_overflow
@@ -51,6 +52,7 @@ def add_prove(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against", type=Path, metavar="MODEL", help="this model of codes instead of the build's"
     )
+    add_changed(parser)
     add_table_overflow(parser)
     add_number(
         parser,
@@ -95,6 +97,7 @@ def run_prove(options: argparse.Namespace) -> int:
         integer = _model_of_codes(options)
     rtl: Path = options.rtl or folder / "rtl" / f"{circuit.name}.sv"
     wrapper = chosen_wrapper(folder, options.wrapper)
+    check_proven_files(options, circuit.name, wrapper)
     if options.second:
         require_solver()
     proof, opinion = _proofs(options, rtl, integer, circuit)

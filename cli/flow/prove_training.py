@@ -8,8 +8,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from kan_dialect.cli.flow.changed_files import check_proven_files
 from kan_dialect.cli.flow.prove_wrapper import chosen_wrapper, proof_of_wrapper
 from kan_dialect.cli.flow.training import built_step
+from kan_dialect.files.manifest import written_stages
+from kan_dialect.flows.built_models import is_lowered_training
 from kan_dialect.flows.prove.cycles.claims import Outcome
 from kan_dialect.flows.prove.interfaces.registers.training_core import TrainingNetwork
 from kan_dialect.flows.prove.show import merge_proof
@@ -18,14 +21,13 @@ from kan_dialect.flows.prove.training.show import print_training_proof
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.lowering.hardware_ops import hardware_modules
-from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.model.training.training_step import step_of
 from kan_dialect.passbase.progress import speaking
 
 
 def _built_cycles(folder: Path) -> tuple[int, int]:
     """Latency and interval of a build's hardware, in cycles."""
-    path = next((folder / "ir").glob(f"*-{LowerTrainingToHwPass.name}.mlir"))
+    path = next(path for path in written_stages(folder) if is_lowered_training(path))
     (circuit,) = hardware_modules(load_model(make_context(), path))
     return training_cycles(circuit)
 
@@ -40,6 +42,7 @@ def prove_trainable(options: argparse.Namespace) -> int:
     folder: Path = options.folder
     wrapper = chosen_wrapper(folder, options.wrapper)
     step = built_step(folder)
+    check_proven_files(options, step.name, wrapper)
     latency, interval = _built_cycles(folder)
     rtl: Path = options.rtl or folder / "rtl" / f"{step.name}.sv"
     if options.against is not None:

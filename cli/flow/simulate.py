@@ -8,6 +8,7 @@ from typing import cast
 
 import numpy as np
 
+from kan_dialect.cli.flow.changed_files import add_changed, check_files
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import add_limits, status_line
 from kan_dialect.errors import KanError
@@ -65,6 +66,7 @@ def add_simulate(parser: argparse.ArgumentParser) -> None:
         help="chance of a cycle without a sample",
     )
     add_number(parser, "--resets", RESETS, default=0, metavar="N", help="resets in mid-stream")
+    add_changed(parser)
     add_simulator(parser, with_none=False)
     add_limits(parser)
 
@@ -77,6 +79,7 @@ def run_simulate(options: argparse.Namespace) -> int:
     rtl = folder / "rtl" / f"{circuit.name}.sv"
     if not rtl.is_file():
         raise KanError(f"there is no {rtl}", remedy="run kan-flow build first")
+    check_files(options, "ir/*", f"rtl/{circuit.name}.sv")
     x = None if options.inputs is None else _all_samples(options.inputs)
     samples = None if x is None else encode(interface.inputs, x)
     codes = stimuli(interface, samples, random=options.vectors, seed=options.seed)
@@ -92,7 +95,7 @@ def run_simulate(options: argparse.Namespace) -> int:
             seed=options.seed,
         )
     verdict = compare(integer.run_codes(codes), got, codes)
-    print(f"{circuit.name} in {simulator}: {verdict.describe(interface)}")
+    print(f"{circuit.name} in SystemVerilog, {simulator}: {verdict.describe(interface)}")
     if x is not None:
         saturation = count_saturations(integer, x)
         print(f"saturation: {saturation.told('samples')}")

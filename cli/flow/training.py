@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from kan_dialect.cli.flow.changed_files import add_changed, check_files
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.pass_options import PassOptions
 from kan_dialect.cli.tool_limits import add_limits, status_line
@@ -16,7 +17,6 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.atomic import check_writable
 from kan_dialect.files.data_sets import load_dataset
-from kan_dialect.files.file_swap import settle
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.build_origin import Origin
 from kan_dialect.frontends.loading import load_model, make_context, rename
@@ -125,6 +125,7 @@ def add_train_sim(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="samples to average (default: 50)",
     )
+    add_changed(parser)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it: .png, .svg or .pdf")
     add_limits(parser)
 
@@ -137,7 +138,6 @@ def built_step(folder: Path) -> training_step.Step:
     KanError : it is no folder of a build of a trainable network.
     """
     context = make_context()
-    settle(folder)
     for path in written_stages(folder):
         module = load_model(context, path)
         if any(True for op in module.ops if op.name == "func.func") and training_step.is_trainable(
@@ -161,11 +161,12 @@ def run_train_sim(options: argparse.Namespace) -> int:
     dataset = load_dataset(options.data)
     Bounds(1, len(dataset.x)).require("--window", options.window)
     step = built_step(options.folder)
+    check_files(options, "ir/*", f"rtl/{step.name}.sv")
     with status_line("simulating the training"):
         rtl = options.folder / "rtl" / f"{step.name}.sv"
         course = learning_curve.simulate_training(rtl, step, dataset)
     run = course.verdict
-    print(f"{step.name}: {run.describe()}, {run.cycles} cycles")
+    print(f"{step.name} in SystemVerilog: {run.describe()}, {run.cycles} cycles")
     mean = course.mean_error(options.window)
     print(f"{'samples':>8}  mean squared error over {options.window}")
     for end in _shown(len(dataset.x), options.window):

@@ -18,7 +18,9 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect import __version__
 from kan_dialect.errors import KanError
+from kan_dialect.files.folder_ownership import not_as_written
 from kan_dialect.files.growing_folder import write_listed
+from kan_dialect.flows.folder_owners import BUILT, changed_files
 from kan_dialect.flows.page import sections
 from kan_dialect.flows.page.edges import EdgeLayer, edge_layers
 from kan_dialect.flows.page.interface import interface
@@ -109,10 +111,15 @@ def render_again(folder: Path) -> Path:
 
     Raises
     ------
-    KanError : there is no report, or the page cannot be written.
+    KanError : there is no report, the page cannot be written, or the report, or a file whose
+        results it has, has changed since the build.
     """
     path = folder / NAME
-    write_listed(path, _page_again(folder))
+    changed = changed_files(folder, REPORT, "ir/*", "rtl/*", "vhdl/*")
+    there = [name for name in changed if (folder / name).exists()]
+    if there:  # the results in the report are of other files
+        raise not_as_written(folder, BUILT, there, "run kan-flow build again")
+    write_listed(folder, BUILT, NAME, _page_again(folder))
     return path
 
 
@@ -147,11 +154,9 @@ def update_page(report: Path) -> None:
     if not path.is_file():
         return
     try:
-        text = _page_again(report.parent)
+        render_again(report.parent)
     except KanError as error:
         _LOG.warning("%s is left as it was: %s", path, error)
-        return
-    write_listed(path, text)
 
 
 def _network(layers: Sequence[EdgeLayer]) -> Markup | None:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.growing_folder import write_listed
+from kan_dialect.flows.folder_owners import BUILT
 from kan_dialect.flows.json_text import json_text
 from kan_dialect.flows.page.page import update_page
 from kan_dialect.flows.prove.forms import Assignment, Variable
@@ -44,7 +45,7 @@ def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
     if explained is not None:
         for line in _explanation(proof, explained, rtl):
             console.print(line, markup=False, soft_wrap=True)
-    name = proof.circuit.name
+    name = f"{proof.circuit.name} in SystemVerilog"
     if not proof.proven:
         console.print(f"{name}: NOT proven ({proof.engine})", markup=False, soft_wrap=True)
         return
@@ -69,7 +70,7 @@ def merge_proof(path: Path, summary: Mapping[str, object] | None) -> None:
     report.pop("proof", None)
     if summary is not None:
         report["proof"] = summary
-    write_listed(path, json_text(report))
+    write_listed(path.parent, BUILT, path.name, json_text(report))
     update_page(path)
 
 

@@ -9,20 +9,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from kan_dialect.errors import KanError
-from kan_dialect.files.file_swap import is_temporary, settle
 from kan_dialect.files.locks import locked
 from kan_dialect.files.manifest import NAME, Listing, UnreadableListing
-
-
-def _no_files(_folder: Path) -> Sequence[str]:
-    # No lambda: owners go to other processes.
-    return ()
 
 
 @dataclass(frozen=True)
@@ -31,8 +25,6 @@ class Owner:
 
     tool: str
     """Its name in the manifest and in messages: `kan-flow build`."""
-    former: Callable[[Path], Sequence[str]] = _no_files
-    """The files, by path in the folder, that versions without a manifest wrote there."""
     forced: str | None = "--force"
     """The option that replaces files of others; None where there is none."""
 
@@ -55,11 +47,10 @@ def require_ours(
     place = Path(os.path.realpath(folder))
     if not place.is_dir():
         return
-    settle(folder)
     try:
         with locked(place):
             listing = listing_of(place, owner)
-            there = [path for path in place.iterdir() if not is_temporary(path)]
+            there = any(place.iterdir())
             changed = [] if listing is None else listing.changed(place)
     except OSError as error:
         raise KanError(f"cannot write into {folder}: {error.strerror or error}") from None
@@ -94,7 +85,6 @@ def listing_of(place: Path, owner: Owner) -> Listing | None:
 
 def not_ours(folder: Path, place: Path, owner: Owner) -> KanError:
     """The error for a folder that another tool, or nobody known, has written."""
-    remedy = "name another folder"
     try:
         listing = Listing.read(place)
     except UnreadableListing:
@@ -103,9 +93,7 @@ def not_ours(folder: Path, place: Path, owner: Owner) -> KanError:
         reason = f"is not empty, and {owner.tool} did not write it"
         if listing is not None:
             reason = f"is a folder of {listing.tool}"
-        elif owner.former(place):
-            reason = f"was written by a version of {owner.tool} that kept no list of its files"
-            remedy = "remove it"
+    remedy = "name another folder"
     if owner.forced is not None:
         remedy += f", or add {owner.forced}, which replaces the files that are in the way"
     return KanError(f"{folder} {reason}", remedy=remedy)
@@ -113,10 +101,16 @@ def not_ours(folder: Path, place: Path, owner: Owner) -> KanError:
 
 def in_the_way(folder: Path, owner: Owner, names: Sequence[str]) -> KanError:
     """The error for files that are not as the owner wrote them."""
-    one = len(names) == 1
-    remedy = f"move {'it' if one else 'them'} elsewhere"
+    them = "it" if len(names) == 1 else "them"
+    remedy = f"move {them} elsewhere"
     if owner.forced is not None:
-        remedy += f", or add {owner.forced}, which replaces {'it' if one else 'them'}"
+        remedy += f", or add {owner.forced}, which replaces {them}"
+    return not_as_written(folder, owner, names, remedy)
+
+
+def not_as_written(folder: Path, owner: Owner, names: Sequence[str], remedy: str) -> KanError:
+    """The error for files that have changed since the owner wrote them."""
+    one = len(names) == 1
     return KanError(
         f"{', '.join(names)} in {folder} {'is' if one else 'are'} not as {owner.tool} wrote "
         f"{'it' if one else 'them'}",

@@ -5,14 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def lock(folder: Path, *, wait: bool = True) -> int | None:
-    """A descriptor that holds the folder's lock until it is closed or this process ends.
+@contextmanager
+def locked(folder: Path) -> Generator[None]:
+    """Others that lock the folder wait for the end of a `with` statement.
 
-    None where somebody else holds it, or the file system knows no locks.
+    A file system without locks is used without them.
 
     Raises
     ------
@@ -20,24 +21,8 @@ def lock(folder: Path, *, wait: bool = True) -> int | None:
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-@contextmanager
-def locked(folder: Path) -> Generator[None]:
-    """Others that lock the folder wait for the end of a `with` statement.
-
-    Raises
-    ------
-    OSError : there is no such folder, or it cannot be read.
-    """
-    descriptor = lock(folder)
-    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        if descriptor is not None:
-            os.close(descriptor)
+        os.close(descriptor)

@@ -19,9 +19,6 @@ _TITLE = re.compile(r"# Files that (.+) wrote into this folder\. .*")
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
-_EMPTY = hashlib.sha256().hexdigest()
-
-
 class UnreadableListing(Exception):
     """The folder has a file of the list's name that is no list."""
 
@@ -106,22 +103,9 @@ class Listing:
         ]
         return "".join(f"{line}\n" for line in lines)
 
-    def accepted(self, name: str) -> set[str]:
-        """Digests of a file's contents that may be lost: the tool's, and no content at all.
-
-        A power failure leaves empty files.
-        """
-        return {*self.digests.get(name, ()), _EMPTY}
-
     def is_unchanged(self, folder: Path, name: str) -> bool:
-        """Whether a file is in the list and has one of the contents that are accepted."""
-        path = folder / name
-        if name not in self.digests or obstacle(folder, name) is not None:
-            return False
-        try:
-            return not path.is_symlink() and digest(path) in self.accepted(name)
-        except OSError:
-            return False
+        """Whether a file is in the list and has a content that the list has for it."""
+        return is_file_with(folder, name, *self.digests.get(name, ()))
 
     def changed(self, folder: Path) -> list[str]:
         """The files of the list that are there with another content."""
@@ -151,7 +135,12 @@ def written_stages(folder: Path) -> list[Path]:
     return [path for path in paths if known is None or f"ir/{path.name}" in known]
 
 
-def is_file_in(place: Path, name: str) -> bool:
-    """Whether a folder holds a file of that name, or a link, and no link leads to it."""
-    path = place / name
-    return obstacle(place, name) is None and (path.is_symlink() or path.is_file())
+def is_file_with(folder: Path, name: str, *digests: str) -> bool:
+    """Whether a folder holds a file of that name and one of these digests, and no link to it."""
+    path = folder / name
+    if not digests or obstacle(folder, name) is not None or path.is_symlink():
+        return False
+    try:
+        return path.is_file() and digest(path) in digests
+    except OSError:
+        return False

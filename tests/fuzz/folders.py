@@ -135,16 +135,16 @@ def _command(mutator: Mutator) -> tuple[str, ...]:
     seed = ("--seed", str(mutator.below(100)))
     match mutator.below(30):
         case 0:
-            return ("kan-flow", "simulate", FOLDER, "--vectors", "200", *seed)
+            return ("kan-flow", "simulate", FOLDER, "--changed", "--vectors", "200", *seed)
         case 1 | 2 | 3 | 4 | 5 | 6 | 7:
-            return ("kan-flow", "simulate", FOLDER, "--simulator", "icarus", "--vectors", "200",
-                    "--bubbles", "0.2", "--resets", "2", *seed)  # fmt: skip
+            return ("kan-flow", "simulate", FOLDER, "--changed", "--simulator", "icarus",
+                    "--vectors", "200", "--bubbles", "0.2", "--resets", "2", *seed)  # fmt: skip
         case 8:
             return ("kan-flow", "synth", FOLDER, "--target", "ice40", "--timeout", "15")
         case 9 | 10 | 11:
             return ("kan-flow", "prove", FOLDER, "--timeout", "15", "--report")
         case _:
-            return ("kan-flow", "prove", FOLDER, "--timeout", "15")
+            return ("kan-flow", "prove", FOLDER, "--timeout", "15", "--changed")
 
 
 def _broken_rtl(mutator: Mutator, text: str) -> str:

@@ -45,15 +45,15 @@ def tree(folder: Path) -> Tree:
 
 
 def ours(before: Tree, command: Sequence[str]) -> set[str]:
-    """The files that the command may replace: files of its list that are unchanged or empty."""
+    """The files that the command may replace: files of its list that are unchanged."""
     lines = before.get(LIST, b"").decode(errors="replace").splitlines()
     if not lines or not lines[0].startswith(f"# Files that {command[0]} {command[1]} wrote into"):
         return set()
     listed = {tuple(line.split("  ", 1)) for line in lines[1:] if "  " in line}
     found = {LIST}
     for name, data in before.items():
-        if not data or (hashlib.sha256(data).hexdigest(), name) in listed:
-            found |= {name} if any(each[-1] == name for each in listed) else set()
+        if (hashlib.sha256(data).hexdigest(), name) in listed:
+            found.add(name)
     return found
 
 
@@ -71,13 +71,12 @@ def wrong(command: Sequence[str], ended: Ended, before: Tree, after: Tree) -> st
         kept = after.get(name) == data
         if name in own and (kept or ended.code == 0 or command[1] == "sweep"):
             continue
-        named = any(f" {part}" in ended.err for part in (name, *map(str, Path(name).parents[:-1])))
+        named = f" {name}" in ended.err
         # A sweep writes its files one by one, and may end at a later one.
         went = "--force" in command and (ended.code == 0 or command[1] == "sweep")
         if not kept and not (went and named):
             return f"{name} was lost (exit code {ended.code})"
-    left = [n for n in after if n.startswith(".kan-new-") and n not in before]
-    return f"{left[0]} is left behind" if left else None
+    return None
 
 
 @cache
@@ -139,6 +138,9 @@ def run_one(rng: np.random.Generator) -> tuple[Sequence[str], str | None, Ended,
         before = tree(folder)
         ended = run_inside(command, home)
         found = wrong(command, ended, before, tree(folder))
+        left = [path.name for path in home.iterdir() if path.name.startswith(f".{FOLDER}.")]
+        if left:
+            found = found or f"{left[0]} is left behind"
         if (home / "outside" / "file").read_bytes() != b"outside" or len(
             tree(home / "outside")
         ) > 1:

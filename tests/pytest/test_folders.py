@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -13,13 +14,14 @@ import pytest
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.errors import KanError
-from kan_dialect.files import growing_folder
-from kan_dialect.files.file_swap import settle
 from kan_dialect.files.folder_ownership import Owner
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.files.manifest import Listing, written_stages
 from kan_dialect.files.output_folders import replacing_folder
 from kan_dialect.flows.built_models import built_models
+from kan_dialect.flows.prove.show import merge_proof
+from kan_dialect.flows.report import merge_into_report
+from kan_dialect.flows.tools import toolchain
 
 TINY = """
 func.func @{name}(%x: !kan.int<0:3>) -> !kan.int<0:9> {{
@@ -110,20 +112,50 @@ def test_the_folder_one_stands_in(
     mine = put(source.parent, PROJECT)
     monkeypatch.chdir(source.parent)
     assert build(source, Path()) == 1
-    assert ". is not empty, and kan-flow build did not write it" in refusal(capfd)
-    assert tree(source.parent) == {**mine, source.name: source.read_text()}
+    message = (
+        ". cannot be replaced: the current folder is in it; name another folder, such as build"
+    )
+    assert message in refusal(capfd)
+    (source.parent / "out" / "below").mkdir(parents=True)
+    monkeypatch.chdir(source.parent / "out" / "below")
+    assert build(source, source.parent / "out") == 1
+    assert "the current folder is in it" in refusal(capfd)
+    assert tree(source.parent) == {**mine, source.name: source.read_text(), "out/below": "/"}
+
+
+@pytest.mark.parametrize("problem", ["it is a mount point", "no folder can be made beside it"])
+def test_a_folder_that_cannot_be_renamed(
+    problem: str,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "out"
+    assert build(source, folder) == 0
+    before = tree(folder)
+    if "mount" in problem:
+        monkeypatch.setattr(Path, "is_mount", lambda self: self == folder)
+    else:
+        access = os.access
+        monkeypatch.setattr(os, "access", lambda at, mode: at != tmp_path and access(at, mode))
+    # Decided before the model is read.
+    assert build(tmp_path / "missing.onnx", folder) == 1
+    assert f"{folder} cannot be replaced: {problem}" in refusal(capfd)
+    assert tree(folder) == before
 
 
 def test_force_replaces_what_is_in_the_way_and_names_it(
     source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "pr"
-    mine = put(folder, {**PROJECT, "rtl/tiny.sv": "mine"})
+    beneath = {"host/tiny_codec.py/a": "mine", "host/tiny_codec.py/b/c": "mine"}
+    mine = put(folder, {**PROJECT, "rtl/tiny.sv": "mine", **beneath})
     assert build(source, folder, "--force") == 0
-    note = "kan-flow: note: --force replaces in {}: report.json, rtl/tiny.sv\n"
-    assert note.format(folder) in capfd.readouterr().err
+    gone = {*beneath, "report.json", "rtl/tiny.sv"}
+    note = f"kan-flow: note: --force replaces in {folder}: {', '.join(sorted(gone))}\n"
+    assert note in capfd.readouterr().err
     after = tree(folder)
-    gone = {"report.json", "rtl/tiny.sv"}
     assert {name: after[name] for name in mine if name not in gone} == {
         name: text for name, text in mine.items() if name not in gone
     }
@@ -186,13 +218,13 @@ def test_a_file_of_others_at_a_new_name(
 
 
 def test_notes_of_other_commands_in_the_report_are_ours(source: Path, tmp_path: Path) -> None:
-    from kan_dialect.flows.prove.show import merge_proof
-    from kan_dialect.flows.report import merge_into_report
-
     folder = tmp_path / "out"
     assert build(source, folder) == 0
     merge_into_report(folder / "report.json", "synthesis", {"luts": 1}, {"yosys": "0"})
     merge_proof(folder / "report.json", {"engine": "none"})
+    check = ["sha256sum", "--check", "--quiet", ".kan-files"]
+    if shutil.which("sha256sum") is not None:
+        subprocess.run(check, cwd=folder, check=True)
     assert build(source, folder) == 0
     assert "synthesis" not in json.loads((folder / "report.json").read_text())
 
@@ -200,19 +232,122 @@ def test_notes_of_other_commands_in_the_report_are_ours(source: Path, tmp_path: 
 def test_a_folder_without_a_list(
     source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """As versions wrote it that kept no list: refused, and taken over with --force."""
     folder = tmp_path / "out"
     assert build(source, folder) == 0
     (folder / ".kan-files").unlink()
-    stale = put(folder, {"ir/99-kan-narrow.mlir": "stale", "rtl/top.sv": "mine"})
+    mine = put(folder, {"ir/00-import.mlir": "changed", "rtl/top.sv": "mine"})
     before = tree(folder)
     assert build(source, folder) == 1
-    assert "was written by a version of kan-flow build that kept no list" in refusal(capfd)
+    assert "is not empty, and kan-flow build did not write it" in refusal(capfd)
     assert tree(folder) == before
     assert build(source, folder, "--force") == 0
     note = capfd.readouterr().err
-    assert "ir/99-kan-narrow.mlir" in note and "top.sv" not in note and "rtl/tiny.sv" in note
-    assert set(stale) & set(tree(folder)) == {"rtl/top.sv"}
+    assert "ir/00-import.mlir" in note and "top.sv" not in note and "rtl/tiny.sv" not in note
+    assert tree(folder)["rtl/top.sv"] == mine["rtl/top.sv"]
+
+
+EDITS = {
+    "RTL": (["rtl/tiny.sv"], {"prove", "simulate", "report", "synth"}),
+    "VHDL": (["vhdl/tiny_pkg.vhd"], {"report"}),
+    "the model": (["ir/00-import.mlir"], {"prove", "simulate", "report"}),
+    "figures": (["report.json"], {"prove", "report", "synth"}),
+    "other files": (["sim/tiny_tb.sv", "host/tiny_codec.py"], set[str]()),
+}
+"""Files of a build that are edited, and the commands whose result would be of other files."""
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_files_that_have_changed_since_the_build_are_named(
+    edit: str, source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    names, refusing = EDITS[edit]
+    folder = tmp_path / "out"
+    assert build(source, folder) == 0
+    for name in names:
+        with (folder / name).open("a") as file:
+            file.write("\n")
+    for command in ("prove", "simulate", "report", "synth"):
+        before = tree(folder)
+        capfd.readouterr()
+        # A tool may be missing.
+        code = run(kan_flow, command, folder)
+        refused = f"error: {names[0]} in {folder} is not as kan-flow build wrote it; "
+        assert (refused in capfd.readouterr().err) is (command in refusing)
+        assert command not in refusing or (code == 1 and tree(folder) == before)
+
+
+def test_another_build_in_its_place(
+    source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Stages and RTL of another build are equal to each other, and not the build's."""
+    folder, other, out = tmp_path / "out", tmp_path / "other.mlir", tmp_path / "other"
+    other.write_text(source.read_text().replace("[1, 2, 3, 4]", "[4, 3, 2, 1]"))
+    assert build(source, folder) == 0 and build(other, out) == 0
+    for name in ("ir", "rtl"):
+        shutil.copytree(out / name, folder / name, dirs_exist_ok=True)
+    capfd.readouterr()
+    for command in ("prove", "simulate"):
+        assert run(kan_flow, command, folder) == 1
+        error = refusal(capfd)
+        assert "ir/00-import.mlir, " in error and "rtl/tiny.sv in" in error
+        assert "are not as kan-flow build wrote them; run kan-flow build again, or add" in error
+    # RTL that is named is not the build's, and need not be. The stages must be.
+    assert run(kan_flow, "prove", folder, "--rtl", folder / "rtl" / "tiny.sv") == 1
+    error = refusal(capfd)
+    assert "ir/00-import.mlir" in error and "rtl/tiny.sv" not in error
+    (folder / ".kan-files").unlink()
+    assert run(kan_flow, "prove", folder) == 1
+    assert f".kan-files in {folder} is not as kan-flow build wrote it" in refusal(capfd)
+
+
+@pytest.mark.skipif(toolchain.look_for("yosys") is None, reason="Yosys is not installed")
+def test_files_that_were_changed_on_purpose_are_proven(
+    source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "out"
+    assert build(source, folder) == 0
+    rtl = folder / "rtl" / "tiny.sv"
+    rtl.write_text(rtl.read_text().replace("\n", "\n\n", 1))
+    for options in (["--changed"], ["--rtl", rtl]):
+        capfd.readouterr()
+        assert run(kan_flow, "prove", folder, *options) == 0
+        said = capfd.readouterr()
+        assert "tiny in SystemVerilog: equal to the integer model" in said.out
+        note = f"kan-flow: note: --changed: rtl/tiny.sv in {folder} is not as kan-flow build wrote"
+        assert (note in said.err) is ("--changed" in options)
+        assert run(kan_flow, "prove", folder, "--report", *options) == 1
+        assert "--report notes proofs of what kan-flow build wrote" in refusal(capfd)
+    assert "proof" not in json.loads((folder / "report.json").read_text())
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.json"])
+def test_pages_and_reports_that_others_put_there(
+    name: str, source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Commands that add figures write through no link, and over no edit."""
+    folder, outside = tmp_path / "out", tmp_path / "outside"
+    assert build(source, folder) == 0
+    text = (folder / name).read_text()
+    for link in (True, False):
+        (folder / name).unlink()
+        if link:
+            outside.write_text(text)
+            (folder / name).symlink_to(outside)
+        else:
+            (folder / name).write_text(f"{text} ")
+        before = tree(folder)
+        capfd.readouterr()
+        assert run(kan_flow, "report", folder) == 1
+        assert f"{name} in {folder} is not as kan-flow build wrote it" in refusal(capfd)
+        assert tree(folder) == before
+        if name == "report.json":
+            with pytest.raises(KanError, match=r"report\.json in .* is not as"):
+                merge_proof(folder / "report.json", None)
+            assert tree(folder) == before
+        else:
+            merge_proof(folder / "report.json", None)
+            assert tree(folder)["report.html"] == before["report.html"]
+        assert outside.read_text() == text
 
 
 def test_folders_of_other_commands(
@@ -406,23 +541,30 @@ def write(folder: Path, files: Tree, *, force: bool = False) -> None:
         put(new, files)
 
 
-def test_a_file_that_cannot_be_moved_undoes_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("back", [True, False])
+def test_a_folder_that_cannot_take_its_place(
+    back: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "out"
     write(folder, {"a": "old", "b/c": "old"})
+    put(folder, {"b/mine": "mine"})
     before = tree(folder)
     rename = Path.rename
 
     def fail(self: Path, target: Path) -> Path:
-        if self.name == "d" and "new" in self.parts:
+        if self.name == "new" or (self.name == "old" and not back):
             raise OSError(5, "a fault")
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", fail)
-    with pytest.raises(KanError, match=r"cannot write into .*: a fault"):
+    with pytest.raises(KanError, match=r"cannot write into .*: a fault") as error:
         write(folder, {"a": "new", "b/x/c": "new", "d": "new"})
-    assert tree(folder) == before and len(list(folder.iterdir())) == 3
+    if not back:
+        kept = next(tmp_path.glob(".out.*/old"))
+        assert f"it is now {kept}; move it back" in str(error.value)
+        rename(kept, folder)
+    assert tree(folder) == before
+    assert not back or [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_file_that_changes_meanwhile_stays(tmp_path: Path) -> None:
@@ -436,82 +578,126 @@ def test_a_file_that_changes_meanwhile_stays(tmp_path: Path) -> None:
 
 
 def test_folders_in_the_way(tmp_path: Path) -> None:
-    write(tmp_path / "out", {"a": "old"})
-    put(tmp_path / "out", {"b/c": "mine"})
-    with pytest.raises(KanError, match=r"b in .* is not as test wrote it"):
-        write(tmp_path / "out", {"b": "new"})
-    write(tmp_path / "out", {"b": "new"}, force=True)
-    assert tree(tmp_path / "out").keys() == {"b", ".kan-files"}
+    folder = tmp_path / "out"
+    write(folder, {"a": "old"})
+    put(folder, {"b/c": "mine", "b/d/e": "mine", "f": "mine"})
+    (folder / "b" / "empty").mkdir()
+    with pytest.raises(KanError, match=r"b/c, b/d/e, b/empty, f in .* are not as test wrote them"):
+        write(folder, {"b": "new", "f/g": "new"})
+    write(folder, {"b": "new", "f/g": "new"}, force=True)
+    assert tree(folder).keys() == {"b", "f/g", ".kan-files"}
 
 
-KILLED = """
-import os, sys
-from pathlib import Path
-from kan_dialect.files.folder_ownership import Owner
-from kan_dialect.files.output_folders import replacing_folder
-left = int(sys.argv[2])
-def counting(move):
-    def count(self, target):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), 9)
-        return move(self, target)
-    return count
-for steps in range(left + 1):
-    if os.fork() == 0:
-        left, folder = steps, Path(sys.argv[1], str(steps))
-        Path.rename, Path.replace = counting(Path.rename), counting(Path.replace)
-        with replacing_folder(folder, Owner("test")) as new:
-            (new / "b").mkdir()
-            for name in ("a", "b/c", "report.json"):
-                (new / name).write_text("new")
-        os._exit(0)
-    os.wait()
-"""
+def test_what_comes_along(tmp_path: Path) -> None:
+    """Files of others, with links, permissions and times; access to folders; read-only folders."""
+    folder, linked = tmp_path / "out", tmp_path / "linked"
+    write(folder, {"rtl/a": "old", "gone/a": "old"})
+    new_folders = {path.stat().st_mode for path in (folder, folder / "rtl")}
+    (tmp_path / "plain").mkdir()
+    assert new_folders == {(tmp_path / "plain").stat().st_mode}
+    put(linked, {"a": "outside"})
+    put(folder, {"project/run/x": "mine", "rtl/mine": "mine", "read-only/x": "mine"})
+    (folder / "link").symlink_to("../linked")
+    (folder / "rtl" / "nowhere").symlink_to("missing")
+    os.mkfifo(folder / "read-only" / "pipe")
+    (folder / "rtl" / "mine").chmod(0o640)
+    os.utime(folder / "rtl" / "mine", (1, 1))
+    access = {folder: 0o2750, folder / "rtl": 0o700, folder / "read-only": 0o555}
+    for path, mode in access.items():
+        path.chmod(mode)
+    before = {name: text for name, text in tree(folder / "rtl").items() if name != "a"}
+    with replacing_folder(folder, OWNER) as new:
+        put(new, {"rtl/b": "new", "other/c": "new"})
+    assert {path: path.stat().st_mode & 0o7777 for path in access} == access
+    state = (folder / "rtl" / "mine").stat()
+    assert (state.st_mode & 0o777, state.st_mtime, state.st_nlink) == (0o640, 1, 1)
+    assert tree(folder / "rtl") == {**before, "b": "new"}
+    assert (folder / "read-only" / "pipe").is_fifo() and (folder / "link").readlink() == Path(
+        "../linked"
+    )
+    assert tree(linked) == {"a": "outside"} and not (folder / "gone").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["linked", "out", "plain"]
 
 
-def test_a_process_that_is_killed_at_any_step_leaves_the_old_or_the_new(tmp_path: Path) -> None:
-    """After each number of renames; whoever looks at the folder next finds it whole."""
-    steps = 11
-    files = {"a": "old", "b/c": "old", "d": "old", "report.json": "old"}
-    for step in range(steps + 1):
-        write(tmp_path / str(step), files)
-        put(tmp_path / str(step), {"mine": "mine", "b/mine": "mine"})
-    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(steps)], check=True)
-    seen: list[str] = []
-    for step in range(steps + 1):
-        folder = tmp_path / str(step)
-        settle(folder)
-        after = tree(folder)
-        assert after.pop("mine") == after.pop("b/mine") == "mine"
-        assert Listing.read(folder) is not None
-        del after[".kan-files"]
-        new = {"a": "new", "b/c": "new", "report.json": "new"}
-        assert after in (files, new), (step, after)
-        seen.append(after["a"])
-        write(folder, {"a": "newest"})
-    assert seen[0] == "old" and seen[-1] == "new" and seen == sorted(seen, reverse=True)
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EXDEV])
+def test_files_that_cannot_be_linked(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the file system has no hard links, files are copied; others' disks are left alone."""
+
+    def fail(*_: object, **_more: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    folder = tmp_path / "out"
+    write(folder, {"a": "old"})
+    put(folder, {"mine": "mine"})
+    (folder / "link").symlink_to("mine")
+    before = tree(folder)
+    monkeypatch.setattr(os, "link", fail)
+    if number == errno.EXDEV:
+        with pytest.raises(KanError, match="is on another file system"):
+            write(folder, {"b": "new"})
+        assert tree(folder) == before
+    else:
+        write(folder, {"b": "new"})
+        assert tree(folder).items() >= {"mine": "mine", "link": "-> mine", "b": "new"}.items()
+    monkeypatch.setattr(Path, "is_mount", lambda self: self.name == "inner")
+    (folder / "inner").mkdir()
+    with pytest.raises(KanError, match=r"inner is on another file system"):
+        write(folder, {"c": "new"})
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+def test_a_process_that_is_killed_leaves_the_folder_whole(tmp_path: Path) -> None:
     script = (
         "import os, sys, signal; from pathlib import Path\n"
         "from kan_dialect.files.folder_ownership import Owner\n"
         "from kan_dialect.files.output_folders import replacing_folder\n"
-        "with replacing_folder(Path(sys.argv[1]), Owner('test')): os.kill(os.getpid(), 9)\n"
+        "with replacing_folder(Path(sys.argv[1]), Owner('test')) as new:\n"
+        "    (new / 'a').write_text('killed')\n"
+        "    os.kill(os.getpid(), 9)\n"
     )
+    write(tmp_path / "out", {"a": "old"})
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "out")], check=False)
-    assert len(list(tmp_path.iterdir())) == 1
-    put(tmp_path, {".out.kan-mine/notes": "mine"})
-    with replacing_folder(tmp_path / "out", OWNER) as first:
-        (first / "a").write_text("1")
-        # One that is at work is left alone.
-        with replacing_folder(tmp_path / "out", OWNER) as second:
-            (second / "a").write_text("2")
-        assert first.is_dir()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.kan-mine", "out"]
-    assert (tmp_path / "out" / "a").read_text() == "1"
+    assert tree(tmp_path / "out")["a"] == "old"
+    (left,) = tmp_path.glob(".out.*")
+    write(tmp_path / "out", {"a": "new"})
+    assert tree(tmp_path / "out")["a"] == "new" and tree(left) == {"new/a": "killed"}
+
+
+STRANGERS = {
+    "deletes": {"goes": {"d/thesis.txt": None}, "comes": []},
+    "plants": {"goes": {"rc": None}, "comes": []},
+}
+"""Journals as versions up to 0.2 wrote and obeyed them."""
+
+
+@pytest.mark.parametrize("journal", STRANGERS)
+@pytest.mark.parametrize("built", [False, True])
+def test_nothing_in_a_folder_is_an_instruction(
+    journal: str, built: bool, source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "dl"
+    if built:
+        assert build(source, folder) == 0
+    put(tmp_path / "home", {"thesis.txt": "precious"})
+    left = {".kan-new-x/swap.json": json.dumps(STRANGERS[journal])}
+    put(folder, {"rc": "payload", **left})
+    (folder / "d").symlink_to("../home")
+    (folder / ".kan-new-x" / "old").symlink_to("../../home")
+    before = tree(tmp_path)
+    for command in ("prove", "simulate", "report", "synth", "train-sim"):
+        more = {"train-sim": ("--data", source), "simulate": ("--simulator", "icarus")}
+        code = run(kan_flow, command, folder, *more.get(command, ()))
+        assert built or code == 1
+        after = tree(tmp_path)
+        changed = {name for name in before | after if before.get(name) != after.get(name)}
+        noted = {f"dl/{name}" for name in ("report.json", "report.html", ".kan-files")}
+        assert changed <= (noted if built else set())
+    build(source, folder, "--force")
+    sweep(source, folder, "--force")
+    assert tree(tmp_path / "home") == {"thesis.txt": "precious"}
+    assert tree(folder).items() >= {"rc": "payload", "d": "-> ../home", **left}.items()
 
 
 def test_builds_into_one_folder_do_not_mix(tmp_path: Path) -> None:
@@ -548,13 +734,3 @@ def test_sha256sum_reads_the_list(source: Path, tmp_path: Path) -> None:
         text=True,
     )
     assert check.returncode == 1 and check.stdout == "rtl/tiny.sv: FAILED\n"
-
-
-def test_a_link_in_place_of_the_list_is_not_followed(tmp_path: Path) -> None:
-    outside, folder = tmp_path / "outside", tmp_path / "folder"
-    outside.write_text("mine")
-    folder.mkdir()
-    (folder / ".kan-files").symlink_to(outside)
-    growing_folder._append(folder, "a line")  # pyright: ignore[reportPrivateUsage]
-    assert outside.read_text() == "mine"
-    assert (folder / ".kan-files").read_text() == "a line\n"

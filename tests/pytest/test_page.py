@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from build_lists import list_files
 from report_schema import valid_report
 
 from kan_dialect.api.build import Build
@@ -366,6 +367,7 @@ def test_a_report_of_another_version_keeps_its_page_and_is_told(
     shutil.copytree(built, folder)
     report = json.loads((folder / "report.json").read_text())
     (folder / "report.json").write_text(json.dumps(report | {"synthesis": {"luts": 1}}))
+    list_files(folder)
     before = (folder / "report.html").read_bytes()
     merge_proof(folder / "report.json", None)
     assert "is left as it was" in caplog.text

@@ -200,7 +200,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_build_proves_its_wrapper(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("prove", built, "--report") == 0
     shown = capsys.readouterr()
-    assert "tracker: every sample and every access is a step of the IR" in shown.out
+    assert "tracker in SystemVerilog: every sample and every access" in shown.out
     assert "tracker_axi_lite: reads and writes are those of its registers" in shown.out
     assert "warning" not in shown.err
     found = kan.Build(built).report["proof"]["interface"]

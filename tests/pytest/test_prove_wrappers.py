@@ -262,7 +262,7 @@ def test_builds_prove_their_wrappers(
         kan_flow.main(["prove", str(tmp_path / "out"), "--report"])
     assert ended.value.code == 0
     shown = capsys.readouterr()
-    assert "net: equal to the integer model for all codes" in shown.out
+    assert "net in SystemVerilog: equal to the integer model for all codes" in shown.out
     if interface == "valid":
         with pytest.raises(KanError, match="has no wrapper"):
             built.prove_wrapper()

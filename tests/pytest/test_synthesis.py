@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from build_lists import list_files
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
@@ -75,6 +76,7 @@ def build(tmp_path: Path) -> Path:
         "tools": {"xdsl": "0.74.0"},
     }
     (folder / "report.json").write_text(json.dumps(report))
+    list_files(folder)
     return folder
 
 
@@ -239,6 +241,7 @@ def test_tables_beyond_the_memory_are_refused_before_yosys_starts(
     (tmp_path / "rtl").mkdir()
     (tmp_path / "rtl" / "big.sv").write_text("module big; endmodule")
     (tmp_path / "report.json").write_text('{"name": "big", "table_bits": 45744128}')
+    list_files(tmp_path)
     monkeypatch.setattr(tool_runs, "run_all", None)
     with pytest.raises(SystemExit) as caught:
         kan_flow.main(["synth", str(tmp_path), "--memory", "16"])
@@ -284,6 +287,7 @@ def test_synth_takes_the_device_of_the_build(
     report = json.loads((folder / "report.json").read_text())
     report["estimate"]["target"] = made_for
     (folder / "report.json").write_text(json.dumps(report))
+    list_files(folder)
     assert run("synth", folder) == 0
     found = json.loads((folder / "report.json").read_text())["synthesis"]
     assert found["target"] == taken
@@ -296,6 +300,7 @@ def test_pnr_takes_the_device_of_the_build(build: Path, tmp_path: Path) -> None:
     report = json.loads((folder / "report.json").read_text())
     report["estimate"]["target"] = "ice40"
     (folder / "report.json").write_text(json.dumps(report))
+    list_files(folder)
     assert run("pnr", folder, "--seeds", 1) == 0
     found = json.loads((folder / "report.json").read_text())["pnr"]
     assert "ice40" in found["tool"]

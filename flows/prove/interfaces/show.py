@@ -39,10 +39,13 @@ def print_wrapper_proof(proof: AnyProof, console: Console) -> None:
         if not isinstance(proof, EnableProof):
             for line in _explanation(proof, find_witness(proof)):
                 tell(line)
-        tell(f"{proof.name}: NOT proven ({proof.engine})")
+        tell(f"{proof.name} in SystemVerilog: NOT proven ({proof.engine})")
         return
     invariants = f"{quantity(len(proof.invariants), 'invariant')}, " if proof.invariants else ""
-    tell(f"{proof.name}: {proof.finding()} ({invariants}{proof.seconds:.1f} s; {proof.engine})")
+    tell(
+        f"{proof.name} in SystemVerilog: {proof.finding()} "
+        f"({invariants}{proof.seconds:.1f} s; {proof.engine})"
+    )
 
 
 def _rows(proof: AnyProof) -> Iterator[tuple[str, str, str]]:

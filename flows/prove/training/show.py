@@ -45,11 +45,11 @@ def print_training_proof(proof: TrainingProof, rtl: Path, console: Console) -> N
         witness = find_witness(proof, failed[0])
         for line in _explanation(proof, witness, rtl):
             tell(line)
-        tell(f"{proof.step.name}: NOT proven ({proof.engine})")
+        tell(f"{proof.step.name} in SystemVerilog: NOT proven ({proof.engine})")
         return
     tell(
-        f"{proof.step.name}: every sample and every access is a step of the IR, for all inputs and "
-        f"all words ({quantity(proof.count('outputs'), 'output')}, "
+        f"{proof.step.name} in SystemVerilog: every sample and every access is a step of the IR, "
+        f"for all inputs and all words ({quantity(proof.count('outputs'), 'output')}, "
         f"{quantity(proof.count('writes'), 'bank')}, "
         f"{quantity(proof.timing.latency, 'cycle')}, a trained sample every "
         f"{quantity(proof.timing.interval, 'cycle')}, {proof.seconds:.1f} s; {proof.engine})"
