@@ -1,7 +1,8 @@
 """What a simulation shares with others, compiled once: Verilator's library, and whole programs.
 
 Both are in the user's cache folder, or in that of `$KAN_CACHE`. Each version of compiler and
-library has a folder there. Files in it appear whole, so several processes may use it at once.
+library has a folder there. Files in it appear whole, so several processes may use it at once. A
+file that was damaged since is made again.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from threading import get_ident
 
 from kan_dialect.errors import KanError
+from kan_dialect.files.digested_files import find_digested, keep_digested
 from kan_dialect.files.user_cache import CACHE_VARIABLE, user_cache
 from kan_dialect.flows.tools.toolchain import Tool
 
@@ -38,35 +40,34 @@ class CompiledParts:
         self.lasting = lasting
         """Whether later processes find the parts."""
 
-    def object(self, name: str) -> Path | None:
-        """An object of the library; None: nobody has compiled it yet."""
-        path = self.folder / f"{name}.o"
-        return path if path.exists() else None
+    def find(self, name: str) -> Path | None:
+        """A compiled file, such as `verilated.o`; None: nobody has compiled it yet."""
+        stem, dot, suffix = name.partition(".")
+        return find_digested(self.folder, stem, dot + suffix)
 
     def keep(self, compiled: Path) -> None:
         """Copy a file into the folder."""
-        _copy(compiled, self.folder / compiled.name)
+        stem, dot, suffix = compiled.name.partition(".")
+        with suppress(OSError):  # for example a full disk: the next design compiles it again
+            keep_digested(compiled, self.folder, stem, dot + suffix)
 
     def take_program(self, key: str, path: Path) -> bool:
         """Copy the program that was compiled of the same sources; False: there is none."""
-        kept = self._program(key)
+        kept = find_digested(self._programs, key, ".program")
         try:
-            shutil.copy(kept, path)
-            os.utime(kept)
-        except OSError:
+            if kept is not None:
+                shutil.copy(kept, path)
+        except OSError:  # removed by another process
             return False
-        return True
+        return kept is not None
 
     def keep_program(self, key: str, path: Path) -> None:
         """Keep a program. Where there is no room, the program that was used first is removed."""
-        kept = self._program(key)
-        try:
-            kept.parent.mkdir(exist_ok=True)
-        except OSError:  # for example a full disk
-            return
-        _copy(path, kept)
+        with suppress(OSError):
+            self._programs.mkdir(exist_ok=True)
+            keep_digested(path, self._programs, key, ".program")
         room = _KEPT_BYTES
-        for other in _used_last_first(kept.parent):
+        for other in _used_last_first(self._programs):
             try:
                 room -= other.stat().st_size
             except OSError:  # removed by another process
@@ -74,8 +75,9 @@ class CompiledParts:
             if room < 0:
                 other.unlink(missing_ok=True)
 
-    def _program(self, key: str) -> Path:
-        return self.folder / "programs" / key
+    @property
+    def _programs(self) -> Path:
+        return self.folder / "programs"
 
 
 def sources_key(directory: Path) -> str:
@@ -140,13 +142,3 @@ def _in_use(path: Path) -> bool:
         return time.time() - path.stat().st_mtime < _IN_USE_SECONDS
     except OSError:
         return False
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file atomically, since other processes may read it."""
-    part = target.with_name(f"{target.name}.{os.getpid()}.{get_ident()}")
-    try:
-        shutil.copy(source, part)
-        part.replace(target)
-    except OSError:  # for example a full disk: the next design compiles it again
-        part.unlink(missing_ok=True)

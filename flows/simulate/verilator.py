@@ -219,14 +219,16 @@ def _compile(compiler: Tool, directory: Path) -> None:
     key = sources_key(directory)
     if parts.take_program(key, directory / "model"):
         return
-    header = parts.folder / f"{_HEADER}.gch"
+    kept = {name: path for name in library if (path := parts.find(f"{name}.o"))}
     # The library comes first, because its files take longest.
-    missing = [name for name in library if not parts.object(name)]
+    missing = [name for name in library if name not in kept]
     calls: list[tuple[str | Path, ...]] = [("-O1", include / f"{name}.cpp") for name in missing]
-    if parts.lasting and not header.exists():
+    header = parts.find(f"{_HEADER}.gch")
+    if parts.lasting and header is None:
         (directory / _HEADER).write_text('#include "verilated.h"\n')
-        calls.append(("-O1", "-xc++-header", "-o", header.name, _HEADER))
-    included = ("-include", parts.folder / _HEADER) if header.exists() else ()
+        calls.append(("-O1", "-xc++-header", "-o", f"{_HEADER}.gch", _HEADER))
+    # The compiler finds `design-DIGEST.h.gch` by the name of a header that need not be there.
+    included = () if header is None else ("-include", header.with_suffix(""))
     if sum(_size(directory, name) for name in fast + slow) <= _SMALL_BYTES:
         units = [("-O1", unit) for unit in _units(directory, fast + slow, "all")]
     else:
@@ -238,14 +240,12 @@ def _compile(compiler: Tool, directory: Path) -> None:
     tool_runs.run_all(compiler, ([*options, *call] for call in calls), cwd=directory, phase=phase)
     objects = [Path(f"{name}.o") for name in missing]
     objects += [Path(f"{unit.stem}.o") for _, unit in units]
-    # Another process may have added missing objects by now.
-    objects += [path for name in library if name not in missing and (path := parts.object(name))]
+    objects += kept.values()
     tool_runs.run(compiler, [*objects, "-pthread", "-o", "model"], cwd=directory, phase=phase)
     for name in missing:
         parts.keep(directory / f"{name}.o")
-    if (directory / header.name).exists():
-        parts.keep(directory / _HEADER)
-        parts.keep(directory / header.name)
+    if parts.lasting and header is None:
+        parts.keep(directory / f"{_HEADER}.gch")
     parts.keep_program(key, directory / "model")
 
 

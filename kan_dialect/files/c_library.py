@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
+from kan_dialect.files.digested_files import find_digested, keep_digested
 from kan_dialect.files.user_cache import user_cache
 
 SWITCH = "KAN_COMPILED_SEARCH"
@@ -48,7 +49,7 @@ def load_c_library(name: str, sources: Sequence[Path]) -> ctypes.CDLL | None:
     if folder is None or command is None:
         return None
     try:
-        stem = f"{name}-{_key(command, sources)}-"
+        stem = f"{name}-{_key(command, sources)}"
         return _kept(folder, stem) or _compiled(folder, name, stem, command, sources[0])
     except (OSError, subprocess.SubprocessError):
         return None
@@ -75,16 +76,15 @@ def _key(command: Sequence[str], sources: Sequence[Path]) -> str:
 
 
 def _kept(folder: Path, stem: str) -> ctypes.CDLL | None:
-    """The library that is there; one that is damaged or does not load is removed."""
-    for path in folder.glob(f"{stem}*.so"):
-        try:
-            if path.stem.removeprefix(stem) == _digest(path):
-                os.utime(path)
-                return ctypes.CDLL(str(path))
-        except OSError:
-            pass
+    """The library that is there; one that does not load is removed."""
+    path = find_digested(folder, stem, ".so")
+    if path is None:
+        return None
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError:
         path.unlink(missing_ok=True)
-    return None
+        return None
 
 
 def _compiled(
@@ -100,13 +100,9 @@ def _compiled(
             timeout=_COMPILE_SECONDS,
         )
         library = ctypes.CDLL(str(new))
-        new.replace(folder / f"{stem}{_digest(new)}.so")
+        keep_digested(new, folder, stem, ".so")
     _remove_old(folder, name)
     return library
-
-
-def _digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _remove_old(folder: Path, name: str) -> None:

@@ -355,6 +355,13 @@ def test_compiled_parts_are_shared_by_way_of_a_folder(
         assert "-include" in unit
         assert str(cache) in link
         assert calls() == calls(constant="62") == []
+        # Damaged files are made again, each.
+        damaged = [path for path in cache.rglob("*") if path.is_file()]
+        for path in damaged:
+            path.write_bytes(b"damaged")
+        assert [calls(), calls(constant="62")] == [first, second]
+        made = [path for path in cache.rglob("*") if path.is_file()]
+        assert len(made) == len(damaged) and not any(path.read_bytes() for path in made)
         # What another compiler made is not taken.
         compiler.write_text(compiler.read_text() + "# another\n")
         assert len(calls()) == len(first)
@@ -374,7 +381,8 @@ def test_compiled_parts_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     program.write_bytes(bytes(1000))
     for second, key in enumerate("abc"):
         parts.keep_program(key, program)
-        os.utime(tmp_path / "programs" / key, (second, second))
+        (kept,) = (tmp_path / "programs").glob(f"{key}-*")
+        os.utime(kept, (second, second))
         if key == "b":
             assert parts.take_program("a", tmp_path / "copy")
     assert parts.take_program("a", tmp_path / "copy")
