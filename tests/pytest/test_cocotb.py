@@ -89,9 +89,7 @@ def run_bench(
     # Not the test's own: make hands its options on, and coverage would count the simulation.
     left_out = ("MAKEFLAGS", "MAKELEVEL", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
     environment = {key: value for key, value in os.environ.items() if key not in left_out}
-    return subprocess.run(
-        [*command, *options], capture_output=True, text=True, env=environment, timeout=120
-    )
+    return subprocess.run([*command, *options], capture_output=True, text=True, env=environment)
 
 
 def require_passed(result: subprocess.CompletedProcess[str], tests: int) -> None:

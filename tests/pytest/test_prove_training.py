@@ -129,7 +129,7 @@ def test_random_networks(seed: int, tmp_path: Path) -> None:
         momentum=[0.0, 0.0, 0.9, 0.75][seed % 4],
         weight_decay=[0.0, 2**-7, 0.003][seed % 3],
     )
-    assert not problems(prove_training(rtl, step, *cycles, timeout=300))
+    assert not problems(prove_training(rtl, step, *cycles))
 
 
 @pytest.mark.ci

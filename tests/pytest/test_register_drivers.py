@@ -225,7 +225,6 @@ def test_the_example_runs_a_sample(design: Design, program: Path, tmp_path: Path
             input=" ".join(map(repr, x.tolist())),
             capture_output=True,
             text=True,
-            timeout=20,
         )
         mapped.stopped.set()
         mapped.thread.join()

@@ -394,12 +394,11 @@ def test_a_sweep_that_was_ended_goes_on(
         [sys.executable, "-c", program, "sweep", *arguments], stderr=subprocess.PIPE, text=True
     )
     points = tmp_path / "points"
-    deadline = time.monotonic() + 200
     while len(list(points.glob("*.json"))) < 2:
-        assert started.poll() is None and time.monotonic() < deadline
+        assert started.poll() is None
         time.sleep(0.02)
     started.send_signal(how)
-    _, said = started.communicate(timeout=100)
+    _, said = started.communicate()
     if how is signal.SIGINT:
         assert (started.returncode, said) == (130, "kan-flow: interrupted\n")
     known = len(list(points.glob("*.json")))

@@ -100,9 +100,7 @@ def test_the_testbench_runs_as_it_says(built: Path) -> None:
     line = command[1].replace("\\\n//", "")
     printed = ""
     for part in line.split("&&"):
-        done = subprocess.run(
-            shlex.split(part), cwd=built / "sim", capture_output=True, text=True, timeout=120
-        )
+        done = subprocess.run(shlex.split(part), cwd=built / "sim", capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         printed = done.stdout
     (built / "sim" / "tracker_axi_lite_tb.vvp").unlink()
@@ -401,8 +399,7 @@ def ran(
     with suppress(BrokenPipeError):
         process.stdin.close()
     process.stdin = None
-    end = time.monotonic() + 20
-    while process.poll() is None and time.monotonic() < end:
+    while process.poll() is None:
         command = struct.unpack_from("<I", memory, fabric.at["CONTROL"])[0]
         if command and works:
             struct.pack_into("<I", memory, fabric.at["CONTROL"], 0)
@@ -415,7 +412,7 @@ def ran(
             for name in [*results, "STATUS"]:
                 struct.pack_into("<I", memory, fabric.at[name], fabric.words[fabric.at[name]])
         time.sleep(0.001)
-    printed, told = process.communicate(timeout=5)
+    printed, told = process.communicate()
     return subprocess.CompletedProcess([], process.returncode, printed, told)
 
 

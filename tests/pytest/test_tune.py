@@ -382,14 +382,13 @@ def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
     command += ["tune", str(TABLES), "--cycles", "1", "--no-proof"]
     command += ["--jobs", "1", "--trials", "3", "-o", str(tmp_path / "tune")]
     started = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    deadline = time.monotonic() + 300
     points = tmp_path / "tune" / "points"
     while not any("synthesis" in path.read_text() for path in points.glob("*.json")):
-        assert started.poll() is None and time.monotonic() < deadline
+        assert started.poll() is None
         time.sleep(0.02)
     os.killpg(started.pid, signal.SIGKILL)
-    started.communicate(timeout=60)
+    started.communicate()
     assert not (tmp_path / "tune" / "best.txt").exists()
-    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=600)
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     assert ended.returncode == 0 and " by earlier runs)" in ended.stdout
     assert (tmp_path / "tune" / "best.txt").exists()

@@ -142,7 +142,6 @@ def play(
         cwd=folder,
         check=True,
         capture_output=True,
-        timeout=120,
     )
     lines = (folder / "outputs.txt").read_text().split("\n")
     end = next(line for line in lines if line.startswith("end"))
