@@ -12,6 +12,7 @@ from kan_dialect.api.messages import as_kan_errors
 from kan_dialect.api.network import Network, Source
 from kan_dialect.api.options import require_module_name
 from kan_dialect.errors import KanError
+from kan_dialect.extras import require_torch
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.frontends.frontend import KEEP
 from kan_dialect.frontends.loading import (
@@ -22,7 +23,6 @@ from kan_dialect.frontends.loading import (
     parse_text,
     rename,
 )
-from kan_dialect.frontends.torch.files import require_torch
 from kan_dialect.frontends.torch_module import import_module, is_pykan, module_original
 from kan_dialect.ir.module_verifier import verify_module
 

@@ -10,7 +10,6 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Generator
-from importlib import import_module as python_module
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, cast
@@ -18,12 +17,12 @@ from typing import Any, cast
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.errors import KanError
+from kan_dialect.extras import require_extra, require_torch
 from kan_dialect.frontends.frontend import ImportOptions, Original
 from kan_dialect.frontends.naming import identifier
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.frontends.pykan.config import parse_config
-from kan_dialect.frontends.pykan.frontend import build_pykan
-from kan_dialect.frontends.torch.files import require_torch
+from kan_dialect.frontends.pykan.network import build_pykan
 from kan_dialect.ir.constants import FloatArray
 
 OPSET = 18
@@ -131,21 +130,39 @@ def _from_pykan(model: object, name: str) -> ModuleOp:
             f"{name}: pykan's prune_input left the inputs {selected}",
             remedy="set model.input_id = torch.arange(n), and give it these n inputs alone",
         )
-    state = {key: value.detach().cpu() for key, value in network.state_dict().items()}
-    return build_pykan(name, config, name, cast("dict[object, object]", state))
+    state = {key: _array(key, value) for key, value in network.state_dict().items()}
+    return build_pykan(name, config, name, state)
+
+
+def _array(key: str, tensor: Any) -> FloatArray:
+    """A parameter as an array.
+
+    Raises
+    ------
+    KanError : it is not a dense tensor of real numbers, or has no data.
+    """
+    try:
+        array: FloatArray = tensor.detach().cpu().double().resolve_neg().numpy()
+    except (RuntimeError, TypeError, NotImplementedError):  # quantised, sparse, meta
+        raise KanError(f"`{key}` is not a dense tensor of real numbers") from None
+    return array
+
+
+def require_exporter() -> None:
+    """Refuse an environment without onnxscript, which PyTorch's exporter is written with.
+
+    Raises
+    ------
+    KanError : onnxscript is not installed.
+    """
+    require_extra("onnxscript", "onnxscript", "torch", "exporting a PyTorch module")
 
 
 def _export(model: object, examples: tuple[object, ...], path: Path) -> None:
     """Export the module to ONNX for any number of samples."""
     torch = require_torch("exporting a module")
     network: Any = model
-    try:
-        python_module("onnxscript")
-    except ImportError:
-        raise KanError(
-            "exporting a PyTorch module needs onnxscript, which is not installed",
-            remedy="pip install 'kan-dialect[torch]'",
-        ) from None
+    require_exporter()
     modes = [(part, part.training) for part in network.modules()]
     network.eval()
     try:

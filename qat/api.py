@@ -14,6 +14,7 @@ from kan_dialect.api.network import Network
 from kan_dialect.api.options import OptionValue, split_options
 from kan_dialect.deferred import DeferredModule
 from kan_dialect.errors import KanError
+from kan_dialect.extras import require_torch
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.folder_ownership import Owner
 from kan_dialect.files.growing_folder import GrowingFolder
@@ -22,7 +23,6 @@ from kan_dialect.flows.workers.processes import run_here, run_in_processes
 from kan_dialect.frontends.frontend import NO_OPTIONS
 from kan_dialect.frontends.loading import load_original
 from kan_dialect.frontends.naming import identifier
-from kan_dialect.frontends.torch.files import require_torch
 from kan_dialect.frontends.torch_module import module_original
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.passbase.option_bounds import Bounds

@@ -14,9 +14,9 @@ from kan_dialect.cli.import_options import add_output_folder
 from kan_dialect.cli.pass_options import PassOptions
 from kan_dialect.cli.tool_limits import status_line
 from kan_dialect.devices.device import XCUP, device_names
+from kan_dialect.extras import require_torch
 from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.frontends.naming import identifier
-from kan_dialect.frontends.torch.files import require_torch
 from kan_dialect.passbase.progress import TimeLeft
 from kan_dialect.qat.api import TRAIN, train_by
 from kan_dialect.qat.options import NETWORK, Schedule, TrainingOptions

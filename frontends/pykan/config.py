@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ops.spline import MAX_DEGREE
+from kan_dialect.quoting import quoted
 
 MAX_BYTES = 1 << 30
 """Limit in bytes of a layer's coefficients in float64."""
-MAX_CONFIG_BYTES = 1 << 26
-"""Larger configuration files are refused."""
 
 FUNCTIONS: Mapping[str, str] = {
     "x": "identity",
@@ -106,43 +103,13 @@ class PykanConfig:
             if ours is None:
                 raise KanError(
                     f"{self.name}: edge [{o}, {i}] of layer {layer} is the symbolic function "
-                    f"{theirs!r}, which is not in pykan's library",
+                    f"{quoted(theirs)}, which is not in pykan's library",
                     remedy=f"known are {', '.join(FUNCTIONS)}; train the edge as a spline instead",
                 )
             if ours not in names:
                 names.append(ours)
             choice[o, i] = names.index(ours)
         return names, choice
-
-
-def read_yaml(path: Path) -> Mapping[str, object]:
-    """Read the mapping in a YAML file. Only plain data is constructed.
-
-    Raises
-    ------
-    KanError : PyYAML is not installed, the file is unreadable or too large, or holds no mapping.
-    """
-    try:
-        yaml: Any = import_module("yaml")
-    except ImportError:
-        raise KanError(
-            f"reading {path.name} needs PyYAML, which is not installed",
-            remedy="pip install 'kan-dialect[torch]'",
-        ) from None
-    try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise KanError(f"{path.name} is larger than {MAX_CONFIG_BYTES} bytes")
-        content: object = yaml.safe_load(path.read_bytes())
-    except OSError as error:
-        raise KanError(f"cannot read {path}: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        detail = " ".join(str(error).split())[:200]
-        raise KanError(f"{path.name} is no plain YAML: {detail}") from None
-    if not isinstance(content, dict):
-        raise KanError(
-            f"{path.name} holds no mapping", remedy="pykan's saveckpt writes NAME_config.yml"
-        )
-    return cast("dict[str, object]", content)
 
 
 def parse_config(name: str, entries: Mapping[str, object]) -> PykanConfig:
@@ -163,7 +130,7 @@ def parse_config(name: str, entries: Mapping[str, object]) -> PykanConfig:
     base = _get(name, entries, "base_fun_name")
     if not isinstance(base, str) or base not in BASES:
         raise KanError(
-            f"{name}: base function {base!r} is not known", remedy=f"use {', '.join(BASES)}"
+            f"{name}: base function {quoted(base)} is not known", remedy=f"use {', '.join(BASES)}"
         )
     for layer, (inputs, outputs) in enumerate(pairwise(widths)):
         if inputs * outputs * (grid_size + 1 + 2 * degree) * 8 > MAX_BYTES:
@@ -186,7 +153,9 @@ def _get(name: str, entries: Mapping[str, object], key: str) -> object:
 def _integer(name: str, entries: Mapping[str, object], key: str, low: int, high: int) -> int:
     value = _get(name, entries, key)
     if not _is_integer(value, low, high):
-        raise KanError(f"{name}: `{key}` is {value!r}", remedy=f"it must lie in {low}..{high}")
+        raise KanError(
+            f"{name}: `{key}` is {quoted(value)}", remedy=f"it must lie in {low}..{high}"
+        )
     return cast(int, value)
 
 
@@ -198,12 +167,13 @@ def _widths(name: str, value: object) -> tuple[int, ...]:
     """Widths of the layers. An entry is a number, or [adding nodes, multiplying nodes]."""
     remedy = "`width` lists the nodes of each layer: [2, 5, 1], or [[2, 0], [5, 0], [1, 0]]"
     if not isinstance(value, list) or len(cast("list[object]", value)) < 2:
-        raise KanError(f"{name}: `width` is {value!r}", remedy=remedy)
+        raise KanError(f"{name}: `width` is {quoted(cast(object, value))}", remedy=remedy)
     widths: list[int] = []
     for layer, entry in enumerate(cast("list[object]", value)):
         pair = cast("list[object]", entry) if isinstance(entry, list) else [entry, 0]
         if len(pair) != 2 or not all(_is_integer(number, 0, 1 << 24) for number in pair):
-            raise KanError(f"{name}: `width` has an entry {entry!r}", remedy=remedy)
+            shown = quoted(cast(object, entry))
+            raise KanError(f"{name}: `width` has an entry {shown}", remedy=remedy)
         adding, multiplying = cast("list[int]", pair)
         if multiplying:
             raise KanError(
@@ -223,7 +193,7 @@ def _symbolic_names(
 ) -> tuple[Sequence[Sequence[str]], ...] | None:
     enabled = _get(name, entries, "symbolic_enabled")
     if not isinstance(enabled, bool):
-        raise KanError(f"{name}: `symbolic_enabled` is {enabled!r}, neither true nor false")
+        raise KanError(f"{name}: `symbolic_enabled` is {quoted(enabled)}, neither true nor false")
     if not enabled:
         return None
     layers: list[Sequence[Sequence[str]]] = []

@@ -6,12 +6,14 @@ A key that nothing reads is an error: the network may compute something else tha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 
 from kan_dialect.errors import KanError
-from kan_dialect.frontends.torch.files import tensor_array
-from kan_dialect.ir.constants import FloatArray
+from kan_dialect.frontends.torch.tensors import MAX_BYTES, Other
+from kan_dialect.ir.constants import Array, FloatArray
+from kan_dialect.quoting import quoted
 
 
 class StateDict:
@@ -33,7 +35,7 @@ class StateDict:
         self.entries: dict[str, object] = {}
         for key, value in entries.items():
             if not isinstance(key, str):
-                raise KanError(f"{file}: key {key!r} of the state dict is no text")
+                raise KanError(f"{file}: key {quoted(key)} of the state dict is not a string")
             self.entries[key] = value
         self._library = library
         self._config = config
@@ -47,7 +49,8 @@ class StateDict:
 
         Raises
         ------
-        KanError : the key is missing, the shape differs, or a value is not finite.
+        KanError : the key is missing, its value is not a dense tensor of real numbers, the shape
+            differs, or a value is not finite.
         """
         if key not in self.entries:
             raise KanError(
@@ -55,9 +58,15 @@ class StateDict:
                 remedy=f"is it {self._library}'s, of the network that {self._config} describes?",
             )
         self._read.add(key)
-        array = tensor_array(self.entries[key], f"{self.file}: `{key}`")
-        if array is None:
-            raise KanError(f"{self.file}: `{key}` is no tensor")
+        value = self.entries[key]
+        if not isinstance(value, np.ndarray):
+            what = value.what if isinstance(value, Other) else f"of type {type(value).__name__}"
+            raise KanError(
+                f"{self.file}: `{key}` is {what}, not a dense tensor of real numbers of at most "
+                f"{MAX_BYTES} bytes in float64",
+                remedy="save it as a dense tensor of float32",
+            )
+        array = cast("Array", value)
         if array.shape != shape and not (shape == () and array.shape == (1,)):
             raise KanError(
                 f"{self.file}: `{key}` has shape {array.shape}, {self._config} asks for {shape}",

@@ -11,6 +11,7 @@ from typing import cast
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.files.strict_json import parse_json
 from kan_dialect.ir.constants import Array, BoolArray, FloatArray, IntArray
 from kan_dialect.ir.quant import MAX_STORAGE_BITS, MAX_ZERO_POINT, storage_for
 from kan_dialect.model.quantizers import (
@@ -123,7 +124,7 @@ def read_json(path: str | Path) -> object:
     KanError : the file cannot be read, or has a field twice.
     """
     try:
-        return json.loads(Path(path).read_text(), object_pairs_hook=_object)
+        return parse_json(Path(path).read_text())
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise KanError(f"cannot read {path}: {reason}", remedy=_MAKE) from None
@@ -149,16 +150,6 @@ def parse_quantizers(whole: object, path: str | Path) -> Quantizers:
     layers = tuple(_read_layer(each) for each in entry.at("layers").entries())
     digest = entry.at("digest").text() if entry.has("digest") else None
     return Quantizers(entry.at("name").text(), arguments, layers, digest)
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object of the JSON. Raises ValueError if a key is given twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"`{twice}` is given twice in an object")
-    return found
 
 
 _CODES = ("bits", "low", "high", "scale", "zero_point")

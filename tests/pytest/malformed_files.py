@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import struct
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from typing import Any
 
 import numpy as np
 import onnx
+import torch_archive
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from torch_archive import Call, Raw, tensor, typed_tensor
 
 Array = NDArray[Any]
 
@@ -756,29 +759,34 @@ CONFIG: dict[str, Any] = {
 _SCALE = "brevitas_module.act_quant.tensor_quant.scaling_impl.value"
 
 
+def ones(*shape: int) -> Array:
+    return np.ones(shape, np.float32)
+
+
 def state_dict() -> dict[str, Any]:
     """The parameters of the network of `CONFIG`."""
-    import torch
-
     return {
-        f"input_layer.{_SCALE}": torch.tensor(1.5),
-        "layers.0.base_weight": torch.ones(2, 3),
-        "layers.0.spline_weight": torch.ones(2, 3, 6),
-        "layers.0.grid": torch.arange(9.0).expand(3, -1).clone(),
-        f"layers.0.output_quantizer.{_SCALE}": torch.tensor(2.5),
+        f"input_layer.{_SCALE}": np.array(1.5, np.float32),
+        "layers.0.base_weight": ones(2, 3),
+        "layers.0.spline_weight": ones(2, 3, 6),
+        "layers.0.grid": np.tile(np.arange(9, dtype=np.float32), (3, 1)),
+        f"layers.0.output_quantizer.{_SCALE}": np.array(2.5, np.float32),
     }
 
 
 def checkpoint(folder: Path, content: object, config: dict[str, Any] | None = None) -> Path:
-    import torch
-
     (folder / "config.json").write_text(json.dumps(CONFIG if config is None else config))
-    torch.save(content, folder / "net.pt")
+    torch_archive.save(content, folder / "net.pt")
     return folder / "net.pt"
 
 
+def foreign(folder: Path) -> Call:
+    """A call that leaves a file behind."""
+    return Call("posix", "system", (f"touch '{folder / MARKER}'",))
+
+
 class Foreign:
-    """Pickles as a call that leaves a file behind."""
+    """Pickles as that call."""
 
     def __init__(self, folder: Path) -> None:
         self.command = f"touch '{folder / MARKER}'"
@@ -787,41 +795,32 @@ class Foreign:
         return (os.system, (self.command,))
 
 
-class ForeignSource:
-    """Pickles as source text that is evaluated."""
-
-    def __init__(self, folder: Path) -> None:
-        self.source = f"open({str(folder / MARKER)!r}, 'w').close()"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (exec, (self.source,))
-
-
-@case("Python object|cannot be read", "pt with a foreign object")
+@case("Python object", "pt with a foreign object")
 def _foreign(folder: Path) -> Path:
-    return checkpoint(folder, {"model_state_dict": state_dict(), "more": Foreign(folder)})
+    return checkpoint(folder, {"model_state_dict": state_dict(), "more": foreign(folder)})
 
 
-@case("Python object|cannot be read", "pt with foreign source")
+@case("Python object", "pt with foreign source")
 def _foreign_source(folder: Path) -> Path:
-    return checkpoint(folder, ForeignSource(folder))
+    source = f"open({str(folder / MARKER)!r}, 'w').close()"
+    return checkpoint(folder, Call("__builtin__", "exec", (source,)))
 
 
-@case("Python object|cannot be read", "pt that is a plain pickle")
+@case("nothing in it is executed", "pt that is a plain pickle")
 def _foreign_pickle(folder: Path) -> Path:
     path = checkpoint(folder, {})
     path.write_bytes(pickle.dumps(Foreign(folder), protocol=2))
     return path
 
 
-@case("Python object|cannot be read", "pt that is a plain pickle of the latest protocol")
+@case("nothing in it is executed", "pt that is a plain pickle of the latest protocol")
 def _foreign_pickle5(folder: Path) -> Path:
     path = checkpoint(folder, {})
     path.write_bytes(pickle.dumps(Foreign(folder), protocol=5))
     return path
 
 
-@case("Python object|cannot be read|TorchScript", "pt that is a TorchScript archive")
+@case("Python object|cannot be read|TorchScript", "torch TorchScript archive")
 def _script(folder: Path) -> Path:
     import torch
 
@@ -830,11 +829,13 @@ def _script(folder: Path) -> Path:
     return path
 
 
-@case("Python object|cannot be read", "pt of a whole module")
+@case("Python object", "torch whole module")
 def _module(folder: Path) -> Path:
     import torch
 
-    return checkpoint(folder, torch.nn.Linear(2, 2))
+    path = checkpoint(folder, {})
+    torch.save(torch.nn.Linear(2, 2), path)
+    return path
 
 
 for _share in (0, 1, 30, 70, 99):
@@ -847,27 +848,36 @@ for _share in (0, 1, 30, 70, 99):
         return path
 
 
-@case("more than", "pt that unpacks to terabytes")
+@case("compressed", "pt that unpacks to gigabytes")
 def _zip_bomb(folder: Path) -> Path:
-    path = checkpoint(folder, {})
-    with (
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
-        archive.open("archive/data.pkl", "w", force_zip64=True) as entry,
-    ):
-        for _ in range(1 << 6):
-            entry.write(bytes(1 << 25))
+    """zipfile finds the end of an archive that is a comment; PyTorch reads the file."""
+    path = checkpoint(folder, {"model_state_dict": state_dict()})
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+        with archive.open("archive/data/9", "w", force_zip64=True) as entry:
+            for _ in range(1 << 6):
+                entry.write(bytes(1 << 25))
     return path
 
 
-@case("more than|cannot be read", "pt that lies of its size")
-def _zip_lie(folder: Path) -> Path:
-    """The archive's directory says 10 bytes for what unpacks to 2 GiB."""
+@case("cannot be read", "pt that unpacks to gigabytes behind a false end")
+def _zip_false_end(folder: Path) -> Path:
     path = _zip_bomb(folder)
-    data = bytearray(path.read_bytes())
-    size = (1 << 31).to_bytes(4, "little")
-    while (at := data.rfind(size)) >= 0:
-        data[at : at + 4] = (10).to_bytes(4, "little")
-    path.write_bytes(data)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"PK\5\6"
+    return path
+
+
+@case("larger than the file", "pt that lies of its size")
+def _zip_lie(folder: Path) -> Path:
+    """The directory says 2 GiB for a storage of 24 bytes."""
+    path = checkpoint(folder, {"model_state_dict": {"layers.0.grid": ones(6)}})
+    data = path.read_bytes()
+    sizes = struct.pack("<II", 24, 24)
+    path.write_bytes(data.replace(sizes, struct.pack("<II", 1 << 31, 1 << 31)))
     return path
 
 
@@ -876,14 +886,14 @@ def _pt_list(folder: Path) -> Path:
     return checkpoint(folder, [1, 2, 3])
 
 
-@case("cannot be read|nested|no `model_state_dict`", "pt nested too deeply")
+@case("nothing in it is executed", "pt nested too deeply")
 def _pt_nested(folder: Path) -> Path:
     path = checkpoint(folder, {})
     path.write_bytes(b"\x80\x02" + b"]" * 10**6 + b"a" * (10**6 - 1) + b".")
     return path
 
 
-@case("is no tensor", "pt with a number for a tensor")
+@case("of type float", "pt with a number for a tensor")
 def _pt_number(folder: Path) -> Path:
     return checkpoint(folder, {"model_state_dict": state_dict() | {"layers.0.grid": 3.0}})
 
@@ -897,64 +907,112 @@ def _pt_missing(folder: Path) -> Path:
 
 @case("is not understood", "pt with a key too many")
 def _pt_unknown(folder: Path) -> Path:
-    import torch
-
-    state = state_dict() | {"layers.0.gate": torch.ones(2)}
+    state = state_dict() | {"layers.0.gate": ones(2)}
     return checkpoint(folder, {"model_state_dict": state})
 
 
-@case("is no text", "pt with a key that is no text")
+@case("is not a string", "pt with a key that is no text")
 def _pt_key(folder: Path) -> Path:
     return checkpoint(folder, {"model_state_dict": state_dict() | {3: 1}})
 
 
 @case("has shape", "pt with a tensor of the wrong shape")
 def _pt_shape(folder: Path) -> Path:
-    import torch
-
-    state = state_dict() | {"layers.0.spline_weight": torch.ones(2, 3, 7)}
+    state = state_dict() | {"layers.0.spline_weight": ones(2, 3, 7)}
     return checkpoint(folder, {"model_state_dict": state})
 
 
-@case("has shape", "pt with a view that claims terabytes")
+@case("tensor of shape", "pt with a view that claims terabytes")
 def _pt_view(folder: Path) -> Path:
-    import torch
-
-    state = state_dict() | {"layers.0.spline_weight": torch.ones(1).expand(10**6, 10**6)}
+    view = tensor(ones(1), (10**6, 10**6), (0, 0))
+    state = state_dict() | {"layers.0.spline_weight": view}
     return checkpoint(folder, {"model_state_dict": state})
 
 
 @case("finite", "pt with a number that is not finite")
 def _pt_nan(folder: Path) -> Path:
-    import torch
-
-    state = state_dict() | {"layers.0.base_weight": torch.full((2, 3), float("nan"))}
+    state = state_dict() | {"layers.0.base_weight": ones(2, 3) * np.nan}
     return checkpoint(folder, {"model_state_dict": state})
 
 
-@case("dense tensor", "pt with a complex tensor")
-def _pt_complex(folder: Path) -> Path:
-    import torch
+def _value_case(words: str, name: str, value: object) -> None:
+    """A value in place of a weight."""
 
-    state = state_dict() | {"layers.0.base_weight": torch.ones(2, 3, dtype=torch.complex64)}
-    return checkpoint(folder, {"model_state_dict": state})
+    def make(folder: Path) -> Path:
+        state = state_dict() | {"layers.0.base_weight": value}
+        return checkpoint(folder, {"model_state_dict": state})
 
-
-@case("no data|dense", "pt with a tensor without data")
-def _pt_meta(folder: Path) -> Path:
-    import torch
-
-    state = state_dict() | {"layers.0.base_weight": torch.ones(2, 3, device="meta")}
-    return checkpoint(folder, {"model_state_dict": state})
+    CASES[f"pt with {name}"] = Case(make, words)
 
 
-@case("dense tensor|cannot be read", "pt with a sparse tensor of terabytes")
-def _pt_sparse(folder: Path) -> Path:
-    import torch
+def _call(name: str, *arguments: object, module: str = "torch._utils") -> Call:
+    return Call(module, name, arguments)
 
-    torch.sparse.check_sparse_tensor_invariants.disable()
-    sparse = torch.sparse_coo_tensor(torch.tensor([[0], [0]]), torch.ones(1), (10**4, 10**4))
-    return checkpoint(folder, {"model_state_dict": state_dict() | {"layers.0.grid": sparse}})
+
+_PLAIN = tensor(ones(2, 3))
+_DENSE = "`layers.0.base_weight` is .* not a dense tensor of real numbers"
+_value_case(_DENSE, "a complex tensor", ones(2, 3).astype(np.complex64))
+_value_case(_DENSE, "a tensor of bits8", typed_tensor(bytes(6), "bits8", (2, 3)))
+_value_case(_DENSE, "a tensor of bits16", typed_tensor(bytes(12), "bits16", (2, 3)))
+_value_case(_DENSE, "a negated float64", tensor(np.ones((2, 3)), metadata={"neg": True}))
+_value_case(_DENSE, "a nested tensor", _call("_rebuild_nested_tensor", _PLAIN, _PLAIN, _PLAIN))
+_value_case(_DENSE, "a quantised tensor", _call("_rebuild_qtensor", _PLAIN))
+_value_case(
+    "without data", "a tensor without data", _call("_rebuild_meta_tensor_no_storage", 0, (2, 3))
+)
+_value_case(
+    "a sparse tensor",
+    "a sparse tensor of terabytes",
+    _call("_rebuild_sparse_tensor", 0, (_PLAIN, _PLAIN, (10**6, 10**6), False)),
+)
+_value_case("torch.Tensor", "memory that nobody wrote", _call("Tensor", 1, 2, module="torch"))
+_value_case(_DENSE, "6 GB of zeros", _call("bytearray", 6_000_000_000, module="__builtin__"))
+_value_case(_DENSE, "a slow codec", _call("encode", "ü" * 400_000, "punycode", module="_codecs"))
+_value_case("leaves its storage", "an offset beyond", tensor(ones(2, 3), offset=1))
+_value_case("leaves its storage", "strides beyond", tensor(ones(2, 3), strides=(3, 2)))
+_value_case("not valid", "a negative stride", tensor(ones(2, 3), strides=(-3, 1)))
+_value_case("do not fit", "a stride too few", tensor(ones(2, 3), strides=(1,)))
+_value_case("has 24 bytes", "a storage of another size", tensor(ones(2, 3), count=7))
+_value_case("wrong arguments", "too few arguments", _call("_rebuild_tensor_v2", 1))
+_value_case("has none", "a state that is set", Raw(b"K\x01}b"))
+_value_case("of type tuple", "a tuple as a key", Raw(b"}(K\x01\x85K\x01u"))
+_value_case("twice", "a key twice", Raw(b"}(K\x01K\x01K\x01K\x01u"))
+_value_case("64 bits", "an integer of 100 bits", 1 << 100)
+# Each level has the one below twice: 2^200 entries in 1000 bytes.
+_DOUBLED = b")" + b"".join(b"q%ch%c\x86" % (level, level) for level in range(200))
+_value_case("of type tuple", "2^200 entries", Raw(_DOUBLED))
+_value_case("of type tuple", "2^200 entries as a key", Raw(b"}" + _DOUBLED + b"K\x01s"))
+
+
+@case("protocol 4", "pt of another protocol")
+def _pt_protocol(folder: Path) -> Path:
+    return _changed(folder, "data.pkl", lambda data: b"\x80\x04" + data[2:])
+
+
+@case("byte order", "pt of an unknown byte order")
+def _pt_byte_order(folder: Path) -> Path:
+    return _changed(folder, "byteorder", lambda data: b"middle")
+
+
+@case("no member archive/data/0", "pt without a storage")
+def _pt_no_storage(folder: Path) -> Path:
+    return _changed(folder, "data/0", None)
+
+
+@case("no data.pkl", "pt without a pickle")
+def _pt_no_pickle(folder: Path) -> Path:
+    return _changed(folder, "data.pkl", None)
+
+
+def _changed(folder: Path, member: str, change: Callable[[bytes], bytes] | None) -> Path:
+    """A checkpoint with a member changed, or left out."""
+    path = checkpoint(folder, {})
+    files = torch_archive.members({"model_state_dict": state_dict()})
+    data = files.pop(f"archive/{member}")
+    if change is not None:
+        files[f"archive/{member}"] = change(data)
+    path.write_bytes(torch_archive.packed(files))
+    return path
 
 
 def _config_case(words: str, name: str, **changes: Any) -> None:
@@ -992,6 +1050,7 @@ def _config_text(words: str, name: str, text: bytes) -> None:
 _config_text("no valid JSON", "that is empty", b"")
 _config_text("no valid JSON", "that is no text", bytes(range(256)))
 _config_text("no valid JSON", "that is nested too deeply", b"[" * 10**6)
+_config_text("given twice", "with a key twice", b'{"layers": [3, 2], "layers": [3, 2]}')
 _config_text("no JSON object", "that is a list", b"[1, 2]")
 _config_text("no key", "that is an empty object", b"{}")
 _config_text("", "with a number of a million digits", b'{"layers": ' + b"9" * 10**6 + b"}")
@@ -1026,9 +1085,11 @@ def _edge(**changes: Any) -> dict[str, Any]:
     return _tables(**{"0_1_1": {"acive": 1, "values_int": [1] * 16} | changes})
 
 
+_TWICE = json.dumps(_tables()).encode()[:-1] + b', "0_0_0": {"acive": 0}}'
 _tables_case("no valid JSON", "that are empty", b"")
 _tables_case("no valid JSON", "cut off", json.dumps(_tables()).encode()[:200])
 _tables_case("no valid JSON", "nested too deeply", b'{"a":' * 10**5)
+_tables_case("given twice", "with an edge twice", _TWICE)
 _tables_case("no JSON object", "in a list", [1, 2])
 _tables_case("has no edge", "without edges", {})
 _tables_case("is no edge", "with an edge too many", _tables(**{"5_0_0": {}}))
@@ -1070,20 +1131,18 @@ def pykan_config() -> dict[str, Any]:
 
 
 def pykan_state() -> dict[str, Any]:
-    import torch
-
     return {
-        "node_bias_0": torch.zeros(1),
-        "node_scale_0": torch.ones(1),
-        "subnode_bias_0": torch.zeros(1),
-        "subnode_scale_0": torch.ones(1),
-        "act_fun.0.grid": torch.arange(-3.0, 7.0).expand(2, -1).clone(),
-        "act_fun.0.coef": torch.ones(2, 1, 6),
-        "act_fun.0.mask": torch.ones(2, 1),
-        "act_fun.0.scale_base": torch.ones(2, 1),
-        "act_fun.0.scale_sp": torch.ones(2, 1),
-        "symbolic_fun.0.mask": torch.zeros(1, 2),
-        "symbolic_fun.0.affine": torch.zeros(1, 2, 4),
+        "node_bias_0": 0 * ones(1),
+        "node_scale_0": ones(1),
+        "subnode_bias_0": 0 * ones(1),
+        "subnode_scale_0": ones(1),
+        "act_fun.0.grid": np.tile(np.arange(-3, 7, dtype=np.float32), (2, 1)),
+        "act_fun.0.coef": ones(2, 1, 6),
+        "act_fun.0.mask": ones(2, 1),
+        "act_fun.0.scale_base": ones(2, 1),
+        "act_fun.0.scale_sp": ones(2, 1),
+        "symbolic_fun.0.mask": 0 * ones(1, 2),
+        "symbolic_fun.0.affine": 0 * ones(1, 2, 4),
     }
 
 
@@ -1091,12 +1150,10 @@ def pykan_files(
     folder: Path, config: dict[str, Any] | bytes | None = None, state: object = None
 ) -> Path:
     """NAME_config.yml, JSON being YAML, and NAME_state."""
-    import torch
-
     path = folder / "net_config.yml"
     config = pykan_config() if config is None else config
     path.write_bytes(config if isinstance(config, bytes) else json.dumps(config).encode())
-    torch.save(pykan_state() if state is None else state, folder / "net_state")
+    torch_archive.save(pykan_state() if state is None else state, folder / "net_state")
     return path
 
 
@@ -1104,12 +1161,10 @@ def _pykan_case(
     words: str, name: str, config: dict[str, Any] | bytes | None = None, /, **state: Any
 ) -> None:
     def make(folder: Path) -> Path:
-        import torch
-
         parameters = pykan_state() | state
         parameters = {key: each for key, each in parameters.items() if each is not None}
         if state.get("symbolic_fun.0.mask") == "ones":
-            parameters["symbolic_fun.0.mask"] = torch.ones(1, 2)
+            parameters["symbolic_fun.0.mask"] = ones(1, 2)
         return pykan_files(folder, config, parameters)
 
     CASES[f"pykan {name}"] = Case(make, words)
@@ -1127,23 +1182,25 @@ _pykan_case("", "config nested too deeply", b"[" * 10**5)
 _pykan_case(
     "", "config that calls a function", b"!!python/object/apply:os.system ['touch something_ran']"
 )
-_pykan_case(
-    "",
-    "config of aliases that double",
-    b"\n".join(
-        [
-            b"a0: &a0 [x, x]",
-            *(b"a%d: &a%d [*a%d, *a%d]" % (i, i, i - 1, i - 1) for i in range(1, 60)),
-        ]
-    ),
+# Each level has the one below ten times, as YAML and as Python writes it.
+_DOUBLING = ", ".join(
+    ["&a0 [x]", *(f"&a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10))]
 )
-_pykan_case("", "config that holds itself", b"&a {width: *a, grid: 3}")
+for _key in ("width", "k", "base_fun_name", "symbolic_enabled"):
+    _text = json.dumps(pykan_config())[:-1] + f', "{_key}": [{_DOUBLING}]}}'
+    _pykan_case("alias", f"config of aliases that double in {_key}", _text.encode())
+_pykan_case("a key twice", "config with a key twice", b"{width: [2, 1], grid: 3, grid: 4}")
+_pykan_case(
+    "characters", "config with a number to the base of 60", b"{k: 1" + b":59" * 10**6 + b"}"
+)
+_pykan_case("alias", "config that holds itself", b"&a {width: *a, grid: 3}")
 _pykan_case("", "without widths", _yaml(width=None))
 _pykan_case("", "with a width of 0", _yaml(width=[[2, 0], [0, 0]]))
 _pykan_case("", "with multiplication nodes", _yaml(width=[[2, 0], [1, 1]]))
 _pykan_case("", "with huge widths", _yaml(width=[[10**9, 0], [10**9, 0]]))
 _pykan_case("", "with a huge grid", _yaml(grid=10**9))
 _pykan_case("", "with a degree of a million", _yaml(k=10**6))
+_pykan_case("`k` is", "with a long list for a degree", _yaml(k=[[["x" * 900] * 99] * 99]))
 _pykan_case("", "with an unknown function", _yaml(base_fun_name="__import__('os').getcwd()"))
 _pykan_case(
     "",
@@ -1153,7 +1210,7 @@ _pykan_case(
 )
 _pykan_case("no key", "state with a key missing", **{"act_fun.0.coef": None})
 _pykan_case("is not understood", "state with a key too many", **{"act_fun.7.coef": 1.0})
-_pykan_case("is no tensor", "state with text for a tensor", **{"act_fun.0.coef": "text"})
+_pykan_case("of type str", "state with text for a tensor", **{"act_fun.0.coef": "text"})
 
 
 @case("there is no", "pykan without a state")
@@ -1165,7 +1222,7 @@ def _no_state(folder: Path) -> Path:
 
 @case("Python object|cannot be read", "pykan state with a foreign object")
 def _foreign_state(folder: Path) -> Path:
-    return pykan_files(folder, None, pykan_state() | {"more": Foreign(folder)})
+    return pykan_files(folder, None, pykan_state() | {"more": foreign(folder)})
 
 
 @case("cannot be read", "pykan state cut off")
@@ -1216,7 +1273,7 @@ _samples_case("cannot read", "that are text", lambda path: path.write_text("0.1,
 _samples_case(
     "cannot read|single array",
     "that are a pickle",
-    lambda path: path.write_bytes(pickle.dumps(Foreign(path.parent))),
+    lambda path: path.write_bytes(pickle.dumps(Foreign(path.parent), protocol=4)),
 )
 _samples_case(
     "cannot read",

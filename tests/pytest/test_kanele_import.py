@@ -8,7 +8,6 @@ import pickle
 import runpy
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import pairwise
@@ -73,9 +72,7 @@ def tables_of(module: ModuleOp) -> dict[str, list[int]]:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_folding_a_checkpoint_gives_the_published_tables(
-    name: str, shared_data: Path, torch: Any
-) -> None:
+def test_folding_a_checkpoint_gives_the_published_tables(name: str, shared_data: Path) -> None:
     folder = shared_data / "kanele" / name
     module = CHECKPOINT_FRONTEND.load(folder / "checkpoint.pt")
     FoldTablesPass().apply(make_context(), module)
@@ -85,15 +82,9 @@ def test_folding_a_checkpoint_gives_the_published_tables(
     assert tables_of(module) == kept
 
 
-@pytest.mark.parametrize(
-    "file", [pytest.param("checkpoint.pt", marks=pytest.mark.torch), "truth_tables.json"]
-)
+@pytest.mark.parametrize("file", ["checkpoint.pt", "truth_tables.json"])
 @pytest.mark.parametrize("name", MODELS)
-def test_every_level_gives_the_golden_outputs(
-    name: str, file: str, shared_data: Path, request: pytest.FixtureRequest
-) -> None:
-    if file.endswith(".pt"):
-        request.getfixturevalue("torch")
+def test_every_level_gives_the_golden_outputs(name: str, file: str, shared_data: Path) -> None:
     folder = shared_data / "kanele" / name
     golden = np.load(folder / "golden.npz")
     codes, outputs = (golden[key].astype(np.int64) for key in ("codes", "outputs"))
@@ -114,7 +105,7 @@ def test_every_level_gives_the_golden_outputs(
 
 @pytest.mark.parametrize("file", ["checkpoint.pt", "truth_tables.json"])
 @pytest.mark.parametrize("name", list(CORRECT))
-def test_test_accuracy_from_floats(name: str, file: str, shared_data: Path, torch: Any) -> None:
+def test_test_accuracy_from_floats(name: str, file: str, shared_data: Path) -> None:
     folder = shared_data / "kanele" / name
     data = np.load(folder / "dataset.npz")
     model = Model.of(frontend_for(folder / file).load(folder / file))
@@ -126,7 +117,7 @@ def test_test_accuracy_from_floats(name: str, file: str, shared_data: Path, torc
     np.testing.assert_array_equal(outputs, data["test_outputs"].astype(np.int64) * scale)
 
 
-def test_the_affine_of_the_input_is_the_hosts(shared_data: Path, torch: Any) -> None:
+def test_the_affine_of_the_input_is_the_hosts(shared_data: Path) -> None:
     folder = shared_data / "kanele" / "wine"
     data = np.load(folder / "dataset.npz")
     module = CHECKPOINT_FRONTEND.load(folder / "checkpoint.pt")
@@ -138,7 +129,7 @@ def test_the_affine_of_the_input_is_the_hosts(shared_data: Path, torch: Any) -> 
 
 
 @pytest.mark.parametrize("name", list(CORRECT))
-def test_wire_and_hardware_level_take_floats(name: str, shared_data: Path, torch: Any) -> None:
+def test_wire_and_hardware_level_take_floats(name: str, shared_data: Path) -> None:
     folder = shared_data / "kanele" / name
     data = np.load(folder / "dataset.npz")
     x = data["x_test"].astype(np.float64)
@@ -153,7 +144,7 @@ def test_wire_and_hardware_level_take_floats(name: str, shared_data: Path, torch
     assert "= x0 * " in emit_systemverilog(module)
 
 
-def test_host_codecs_compute_the_affine(shared_data: Path, tmp_path: Path, torch: Any) -> None:
+def test_host_codecs_compute_the_affine(shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / "kanele" / "wine"
     data = np.load(folder / "dataset.npz")
     interface = lowered(
@@ -184,7 +175,7 @@ def test_host_codecs_compute_the_affine(shared_data: Path, tmp_path: Path, torch
     np.testing.assert_array_equal(codes, data["test_codes"].ravel())
 
 
-def test_the_module_reads_back_as_it_prints(shared_data: Path, torch: Any) -> None:
+def test_the_module_reads_back_as_it_prints(shared_data: Path) -> None:
     module = CHECKPOINT_FRONTEND.load(shared_data / "kanele" / "moons" / "checkpoint.pt")
     assert str(Parser(make_context(), str(module)).parse_module()) == str(module)
 
@@ -427,7 +418,7 @@ def test_a_pickle_that_runs_code_is_refused(zipped: bool, tmp_path: Path, torch:
     path = write(tmp_path, torch, small_config([2, 1], [4, 4]))
     payload = {"model_state_dict": {"layers.0.grid": _Malicious(marker)}}
     torch.save(payload, path, _use_new_zipfile_serialization=zipped)
-    refused(path, "checkpoint.pt", "posix.system", "nothing is executed")
+    refused(path, "checkpoint.pt", *(["posix.system"] if zipped else []), "is executed")
     path.write_bytes(pickle.dumps(_Malicious(marker)))
     refused(path, "checkpoint.pt")
     assert not marker.exists()
@@ -500,15 +491,15 @@ def test_garbage_configurations(text: str, tmp_path: Path, torch: Any) -> None:
         ("layers.0.base_weight", "drop", "no key `layers.0.base_weight`"),
         ("input_layer.brevitas_module.act_quant.tensor_quant.scaling_impl.value", "drop", "0 keys"),
         ("layers.0.base_weight", "nan", "[0, 0] is nan"),
-        ("layers.0.base_weight", "text", "is no tensor"),
+        ("layers.0.base_weight", "text", "is of type str"),
         ("layers.0.spline_selector", "half", "other numbers than 0 and 1"),
         ("layers.0.grid", "reverse", "ascending"),
         ("input_layer.pre_transforms.0.running_var", "negate", "is negative"),
         ("layers.0.base_weight", "grow", "has shape (2, 2), config.json asks for (1, 2)"),
         ("layers.0.base_weight", "complex", "real numbers"),
         ("layers.0.base_weight", "sparse", "dense"),
-        ("layers.0.base_weight", "meta", "no data"),
-        ("layers.0.spline_weight", "huge", "bytes"),
+        ("layers.0.base_weight", "meta", "without data"),
+        ("layers.0.spline_weight", "huge", "of shape (1048576, 1048576)"),
         ("layers.0.extra", "grow", "`layers.0.extra` of the state dict is not understood"),
         ("layers.1.grid", "grow", "`layers.1.grid` of the state dict is not understood"),
         ("input_layer.pre_transforms.2.weight", "grow", "is not understood"),
@@ -548,13 +539,6 @@ def test_other_torch_files(content: object, tmp_path: Path, torch: Any) -> None:
     path = write(tmp_path, torch, small_config([2, 1], [4, 4]))
     torch.save(content, path)
     refused(path, "model_state_dict")
-
-
-def test_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
-    (tmp_path / "config.json").write_text(json.dumps(small_config([2, 1], [4, 4])))
-    (tmp_path / "checkpoint.pt").write_bytes(b"")
-    refused(tmp_path / "checkpoint.pt", "pip install 'kan-dialect[torch]'")
 
 
 def tables(widths: list[int], bits: list[int]) -> dict[str, Any]:
@@ -606,7 +590,7 @@ def test_small_tables(bits: list[int], tmp_path: Path) -> None:
     ("key", "edge", "fragment"),
     [
         ("0_0_0", None, "no edge `0_0_0`"),
-        ("0_9_0", {"acive": 1, "values_int": [0] * 16}, "`0_9_0` is no edge"),
+        ("0_9_0", {"acive": 1, "values_int": [0] * 16}, "the key '0_9_0' is no edge"),
         ("0_0_0", [1], "is no object"),
         ("0_0_0", {"values_int": [0] * 16}, "`acive` is None"),
         ("0_0_0", {"acive": 2, "values_int": [0] * 16}, "must be 0 or 1"),

@@ -265,7 +265,7 @@ def test_fields_that_nothing_reads_are_refused(
                 requantized(model, other, tmp_path)
     path = tmp_path / "quantizers.json"
     path.write_text(json.dumps(entries).replace('"kept"', '"scale": 1.0, "kept"', 1))
-    with pytest.raises(KanError, match="`scale` is given twice in an object"):
+    with pytest.raises(KanError, match="the key 'scale' is given twice in an object"):
         read_quantizers(path)
 
 
