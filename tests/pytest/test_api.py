@@ -337,7 +337,7 @@ def test_passes_get_the_samples_of_the_network(network: kan.Network, tmp_path: P
     without = kan.load(WINE)
     assert without.apply(text, data=arrays).text() == expected
     assert [each.text() for each in without.steps(text, data=arrays)][-1] == expected
-    with pytest.raises(kan.KanError, match="pass kan-calibrate.*data"):
+    with pytest.raises(kan.KanError, match=r"pass kan-calibrate.*data"):
         without.apply(text)
     other = tmp_path / "other.npz"
     np.savez(other, x=arrays["x_train"][:20])
