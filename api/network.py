@@ -7,7 +7,7 @@ give and refuse. The work is done elsewhere.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import StringIO
@@ -36,7 +36,7 @@ from kan_dialect.api.options import (
     split_options,
 )
 from kan_dialect.api.page import network_page
-from kan_dialect.api.stages import Pass, passes_of, run_stages
+from kan_dialect.api.stages import Pass, lack_data, passes_of, run_stages
 from kan_dialect.api.training import training_choice
 from kan_dialect.api.tuning import TuneChoice, Tuned, tune_network
 from kan_dialect.devices.device import device as device_of
@@ -360,6 +360,9 @@ class Network:
                 remedy=f"it has {len(self.layers)}, counted from 0",
             ) from None
 
+    def _samples(self, data: Data) -> FloatArray:
+        return (self._dataset if data is self._data else read_data(data)).x
+
     # Other levels.
 
     def apply(self, *passes: Pass, check: bool = False, data: Data | None = None) -> Network:
@@ -370,7 +373,8 @@ class Network:
         passes : texts as `kan-opt -p` takes them, with options: `"kan-quantize{bits=5}"`, also
             several in one text; or instances of passes, `KanPass` or any `ModulePass`.
         check : evaluate the network before and after each pass, and compare: `checks` then tells.
-        data : samples for the check; by default those that a pass reads, or the network's.
+        data : samples for the check, and for passes of texts that read samples and name no file,
+            such as `"kan-calibrate"`; by default the network's.
 
         Raises
         ------
@@ -388,14 +392,21 @@ class Network:
         ------
         KanError : see `apply`. Passes before the one that fails have given their networks.
         """
+        data = self._data if data is None else data
+        if data is not None and lack_data(passes):
+            return self._steps_with_data(passes, check=check, data=data)
         return self._steps(passes_of(passes), check=check, data=data)
+
+    def _steps_with_data(
+        self, passes: Sequence[Pass], *, check: bool, data: Data
+    ) -> Iterator[Network]:
+        with data_file(data) as path:
+            yield from self._steps(passes_of(passes, path), check=check, data=data)
 
     def _steps(
         self, passes: list[ModulePass], *, check: bool, data: Data | None
     ) -> Iterator[Network]:
-        samples: FloatArray | None = None
-        if check and (data is not None or self._data is not None):
-            samples = (self._dataset if data is None else read_data(data)).x
+        samples = None if data is None or not check else self._samples(data)
         current, checks = self, ()
         for stage in run_stages(self._module, passes, check=check, samples=samples):
             if stage.check is not None:
@@ -571,7 +582,7 @@ class Network:
             if passes is None:
                 pipeline = list(CompilePass(path, **found["compile"]).expand())
             else:
-                pipeline = passes_of(passes if isinstance(passes, list) else [passes])
+                pipeline = passes_of(passes if isinstance(passes, list) else [passes], path)
             pipeline = with_interface(pipeline, WrapInterfacePass(**found["interface"]))
             files = dict(self._source.files)
             if isinstance(data, str | Path):

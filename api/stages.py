@@ -17,14 +17,30 @@ from kan_dialect.ir.constants import FloatArray
 from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.kan_pass import NamedPass, WrappedPass
-from kan_dialect.passbase.pipeline import CompositePass, build_pipeline
+from kan_dialect.passbase.pipeline import CompositePass, build_pipeline, lacks_data, parse_passes
 
 Pass: TypeAlias = str | ModulePass
 """Text as `kan-opt -p` takes it, such as `kan-quantize{bits=5},kan-fold-tables`, or a pass."""
 
 
-def passes_of(given: Sequence[Pass]) -> list[ModulePass]:
+def lack_data(given: Sequence[Pass]) -> bool:
+    """Whether a text has a pass that reads samples, and names no file of them.
+
+    Raises
+    ------
+    KanError : a text does not parse, or there is no such pass.
+    """
+    available = installed_universe().all_passes
+    texts = [each for each in given if isinstance(each, str)]
+    return any(lacks_data(available, spec) for text in texts for spec in parse_passes(text))
+
+
+def passes_of(given: Sequence[Pass], data: str | None = None) -> list[ModulePass]:
     """The passes in order. A pass that stands for several, such as kan-compile, is expanded.
+
+    Parameters
+    ----------
+    data : path of a data file, for passes of texts that name none.
 
     Raises
     ------
@@ -34,7 +50,7 @@ def passes_of(given: Sequence[Pass]) -> list[ModulePass]:
     for each in cast("Sequence[object]", given):
         match each:
             case str():
-                passes += build_pipeline(installed_universe().all_passes, each)
+                passes += build_pipeline(installed_universe().all_passes, each, data)
             case CompositePass():
                 passes += each.expand()
             case WrappedPass():

@@ -103,44 +103,54 @@ def _score(
     report.confusion = confusions(labels, {"float": outputs, "integer": codes_out})
     if targets is not None:
         report.residuals = residual_figures(targets, codes_out, outputs)
-    saturates = bool(report.warnings)
-    allowed = _allowed_loss(report)
-    report.warnings += cautions.label_cautions(
+    found = cautions.label_cautions(
         real.imported, codes_out if outputs is None else outputs, labels, on
     )
     if targets is None:
         report.accuracy_integer = _accuracy(codes_out, labels)
     else:
         report.errors_integer = Errors.of(codes_out, targets)
-    if outputs is None:
-        return
+    if outputs is not None:
+        found += _compare(report, outputs, codes_out, labels, on, saturates=bool(report.warnings))
+    report.warnings += found or cautions.useless_cautions(
+        report.accuracy_integer, report.errors_integer, labels, on
+    )
+
+
+def _compare(
+    report: Report,
+    outputs: FloatArray,
+    codes_out: FloatArray,
+    labels: Array | None,
+    on: str,
+    *,
+    saturates: bool,
+) -> list[str]:
+    """Add the figures of the float model to the report. Returns cautions about the integers'."""
+    targets, allowed = targets_of(labels, codes_out.shape[1]), _allowed_loss(report)
     difference = np.abs(outputs - codes_out)
     report.max_abs_error = float(difference.max(initial=0.0))
     report.mean_abs_error = float(difference.mean())
     if targets is not None and report.errors_integer is not None:
         report.errors_float = Errors.of(outputs, targets)
-        report.warnings += cautions.error_caution(
+        return cautions.error_caution(
             report.errors_float,
             report.errors_integer,
             on,
             allowed=allowed,
             saturates=saturates,
         )
-        return
     report.accuracy_float = _accuracy(outputs, labels)
     if report.accuracy_float is not None and report.accuracy_integer is not None:
-        report.warnings += cautions.accuracy_caution(
+        return cautions.accuracy_caution(
             report.accuracy_float,
             report.accuracy_integer,
-            len(x),
+            len(outputs),
             on,
             allowed=allowed,
             saturates=saturates,
         )
-    else:
-        report.warnings += cautions.difference_caution(
-            Errors.of(codes_out, outputs), on, saturates=saturates
-        )
+    return cautions.difference_caution(Errors.of(codes_out, outputs), on, saturates=saturates)
 
 
 def _use_of_codes(report: Report, integer: Model, interface: Interface, dataset: Dataset) -> None:

@@ -230,6 +230,7 @@ def _precision(module: ModuleOp) -> dict[str, Any] | None:
             "seed": figures["seed"],
             "networks": figures["networks"],
             "accuracy": scores,
+            **{name: figures[name] for name in ("repeated_samples",) if name in figures},
             "edges": {"before": figures["edges_before"], "after": figures["edges_after"]},
             "bits": bits_of(chain).as_dict(),
         }

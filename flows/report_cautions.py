@@ -159,6 +159,37 @@ def error_caution(
     ]
 
 
+_CHECK_DATA = "check that labels, order of features and scaling are those of the training"
+
+
+def useless_cautions(
+    accuracy: float | None, errors: Errors | None, labels: Array | None, name: str
+) -> list[str]:
+    """Caution about a model that is no better than a constant.
+
+    Parameters
+    ----------
+    accuracy : share of right classes; None of numbers.
+    errors : against targets that are numbers; None of classes.
+    labels : (samples, ...), or None.
+    """
+    if errors is not None and errors.r2 is not None and errors.r2 < 0:
+        return [
+            f"R² is {errors.r2:.4f} on the {name} samples: the targets' mean alone has smaller "
+            f"errors; {_CHECK_DATA}"
+        ]
+    if accuracy is None or labels is None:
+        return []
+    counts = np.unique(labels.reshape(-1), return_counts=True)[1]
+    largest = float(counts.max() / counts.sum())
+    if len(counts) < 2 or accuracy > largest:
+        return []
+    return [
+        f"the accuracy, {accuracy:.4f} on {len(labels)} {name} samples, is no better than that of "
+        f"the largest class alone, {largest:.4f}; {_CHECK_DATA}"
+    ]
+
+
 def difference_caution(difference: Errors, name: str, *, saturates: bool) -> list[str]:
     """Caution about outputs that do not follow the float model, for data without labels."""
     if difference.r2 is None or difference.r2 >= 1.0 - LOST:

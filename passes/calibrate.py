@@ -23,6 +23,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_function, evaluate_inside
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.ir.operation import op_text
 from kan_dialect.ir.types import float_type, tensor_shape
 from kan_dialect.model.windows import set_apart, windows_of
 from kan_dialect.ops.layer import ObserveOp
@@ -94,10 +95,13 @@ def observe(function: func.FuncOp, inputs: list[FloatArray], bins: int) -> None:
             Rewriter.replace_op(op, (), [op.input])
     values = quantization_points(function)
     for value, seen in zip(values, evaluate_inside(function, inputs, values), strict=True):
-        if not np.isfinite(seen).all():
+        finite = np.isfinite(seen).all(axis=1)
+        if not finite.all():
             raise KanError(
-                f"@{function.sym_name.data} computes a value that is not finite on the calibration "
-                f"data ({_describe(value)})"
+                f"@{function.sym_name.data}: {_describe(value)} is not finite for "
+                f"{np.count_nonzero(~finite)} of {len(finite)} calibration samples, the first is "
+                f"sample {int(np.argmin(finite))}",
+                remedy="leave such samples out, or correct the model where it is not defined",
             )
         windows = windows_of(value)
         if len(windows):
@@ -113,7 +117,7 @@ def _describe(value: SSAValue) -> str:
         return f"argument {value.index}"
     owner = value.owner
     assert isinstance(owner, Operation)
-    return f"result of '{owner.name}'"
+    return f"the result of {op_text(owner)}"
 
 
 def _insert(function: func.FuncOp, value: SSAValue, op: ObserveOp) -> None:

@@ -20,6 +20,7 @@ from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.estimate import Estimate, estimate
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.files.sample_parts import repeated_samples
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.model.model import Model
 from kan_dialect.model.port_codes import encode
@@ -198,7 +199,7 @@ class RefinePrecisionPass(TargetPass):
         if refined.chosen.chain is not chain:
             write_chain(function, refined.chosen.chain)
         forget_reference(function)
-        note_trade(function, self._figures(refined, limits, edges, len(dataset.x)))
+        note_trade(function, self._figures(refined, limits, edges, dataset.x))
 
     def _estimate(self, function: func.FuncOp, chain: TableChain | None = None) -> Estimate:
         """LUTs and levels of a combinational function, with the layers of `chain` if given."""
@@ -213,9 +214,9 @@ class RefinePrecisionPass(TargetPass):
         return estimate(next(iter(wire_functions(module))), self.device)
 
     def _figures(
-        self, refined: Refined, allowed: Allowed, edges: int, samples: int
+        self, refined: Refined, allowed: Allowed, edges: int, x: FloatArray
     ) -> dict[str, float]:
-        chosen = refined.chosen
+        chosen, repeated = refined.chosen, repeated_samples(x)
         limits = {
             "max_accuracy_loss": self.max_loss,
             "max_rmse": allowed.rmse,
@@ -228,7 +229,8 @@ class RefinePrecisionPass(TargetPass):
             "seed": self.seed,
             "calibration_before": chosen.calibration.before,
             "calibration_after": chosen.calibration.after,
-            "calibration_samples": samples,
+            "calibration_samples": len(x),
+            **({"repeated_samples": repeated} if repeated else {}),
             "validation_before": chosen.validation.before,
             "validation_after": chosen.validation.after,
             "validation_samples": refined.validation_samples,

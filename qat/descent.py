@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kan_dialect.files.sample_parts import dealt_parts
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.qat.edges import EdgeLayer, taken
 from kan_dialect.qat.functions import FEW_INPUTS
@@ -392,7 +393,7 @@ def _roughness(network: QuantisedKan) -> Tensor:
 
 
 def folds_of(
-    targets: Tensor, is_classes: bool, folds: int, share: float
+    x: FloatArray, targets: Tensor, is_classes: bool, folds: int, share: float
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Samples to train with and to hold out, of each fold; classes have equal shares in all.
 
@@ -400,15 +401,15 @@ def folds_of(
 
     Parameters
     ----------
+    x : inputs (samples, in); samples with equal ones are in one fold.
     folds : every sample is held out once; 1: `share` of the samples is held out.
+
+    Raises
+    ------
+    KanError : too few samples differ.
     """
-    random = np.random.default_rng(0)
-    order = random.permutation(len(targets))
-    if is_classes:
-        order = order[np.argsort(targets.numpy()[order], kind="stable")]
     groups = folds if folds > 1 else max(2, round(1.0 / share))
-    group = np.empty(len(order), dtype=np.int64)
-    group[order] = np.arange(len(order)) % groups
+    group = dealt_parts(x, groups, 0, targets.numpy() if is_classes else None)
     for fold in range(folds):
         held = group == fold
         yield torch.tensor(np.flatnonzero(~held)), torch.tensor(np.flatnonzero(held))

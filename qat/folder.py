@@ -125,6 +125,7 @@ def _record(trained: Trained, options: TrainingOptions) -> dict[str, Any]:
         "chosen": f"front/{trained.front.index(trained.chosen)}.mlir",
         "score": "accuracy" if trained.is_classes else "1 - mean squared error / variance",
         "test_score": trained.test_score,
+        "repeated_samples": trained.repeated,
         "seeds": [{name: getattr(point, name) for name in COLUMNS} for point in trained.seeds],
         "seconds": round(trained.seconds, 1),
     }

@@ -65,6 +65,8 @@ class Trained:
     """Time of training, that of earlier parts of a resumed run left out."""
     seeds: tuple[Point, ...]
     """The network that is chosen from each seed's training alone, by the same rule."""
+    repeated: int = 0
+    """Number of samples whose inputs are those of others; all of them are held out, or none."""
 
     @property
     def network(self) -> Network:

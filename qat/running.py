@@ -16,6 +16,7 @@ from kan_dialect.api.loading import from_ir
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.growing_folder import GrowingFolder
+from kan_dialect.files.sample_parts import repeated_samples
 from kan_dialect.flows.workers.outcomes import Outcome
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.passbase.progress import tell
@@ -86,6 +87,7 @@ def train_networks(
         trainings[options.seed].objective.is_classes,
         time.monotonic() - start,
         tuple(point for point in alone if point is not None),
+        repeated_samples(dataset.x),
     )
     if folder is not None:
         write_results(trained, options, folder)

@@ -78,7 +78,7 @@ class Training:
         """Features that do not vary, and have no edges."""
         every = torch.arange(samples)
         self._parts = list(
-            folds_of(self._targets, self.objective.is_classes, folds, options.validation)
+            folds_of(dataset.x, self._targets, self.objective.is_classes, folds, options.validation)
         )
         if folds > 1:
             self._parts.append((every, every[:0]))

@@ -30,10 +30,12 @@ from kan_dialect.passbase.kan_pass import NamedPass, WrappedPass, pass_text, unw
 from kan_dialect.passbase.option_text import OptionValue
 from kan_dialect.passbase.options import Option, option_of, options_of
 from kan_dialect.passbase.pipeline import (
+    DATA,
     CompositePass,
     build_pass,
     parse_passes,
     pass_class,
+    reads_data,
     suggestion,
 )
 from kan_dialect.passbase.target_pass import TargetPass
@@ -48,9 +50,6 @@ PARTS_OF_BITS = (INPUT_BITS, ACTIVATION_BITS)
 
 SCHEDULE_OPTIONS = ("levels", "cycles", "combinational")
 """Options of `kan-schedule` that choose a schedule."""
-
-DATA = "data"
-"""Option of passes that calibrate. A sweep sets it to the calibration samples of the split."""
 
 Values = tuple[tuple[str, OptionValue], ...]
 """Values of options by canonical name."""
@@ -225,7 +224,7 @@ class Pipeline:
         values : by canonical name.
         layers : number of widths that `kan-quantize` takes beside the width of the inputs.
         data : path of the calibration data, or None. It replaces paths in the text, and is given
-            to `kan-compile` and to all passes that require data.
+            to all passes that read samples.
 
         Raises
         ------
@@ -298,7 +297,7 @@ def _instance(
     for field, value in chosen.items():
         if field not in parts:
             parameters[field] = _as_parameter(value)
-    if data is not None and _takes_data(spec):
+    if data is not None and reads_data(_class(spec.name)):
         parameters[DATA] = (data,)
     instance = build_pass(_available(), ArgSpec(spec.name, parameters))
     if parts and isinstance(instance, CompilePass):
@@ -306,13 +305,6 @@ def _instance(
         bits: Any = (inputs, *(others,) * layers)
         return replace(instance, bits=bits)
     return instance
-
-
-def _takes_data(spec: ArgSpec) -> bool:
-    if DATA in spec.parameters or spec.name == COMPILE:
-        return True
-    options = options_of(_class(spec.name))
-    return any(each.name == DATA and each.required and str in each.kinds for each in options)
 
 
 def _as_parameter(value: OptionValue) -> tuple[Any, ...]:

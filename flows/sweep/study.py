@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import ModuleOp
 from kan_dialect.analysis.quantization_points import quantization_points, spline_functions
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
+from kan_dialect.files.sample_parts import held_parts, repeated_samples
 from kan_dialect.flows.pipelines.varied import DEFAULT, Pipeline, Resolved
 from kan_dialect.flows.samples import Samples
 from kan_dialect.flows.sweep.grid import Point
@@ -56,6 +57,8 @@ class Study:
     """The device of estimates and synthesis; None: the one that the passes optimise for."""
     codes: IntArray | None = None
     """Input codes, (samples, inputs), whose output codes tell whether points compute the same."""
+    repeated: int = 0
+    """Number of samples whose inputs are those of others, which are on one side of the split."""
 
     @property
     def calibration_data(self) -> dict[str, Array]:
@@ -148,6 +151,7 @@ def make_study(
         test,
         compiler_digest(pipeline.packages),
         pipeline,
+        repeated=0 if dataset is None else repeated_samples(dataset.x),
     )
 
 
@@ -161,7 +165,12 @@ def _split(dataset: Dataset, share: float, seed: int) -> tuple[FloatArray, Array
             remedy="give more samples, or another --validation between 0 and 1",
         )
     chosen = np.zeros(count, dtype=bool)
-    chosen[np.random.default_rng(seed).permutation(count)[:held]] = True
+    chosen[held_parts(dataset.x, held, seed)[0]] = True
+    if chosen.all():
+        raise KanError(
+            f"cannot hold a part of {count} samples out for validation: their inputs are the same",
+            remedy="give samples that differ",
+        )
     if dataset.y is None:
         return dataset.x[~chosen], None, Samples(dataset.x[chosen], None)
     return dataset.x[~chosen], dataset.y[~chosen], Samples(dataset.x[chosen], dataset.y[chosen])

@@ -245,6 +245,7 @@ def summary(result: Sweep, axes: Sequence[Axis]) -> str:
         "options": {axis.option: list(axis.values) for axis in axes},
         "points": len(result.rows),
         "samples": {
+            "repeated": result.study.repeated,
             "calibration": None
             if result.study.calibration is None
             else len(result.study.calibration),

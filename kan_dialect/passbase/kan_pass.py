@@ -25,6 +25,7 @@ from kan_dialect.passbase.record import (
     content_digest,
     passes_in_force,
     record,
+    recorded_names,
     recorded_pipeline,
 )
 
@@ -103,8 +104,11 @@ class KanPass(ModulePass):
         """Called in place of `run` for a module that the pass has already transformed."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        if not self.apply_to_recorded(ctx, op, recorded_pipeline(op)):
+        passed = recorded_pipeline(op)
+        if not self.apply_to_recorded(ctx, op, passed):
             self._note_level(op)
+        elif self.name in passes_in_force(passed):
+            _LOG.warning("pass %s runs again: the record of the module has it already", self.name)
 
     def apply_to_recorded(self, ctx: Context, module: ModuleOp, passed: list[str]) -> bool:
         """Run on a module whose `recorded_pipeline` is `passed`. Returns what `run` returns."""
@@ -172,6 +176,11 @@ class ResumedPass(WrappedPass):
                 self.inner.skipped(op)
             if has_run or not self.inner.apply_to_recorded(ctx, op, passed):
                 require_as_recorded(self.given, self.inner.recorded(), passed)
+            elif self.name in recorded_names(passed) and passed[-1].startswith("("):
+                change = passed[-1].strip("()")
+                _LOG.warning(
+                    "pass %s and later ones run again: the module was %s", self.name, change
+                )
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ _parse_loss = cast(
 _WITHOUT_POINT = re.compile(r"\d+[eE]-?\d+")
 """A number that xDSL reads as a word."""
 
+DATA = "data"
+"""Option of passes that read samples: the path of a data file."""
+
 PassFactory = Callable[[], type[ModulePass]]
 
 
@@ -49,8 +52,14 @@ def suggestion(name: str, names: Sequence[str], what: str, listed: Sequence[str]
     return f"did you mean {match[0]}? {known[0].upper()}{known[1:]}" if match else known
 
 
-def build_pipeline(available: Mapping[str, PassFactory], text: str) -> list[ModulePass]:
+def build_pipeline(
+    available: Mapping[str, PassFactory], text: str, data: str | None = None
+) -> list[ModulePass]:
     """The passes that `text` names, composite ones expanded.
+
+    Parameters
+    ----------
+    data : path of a data file, for passes that read samples where the text names no file.
 
     Raises
     ------
@@ -58,12 +67,29 @@ def build_pipeline(available: Mapping[str, PassFactory], text: str) -> list[Modu
     """
     passes: list[ModulePass] = []
     for spec in parse_passes(text):
+        if data is not None and lacks_data(available, spec):
+            spec = ArgSpec(spec.name, {**spec.parameters, DATA: (data,)})
         instance = build_pass(available, spec)
         if isinstance(instance, CompositePass):
             passes.extend(instance.expand())
         else:
             passes.append(NamedPass(instance))
     return passes
+
+
+def lacks_data(available: Mapping[str, PassFactory], spec: ArgSpec) -> bool:
+    """Whether a pass reads samples, and its spec names no file of them.
+
+    Raises
+    ------
+    KanError : there is no such pass.
+    """
+    return DATA not in spec.parameters and reads_data(pass_class(available, spec.name))
+
+
+def reads_data(kind: type[ModulePass]) -> bool:
+    """Whether a pass has the option `data`, a path of samples."""
+    return any(option.name == DATA and str in option.kinds for option in options_of(kind))
 
 
 def parse_passes(text: str) -> list[ArgSpec]:

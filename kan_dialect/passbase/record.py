@@ -2,7 +2,8 @@
 
 Two attributes of the module hold it: the passes in order, and a digest of the module that the last
 of them left. The digest covers every op, type, property and attribute, but neither names of SSA
-values nor comments or layout. If it is not the module's digest, something without a record has
+values nor comments or layout. Discardable attributes of other dialects (`my.note`) mean nothing to
+our passes, and are not covered. If it is not the module's digest, something without a record has
 changed the module: an editor, or a pass that is no `KanPass`.
 
 While a record is open, nothing but recording passes touches the module, and the digest is left out:
@@ -22,14 +23,18 @@ from xdsl.dialects.builtin import (
     ArrayAttr,
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
+    DictionaryAttr,
     IndexType,
     IntegerAttr,
     IntegerType,
     ModuleOp,
     StringAttr,
+    UnregisteredOp,
 )
 from xdsl.ir import Attribute, Operation
+from xdsl.irdl import IRDLOperation
 
+from kan_dialect.ir.attributes.value_names import NAME_HINT
 from kan_dialect.ir.operation import operands_of
 
 if TYPE_CHECKING:
@@ -145,6 +150,30 @@ def _text_of_type(kind: Attribute) -> str:
     return str(kind)
 
 
+def _is_foreign(name: str) -> bool:
+    """Whether a discardable attribute has no meaning to our passes, by its name."""
+    return not name.startswith("kan.") and name != NAME_HINT
+
+
+@lru_cache(maxsize=1 << 10)
+def _counts(kind: type[Operation], name: str) -> bool:
+    """Whether an attribute of an op of this class belongs to the digest."""
+    if not _is_foreign(name) or not issubclass(kind, IRDLOperation):
+        return True
+    return issubclass(kind, UnregisteredOp) or name in kind.get_irdl_definition().attributes
+
+
+def _without_foreign(attribute: Attribute) -> Attribute:
+    """Attributes of arguments and results, an array of dictionaries, without foreign ones."""
+    entries = cast("ArrayAttr[Attribute]", attribute).data
+    if not entries or not all(isinstance(each, DictionaryAttr) for each in entries):
+        return attribute
+    return ArrayAttr(
+        DictionaryAttr({name: value for name, value in each.data.items() if not _is_foreign(name)})
+        for each in cast("tuple[DictionaryAttr, ...]", entries)
+    )
+
+
 class _Text:
     """A module as lines of text for the digest. Much faster than xDSL's printer.
 
@@ -175,12 +204,14 @@ class _Text:
             kind = result.type
             text = types.get(id(kind)) or self.of_type(kind)
             append(f"{number_of(id(result), len(numbers))}: {text}")
-        for kind, entries in (("<", op.properties), ("{", op.attributes)):
-            if not entries:
-                continue
+        if entries := op.properties:
             for name in sorted(entries) if len(entries) > 1 else entries:
-                if op is not self.module or name not in (PIPELINE_ATTRIBUTE, DIGEST_ATTRIBUTE):
-                    append(f"{kind}{name} {self.of_attribute(entries[name])}")
+                append(f"<{name} {self.of_attribute(entries[name])}")
+        if entries := op.attributes:
+            for name in sorted(entries) if len(entries) > 1 else entries:
+                own = op is self.module and name in (PIPELINE_ATTRIBUTE, DIGEST_ATTRIBUTE)
+                if not own and _counts(type(op), name):
+                    append(f"{{{name} {self.of_attribute(entries[name])}")
         for region in op.regions:
             append("(")
             for block in region.blocks:
@@ -214,4 +245,4 @@ class _Text:
         if cls is DenseArrayBase:
             array = cast(DenseArrayBase, attribute)
             return f"[{array.data.data.hex()} {self.of_type(array.elt_type)}]"
-        return str(attribute)
+        return str(_without_foreign(attribute) if cls is ArrayAttr else attribute)

@@ -18,6 +18,7 @@ from kan_dialect.analysis.quantization_points import is_spline
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_inside
 from kan_dialect.files.data_sets import Dataset
+from kan_dialect.files.sample_parts import held_parts
 from kan_dialect.ir.constants import BoolArray, FloatArray, whole_numbers
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp
@@ -74,15 +75,6 @@ class EdgeSearch:
         self.function = function
         self.inputs = inputs
         self.x = dataset.x
-        count = len(dataset.x)
-        held = round(count * validation)
-        if min(held, count - held) < 2:
-            raise KanError(
-                f"{count} samples are too few to choose by and to validate with",
-                remedy="give more calibration samples, with labels",
-            )
-        order = np.random.default_rng(seed).permutation(count)
-        self.held, self.seen = order[:held], order[held:]
         ops = node_sums(function)
         values = evaluate_inside(
             function, inputs, [*(op.edges for op in ops), *(op.result for op in ops)]
@@ -94,6 +86,14 @@ class EdgeSearch:
         self.masks: list[BoolArray] = [op.mask_array for op in ops]
         self.given = run_function(function, dataset.x)
         check_labels(dataset.y, self.given.shape[1], source)
+        count = len(dataset.x)
+        self.held, *rest = held_parts(self.x, max(round(count * validation), 1), seed)
+        self.seen = np.concatenate([self.held[:0], *rest])
+        if min(len(self.held), len(self.seen)) < 2:
+            raise KanError(
+                f"{count} samples are too few to choose by and to validate with",
+                remedy="give more calibration samples, with labels",
+            )
         self.judge = Judge(
             dataset.x,
             dataset.y,

@@ -327,6 +327,30 @@ def test_passes_by_name_and_as_objects(network: kan.Network, tables: kan.Network
             network.apply(wrong)  # type: ignore[arg-type]
 
 
+def test_passes_get_the_samples_of_the_network(network: kan.Network, tmp_path: Path) -> None:
+    """As a file or in memory, from `load` or from `apply`; not where the text names a file."""
+    arrays = dict(np.load(DATA))
+    text = "kan-fold-affine,kan-calibrate"
+    expected = network.apply("kan-fold-affine", f'kan-calibrate{{data="{DATA}"}}').text()
+    assert kan.load(WINE, data=DATA).apply(text).text() == expected
+    assert kan.load(WINE, data=arrays).apply(text).text() == expected
+    without = kan.load(WINE)
+    assert without.apply(text, data=arrays).text() == expected
+    assert [each.text() for each in without.steps(text, data=arrays)][-1] == expected
+    with pytest.raises(kan.KanError, match=r"pass kan-calibrate.*data"):
+        without.apply(text)
+    other = tmp_path / "other.npz"
+    np.savez(other, x=arrays["x_train"][:20])
+    named = f'kan-fold-affine,kan-calibrate{{data="{other}"}}'
+    assert network.apply(named).text() == without.apply(named).text() != expected
+    compiled = kan.load(WINE, data=arrays).apply("kan-compile{bits=3 fast=true}")
+    assert compiled.text() == network.compile(bits=3, fast=True).text()
+    built = kan.load(WINE, data=arrays).build(
+        tmp_path / "built", passes=f"{text},kan-compile{{bits=3 fast=true}}", simulator="none"
+    )
+    assert built.report["accuracy"]
+
+
 def test_an_edited_table(tables: kan.Network) -> None:
     layer = tables.layers[0]
     entries = layer.tables.copy()

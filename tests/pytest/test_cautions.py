@@ -180,6 +180,21 @@ def test_accuracy_that_collapses(tmp_path: Path) -> None:
     assert warnings(build(tmp_path, text, data, "--bits", "12")) == []
 
 
+def test_no_better_than_a_constant(tmp_path: Path) -> None:
+    """A model whose inputs are swapped, and one whose sign is wrong."""
+    x = square(300)
+    label = (x[:, 0] > 0.2).astype(np.int64)
+    share = max(label.mean(), 1 - label.mean())
+    text = model([[0.0, 1.0]], bias=-0.2)
+    (found,) = warnings(build(tmp_path, text, {"x": x, "y": label}))
+    assert f"is no better than that of the largest class alone, {share:.4f}; check" in found
+    assert warnings(build(tmp_path, model([[1.0, 0.0]], bias=-0.2), {"x": x, "y": label})) == []
+    report = build(tmp_path, model([[-1.0, 0.5]]), {"x": x, "y": x[:, 0] - x[:, 1]})
+    (found,) = warnings(report)
+    assert report["regression"]["integer"]["r2"] < 0
+    assert found.startswith(f"R² is {report['regression']['integer']['r2']:.4f} on the calibration")
+
+
 def test_a_sigmoid_left_on(tmp_path: Path) -> None:
     x = square(200)
     data = {"x": x, "y": (x.sum(axis=1) > 0).astype(np.int64)}

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from xdsl.context import Context
 
+from kan_dialect.checking import Checker, run_passes
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.onnx.compare.reference_models import open_exact_reference
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.frontends.onnx.read.graph import Unrecognised, read_graph
+from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
+from kan_dialect.ops.onnx import OnnxOp
+from kan_dialect.ops.spline import BaseOp
 from random_graphs import MIXINGS, REGIMES, Network, make_network
 
 FOUND = {
@@ -47,6 +52,28 @@ def test_networks_at_scales_of_their_own(seed: int, tmp_path: Path) -> None:
     assert finite.any()
     difference = np.abs(Model.of(module).run(x) - expected)[finite]
     assert difference.max() <= 1e-5 * np.ptp(expected[finite])
+
+
+@pytest.mark.parametrize("seed", [2, 10])
+def test_imported_networks_compile(seed: int, tmp_path: Path) -> None:
+    """Layers of known and of unknown form in one network, through every pass."""
+    network = make_network(seed, REGIMES[seed % len(REGIMES)])
+    data = tmp_path / "data.npz"
+    np.savez(data, x=network.points(np.random.default_rng(seed + 1), 50))
+    module = load_onnx(_save(network, tmp_path))
+    assert {OnnxOp, BaseOp} & {type(op) for op in module.walk()} == {OnnxOp, BaseOp}
+    passes = CompilePass(data=str(data), bits=3).passes()
+    checks = run_passes(Context(), module, passes, Checker(count=20))
+    assert len(checks) == len(passes)
+
+
+def test_casts_of_nan_are_not_taken_for_a_dependence_on_the_batch(tmp_path: Path) -> None:
+    """A runtime casts NaN to any integer, which is the index of a table here."""
+    network = make_network(41, "offset")
+    path = _save(network, tmp_path)
+    with pytest.raises(KanError, match="not finite for any of the inputs that were tried"):
+        load_onnx(path)
+    load_onnx(path, ImportOptions(samples=network.points(np.random.default_rng(42), 100)))
 
 
 @pytest.mark.parametrize(

@@ -347,7 +347,7 @@ def test_the_descent_does_not_see_validation_samples(task: tuple[ModuleOp, Path]
     assert sorted(np.concatenate([fold.judge.held for fold in found]).tolist()) == list(range(300))
     for number, fold in enumerate(found):
         others, wrong = x.copy(), labels.copy()
-        others[fold.judge.held] = 0.7
+        others[fold.judge.held] += 0.7  # and no copies of each other
         wrong[fold.judge.held] = (labels[fold.judge.held] + 1) % 3
         again = folds_of(others, wrong)[number]
         assert np.array_equal(again.codes, fold.codes)

@@ -765,7 +765,8 @@ def test_features_have_noise_in_training_alone() -> None:
 @pytest.mark.parametrize("folds", [1, 3])
 def test_folds_have_all_classes(folds: int) -> None:
     targets = torch.tensor([0] * 40 + [1] * 12)
-    parts = list(folds_of(targets, True, folds, 0.25))
+    x = np.arange(52.0)[:, np.newaxis]
+    parts = list(folds_of(x, targets, True, folds, 0.25))
     assert len(parts) == folds
     for trained, held in parts:
         assert sorted([*trained.tolist(), *held.tolist()]) == list(range(52))

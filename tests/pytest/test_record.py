@@ -7,11 +7,13 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, StringAttr, i8
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr, i8
 from xdsl.passes import ModulePass
 
 from kan_dialect.cli.kan_flow import main as kan_flow
@@ -402,3 +404,43 @@ def test_a_network_without_a_record_may_leave_options_unread(tmp_path: Path) -> 
     for name in (PIPELINE_ATTRIBUTE, DIGEST_ATTRIBUTE):
         del tables.attributes[name]
     run(tables, "kan-compile{bits=5 fast=true}")
+
+
+def test_foreign_attributes_do_not_change_the_hardware() -> None:
+    """From every stage with notes on all ops, arguments and results: the same RTL."""
+
+    def noted(module: ModuleOp, note: str) -> ModuleOp:
+        for op in module.walk():
+            op.attributes["my.note"] = StringAttr(note)
+            for name in ("arg_attrs", "res_attrs"):
+                if isinstance(op, func.FuncOp) and name in op.properties:
+                    entries = cast("ArrayAttr[DictionaryAttr]", op.properties[name])
+                    op.properties[name] = ArrayAttr(
+                        DictionaryAttr({**each.data, "my.note": StringAttr(note)})
+                        for each in entries
+                    )
+        return module
+
+    whole = emit_systemverilog(run(parse(NETWORK), "kan-compile{levels=1}"))
+    module = parse(NETWORK)
+    for stage in CompilePass(levels=1).passes():
+        stage.apply(Context(), module)
+        resumed = noted(parse(str(module)), "hello")
+        assert content_digest(resumed) == content_digest(module)
+        assert recorded_pipeline(resumed) == recorded_pipeline(module)
+        assert emit_systemverilog(run(resumed, "kan-compile{levels=1}")) == whole, stage.name
+
+
+def test_passes_that_run_again_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    module = run(parse(NETWORK), "kan-narrow,kan-fold-clamps,kan-narrow")
+    assert caplog.messages == [
+        "pass kan-narrow runs again: the record of the module has it already"
+    ]
+    caplog.clear()
+    run(parse(str(module).replace(FULL, SMALL)), "kan-compile{fast=true}")
+    assert caplog.messages == [
+        f"pass kan-narrow and later ones run again: the module was {CHANGED.strip('()')}"
+    ]
+    caplog.clear()
+    run(parse(str(module)), "kan-compile{fast=true}")
+    assert not caplog.messages

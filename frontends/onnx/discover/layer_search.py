@@ -15,6 +15,7 @@ import onnx
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
 from xdsl.ir import Block, Region, SSAValue
+from xdsl.rewriter import Rewriter
 from xdsl.transforms.dead_code_elimination import region_dce
 
 from kan_dialect.errors import KanError
@@ -327,10 +328,10 @@ class _Assembly:
         assert terminator is not None
         body.args[0].replace_all_uses_with(inputs)
         (result,) = terminator.operands
+        Rewriter.erase_op(terminator)  # It would stay a reader of the result.
         for op in list(body.ops):
-            if op is not terminator:
-                op.detach()
-                self._block.add_op(op)
+            op.detach()
+            self._block.add_op(op)
         self._layers.extend(network.layers)
         return result
 

@@ -13,6 +13,7 @@ from xdsl.dialects import func
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
+from kan_dialect.files.sample_parts import held_parts
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
@@ -126,7 +127,7 @@ class ShapeJudge:
                 f"{count} samples are too few to hold some out",
                 remedy="give more calibration samples, or say how many shapes",
             )
-        self.held = np.random.default_rng(seed).permutation(count)[:held]
+        self.held = held_parts(dataset.x, held, seed)[0]
         self.judge = Judge(dataset.x, dataset.y, self.given, inputs.run, self.held, [seed, 1])
         self.before = self._scores(self.given)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.files.sample_parts import held_parts
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.search.precision.budgets import Allowed
 from kan_dialect.search.precision.descent import Descent, coarsened
@@ -90,17 +91,17 @@ def folds(problem: Problem, validation: float, seed: int, limits: SearchLimits) 
     """
     x, labels = problem.x, problem.labels
     count = len(x)
-    held = round(count * validation)
-    if min(held, count - held) < 2:
+    held = max(round(count * validation), 1)
+    parts = held_parts(x, held, seed)
+    if min(len(parts[0]), count - len(parts[0])) < 2:
         raise KanError(
             f"{count} samples are too few to choose by and to validate with",
             remedy="give more calibration samples, with labels",
         )
-    order = np.random.default_rng(seed).permutation(count)
     most = limits.splits_large if _is_large(problem, limits) else limits.splits
-    for number in range(max(1, min(most, count // held))):
-        rest = np.sort(order[number * held : (number + 1) * held])
-        seen = np.setdiff1d(order, rest)
+    for number, part in enumerate(parts[: max(1, min(most, count // held))]):
+        rest = np.sort(part)
+        seen = np.setdiff1d(np.arange(count), rest)
         rng = np.random.default_rng([seed, number])
         if len(seen) > limits.seen_samples:
             seen = np.sort(rng.permutation(seen)[: limits.seen_samples])
