@@ -35,7 +35,7 @@ from kan_dialect.ir.types import MAX_RANGE_BITS, range_of
 from kan_dialect.model.head import Head, Kind, declare_head, declared_head, logit
 from kan_dialect.model.interface import Port
 from kan_dialect.model.port_codes import decode
-from kan_dialect.ops.decision import ExchangeOp, GreaterOp, LargerOp
+from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
 from kan_dialect.ops.wire import ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
@@ -173,7 +173,10 @@ class _Builder:
         terminator.operands = decided
         for mark in self.marks:
             if mark.value.has_one_use():  # Nothing but the mark reads it.
+                chosen = mark.value.owner
+                assert isinstance(chosen, ChooseOp)
                 Rewriter.erase_op(mark)
+                Rewriter.erase_op(chosen)
         self.function.update_function_type()
         self.function.res_attrs = None
         self.function.attributes.pop(OUTPUT_CODES, None)  # Decisions have no number format.
@@ -283,16 +286,24 @@ class _Builder:
 
     def larger(self, left: _Candidate, right: _Candidate) -> _Candidate:
         name = self.name()
-        op = LargerOp(*left, *right, name=name)
-        self.add(op)
-        return self.marked(name, op.value, op.index)
+        return self.chosen(self.compared(left, right, name), left, right, name)
 
     def exchange(self, left: _Candidate, right: _Candidate) -> tuple[_Candidate, _Candidate]:
         name = self.name()
-        op = ExchangeOp(*left, *right, name=name)
-        self.add(op)
-        first = self.marked(name, op.first, op.first_index)
-        return first, self.marked(f"{name}_second", op.second, op.second_index)
+        left_first = self.compared(left, right, name)
+        first = self.chosen(left_first, left, right, name)
+        return first, self.chosen(left_first, right, left, f"{name}_second")
+
+    def compared(self, left: _Candidate, right: _Candidate, name: str) -> SSAValue:
+        return self.add(PrecedesOp(*left, *right, name=f"{name}_left"))
+
+    def chosen(
+        self, condition: SSAValue, one: _Candidate, other: _Candidate, name: str
+    ) -> _Candidate:
+        """One of two candidates, by a condition, with marks."""
+        value = ChooseOp(condition, one.value, other.value, name=f"{name}_value")
+        number = ChooseOp(condition, one.number, other.number, name=f"{name}_index")
+        return self.marked(name, self.add(value), self.add(number))
 
     def name(self) -> str:
         self.count += 1

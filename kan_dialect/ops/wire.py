@@ -604,7 +604,7 @@ class _Functions:
             if height == max(heights):
                 table = cast(TableOp, root.owner)
                 entries = totals.pop(root)[table.filled - range_of(root).low]
-                inputs = tuple(map(_before_registers, table.inputs))
+                inputs = tuple(map(before_registers, table.inputs))
                 joint[inputs] = joint[inputs] + entries if inputs in joint else entries
         return joint
 
@@ -619,7 +619,8 @@ class _Functions:
         return self._heights[value]
 
 
-def _before_registers(value: SSAValue) -> SSAValue:
+def before_registers(value: SSAValue) -> SSAValue:
+    """The value that registers delay."""
     while type(value.owner) is DelayOp:
         value = value.owner.input
     return value
