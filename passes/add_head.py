@@ -18,19 +18,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.attribute_names import OUTPUT_CODES
 from kan_dialect.ir.attributes.module_attributes import wire_ports
+from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.types import MAX_RANGE_BITS, range_of
 from kan_dialect.model.head import Head, Kind, declare_head, declared_head, logit
 from kan_dialect.model.interface import Port
@@ -89,6 +92,11 @@ class AddHeadPass(KanPass):
     def appends_head(self) -> bool:
         return True
 
+    def require_possible(self, module: ModuleOp, before: Sequence[ModulePass]) -> None:
+        """Refuse a head that needs more outputs than the network has."""
+        for function in functions_of(module):
+            self._head(function)
+
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
         for function in functions:
@@ -107,7 +115,10 @@ class AddHeadPass(KanPass):
         ------
         KanError : it has too few outputs.
         """
-        outputs = len(function.function_type.outputs.data)
+        outputs = sum(
+            prod(kind.get_shape()) if isinstance(kind, TensorType) else 1
+            for kind in function.function_type.outputs.data
+        )
         if self.kind == "threshold":
             given = 0.0 if self.threshold is None else self.threshold
             threshold = given if self.probability is None else logit(self.probability)
