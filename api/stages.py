@@ -16,7 +16,7 @@ from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.garbage_collector import collector_paused
-from kan_dialect.passbase.kan_pass import NamedPass, WrappedPass
+from kan_dialect.passbase.kan_pass import NamedPass, WrappedPass, require_possible
 from kan_dialect.passbase.pipeline import CompositePass, build_pipeline, lacks_data, parse_passes
 
 Pass: TypeAlias = str | ModulePass
@@ -101,6 +101,7 @@ def run_stages(
     """
     checker = Checker(data_of(passes) if samples is None else samples) if check else None
     context = make_context()
+    require_possible(passes, module)
     for stage in passes:
         before, module = module, module.clone()
         with as_kan_errors():

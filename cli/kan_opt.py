@@ -40,6 +40,7 @@ from kan_dialect.frontends.frontend import find_frontends, import_file
 from kan_dialect.limits import MAX_TENSOR_ELEMENTS
 from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.garbage_collector import collector_paused
+from kan_dialect.passbase.kan_pass import require_possible
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.pipeline import build_pipeline, suggestion
 from kan_dialect.passbase.record import open_record
@@ -327,6 +328,7 @@ class KanOptMain(xDSLOptMain):
         self.pipeline = PassPipeline(tuple(passes), after)
 
     def apply_passes(self, prog: ModuleOp) -> None:
+        require_possible(self.pipeline.passes, prog)
         # Copies of the module, and its text, need the record after each pass.
         if self.args.check_passes is not None or self.args.print_between_passes:
             super().apply_passes(prog)

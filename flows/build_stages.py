@@ -32,7 +32,13 @@ from kan_dialect.model.quantizers import Quantizers
 from kan_dialect.model.quantizers_in_ir import quantized_functions, quantizers_of
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.wire import TableOp
-from kan_dialect.passbase.kan_pass import EXACT, appends_head, claim_of, unwrapped
+from kan_dialect.passbase.kan_pass import (
+    EXACT,
+    appends_head,
+    claim_of,
+    require_possible,
+    unwrapped,
+)
 from kan_dialect.passbase.record import recorded_pipeline
 from kan_dialect.passes.quantize import BITS, QuantizePass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
@@ -111,6 +117,7 @@ def compile_stages(
     progress: Progress,
 ) -> Stages:
     """Run the passes, check each, write the IR after it into `folder`, and keep the figures."""
+    require_possible(options.passes, module)
     folder.mkdir()
     stages = Stages(Model.of(module.clone()))
     stages.levels.append(stages.imported.level)

@@ -23,7 +23,7 @@ from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.map_tables import MapTablesPass
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.given_options import GivenOption
-from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.kan_pass import KanPass, require_possible
 from kan_dialect.passbase.option_bounds import require_bounds
 from kan_dialect.passbase.options import option_name, options_of, sharing, taken_from
 from kan_dialect.passbase.pipeline import CompositePass
@@ -222,6 +222,8 @@ class CompilePass(CompositePass):
         ]
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        stages = self.expand()
+        require_possible(stages, op)
         with collector_paused(), open_record(op):
-            for stage in self.expand():
+            for stage in stages:
                 stage.apply(ctx, op)

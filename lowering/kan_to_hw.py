@@ -34,11 +34,11 @@ from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.operation import ops_of, release_ops
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.clamp_and_shift import clamped, shifted
-from kan_dialect.lowering.decisions import greater, ordered
+from kan_dialect.lowering.decisions import chosen, greater, precedes
 from kan_dialect.lowering.hw_builder import HwBuilder, integer
 from kan_dialect.lowering.wire_interface import lowered
 from kan_dialect.model.head import declare_head, declared_head
-from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
+from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
 from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,
@@ -182,8 +182,6 @@ class Lowering:
         wire = self.wire(op)
         if wire is not None:
             return [wire]
-        if isinstance(op, ComparesCandidates):
-            return ordered(self.build, op, [self.wires[value] for value in op.operands])
         return lowered(op, self.build, [self.wires[value] for value in op.operands])
 
     def wire(self, op: Operation) -> SSAValue | None:
@@ -215,6 +213,10 @@ class Lowering:
                 )
             case GreaterOp():
                 return greater(self.build, op, self.wires[op.input])
+            case PrecedesOp():
+                return precedes(self.build, op, [self.wires[value] for value in op.operands])
+            case ChooseOp():
+                return chosen(self.build, op, [self.wires[value] for value in op.operands])
             case _:
                 return None
 

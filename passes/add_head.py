@@ -18,24 +18,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.attribute_names import OUTPUT_CODES
 from kan_dialect.ir.attributes.module_attributes import wire_ports
+from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.types import MAX_RANGE_BITS, range_of
 from kan_dialect.model.head import Head, Kind, declare_head, declared_head, logit
 from kan_dialect.model.interface import Port
 from kan_dialect.model.port_codes import decode
-from kan_dialect.ops.decision import ExchangeOp, GreaterOp, LargerOp
+from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
 from kan_dialect.ops.wire import ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
@@ -89,6 +92,11 @@ class AddHeadPass(KanPass):
     def appends_head(self) -> bool:
         return True
 
+    def require_possible(self, module: ModuleOp, before: Sequence[ModulePass]) -> None:
+        """Refuse a head that needs more outputs than the network has."""
+        for function in functions_of(module):
+            self._head(function)
+
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
         for function in functions:
@@ -107,7 +115,10 @@ class AddHeadPass(KanPass):
         ------
         KanError : it has too few outputs.
         """
-        outputs = len(function.function_type.outputs.data)
+        outputs = sum(
+            prod(kind.get_shape()) if isinstance(kind, TensorType) else 1
+            for kind in function.function_type.outputs.data
+        )
         if self.kind == "threshold":
             given = 0.0 if self.threshold is None else self.threshold
             threshold = given if self.probability is None else logit(self.probability)
@@ -173,7 +184,10 @@ class _Builder:
         terminator.operands = decided
         for mark in self.marks:
             if mark.value.has_one_use():  # Nothing but the mark reads it.
+                chosen = mark.value.owner
+                assert isinstance(chosen, ChooseOp)
                 Rewriter.erase_op(mark)
+                Rewriter.erase_op(chosen)
         self.function.update_function_type()
         self.function.res_attrs = None
         self.function.attributes.pop(OUTPUT_CODES, None)  # Decisions have no number format.
@@ -283,16 +297,24 @@ class _Builder:
 
     def larger(self, left: _Candidate, right: _Candidate) -> _Candidate:
         name = self.name()
-        op = LargerOp(*left, *right, name=name)
-        self.add(op)
-        return self.marked(name, op.value, op.index)
+        return self.chosen(self.compared(left, right, name), left, right, name)
 
     def exchange(self, left: _Candidate, right: _Candidate) -> tuple[_Candidate, _Candidate]:
         name = self.name()
-        op = ExchangeOp(*left, *right, name=name)
-        self.add(op)
-        first = self.marked(name, op.first, op.first_index)
-        return first, self.marked(f"{name}_second", op.second, op.second_index)
+        left_first = self.compared(left, right, name)
+        first = self.chosen(left_first, left, right, name)
+        return first, self.chosen(left_first, right, left, f"{name}_second")
+
+    def compared(self, left: _Candidate, right: _Candidate, name: str) -> SSAValue:
+        return self.add(PrecedesOp(*left, *right, name=f"{name}_left"))
+
+    def chosen(
+        self, condition: SSAValue, one: _Candidate, other: _Candidate, name: str
+    ) -> _Candidate:
+        """One of two candidates, by a condition, with marks."""
+        value = ChooseOp(condition, one.value, other.value, name=f"{name}_value")
+        number = ChooseOp(condition, one.number, other.number, name=f"{name}_index")
+        return self.marked(name, self.add(value), self.add(number))
 
     def name(self) -> str:
         self.count += 1

@@ -12,6 +12,7 @@ are chosen by a `CodeChoice`: from calibration, or from a file.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -20,6 +21,7 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue
+from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.quantization_points import (
@@ -316,6 +318,11 @@ class QuantizePass(KanPass):
         if self.bits == "auto":
             return ()
         return self.bits if isinstance(self.bits, tuple) else (self.bits,)
+
+    def require_possible(self, module: ModuleOp, before: Sequence[ModulePass]) -> None:
+        """Refuse formats of ports that the network does not have."""
+        for function in spline_functions(module):
+            FunctionFormats.of(function, *self._read_formats())
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(spline_functions(module))

@@ -8,6 +8,7 @@ schedule are removed first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -15,6 +16,7 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.ir import BlockArgument, Operation, SSAValue
+from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
@@ -123,13 +125,38 @@ class SchedulePass(TargetPass):
         if len(given) > 1:
             raise KanError(f"{' and '.join(given)} exclude each other", remedy="keep one of them")
 
+    @property
+    def latency(self) -> int | None:
+        """Cycles, if the options say them whatever the network is."""
+        return 0 if self.combinational else self.cycles
+
+    def require_possible(self, module: ModuleOp, before: Sequence[ModulePass]) -> None:
+        """Refuse a clock that no network reaches on the device."""
+        timing, highest = self.device.timing, self.device.highest_mhz
+        if self.mhz is None:
+            return
+        if highest is not None and self.mhz > highest:
+            raise KanError(
+                f"a clock of {self.mhz:g} MHz is more than the clock network of {self.target} can "
+                "do",
+                remedy=f"take at most mhz={int(highest)}",
+            )
+        if timing.logic_ns(self.mhz, luts=0) < 0:
+            fastest = 1000 / timing.register / timing.spread_of(0)
+            raise KanError(
+                f"registers alone take {timing.register:.2f} ns, by the delays of {self.target}: "
+                f"a period of {1000 / self.mhz:.2f} ns leaves no time for logic",
+                remedy=f"take less than mhz={int(fastest)}",
+            )
+
     def run(self, ctx: Context, module: ModuleOp) -> bool:
+        self.require_possible(module, ())
         functions = list(wire_functions(module))
         for function in functions:
             remove_registers(function)
             remove_dead(function)
             latency = 0
-            if not self.combinational and self.cycles != 0:
+            if self.latency != 0:
                 stages = self._stages(function)
                 latency = max(stages.result_stage + 1, self.cycles or 0)
                 insert_registers(function, stages, latency)
@@ -162,11 +189,5 @@ class SchedulePass(TargetPass):
                 f"routing leave {max(period, 0.0):.2f} ns",
                 remedy=f"take at most mhz={int(min(fastest, self.device.highest_mhz or fastest))}; "
                 "sums and tables that are built for that clock may reach a little more",
-            )
-        highest = self.device.highest_mhz
-        if highest is not None and mhz > highest:
-            raise KanError(
-                f"a clock of {mhz:g} MHz is more than the clock network of {self.target} can do",
-                remedy=f"take at most mhz={int(highest)}",
             )
         return limit

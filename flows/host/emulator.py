@@ -45,7 +45,7 @@ from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
-from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
+from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
 from kan_dialect.ops.wire import BitsOp, ClampOp, ShiftOp
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.narrow import NarrowPass
@@ -410,7 +410,8 @@ class _Text:
 
     def _arithmetic(self, definition: Arithmetic) -> str:
         op, value = definition.op, definition.reads[0]
-        ref, kind = self._refs[value], range_of(definition.value)
+        refs = [self._refs[each] for each in definition.reads]
+        ref, kind = refs[0], range_of(definition.value)
         match op:
             case ClampOp():
                 text = self._clamped(ref, range_of(value), kind)
@@ -432,20 +433,14 @@ class _Text:
             case GreaterOp():
                 text = f"{ref} > {literal(op.bound.value.data)}"
                 return self._assign(definition.value, text, wide=False)
-            case _:
-                return self._compared(definition, op)
-
-    def _compared(self, definition: Arithmetic, op: ComparesCandidates) -> str:
-        """Value or index of one of two candidates."""
-        left, left_index, right, right_index = (self._refs[value] for value in definition.reads)
-        first = f"{left} > {right} || ({left} == {right} && {left_index} < {right_index})"
-        # Results are value and index of the first candidate, then those of the second.
-        place = next(i for i, each in enumerate(op.results) if each is definition.value)
-        one, other = [(left, right), (left_index, right_index)][place % 2]
-        if place >= 2:
-            one, other = other, one
-        wide = any(self._is_wide(value) for value in definition.reads)
-        return self._assign(definition.value, f"{first} ? {one} : {other}", wide=wide)
+            case PrecedesOp():
+                left, left_index, right, right_index = refs
+                text = f"{left} > {right} || ({left} == {right} && {left_index} < {right_index})"
+                return self._assign(definition.value, text, wide=False)
+            case ChooseOp():
+                wide = any(self._is_wide(value) for value in definition.reads)
+                condition, one, other = refs
+                return self._assign(definition.value, f"{condition} ? {one} : {other}", wide=wide)
 
     @staticmethod
     def _clamped(ref: str, source: IntType, target: IntType) -> str:

@@ -40,7 +40,7 @@ from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import quantized_type, range_of, tensor_shape
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
-from kan_dialect.ops.decision import ComparesCandidates, ExchangeOp
+from kan_dialect.ops.decision import ChooseOp, PrecedesOp
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp
 from kan_dialect.ops.table import LookupOp, RequantizeOp
 from kan_dialect.ops.wire import (
@@ -223,35 +223,29 @@ class _WireReference(_Builder):
                 return [divide(inputs[0], op.amount.value.data)]
             case DelayOp():
                 return [inputs[0]]
-            case ComparesCandidates():
-                return _ordered(op, inputs)
+            case PrecedesOp():
+                return [_precedes(inputs)]
+            case ChooseOp():
+                return [_chosen(op, inputs)]
             case _:
                 return [_evaluated(op, index, inputs) for index in range(len(op.results))]
 
 
-def _ordered(op: ComparesCandidates, inputs: Sequence[Form]) -> list[Form]:
-    """Value and index of the first of two candidates, and of the second one on wish."""
+def _precedes(inputs: Sequence[Form]) -> Form:
+    """Whether the left one of two candidates, value and index each, comes first."""
     left, left_index, right, right_index = inputs
     (low, high), (least, largest) = bounds(left_index), bounds(right_index)
     apart = subtract(left, right)
     if high < least or largest < low:
-        is_first = is_positive(apart, or_zero=high < least)
-    else:
-        weight = 1 << max(1, high.bit_length(), largest.bit_length())
-        indices = subtract(right_index, left_index)
-        is_first = is_positive(add(scale(apart, weight), indices))
-    ends = [bounds(left), bounds(right)]
-    pairs = [(left, right, max), (left_index, right_index, None)]
-    if isinstance(op, ExchangeOp):
-        pairs += [(right, left, min), (right_index, left_index, None)]
-    found: list[Form] = []
-    for one, other, extreme in pairs:
-        chosen = choose(is_first, one, other)
-        if extreme is not None and isinstance(chosen, Choice):
-            low, high = (extreme(each) for each in zip(*ends, strict=True))
-            chosen = replace(chosen, low=low, high=high)
-        found.append(chosen)
-    return found
+        return is_positive(apart, or_zero=high < least)
+    weight = 1 << max(1, high.bit_length(), largest.bit_length())
+    indices = subtract(right_index, left_index)
+    return is_positive(add(scale(apart, weight), indices))
+
+
+def _chosen(op: ChooseOp, inputs: Sequence[Form]) -> Form:
+    found, kind = choose(*inputs), range_of(op.result)
+    return replace(found, low=kind.low, high=kind.high) if isinstance(found, Choice) else found
 
 
 def _many_input_table(op: TableOp, inputs: Sequence[Form]) -> Form:

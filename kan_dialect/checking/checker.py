@@ -39,7 +39,14 @@ from kan_dialect.ir.semantics import NoSemanticsError
 from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Port
 from kan_dialect.model.port_codes import decode, encode
-from kan_dialect.passbase.kan_pass import EXACT, appends_head, claim_of, promise_broken, unwrapped
+from kan_dialect.passbase.kan_pass import (
+    EXACT,
+    appends_head,
+    claim_of,
+    promise_broken,
+    require_possible,
+    unwrapped,
+)
 from kan_dialect.passbase.pipeline import CompositePass
 from kan_dialect.passbase.verification import verify_after
 
@@ -94,11 +101,15 @@ def run_passes(
     """
     checker = Checker(data_of(passes)) if checker is None else checker
     checks: list[PassCheck] = []
-    for stage in passes:
-        inner = stage.expand() if isinstance(stage, CompositePass) else [stage]
-        for one in inner:
-            checks.append(checker.apply(ctx, one, module))
-            checks[-1].require_passed()
+    expanded = [
+        one
+        for stage in passes
+        for one in (stage.expand() if isinstance(stage, CompositePass) else [stage])
+    ]
+    require_possible(expanded, module)
+    for stage in expanded:
+        checks.append(checker.apply(ctx, stage, module))
+        checks[-1].require_passed()
     return checks
 
 

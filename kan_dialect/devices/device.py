@@ -147,8 +147,8 @@ class DeviceFamily:
     """Registers of the shortest chain that lookup tables hold as a shift register; 0: they hold
     none."""
     highest_mhz: float | None = None
-    """Highest clock of the network that distributes clocks, of the fastest speed grade, in MHz;
-    None where no data sheet is named."""
+    """Highest clock of the network that distributes clocks, in MHz, of the speed grade of the part
+    that projects name by default; None where no data sheet is named."""
 
     def period_of(self, delay: float, luts: int) -> float:
         """Typical period of a design in ns.
@@ -278,8 +278,9 @@ XCUP = DeviceFamily(
     expected_wide_factor=1.5,
     clamps_by_reset=True,
     shortest_shift=3,
-    # AMD DS925 and DS922, "Clock Buffers and Networks": BUFG of speed grade -3.
-    highest_mhz=891.0,
+    # AMD DS922, "Clock Buffers and Networks": F_MAX of BUFG at speed grade -2 and 0.85 V, as of
+    # `XILINX_PART`. It is 891 MHz at -3, and 667 MHz at -1.
+    highest_mhz=775.0,
 )
 """AMD UltraScale+ (and 7-series). No open tool times these devices: delays are rough, from the
 published periods of ten designs (`benchmarks/calibrate_clock.py --vendor`)."""

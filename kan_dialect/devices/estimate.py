@@ -22,7 +22,7 @@ from kan_dialect.devices.lut_count import (
 from kan_dialect.devices.register_cost import register_cost
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
-from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
+from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
 from kan_dialect.ops.wire import (
     ClampOp,
     ConstantOp,
@@ -91,8 +91,8 @@ def levels_of(op: Operation, device: DeviceFamily) -> int:
 
     A table of at most `lut_inputs` input bits is one level, and one more for every two bits beyond
     (a four-to-one multiplexer fits one 6-input LUT). An adder is one level with its carry chain, a
-    clamp is one for comparison and choice together, and rounding is two. Comparing candidates and
-    choosing one is two. An op of another package says its own (`Costed`).
+    clamp is one for comparison and choice together, and rounding is two. Comparing candidates is
+    one, and so is choosing. An op of another package says its own (`Costed`).
 
     Raises
     ------
@@ -109,8 +109,8 @@ def levels_of(op: Operation, device: DeviceFamily) -> int:
             return 1
         case ShiftOp():
             return 2 if op.amount.value.data > 0 else 0
-        case ComparesCandidates():
-            return 2
+        case PrecedesOp() | ChooseOp():
+            return 1
         case GreaterOp():
             return int(op.bound.value.data != -1)
         case _:
@@ -149,8 +149,10 @@ def delays_of(op: Operation, device: DeviceFamily) -> Delay:
             if op.amount.value.data <= 0:
                 return Delay(0.0)
             return Delay(device.timing.lut + adder_delay(range_of(op.input).bits, device).whole)
-        case ComparesCandidates():
-            return Delay(adder_delay(compared_bits(op), device).whole + device.timing.lut)
+        case PrecedesOp():
+            return Delay(adder_delay(compared_bits(op), device).whole)
+        case ChooseOp():
+            return Delay(device.timing.lut)
         case GreaterOp():
             if op.bound.value.data == -1:
                 return Delay(0.0)

@@ -21,7 +21,7 @@ from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.table_cost import MAPPED_INPUTS, MUX_INPUTS, Mapper
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.maths.truth_tables import bits_of_code, by_size, planes, supports
-from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
+from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
 from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,
@@ -82,8 +82,10 @@ def count_luts(ops: Iterable[Operation], device: DeviceFamily) -> Counter[int]:
             case ShiftOp():
                 if op.amount.value.data > 0:
                     luts[device.adders.bit_inputs] += _rounding(op, device)
-            case ComparesCandidates():
-                luts += _ordered(op, device)
+            case PrecedesOp():
+                luts[device.adders.bit_inputs] += compared_bits(op)
+            case ChooseOp():
+                luts[MUX_INPUTS] += range_of(op.result).bits
             case GreaterOp():
                 if op.bound.value.data != -1:
                     luts[device.lut_inputs] += _test_luts(range_of(op.input).bits, device)
@@ -355,7 +357,7 @@ def upper_bits_tell(bound: int, *, is_low: bool) -> bool:
     return (is_low and bound == 0) or (power > 0 and power & (power - 1) == 0)
 
 
-def compared_bits(op: ComparesCandidates) -> int:
+def compared_bits(op: PrecedesOp) -> int:
     """Bits of the numbers that decide which candidate comes first.
 
     The indices decide too where the values are equal, unless one is always the smaller one.
@@ -365,15 +367,6 @@ def compared_bits(op: ComparesCandidates) -> int:
     if left_index.high < right_index.low or right_index.high < left_index.low:
         return values
     return values + max(left_index.bits, right_index.bits)
-
-
-def _ordered(op: ComparesCandidates, device: DeviceFamily) -> Counter[int]:
-    """A comparison, and a choice of two for each bit of a result that something reads."""
-    luts = Counter({device.adders.bit_inputs: compared_bits(op)})
-    for result in op.results:
-        if any(not isinstance(use.operation, MarkOp) for use in result.uses):
-            luts[MUX_INPUTS] += range_of(result).bits
-    return luts
 
 
 def _rounded(value: SSAValue) -> ShiftOp | None:

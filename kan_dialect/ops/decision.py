@@ -7,7 +7,8 @@ ops decide as `numpy.argmax` and a stable sort do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr, i64
@@ -30,6 +31,10 @@ from kan_dialect.ir.semantics import Evaluable
 from kan_dialect.ir.types import IntType, int_type, range_of
 from kan_dialect.ir.verifier import require
 from kan_dialect.ir.wire_operation import WireOp
+from kan_dialect.ops.wire import before_registers
+
+_End: TypeAlias = Callable[[int, int], int]
+"""`min` or `max`, of the ends of two ranges."""
 
 
 def _require_ranges(op: WireOp, needed: Sequence[IntType]) -> None:
@@ -56,37 +61,28 @@ def _surely_first(one: Sequence[IntType], other: Sequence[IntType]) -> bool:
     )
 
 
-def _index_range(first: bool, second: bool, left: IntType, right: IntType) -> IntType:
-    """The range of the left index where it is surely chosen, of the right one, or of both."""
-    if first or second:
-        return left if first else right
-    return int_type(min(left.low, right.low), max(left.high, right.high))
+@direct_access
+@irdl_op_definition
+class PrecedesOp(WireOp, Evaluable, Ranged):
+    """Whether the left candidate comes before the right one: 1 if its value is larger, or equal
+    with a smaller index, else 0.
+    """
 
-
-def _range_of_first(kinds: Sequence[IntType]) -> list[IntType]:
-    """Ranges of value and index of the first of two candidates."""
-    left, right = kinds[:2], kinds[2:]
-    value = int_type(max(left[0].low, right[0].low), max(left[0].high, right[0].high))
-    sure = _surely_first(left, right), _surely_first(right, left)
-    return [value, _index_range(*sure, left[1], right[1])]
-
-
-def _range_of_second(kinds: Sequence[IntType]) -> list[IntType]:
-    """Ranges of value and index of the second of two candidates."""
-    left, right = kinds[:2], kinds[2:]
-    value = int_type(min(left[0].low, right[0].low), min(left[0].high, right[0].high))
-    sure = _surely_first(right, left), _surely_first(left, right)
-    return [value, _index_range(*sure, left[1], right[1])]
-
-
-class ComparesCandidates(WireOp, Evaluable, Ranged):
-    """An op on two candidates: its operands are value and index of the left, then of the right."""
+    name = "kan.precedes"
 
     left = operand_def(IntType)
     left_index = operand_def(IntType)
     right = operand_def(IntType)
     right_index = operand_def(IntType)
     value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(IntType)
+
+    traits = traits_def(Pure())
+    assembly_format = (
+        "$left `at` $left_index `,` $right `at` $right_index (`as` $name^)? attr-dict "
+        "`:` type($left) `at` type($left_index) `,` type($right) `at` type($right_index) "
+        "`->` type($result)"
+    )
 
     def __init__(self, *candidates: SSAValue | Operation, name: str | None = None) -> None:
         """
@@ -98,70 +94,86 @@ class ComparesCandidates(WireOp, Evaluable, Ranged):
         ranges = self.result_ranges([range_of(value) for value in values])
         self.set_up(values, ranges, {"name": optional_name(name)})
 
+    def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
+        left, right = operands[:2], operands[2:]
+        return [int_type(int(_surely_first(left, right)), int(not _surely_first(right, left)))]
+
     def check(self) -> None:
         _require_ranges(self, self.result_ranges([range_of(value) for value in self.operands]))
         verifier.value_name(self.given_name)
 
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        return (is_first(*operands).astype(np.int64),)
+
 
 @direct_access
 @irdl_op_definition
-class LargerOp(ComparesCandidates):
-    """The first of two candidates: the larger value with its index; of equal ones, the smaller
-    index.
+class ChooseOp(WireOp, Evaluable, Ranged):
+    """One of two values: `one` where the condition is 1, `other` where it is 0.
+
+    The larger of two values, which `kan.precedes` compares, is at least the larger one of their
+    lowest values. So the range of a choice depends on the condition. Registers may stand between.
     """
 
-    name = "kan.larger"
+    name = "kan.choose"
 
-    value = result_def(IntType)
-    index = result_def(IntType)
-
-    traits = traits_def(Pure())
-    assembly_format = (
-        "$left `at` $left_index `or` $right `at` $right_index (`as` $name^)? attr-dict "
-        "`:` type($left) `at` type($left_index) `or` type($right) `at` type($right_index) "
-        "`->` type($value) `at` type($index)"
-    )
-
-    def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
-        return _range_of_first(operands)
-
-    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
-        left, left_index, right, right_index = operands
-        first = is_first(left, left_index, right, right_index)
-        return np.where(first, left, right), np.where(first, left_index, right_index)
-
-
-@direct_access
-@irdl_op_definition
-class ExchangeOp(ComparesCandidates):
-    """Two candidates in order: the first as `kan.larger` gives it, then the other one."""
-
-    name = "kan.exchange"
-
-    first = result_def(IntType)
-    first_index = result_def(IntType)
-    second = result_def(IntType)
-    second_index = result_def(IntType)
+    condition = operand_def(IntType)
+    one = operand_def(IntType)
+    other = operand_def(IntType)
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(IntType)
 
     traits = traits_def(Pure())
     assembly_format = (
-        "$left `at` $left_index `or` $right `at` $right_index (`as` $name^)? attr-dict "
-        "`:` type($left) `at` type($left_index) `or` type($right) `at` type($right_index) "
-        "`->` type($first) `at` type($first_index) `,` type($second) `at` type($second_index)"
+        "$one `if` $condition `else` $other (`as` $name^)? attr-dict "
+        "`:` type($one) `if` type($condition) `else` type($other) `->` type($result)"
     )
 
+    def __init__(
+        self,
+        condition: SSAValue | Operation,
+        one: SSAValue | Operation,
+        other: SSAValue | Operation,
+        *,
+        name: str | None = None,
+    ) -> None:
+        values = [SSAValue.get(each) for each in (condition, one, other)]
+        ends = self._ends(*values)
+        (kind,) = self._ranges(ends, [range_of(value) for value in values])
+        self.set_up(values, [kind], {"name": optional_name(name)})
+
     def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
-        return [*_range_of_first(operands), *_range_of_second(operands)]
+        return self._ranges(self._ends(self.condition, self.one, self.other), operands)
+
+    @staticmethod
+    def _ends(condition: SSAValue, one: SSAValue, other: SSAValue) -> tuple[_End, _End]:
+        """How the ends of the range follow from those of both values."""
+        compared = before_registers(condition).owner
+        if isinstance(compared, PrecedesOp):
+            values = [before_registers(value) for value in (one, other)]
+            candidates = [before_registers(value) for value in (compared.left, compared.right)]
+            if values == candidates:
+                return max, max
+            if values == candidates[::-1]:
+                return min, min
+        return min, max
+
+    @staticmethod
+    def _ranges(ends: tuple[_End, _End], operands: Sequence[IntType]) -> Sequence[IntType]:
+        condition, one, other = operands
+        if condition.size == 1:
+            return [one if condition.low else other]
+        lowest, highest = ends
+        return [int_type(lowest(one.low, other.low), highest(one.high, other.high))]
+
+    def check(self) -> None:
+        kind = range_of(self.condition)
+        require(kind.low >= 0 and kind.high <= 1, "the condition must be 0 or 1")
+        _require_ranges(self, self.result_ranges([range_of(value) for value in self.operands]))
+        verifier.value_name(self.given_name)
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
-        left, left_index, right, right_index = operands
-        first = is_first(left, left_index, right, right_index)
-        return (
-            np.where(first, left, right),
-            np.where(first, left_index, right_index),
-            np.where(first, right, left),
-            np.where(first, right_index, left_index),
-        )
+        return (np.where(operands[0] != 0, operands[1], operands[2]),)
 
 
 @direct_access
@@ -199,4 +211,4 @@ class GreaterOp(WireOp, Evaluable, Ranged):
         return ((operands[0] > self.bound.value.data).astype(np.int64),)
 
 
-DECISION_OPS: list[type[Operation]] = [LargerOp, ExchangeOp, GreaterOp]
+DECISION_OPS: list[type[Operation]] = [PrecedesOp, ChooseOp, GreaterOp]

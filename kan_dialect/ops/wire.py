@@ -419,14 +419,13 @@ def joint_sum_range(
     """Smallest and largest sum of values; functions of the same value are added up for each value.
 
     Looks through sums, their complements and registers, down to tables, and through these as
-    `as_function` does with `through`. Tables of the same several values are added up too, and taken
-    apart where they are a sum of functions of one value each: the bits of `a + b` are tables of
-    both, and add up to `a` and `b`.
+    `as_function` does with `through`. Tables of the same several values, and functions of such
+    tables, are added up too, and taken apart where they are a sum of functions of one value each:
+    the bits of `a + b` are tables of both, and add up to `a` and `b`.
     """
-    known: dict[SSAValue, _Function | None] = {}
+    functions = _Functions(through or _LOOKUPS)
     low = high = 0
-    totals: dict[int, IntArray] = {}  # of the functions of one value, by its identity
-    joint: dict[tuple[int, ...], tuple[TableOp, IntArray]] = {}  # of several values, by theirs
+    totals: dict[SSAValue, IntArray] = {}  # of the functions of one value
     pending = [(value, 1) for value in values]
     while pending:
         value, sign = pending.pop()
@@ -439,39 +438,35 @@ def joint_sum_range(
         elif (inverted := complement_of(value)) is not None:
             pending.append((inverted.value, -sign))
             low, high = low + sign * inverted.constant, high + sign * inverted.constant
-        elif (found := as_function(value, through or _LOOKUPS, known)) is not None:
+        elif (found := functions.of(value)) is not None:
             root, function = found
-            if root is value and type(op) is TableOp:
-                inputs = tuple(map(id, op.inputs))
-                before = joint[inputs][1] if inputs in joint else 0
-                joint[inputs] = op, before + sign * op.filled
-            else:
-                _add_function(totals, root, sign * function)
+            _add_function(totals, root, sign * function)
         else:
             ends = [sign * range_of(value).low, sign * range_of(value).high]
             low, high = low + min(ends), high + max(ends)
-    for table, entries in joint.values():
-        parts = _by_input(entries)
-        if parts is None:
-            smallest, largest = extremes(entries)
-            low, high = low + smallest, high + largest
-            continue
-        for value, part in zip(table.inputs, parts, strict=True):
-            found = as_function(value, through or _LOOKUPS, known)
-            assert found is not None  # Tables have few input bits.
-            root, function = found
-            _add_function(totals, root, part[function - range_of(value).low])
+    while joint := functions.pop_last_tables(totals):
+        for inputs, entries in joint.items():
+            parts = _by_input(entries)
+            if parts is None:
+                smallest, largest = extremes(entries)
+                low, high = low + smallest, high + largest
+                continue
+            for value, part in zip(inputs, parts, strict=True):
+                found = functions.of(value)
+                assert found is not None  # Tables have few input bits.
+                root, function = found
+                _add_function(totals, root, part[function - range_of(value).low])
     for total in totals.values():
         smallest, largest = extremes(total)
         low, high = low + smallest, high + largest
     return low, high
 
 
-def _add_function(totals: dict[int, IntArray], root: SSAValue, function: IntArray) -> None:
+def _add_function(totals: dict[SSAValue, IntArray], root: SSAValue, function: IntArray) -> None:
     """Add a function of a value to the total of this value's functions."""
-    total = totals.get(id(root))
+    total = totals.get(root)
     if total is None:
-        totals[id(root)] = function
+        totals[root] = function
     else:
         total += function
 
@@ -581,6 +576,54 @@ def _identity(value: SSAValue) -> _Function | None:
     kind = range_of(value)
     few = kind.bits <= MAX_TABLE_BITS
     return (value, np.arange(kind.low, kind.high + 1)) if few else None
+
+
+class _Functions:
+    """Values as functions of one other value each."""
+
+    def __init__(self, through: tuple[type[Operation], ...]) -> None:
+        self._through = through
+        self._known: dict[SSAValue, _Function | None] = {}
+        self._heights: dict[SSAValue, int] = {}
+
+    def of(self, value: SSAValue) -> _Function | None:
+        """See `as_function`."""
+        return as_function(value, self._through, self._known)
+
+    def pop_last_tables(
+        self, totals: dict[SSAValue, IntArray]
+    ) -> dict[tuple[SSAValue, ...], IntArray]:
+        """The functions of tables that no other table of `totals` reads, by these tables' inputs.
+
+        They leave `totals`.
+        """
+        tables = [root for root in totals if type(root.owner) is TableOp]
+        heights = [self._height(root) for root in tables] if len(tables) > 1 else [0] * len(tables)
+        joint: dict[tuple[SSAValue, ...], IntArray] = {}
+        for root, height in zip(tables, heights, strict=True):
+            if height == max(heights):
+                table = cast(TableOp, root.owner)
+                entries = totals.pop(root)[table.filled - range_of(root).low]
+                inputs = tuple(map(before_registers, table.inputs))
+                joint[inputs] = joint[inputs] + entries if inputs in joint else entries
+        return joint
+
+    def _height(self, value: SSAValue, depth: int = MAX_FUNCTIONS) -> int:
+        """The most tables of several values that read each other, up to this value."""
+        op = value.owner
+        if type(op) is not TableOp or not depth:
+            return 0
+        if value not in self._heights:
+            roots = [found[0] for each in op.inputs if (found := self.of(each)) is not None]
+            self._heights[value] = 1 + max(self._height(root, depth - 1) for root in roots)
+        return self._heights[value]
+
+
+def before_registers(value: SSAValue) -> SSAValue:
+    """The value that registers delay."""
+    while type(value.owner) is DelayOp:
+        value = value.owner.input
+    return value
 
 
 def low_zeros(value: SSAValue, known: dict[SSAValue, int]) -> int:

@@ -88,6 +88,20 @@ class KanPass(ModulePass):
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         """Rewrite the module. Returns whether it contained something of the pass's level."""
 
+    def require_possible(self, module: ModuleOp, before: Sequence[ModulePass]) -> None:
+        """Refuse a module that the pass will refuse, whatever the passes before it make of it.
+
+        A pipeline asks all passes before the first one runs, as searches take minutes.
+
+        Parameters
+        ----------
+        before : the passes of the pipeline before this one.
+
+        Raises
+        ------
+        KanError : as of `run`.
+        """
+
     def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
         """How far a pass that trades accuracy exceeds its limits, in words; None if it keeps them.
 
@@ -206,6 +220,22 @@ def unwrapped(stage: ModulePass) -> ModulePass:
     while isinstance(stage, WrappedPass):
         stage = stage.inner
     return stage
+
+
+def require_possible(passes: Sequence[ModulePass], module: ModuleOp) -> None:
+    """Refuse a module before the passes run, if one of those that will run says so.
+
+    Raises
+    ------
+    KanError : as of `KanPass.require_possible`.
+    """
+    done = passes_in_force(recorded_pipeline(module))
+    inner = [unwrapped(stage) for stage in passes]
+    for index, stage in enumerate(passes):
+        each = inner[index]
+        if isinstance(each, KanPass) and not (isinstance(stage, ResumedPass) and each.name in done):
+            with naming(f"pass {each.name}", type(each)):
+                each.require_possible(module, inner[:index])
 
 
 def pass_text(spec: ArgSpec) -> str:

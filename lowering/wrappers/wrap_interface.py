@@ -12,6 +12,7 @@ from typing import Literal
 from xdsl.context import Context
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.errors import KanError
@@ -20,13 +21,14 @@ from kan_dialect.ir.attributes.module_attributes import (
     declared_interval,
     declared_latency,
 )
+from kan_dialect.ir.functions import functions_of
 from kan_dialect.lowering.wrappers.axi_lite import axi_lite_wrapper
 from kan_dialect.lowering.wrappers.axi_stream import axi_stream_wrapper
 from kan_dialect.lowering.wrappers.clock_enable import with_clock_enable
 from kan_dialect.lowering.wrappers.core import Core
 from kan_dialect.lowering.wrappers.credit_buffer import checked_words
 from kan_dialect.lowering.wrappers.ready_valid import ready_valid_wrapper
-from kan_dialect.lowering.wrappers.stream_layout import BYTE, MAX_BEAT_BITS
+from kan_dialect.lowering.wrappers.stream_layout import BYTE, MAX_BEAT_BITS, StreamLayout
 from kan_dialect.lowering.wrappers.wrapper_ports import (
     MAX_USER_BITS,
     StreamChoice,
@@ -36,6 +38,7 @@ from kan_dialect.model.model import Model
 from kan_dialect.ops.memory import DISTRIBUTED_WORDS
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.passes.schedule import SchedulePass
 
 _READ = {
     "valid": {"interface", "clock_enable"},
@@ -104,6 +107,16 @@ class WrapInterfacePass(KanPass):
             widths[0], widths[-1], self.beat_order, last=not self.no_last, user_bits=self.user_bits
         )
 
+    def require_possible(self, module: ModuleOp, before: Sequence[ModulePass]) -> None:
+        """Refuse widths of beats, and a latency that the pipeline states, as `wrapper` does."""
+        for width in (self.choice.input_beat_bits, self.choice.output_beat_bits):
+            StreamLayout.of((), width)
+        latencies = [stage.latency for stage in before if isinstance(stage, SchedulePass)]
+        for function in functions_of(module):
+            for latency in latencies:
+                if latency is not None:
+                    self._require_latency(function.sym_name.data, latency)
+
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         circuits = [
             op
@@ -118,6 +131,22 @@ class WrapInterfacePass(KanPass):
                 Rewriter.insert_op(wrapper, InsertPoint.after(circuit))
         return bool(circuits)
 
+    def _require_latency(self, name: str, latency: int) -> None:
+        """Refuse a latency that the interface does not allow.
+
+        Raises
+        ------
+        KanError : the network has no clock, or is too deep for its buffer.
+        """
+        require_clock(name, latency, self.interface)
+        if self.clock_enable and not latency:
+            raise KanError(
+                f"{name} is combinational: it has no clock for a clock enable",
+                remedy="leave out --combinational or --clock-enable",
+            )
+        if "buffer_words" in _READ[self.interface]:
+            checked_words(latency, self.buffer_words)
+
     def wrapper(self, circuit: hw.HWModuleOp) -> hw.HWModuleOp | None:
         """The wrapper around a network's module; None for the interface `valid`.
 
@@ -128,13 +157,8 @@ class WrapInterfacePass(KanPass):
         if declared_interval(circuit) is not None:
             return axi_lite_wrapper(circuit, declared_latency(circuit) or 0)
         interface = Model(circuit, "hardware").interface()
-        require_clock(interface, self.interface)
+        self._require_latency(interface.name, interface.latency)
         if self.clock_enable:
-            if interface.combinational:
-                raise KanError(
-                    f"{interface.name} is combinational: it has no clock for a clock enable",
-                    remedy="leave out --combinational or --clock-enable",
-                )
             return with_clock_enable(circuit)
         if self.interface == "valid":
             return None

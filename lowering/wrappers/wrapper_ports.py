@@ -142,17 +142,16 @@ def _bus(
         yield WrapperPort(f"{name}_tuser", data, choice.user_bits, name)
 
 
-def require_clock(interface: Interface, chosen: InterfaceName) -> None:
+def require_clock(name: str, latency: int, chosen: InterfaceName) -> None:
     """Refuse a wrapper around a combinational design.
 
     Raises
     ------
     KanError : the design has no clock.
     """
-    if interface.combinational and chosen != "valid":
+    if not latency and chosen != "valid":
         raise KanError(
-            f"{interface.name} is combinational: it has no clock, which the interface {chosen} "
-            "needs",
+            f"{name} is combinational: it has no clock, which the interface {chosen} needs",
             remedy="leave out --combinational, or choose --interface valid",
         )
 

@@ -31,7 +31,7 @@ from kan_dialect.lowering.targets.circt import CirctTarget
 from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
-from kan_dialect.passbase.kan_pass import appends_head
+from kan_dialect.passbase.kan_pass import EXACT, appends_head, claim_of
 from kan_dialect.passbase.pipeline import PassFactory, build_pipeline
 
 VECTORS = 80
@@ -88,6 +88,8 @@ def compile_design(module: ModuleOp, pipeline: Sequence[str], seed: int) -> Desi
         run_passes(context, module, [stage], checker)
         if appends_head(stage):
             integer = tables = Model.of(module.clone())
+        elif claim_of(stage) != EXACT:
+            integer = tables = _integer(module)
         elif Model.of(module).level == "table":
             tables = _integer(module)
             integer = integer or tables

@@ -32,10 +32,11 @@ from fuzz.floats import FloatDrawing, FloatNetwork
 from fuzz.folders import Folders, outcome, proven_wrongly
 from fuzz.networks import Drawing, Network
 from fuzz.outputs import outputs
-from fuzz.pipelines import NEEDED, float_pipeline, integer_pipeline
+from fuzz.pipelines import NEEDED, compiled_pipeline, float_pipeline, integer_pipeline
 from fuzz.related import RelatedDrawing
 from fuzz.shrink import shrunk, smaller_bytes
 from fuzz.training import trainings
+from kan_dialect.devices.device import device_names
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.toolchain import find_simulator, look_for
 
@@ -65,6 +66,8 @@ REFUSALS = (
     "cannot be compared",
     "and k is",
     "on one scale they need",
+    # Clocks are drawn without a look at the tables.
+    " alone takes ",
 )
 """What a network of floats, and a proof, may be refused for."""
 
@@ -82,11 +85,23 @@ def _has_circt() -> bool:
 
 def network_case(kind: str, seed: int, index: int) -> tuple[AnyNetwork, list[str]]:
     """The network and the pipeline of a case."""
+    if kind == "compiled":
+        return compiled_case(seed, index)
     rng = np.random.default_rng([seed, index, kind == "floats"])
     if kind == "floats":
         return FloatDrawing(rng).network(f"net{index}"), float_pipeline(rng)
     drawing = RelatedDrawing(rng) if index % 3 == 1 else Drawing(rng)
     return drawing.network(f"net{index}"), integer_pipeline(rng)
+
+
+def compiled_case(seed: int, index: int) -> tuple[Network, list[str]]:
+    """A network of integers and the default pipeline: all devices in turn, with any clock."""
+    rng = np.random.default_rng([seed, index, 7])
+    drawing = RelatedDrawing(rng) if index % 3 else Drawing(rng)
+    network = drawing.network(f"net{index}")
+    names = device_names()
+    target = names[index % len(names)]
+    return network, compiled_pipeline(rng, target, coded=network.coded)
 
 
 def check_network(
@@ -312,6 +327,7 @@ def options_of_commands(seed: int, cases: range, tell: Callable[[int], None]) ->
 KINDS = {
     "networks": Kind(partial(networks, "networks"), NETWORKS, 900, 4),
     "floats": Kind(partial(networks, "floats"), 25, 900, 1),
+    "compiled": Kind(partial(networks, "compiled"), NETWORKS, 900, 3),
     "files": Kind(partial(files, "files"), 200, 900, 3),
     "folders": Kind(partial(files, "folders"), 100, 900, 2),
     "options": Kind(options_of_commands, 200, 900, 1),

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kan_dialect.devices.device import DeviceFamily, device
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.passbase.pipeline import build_pass, parse_passes
+
 ANY_LEVEL = ("canonicalize", "cse", "dce")
 TABLE_LEVEL = (*ANY_LEVEL, "kan-fold-tables", "kan-fold-affine")
 WIRE_LEVEL = (
@@ -25,6 +29,66 @@ def integer_pipeline(rng: np.random.Generator) -> list[str]:
     """From table level to hardware."""
     table = [str(rng.choice(TABLE_LEVEL)) for _ in range(rng.integers(0, 3))]
     return [*table, EXPAND, *_head(rng), *_wire_level(rng), LOWER, *_hardware_level(rng)]
+
+
+def compiled_pipeline(rng: np.random.Generator, target: str, *, coded: bool) -> list[str]:
+    """The default pipeline of a device, for a clock or a latency.
+
+    Parameters
+    ----------
+    coded : the network's ports are codes, which have no formats.
+    """
+    options = [
+        f"target={target}",
+        *_compiled_head(rng),
+        *_compiled_schedule(rng, device(target)),
+        *(["fast=true"] if rng.random() < 0.1 else []),
+        *([f"parts={rng.integers(1, 5)}"] if rng.random() < 0.2 else []),
+        *([f"further-levels={rng.integers(0, 4)}"] if rng.random() < 0.2 else []),
+        *(["adders=plain"] if rng.random() < 0.1 else []),
+        *(["tables=plain"] if rng.random() < 0.1 else []),
+    ]
+    if not coded and rng.random() < 0.4:
+        options.append(f'input-format="*={_input_format(rng)}"')
+    (spec,) = parse_passes(f"{CompilePass.name}{{{' '.join(options)}}}")
+    compiled = build_pass({CompilePass.name: lambda: CompilePass}, spec)
+    assert isinstance(compiled, CompilePass)
+    first = 1 if compiled.input_format else 2  # Codes need no quantisation, but for formats.
+    return [stage.recorded() for stage in compiled.passes()[first:]]
+
+
+def _compiled_head(rng: np.random.Generator) -> list[str]:
+    match rng.integers(0, 8):
+        case 0 | 1:
+            return ["head=argmax"]
+        case 2:
+            return ["head=threshold", f"threshold={rng.normal():.3f}"]
+        case 3:
+            return ["head=top-k", f"k={rng.integers(1, 4)}"]
+        case _:
+            return []
+
+
+def _compiled_schedule(rng: np.random.Generator, family: DeviceFamily) -> list[str]:
+    """A clock, mostly: from one that leaves a lookup table no time to one of long stages."""
+    match rng.integers(0, 10):
+        case 0:
+            return ["combinational=true"]
+        case 1:
+            return [f"cycles={rng.integers(0, 7)}"]
+        case 2:
+            return [f"levels={rng.integers(1, 5)}"]
+        case _:
+            timing = family.timing
+            period = timing.spread * (timing.register + timing.lut * 2.0 ** rng.uniform(-0.5, 4))
+            return [f"mhz={min(1000 / period, family.highest_mhz or 1e6):.1f}"]
+
+
+def _input_format(rng: np.random.Generator) -> str:
+    """Codes of few bits, which leave codes of the network unused, or any numbers around 0."""
+    if rng.random() < 0.5:
+        return f"{rng.choice(['u', 's'])}{rng.integers(2, 8)}"
+    return _format(rng, 2, 15)
 
 
 def float_pipeline(rng: np.random.Generator) -> list[str]:

@@ -24,6 +24,7 @@ from kan_dialect.ops.wire import WIRE_OPS
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.passbase.record import recorded_pipeline
+from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.universe import UNIVERSE
 
 NETWORK = """
@@ -210,3 +211,27 @@ def test_ops_that_passes_replace_are_freed_without_the_collector() -> None:
                 if name in WIRE_NAMES and each() is not None and id(each()) not in kept
             }
     assert not any(left.values()), left
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("mhz=900", "more than the clock network of xcup can do; take at most mhz=775"),
+        ("mhz=900 target=ecp5", "registers alone take 1.70 ns, by the delays of ecp5"),
+        ("head=top-k k=3", "@net has 2 outputs, and k is 3"),
+        ('input-format="x3=u4"', "a format is given for x3"),
+        ("combinational=true},kan-wrap-interface{interface=axi-stream", "net is combinational"),
+        ("cycles=0},kan-wrap-interface{clock-enable=true", "no clock for a clock enable"),
+        ("cycles=300},kan-wrap-interface{interface=ready-valid", "latency of 300 cycles is too"),
+        ("cycles=9},kan-wrap-interface{interface=axi-stream beat-bits=12", "a beat of 12 bits"),
+    ],
+)
+def test_options_are_refused_before_any_pass_runs(
+    options: str, message: str, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first pass would take the time of a search."""
+    monkeypatch.setattr(FoldAffinePass, "run", lambda *_: pytest.fail("a pass has run"))
+    text = f'kan-compile{{data="{data}" bits=auto precision=auto {options}}}'
+    passes = build_pipeline(UNIVERSE.all_passes, text)
+    with pytest.raises(KanError, match=message):
+        run_passes(make_context(), parse(NETWORK), passes)

@@ -45,7 +45,7 @@ from kan_dialect.ir.types import MAX_RANGE_BITS, IntType, int_type, range_of
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.interface import Interface, Port
 from kan_dialect.model.model import Model
-from kan_dialect.ops.decision import ExchangeOp, GreaterOp, LargerOp
+from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
 from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,
@@ -245,12 +245,18 @@ def decisions(bits: int) -> Model:
     block = Block(arg_types=[IntType(-(1 << bits), 1 << bits)] * 3)
     indices = [block_add(block, ConstantOp(index)) for index in range(3)]
     one, two, three = block.args
-    exchange = ExchangeOp(one, indices[0], two, indices[1])
-    block.add_op(exchange)
-    larger = LargerOp(exchange.second, exchange.second_index, three, indices[2])
-    block.add_op(larger)
-    greater = block_add(block, GreaterOp(larger.value, -5))
-    return function_of(block, [*exchange.results, *larger.results, greater])
+    first, second = (one, indices[0]), (two, indices[1])
+    left = block_add(block, PrecedesOp(*first, *second))
+    exchanged = [
+        block_add(block, ChooseOp(left, *pair))
+        for order in ((first, second), (second, first))
+        for pair in zip(*order, strict=True)
+    ]
+    smaller, third = exchanged[2:], (three, indices[2])
+    left = block_add(block, PrecedesOp(*smaller, *third))
+    larger = [block_add(block, ChooseOp(left, *pair)) for pair in zip(smaller, third, strict=True)]
+    greater = block_add(block, GreaterOp(larger[0], -5))
+    return function_of(block, [*exchanged, *larger, greater])
 
 
 @pytest.mark.parametrize("bits", [2, 25, 40])

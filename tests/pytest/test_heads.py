@@ -27,13 +27,13 @@ from kan_dialect.flows.simulate.simulation import SimulatorName, simulate
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import IntArray
-from kan_dialect.ir.types import int_type
+from kan_dialect.ir.types import int_type, range_of
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.head import Head, logit
 from kan_dialect.model.model import Model
-from kan_dialect.ops.decision import ExchangeOp, GreaterOp, LargerOp
-from kan_dialect.ops.wire import ConstantOp, MarkOp, SumOp
+from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
+from kan_dialect.ops.wire import ConstantOp, DelayOp, MarkOp, SumOp
 from kan_dialect.passes.add_head import AddHeadPass
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.narrow import NarrowPass
@@ -161,9 +161,19 @@ def test_ranges_of_candidates_are_exact(spans: list[tuple[int, int]]) -> None:
     grid = np.meshgrid(*(np.arange(kind.low, kind.high + 1) for kind in kinds), indexing="ij")
     columns = [axis.ravel() for axis in grid]
     block = Block(arg_types=kinds)
-    for op in (LargerOp(*block.args), ExchangeOp(*block.args)):
-        for kind, got in zip(op.result_ranges(kinds), op.evaluate(columns), strict=True):
-            assert (kind.low, kind.high) == (int(got.min()), int(got.max()))
+    left, left_index, right, right_index = block.args
+    precedes = PrecedesOp(*block.args)
+    late = DelayOp(precedes, 1)  # Registers may stand between.
+    pairs = [(left, right), (left_index, right_index)]
+    chosen = [
+        ChooseOp(late, *pair) for one, other in pairs for pair in ((one, other), (other, one))
+    ]
+    first = precedes.evaluate(columns)
+    values = dict(zip(block.args, columns, strict=True))
+    results = [op.evaluate([first[0], values[op.one], values[op.other]]) for op in chosen]
+    for op, (got,) in zip([precedes, *chosen], [first, *results], strict=True):
+        kind = range_of(op.result)
+        assert (kind.low, kind.high) == (int(got.min()), int(got.max()))
 
 
 def test_thresholds_are_decided_on_decoded_numbers() -> None:

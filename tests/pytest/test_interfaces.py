@@ -122,7 +122,7 @@ def test_the_core_is_the_same_with_and_without_a_wrapper(tmp_path: Path) -> None
         ),
         (
             ["--interface", "axi-stream", "-p", "kan-schedule{combinational=true},lower-kan-to-hw"],
-            "a combinational design has no clock, which the interface axi-stream needs",
+            "is combinational: it has no clock, which the interface axi-stream needs",
         ),
     ],
 )

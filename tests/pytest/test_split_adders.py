@@ -11,13 +11,13 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Region, SSAValue
-from xdsl.rewriter import Rewriter
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import latency_of
 from kan_dialect.devices.register_cost import register_cost
 from kan_dialect.evaluate.interpreter import evaluate_function
 from kan_dialect.ir.types import range_of
-from kan_dialect.ops.wire import BitsOp, ConstantOp, SumOp, TableOp
+from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, SumOp, TableOp
 from kan_dialect.passes.schedule import SchedulePass
 from kan_dialect.passes.split_adders import SplitAddersPass
 from kan_dialect.search.adder_trees.low_bits import AdderParts, low_bits
@@ -70,6 +70,36 @@ def test_parts_are_the_adder(
     ModuleOp([function]).verify()
     (again,) = evaluate_function(function, columns)
     np.testing.assert_array_equal(again, whole)
+
+
+@pytest.mark.parametrize("separable", [False, True])
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_parts_of_tables_of_two_inputs_keep_the_range(
+    seed: int, late: bool, separable: bool
+) -> None:
+    """Also where the carry is a stage later than the lowest bits, and where a part is a sum."""
+    rng = np.random.default_rng(seed)
+    circuit = Circuit((0, 7), (-4, 3), (0, 15))
+    x, y, z = circuit.block.args
+    entries = rng.integers(-7, 12, (8, 8))
+    if separable:
+        entries = entries % 8 + 8 * (np.arange(8) // 4)[:, np.newaxis]  # The upper part reads x.
+    merged = circuit.add(TableOp([x, y], entries))
+    op = SumOp([merged, circuit.add(TableOp([z], rng.integers(-7, -2, 16)))], name="s")
+    function = circuit.finish(circuit.add(op))
+    columns = codes(*circuit.block.args)
+    (whole,) = evaluate_function(function, columns)
+    parts = AdderParts(op, low_bits(op, 6))
+    Rewriter.replace_op(op, parts.ops, [parts.ops[-1].results[0]])
+    if late:
+        (carry,) = [each for each in parts.ops if each.given_name == "s_carry"]
+        registers = [DelayOp(value, 1) for value in carry.operands]
+        Rewriter.insert_op(registers, InsertPoint.before(carry))
+        carry.operands = [register.result for register in registers]
+    ModuleOp([function]).verify()
+    if not late:
+        np.testing.assert_array_equal(evaluate_function(function, columns)[0], whole)
 
 
 def test_adders_that_stay_whole() -> None:

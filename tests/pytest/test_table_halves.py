@@ -18,10 +18,11 @@ def inputs_of(table: TableOp) -> int:
     return sum(range_of(each).bits for each in table.inputs)
 
 
-@pytest.mark.parametrize("fast", [6, 5, 3])
-@pytest.mark.parametrize("kind", [IntType(0, 255), IntType(-128, 127), IntType(-90, 45)], ids=str)
+@pytest.mark.parametrize("fast", [8, 6, 5, 3])
+@pytest.mark.parametrize("ends", [(0, 255), (-128, 127), (-90, 45), (10, 200), (130, 140)])
 @pytest.mark.parametrize("low", [0, -40, -77])
-def test_is_the_same_table(kind: IntType, low: int, fast: int) -> None:
+def test_is_the_same_table(ends: tuple[int, int], low: int, fast: int) -> None:
+    kind = IntType(*ends)
     rng = np.random.default_rng(3)
     block = Block(arg_types=[kind])
     table = TableOp(block.args, rng.integers(low, low + 78, kind.size), name="t")

@@ -63,7 +63,9 @@ class TableHalves:
         """The table of these entries, by bit pattern of the lowest bits of the input."""
         inputs = (len(patterns) - 1).bit_length()
         index = self._bits(self._input, 0, inputs)
-        table = TableOp([index], patterns, result_type=self._kind, name=name)
+        kind = range_of(index)
+        entries = patterns[kind.low : kind.high + 1]
+        table = TableOp([index], entries, result_type=self._kind, name=name)
         if inputs <= self._least_inputs or self._is_fast(table):
             self.ops.append(table)
             return table.result

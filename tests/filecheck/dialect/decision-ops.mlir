@@ -5,15 +5,19 @@
 // CHECK-LABEL: @decisions
 // GENERIC-LABEL: sym_name = "decisions"
 func.func @decisions(%a: !kan.int<0:9>, %b: !kan.int<-4:3>, %i: !kan.int<0:1>, %j: !kan.int<2:3>) -> !kan.int<0:3> {
-  // The larger value, with its index.
-  // CHECK: kan.larger %a at %i or %b at %j as "head0" : !kan.int<0:9> at !kan.int<0:1> or !kan.int<-4:3> at !kan.int<2:3> -> !kan.int<0:9> at !kan.int<0:3>
-  // GENERIC: "kan.larger"(%a, %i, %b, %j) <{name = "head0"}>
-  %v, %k = kan.larger %a at %i or %b at %j as "head0" : !kan.int<0:9> at !kan.int<0:1> or !kan.int<-4:3> at !kan.int<2:3> -> !kan.int<0:9> at !kan.int<0:3>
+  // Whether the left candidate comes first: a value at an index each.
+  // CHECK: kan.precedes %a at %i, %b at %j as "left" : !kan.int<0:9> at !kan.int<0:1>, !kan.int<-4:3> at !kan.int<2:3> -> !kan.int<0:1>
+  // GENERIC: "kan.precedes"(%a, %i, %b, %j) <{name = "left"}>
+  %f = kan.precedes %a at %i, %b at %j as "left" : !kan.int<0:9> at !kan.int<0:1>, !kan.int<-4:3> at !kan.int<2:3> -> !kan.int<0:1>
 
-  // Both, in order.
-  // CHECK: kan.exchange %a at %i or %b at %j : !kan.int<0:9> at !kan.int<0:1> or !kan.int<-4:3> at !kan.int<2:3> -> !kan.int<0:9> at !kan.int<0:3>, !kan.int<-4:3> at !kan.int<0:3>
-  // GENERIC: "kan.exchange"(%a, %i, %b, %j) : (
-  %p, %q, %r, %s = kan.exchange %a at %i or %b at %j : !kan.int<0:9> at !kan.int<0:1> or !kan.int<-4:3> at !kan.int<2:3> -> !kan.int<0:9> at !kan.int<0:3>, !kan.int<-4:3> at !kan.int<0:3>
+  // The larger value, the smaller one, and the index of the larger one. Registers may stand between.
+  // CHECK: kan.choose %a if %f else %b as "larger" : !kan.int<0:9> if !kan.int<0:1> else !kan.int<-4:3> -> !kan.int<0:9>
+  // GENERIC: "kan.choose"(%f, %a, %b) <{name = "larger"}>
+  %v = kan.choose %a if %f else %b as "larger" : !kan.int<0:9> if !kan.int<0:1> else !kan.int<-4:3> -> !kan.int<0:9>
+  %d = kan.delay %f by 1 : !kan.int<0:1>
+  %e = kan.delay %a by 1 : !kan.int<0:9>
+  %w = kan.choose %b if %d else %e : !kan.int<-4:3> if !kan.int<0:1> else !kan.int<0:9> -> !kan.int<-4:3>
+  %k = kan.choose %i if %f else %j : !kan.int<0:1> if !kan.int<0:1> else !kan.int<2:3> -> !kan.int<0:3>
 
   // CHECK: kan.greater %b than -2 as "above" : !kan.int<-4:3> -> !kan.int<0:1>
   // GENERIC: "kan.greater"(%b) <{bound = -2 : i64, name = "above"}>

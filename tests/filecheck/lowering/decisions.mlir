@@ -1,8 +1,7 @@
 // RUN: kan-opt %s -p lower-kan-to-hw | filecheck %s
 // RUN: kan-opt %s -p lower-kan-to-hw -t systemverilog | filecheck %s --check-prefix SV
 
-// Where the left index is always the smaller one, equal values choose the left candidate. A result
-// that nothing reads takes no hardware.
+// Where the left index is always the smaller one, equal values choose the left candidate.
 // CHECK-LABEL: hw.module @tree
 // CHECK: [[F:%.*]] = comb.icmp uge %x0, %x1
 // CHECK-NEXT: [[I:%.*]] = comb.mux [[F]]
@@ -13,7 +12,8 @@
 func.func @tree(%x: !kan.int<0:7>, %y: !kan.int<0:7>) -> !kan.int<0:1> {
   %i = kan.constant 0 : !kan.int<0:0>
   %j = kan.constant 1 : !kan.int<1:1>
-  %v, %k = kan.larger %x at %i or %y at %j as "head" : !kan.int<0:7> at !kan.int<0:0> or !kan.int<0:7> at !kan.int<1:1> -> !kan.int<0:7> at !kan.int<0:1>
+  %f = kan.precedes %x at %i, %y at %j as "head_left" : !kan.int<0:7> at !kan.int<0:0>, !kan.int<0:7> at !kan.int<1:1> -> !kan.int<0:1>
+  %k = kan.choose %i if %f else %j as "head_index" : !kan.int<0:0> if !kan.int<0:1> else !kan.int<1:1> -> !kan.int<0:1>
   func.return %k : !kan.int<0:1>
 }
 
@@ -21,7 +21,9 @@ func.func @tree(%x: !kan.int<0:7>, %y: !kan.int<0:7>) -> !kan.int<0:1> {
 // CHECK-LABEL: hw.module @network
 // SV: wire logic head_left = $signed({{[{][{]}}1'b0, x0}, ~x1}) > $signed({{[{]}}x2, ~x3});
 func.func @network(%x: !kan.int<0:7>, %i: !kan.int<0:3>, %y: !kan.int<-8:7>, %j: !kan.int<0:3>) -> (!kan.int<-8:7>, !kan.int<0:3>) {
-  %v, %k, %w, %l = kan.exchange %x at %i or %y at %j as "head" : !kan.int<0:7> at !kan.int<0:3> or !kan.int<-8:7> at !kan.int<0:3> -> !kan.int<0:7> at !kan.int<0:3>, !kan.int<-8:7> at !kan.int<0:3>
+  %f = kan.precedes %x at %i, %y at %j as "head_left" : !kan.int<0:7> at !kan.int<0:3>, !kan.int<-8:7> at !kan.int<0:3> -> !kan.int<0:1>
+  %k = kan.choose %i if %f else %j : !kan.int<0:3> if !kan.int<0:1> else !kan.int<0:3> -> !kan.int<0:3>
+  %w = kan.choose %y if %f else %x : !kan.int<-8:7> if !kan.int<0:1> else !kan.int<0:7> -> !kan.int<-8:7>
   func.return %w, %k : !kan.int<-8:7>, !kan.int<0:3>
 }
 

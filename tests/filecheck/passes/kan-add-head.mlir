@@ -5,19 +5,23 @@
 // The index of the first largest output. Nothing reads the value of the last comparison.
 // CHECK-LABEL: @codes
 // CHECK-SAME: -> !kan.int<0:2> attributes {kan.head = {kind = "argmax", reads = 3 : i64}}
-// CHECK: [[V:%.*]], [[I:%.*]] = kan.larger %x at %{{.*}} or %y at %{{.*}} as "head0"
+// CHECK: [[F:%.*]] = kan.precedes %x at %{{.*}}, %y at %{{.*}} as "head0_left"
+// CHECK-NEXT: [[V:%.*]] = kan.choose %x if [[F]] else %y as "head0_value"
+// CHECK-NEXT: [[I:%.*]] = kan.choose %{{.*}} if [[F]] else %{{.*}} as "head0_index"
 // CHECK-NEXT: kan.mark [[V]] as "head0_value"
 // CHECK-NEXT: kan.mark [[I]] as "head0_index"
-// CHECK-NEXT: [[W:%.*]], [[J:%.*]] = kan.larger [[V]] at [[I]] or %z at %{{.*}} as "head1"
+// CHECK-NEXT: [[G:%.*]] = kan.precedes [[V]] at [[I]], %z at %{{.*}} as "head1_left"
+// CHECK-NEXT: [[J:%.*]] = kan.choose [[I]] if [[G]] else %{{.*}} as "head1_index"
 // CHECK-NEXT: kan.mark [[J]] as "head1_index"
 // CHECK-NEXT: func.return [[J]] : !kan.int<0:2>
 
-// Exchanges whose second result nothing reads are comparisons.
+// The second one of two candidates is chosen only where something reads it.
 // TOP-LABEL: @codes
 // TOP-SAME: kan.head = {kind = "top-k", reads = 3 : i64, k = 1 : i64}
-// TOP-NOT: kan.exchange
-// TOP: kan.larger
-// TOP: kan.larger
+// TOP-NOT: _second_
+// TOP: kan.precedes
+// TOP: kan.precedes
+// TOP: func.return
 
 // ABOVE-LABEL: @codes
 // ABOVE-SAME: kan.head = {kind = "threshold", reads = 3 : i64, threshold = 6.000000e-01 : f64}
@@ -34,7 +38,7 @@ func.func @codes(%x: !kan.int<0:7>, %y: !kan.int<-4:3>, %z: !kan.int<0:5>) -> (!
 // CHECK-LABEL: @scales
 // CHECK: [[S:%.*]] = kan.sum %y, %{{.*}} : !kan.int<0:3>, !kan.int<-1:-1> -> !kan.int<-1:2>
 // CHECK: [[T:%.*]] = kan.shift [[S]] by -1 : !kan.int<-1:2> -> !kan.int<-2:4>
-// CHECK: kan.larger %x at %{{.*}} or [[T]] at
+// CHECK: kan.precedes %x at %{{.*}}, [[T]] at
 
 // The threshold is on the real scale: x > 0.6 is code > 2, and y > 0.6 is code > 2 of zero point 1.
 // ABOVE-LABEL: @scales

@@ -5,7 +5,8 @@
 // RUN: kan-opt --check-passes %s -p 'kan-schedule{cycles=2}' | filecheck %s --check-prefix NODES
 // RUN: kan-opt --check-passes %s -p 'kan-schedule{mhz=210.0 target="ecp5"}' | filecheck %s --check-prefix CLOCK
 // RUN: kan-opt --check-passes %s -p 'kan-schedule{mhz=200 target="ecp5"}' | filecheck %s --check-prefix ROOM
-// RUN: not kan-opt %s -p 'kan-schedule{mhz=2000 target="ecp5"}' 2>&1 | filecheck %s --check-prefix FAST
+// RUN: not kan-opt %s -p 'kan-schedule{mhz=300 target="ecp5"}' 2>&1 | filecheck %s --check-prefix FAST
+// RUN: not kan-opt %s -p 'kan-schedule{mhz=2000 target="ecp5"}' 2>&1 | filecheck %s --check-prefix REGISTERS
 // RUN: not kan-opt %s -p 'kan-schedule{mhz=2000}' 2>&1 | filecheck %s --check-prefix NETWORK
 // RUN: not kan-opt %s -p 'kan-schedule{mhz=100 combinational=true}' 2>&1 | filecheck %s --check-prefix BOTH
 // RUN: not kan-opt %s -p 'kan-schedule{levels=4 cycles=2}' 2>&1 | filecheck %s --check-prefix TWO
@@ -24,9 +25,10 @@
 // CLOCK-SAME: attributes {kan.latency = 3 : i64}
 // ROOM-LABEL: @layers
 // ROOM-SAME: attributes {kan.latency = 2 : i64}
-// NETWORK: kan-opt: error: a clock of 2000 MHz is more than the clock network of xcup can do; take at most mhz=891
-// FAST: kan-opt: error: s alone takes 1.40 ns, by the delays of ecp5; of a period of 0.50 ns, registers and the margin for routing leave
+// NETWORK: kan-opt: error: a clock of 2000 MHz is more than the clock network of xcup can do; take at most mhz=775
+// FAST: kan-opt: error: kan.shift alone takes 3.46 ns, by the delays of ecp5; of a period of 3.33 ns, registers and the margin for routing leave
 // FAST-SAME: take at most mhz=
+// REGISTERS: kan-opt: error: registers alone take 1.70 ns, by the delays of ecp5: a period of 0.50 ns leaves no time for logic; take less than mhz=641
 // BOTH: kan-opt: error: pass kan-schedule: mhz and combinational exclude each other; keep one of them
 // TWO: kan-opt: error: pass kan-schedule: levels=4 and cycles=2 exclude each other; keep one of them
 // By default, four levels are a stage.
