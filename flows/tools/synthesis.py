@@ -173,8 +173,6 @@ multiplexer of four inputs takes two. nextpnr places the cells of `-luttree`, an
 
 def lut_target(inputs: int) -> Target:
     """Lookup tables of so many inputs and nothing else: no carry chains, no wide multiplexers."""
-    if not 3 <= inputs <= 8:
-        raise KanError(f"lookup tables of {inputs} inputs: must lie in 3..8")
     return Target(
         f"lut{inputs}",
         f"synth -flatten -lut {inputs}",
@@ -187,7 +185,7 @@ def lut_target(inputs: int) -> Target:
 TARGETS = {
     target.name: target for target in (XILINX, ECP5, ICE40, XC7, CYCLONEV, GOWIN, NEXUS, GATEMATE)
 }
-"""Targets by name; `lutK` beside these, see `find_target`."""
+"""The targets of device families by name."""
 
 
 def _problem_of(target: Target) -> str | None:
@@ -203,8 +201,14 @@ def _problem_of(target: Target) -> str | None:
     return None if target.command else "it has no command of Yosys"
 
 
-INSTALLED = Registry("kan_dialect.synthesis", Target, "synthesis target", _problem_of)
-"""The targets of other packages, by the names of their entry points."""
+REGISTRY = Registry(
+    "kan_dialect.synthesis",
+    Target,
+    "synthesis target",
+    _problem_of,
+    TARGETS | {f"lut{inputs}": lut_target(inputs) for inputs in range(3, 9)},
+)
+"""All targets: those of other packages go by the names of their entry points."""
 
 
 def find_target(name: str) -> Target:
@@ -214,9 +218,9 @@ def find_target(name: str) -> Target:
     ------
     KanError : there is no such target; lists the names. Or its package publishes no valid record.
     """
-    found = _target(name)
+    found = REGISTRY.find(name)
     if found is None:
-        known = ", ".join([*TARGETS, "lut3 .. lut8", *INSTALLED.names()])
+        known = ", ".join(REGISTRY.names())
         raise KanError(f"there is no target {name!r}", remedy=f"take one of {known}")
     return found
 
@@ -228,14 +232,7 @@ def has_target(name: str) -> bool:
     ------
     KanError : its package publishes no valid record.
     """
-    return _target(name) is not None
-
-
-def _target(name: str) -> Target | None:
-    generic = re.fullmatch(r"lut([3-8])", name)
-    if generic:
-        return lut_target(int(generic[1]))
-    return TARGETS.get(name) or INSTALLED.find(name)
+    return REGISTRY.find(name) is not None
 
 
 @dataclass(frozen=True)

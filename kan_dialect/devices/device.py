@@ -445,8 +445,8 @@ def _is_figure(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-INSTALLED = Registry("kan_dialect.devices", DeviceFamily, "device", _problem_of)
-"""The devices of other packages, by the names of their entry points."""
+REGISTRY = Registry("kan_dialect.devices", DeviceFamily, "device", _problem_of, DEVICES)
+"""All devices: those of other packages go by the names of their entry points."""
 
 
 @lru_cache(1 << 6)
@@ -455,9 +455,10 @@ def device(name: str) -> DeviceFamily:
 
     Raises
     ------
-    KanError : there is none; lists the names. Or its package publishes no valid record.
+    KanError : there is none; lists the names. Or its package publishes no valid record, or two
+        packages have it.
     """
-    found = DEVICES.get(name) or INSTALLED.find(name)
+    found = REGISTRY.find(name)
     if found is None:
         raise KanError(
             f"there is no target {name!r}", remedy=f"take one of {', '.join(device_names())}"
@@ -467,7 +468,7 @@ def device(name: str) -> DeviceFamily:
 
 def device_names() -> list[str]:
     """Names of all devices, those of other packages last."""
-    return [*DEVICES, *(name for name in INSTALLED.names() if name not in DEVICES)]
+    return REGISTRY.names()
 
 
 def described_devices() -> Iterator[str]:
