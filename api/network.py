@@ -580,7 +580,9 @@ class Network:
         original = None if dataset is None else self._source.original()
         with data_file(data) as path, as_kan_errors():
             if passes is None:
-                pipeline = list(CompilePass(path, **found["compile"]).expand())
+                compiled = CompilePass(path, **found["compile"])
+                compiled.require_read(module)
+                pipeline = list(compiled.expand())
             else:
                 pipeline = passes_of(passes if isinstance(passes, list) else [passes], path)
             pipeline = with_interface(pipeline, WrapInterfacePass(**found["interface"]))

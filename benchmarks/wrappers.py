@@ -1,6 +1,7 @@
 """Area and clock frequency of wrappers, against a network alone and an AXI4-Stream wrapper by hand.
 
     python benchmarks/wrappers.py [-o RESULTS.md] [--no-clock] [--only TEXT]
+    python benchmarks/wrappers.py --estimate [-o RESULTS.md] [--only TEXT]
 
 The network is the wine example, 13-4-3, with codes of 4 bits. The wrapper by hand is written as an
 engineer would: a counter of credits, two addresses, a memory, and a chain of registers for TLAST.
@@ -10,12 +11,15 @@ The one that stalls has a clock enable of the network and a skid buffer instead.
 from __future__ import annotations
 
 import argparse
-import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from xdsl.dialects import hw
 
+from kan_dialect.devices.device import device
+from kan_dialect.devices.module_cost import module_cost
+from kan_dialect.flows.benchmark_set.networks import SetNetwork, chosen
 from kan_dialect.flows.tools.place_and_route import DEVICES, place_and_route
 from kan_dialect.flows.tools.synthesis import find_target, synthesize
 from kan_dialect.flows.tools.toolchain import find
@@ -130,7 +134,11 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--no-clock", action="store_true", help="leave out place and route")
     parser.add_argument("--only", metavar="TEXT", help="designs whose names have this text")
+    parser.add_argument("--estimate", action="store_true", help="compare estimates with Yosys")
     options = parser.parse_args()
+    if options.estimate:
+        compare_estimates(options.only, options.output)
+        return
     context = make_context()
     module = load_model(context, EXAMPLES / "wine.onnx")
     CompilePass(str(EXAMPLES / "wine.npz"), bits=4, fast=True).apply(context, module)
@@ -169,13 +177,59 @@ def main() -> None:
         options.output.write_text("\n".join(rows) + "\n")
 
 
+def compare_estimates(only: str | None, output: Path | None) -> None:
+    """Print wrappers of networks of integers of the benchmark set: by estimate, and by Yosys."""
+    rows = [
+        "| network | wrapper | target | registers, estimate | Yosys | LUTs, estimate | Yosys |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    print("\n".join(rows))
+    for network in chosen([]):
+        if network.level != "table" or (only is not None and only not in network.name):
+            continue
+        for target in ("ecp5", "ice40", "xcup"):
+            for label, found in estimated(network, target):
+                figures = " | ".join(map(str, found))
+                rows.append(f"| {network.name} | {label} | {target} | {figures} |")
+                print(rows[-1], flush=True)
+    if output is not None:
+        output.write_text("\n".join(rows) + "\n")
+
+
+def estimated(network: SetNetwork, target: str) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Registers and LUTs of each wrapper around a network, each by estimate and by Yosys.
+
+    Yosys's figures are those of the whole design less those of the network alone.
+    """
+    context = make_context()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in network.make().items():
+            (Path(folder) / name).parent.mkdir(exist_ok=True)
+            (Path(folder) / name).write_bytes(data)
+        module = load_model(context, Path(folder) / network.model)
+        CompilePass(fast=True, target=target).apply(context, module)
+        name = Model.of(module).name
+        core = Path(folder) / f"{name}.sv"
+        core.write_text(emit_systemverilog(module))
+        alone = synthesize(core, find_target(target), top=name).cells
+        for interface in ("ready-valid", "axi-stream", "axi-lite"):
+            wrapped = module.clone()
+            WrapInterfacePass(interface).apply(context, wrapped)
+            op = [op for op in wrapped.ops if isinstance(op, hw.HWModuleOp)][-1]
+            rtl, top = Path(folder) / "design.sv", op.sym_name.data
+            rtl.write_text(emit_systemverilog(wrapped))
+            whole = synthesize(rtl, find_target(target), top=top).cells
+            cost = module_cost(op, device(target))
+            registers = whole.registers - alone.registers
+            yield interface, (cost.registers, registers, cost.luts, whole.luts - alone.luts)
+
+
 def figures(top: str, text: str, clock: bool) -> list[str]:
     """LUTs, registers and memories on two families, and the clock on one."""
     found: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         rtl = Path(folder) / "design.sv"
-        # Place and route measures the clock of this name.
-        rtl.write_text(re.sub(r"\baclk\b", "clk", text))
+        rtl.write_text(text)
         for name in ("xcup", "ecp5"):
             result = synthesize(rtl, find_target(name), top=top, with_netlist=name == "ecp5")
             cells = result.cells

@@ -6,6 +6,7 @@ build that fails leaves the output folder as it was.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,17 @@ from kan_dialect.flows.build_origin import versions
 from kan_dialect.flows.build_stages import Progress, Stages, compile_stages, warn_of_repetitions
 from kan_dialect.flows.chosen_interface import chosen_interface
 from kan_dialect.flows.cocotb.bench import write_cocotb
+from kan_dialect.flows.estimate_entry import estimate_entry, size_caution
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.host.codec import write_host
 from kan_dialect.flows.host.drivers import write_drivers
 from kan_dialect.flows.host.emulator import write_emulator
-from kan_dialect.flows.interfaces.write import cores_in, write_interface, write_packages
+from kan_dialect.flows.interfaces.write import (
+    cores_in,
+    wrappers_in,
+    write_interface,
+    write_packages,
+)
 from kan_dialect.flows.page.page import write_page
 from kan_dialect.flows.pictures.of_build import require_pictures, write_pictures
 from kan_dialect.flows.projects.design import design_of, period_of
@@ -75,7 +82,14 @@ def build(
         files of others, or the RTL differs from the integer model (with the first vector that
         does).
     """
-    require_name(Model.of(module).name)
+    model = Model.of(module)
+    require_name(model.name)
+    if options.certificate == "always" and model.level != "spline":
+        raise KanError(
+            f"certificate=always has no meaning: the model is at {model.level} level, and the "
+            "certificate bounds the error of quantisation",
+            remedy="leave it out, or give IR of a stage before kan-quantize",
+        )
     if options.pictures:
         require_pictures()
     warn_of_repetitions(module, options.passes)
@@ -89,7 +103,9 @@ def build(
         rtl = target / "rtl" / f"{circuit.name}.sv"
         rtl.parent.mkdir()
         rtl.write_text(emit_systemverilog(module, {op.sym_name.data for op in cores_in(module)}))
-        report = _report(stages, interface, circuit)
+        tops = [*cores_in(module), *wrappers_in(module)]
+        report = _report(stages, interface, circuit, tops)
+        report.warnings += size_caution(report.estimate)
         wrap = _wrapping(options)
         report.interface = write_interface(target, module, interface, wrap)
         write_packages(target, interface, report.interface, wrap)
@@ -208,9 +224,10 @@ def _hardware(module: ModuleOp) -> Model:
     return circuit
 
 
-def _report(stages: Stages, interface: Interface, circuit: Model) -> Report:
+def _report(
+    stages: Stages, interface: Interface, circuit: Model, tops: Sequence[hw.HWModuleOp]
+) -> Report:
     total, kept = stages.edges or (0, 0)
-    found = stages.estimate
     return Report(
         name=circuit.name,
         inputs=len(interface.inputs),
@@ -222,18 +239,7 @@ def _report(stages: Stages, interface: Interface, circuit: Model) -> Report:
         shapes=stages.shapes,
         chosen_bits=stages.chosen_bits,
         trained=stages.trained,
-        estimate={}
-        if found is None
-        else {
-            "target": found.target,
-            "luts": found.luts,
-            "registers": found.registers,
-            "levels": found.levels,
-            "delay_ns": round(found.period_ns, 3),
-            "latency_ns": round(max(interface.latency, 1) * found.period_ns, 3),
-            **({} if found.fmax_mhz is None else {"fmax_mhz": round(found.fmax_mhz, 1)}),
-            **({"shift_registers": found.shift_registers} if found.shift_registers else {}),
-        },
+        estimate={} if stages.estimate is None else estimate_entry(stages.estimate, tops),
         tools=versions(),
         ports=_ports(circuit, interface),
         stages=stages.files,

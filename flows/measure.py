@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.folder_owners import require_as_built
 from kan_dialect.flows.page.page import update_page
+from kan_dialect.flows.part_fit import part_entry
 from kan_dialect.flows.report import merge_into_report, read_report
 from kan_dialect.flows.tools.asic import AsicSynthesis, read_library, synthesize_asic
+from kan_dialect.flows.tools.module_files import instantiated_files
 from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute, place_and_route
 from kan_dialect.flows.tools.run_limits import limits_in_force
 from kan_dialect.flows.tools.synthesis import Synthesis, find_target, has_target, synthesize
@@ -24,13 +26,16 @@ SEEDS = Bounds(1, 100)
 FREQUENCY = Bounds(0, 10_000, above=True)
 """Clock that nextpnr strives for, in MHz."""
 
+CORE_FIGURES = ("luts", "registers", "fmax_mhz", "fmax_with_inputs_mhz")
+"""Figures of a routed network that stand beside those of the wrapper around it."""
+
 _YOSYS_BYTES = 500
 """Memory that Yosys takes for each bit of a table, at the very least."""
 
 
 @dataclass(frozen=True)
 class Design:
-    """The RTL of a build, or a SystemVerilog file on its own."""
+    """The RTL of a build's top module, or a SystemVerilog file on its own."""
 
     rtl: Path
     report: Path | None
@@ -38,11 +43,16 @@ class Design:
     known: Mapping[str, Any]
     """Content of the report."""
     top: str | None = None
+    modules: tuple[Path, ...] = ()
+    """Files of the modules that the RTL instantiates."""
+    core: Design | None = None
+    """The network alone, of a build with a wrapper around it."""
 
     @property
     def cycles(self) -> int | None:
         """Latency of the design; None where it is not known."""
-        cycles = self.known.get("latency_cycles")
+        cycles = self._known_in("interface", "latency_cycles") if self.core else None
+        cycles = cycles or self.known.get("latency_cycles")
         return cycles if isinstance(cycles, int) else None
 
     @property
@@ -73,17 +83,28 @@ def open_design(path: Path) -> Design:
     if not path.is_dir():
         if not path.is_file():
             raise KanError(f"there is no {path}", remedy="run kan-flow build first")
-        return Design(path, None, {})
+        return Design(path, None, {}, modules=instantiated_files(path))
     report = path / "report.json"
     known = read_report(report)
     rtl = path / "rtl" / f"{known.get('name')}.sv"
     if not rtl.is_file():
         raise KanError(f"there is no {rtl}", remedy="run kan-flow build again")
-    return Design(rtl, report, known, str(known["name"]))
+    core = Design(rtl, report, known, str(known["name"]))
+    wrapper = known.get("interface")
+    if wrapper is None:
+        return core
+    top = path / wrapper["file"]
+    if not top.is_file():
+        raise KanError(f"there is no {top}", remedy="run kan-flow build again")
+    modules = instantiated_files(top)
+    return Design(top, report, known, wrapper["top"], modules, core if rtl in modules else None)
 
 
 def measure_synthesis(design: Design, target: str | None = None) -> Synthesis:
     """Synthesise a design with Yosys, and note the figures under `synthesis`.
+
+    Of a build with a wrapper, these are figures of the wrapper with the network in it. The network
+    is synthesised alone too.
 
     Parameters
     ----------
@@ -98,7 +119,11 @@ def measure_synthesis(design: Design, target: str | None = None) -> Synthesis:
     _require_as_built(design)
     chosen = target or _first_known(has_target, design.target, "xcup")
     synthesis = _synthesize(design, chosen, netlist=False)
-    _note(design, "synthesis", synthesis.summary(), {"yosys": synthesis.version})
+    if design.core is not None:
+        core = _synthesize(design.core, chosen, netlist=False)
+        synthesis = replace(synthesis, core=core)
+    summary = _with_part(synthesis.summary(), chosen)
+    _note(design, "synthesis", summary, {"yosys": synthesis.version})
     return synthesis
 
 
@@ -115,7 +140,9 @@ def measure_asic(design: Design, liberty: Path) -> AsicSynthesis:
     _require_memory(design)
     yosys = find("yosys")
     say(f"synthesising for {liberty.name} in {yosys.path.name}")
-    synthesis = synthesize_asic(design.rtl, liberty, top=design.top, yosys=yosys)
+    synthesis = synthesize_asic(
+        design.rtl, liberty, modules=design.modules, top=design.top, yosys=yosys
+    )
     _note(design, "asic", synthesis.summary(), {"yosys": synthesis.version})
     return synthesis
 
@@ -124,6 +151,8 @@ def measure_routed(
     design: Design, target: str | None, seeds: int, frequency: float
 ) -> tuple[PlaceAndRoute, dict[str, Any]]:
     """Place and route a design with nextpnr, and note the figures under `pnr`.
+
+    A wrapper and the network in it are measured as `measure_synthesis` does.
 
     Parameters
     ----------
@@ -150,16 +179,24 @@ def measure_routed(
             f"there is no place and route for {target}", remedy=f"take one of {', '.join(DEVICES)}"
         )
     nextpnr = find(DEVICES[target].tool)
-    synthesis = _synthesize(design, target, netlist=True)
-    say(f"placing and routing in {nextpnr.path.name}")
-    result = place_and_route(
-        synthesis, design.cycles, seeds=seeds, frequency=frequency, nextpnr=nextpnr
-    )
-    summary = result.summary()
+
+    def routed(measured: Design) -> PlaceAndRoute:
+        synthesis = _synthesize(measured, target, netlist=True)
+        say(f"placing and routing {synthesis.top} in {nextpnr.path.name}")
+        return place_and_route(
+            synthesis, measured.cycles, seeds=seeds, frequency=frequency, nextpnr=nextpnr
+        )
+
+    result = routed(design)
+    summary = _with_part(result.summary(), target)
+    if design.core is not None:
+        core = routed(design.core).summary()
+        summary["core"] = {key: core[key] for key in CORE_FIGURES if key in core}
     reached, interval = summary.get("fmax_with_inputs_mhz"), design.interval
     if reached is not None and interval is not None:
         summary["training_ns"] = round(1000 * interval / reached, 2)
-    _note(design, "pnr", summary, {"yosys": synthesis.version, nextpnr.name: result.version})
+    yosys = find("yosys").version
+    _note(design, "pnr", summary, {"yosys": yosys, nextpnr.name: result.version})
     return result, summary
 
 
@@ -169,6 +206,12 @@ def _require_as_built(design: Design) -> None:
         names = (f"rtl/{design.rtl.name}", design.report.name)
         remedy = f"run kan-flow build again, or measure {design.rtl} on its own"
         require_as_built(design.report.parent, *names, remedy=remedy)
+
+
+def _with_part(summary: dict[str, Any], target: str) -> dict[str, Any]:
+    """Figures with the part of the family that the design fits."""
+    part = part_entry(target, summary["luts"], summary.get("registers", 0))
+    return summary if part is None else {**summary, "part": part}
 
 
 def _first_known(is_known: Callable[[str], bool], target: str | None, other: str) -> str:
@@ -181,7 +224,14 @@ def _synthesize(design: Design, target: str, *, netlist: bool) -> Synthesis:
     _require_memory(design)
     yosys = find("yosys")
     say(f"synthesising for {found.name} in {yosys.path.name}")
-    return synthesize(design.rtl, found, top=design.top, yosys=yosys, with_netlist=netlist)
+    return synthesize(
+        design.rtl,
+        found,
+        modules=design.modules,
+        top=design.top,
+        yosys=yosys,
+        with_netlist=netlist,
+    )
 
 
 def _require_memory(design: Design) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kan_dialect.files import manifest
+from kan_dialect.flows.part_fit import part_text
 from kan_dialect.flows.readme_ports import port_lines
 from kan_dialect.flows.report_certificate import certificate_text
 from kan_dialect.quantity import quantity
@@ -95,6 +96,7 @@ def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield from _latency(report)
     yield ""
+    yield from _size(report)
     if "head" in report:
         yield f"Head: {report['head']['decision']}."
         yield ""
@@ -124,6 +126,24 @@ def _modules(report: Mapping[str, Any]) -> str:
     if wrapper is None:
         return f"Top module: `{name}`."
     return f"Top module: `{wrapper['top']}` ({wrapper['name']}), around the network `{name}`."
+
+
+def _size(report: Mapping[str, Any]) -> Iterator[str]:
+    """The estimate of the top module, and the part that it fits."""
+    estimate: Mapping[str, Any] | None = report.get("estimate")
+    if estimate is None:
+        return
+    luts, registers = quantity(estimate["luts"], "LUT"), quantity(estimate["registers"], "register")
+    core: Mapping[str, Any] | None = estimate.get("core")
+    alone = (
+        ""
+        if core is None
+        else f", of which the network takes {core['luts']} and {core['registers']}"
+    )
+    yield f"Size by estimate for {estimate['target']}: {luts}, {registers}{alone}."
+    if "part" in estimate:
+        yield f"{part_text(estimate['part'])}."
+    yield ""
 
 
 def _latency(report: Mapping[str, Any]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from kan_dialect.files.data_sets import Errors
 from kan_dialect.files.growing_folder import write_listed
 from kan_dialect.flows.folder_owners import BUILT
 from kan_dialect.flows.json_text import json_text
+from kan_dialect.flows.part_fit import part_text
 from kan_dialect.flows.report_certificate import certificate_text
 from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.model.saturation import Saturation
@@ -33,8 +34,9 @@ class Report:
     edges_total: int
     edges_kept: int
     table_bits: int
-    estimate: dict[str, str | int | float]
-    """`target`, `luts`, `registers`, `levels`, `delay_ns`, `latency_ns`, `fmax_mhz`"""
+    estimate: dict[str, Any]
+    """`target`, `luts`, `registers`, `levels`, `delay_ns`, `latency_ns`, `fmax_mhz`; `core`
+    and `part`: see `estimate_entry`"""
     tools: dict[str, str]
     """Versions of the packages and tools that contributed figures."""
     accuracy_on: str | None = None
@@ -304,6 +306,13 @@ def _speed_rows(report: Report) -> list[tuple[str, str]]:
         if "fmax_mhz" in estimate:
             text += f", about {float(estimate['fmax_mhz']):.0f} MHz"
         rows.append((f"estimate ({estimate['target']})", text))
+    core = estimate.get("core")
+    if core is not None:
+        size = f"{quantity(core['luts'], 'LUT')}, {quantity(core['registers'], 'register')}"
+        rows.append(("network alone", size))
+    part = estimate.get("part")
+    if part is not None:
+        rows.append(("part", part_text(part)))
     return rows
 
 

@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.deferred import DeferredModule
 from kan_dialect.errors import KanError
+from kan_dialect.extensions import duplicated, package_of_entry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -185,12 +186,23 @@ class Frontend:
 
 
 def find_frontends() -> dict[str, Frontend]:
-    """The installed frontends by extension. Warns of each that cannot be loaded."""
+    """The installed frontends by extension. Warns of each that cannot be loaded.
+
+    Raises
+    ------
+    KanError : two packages have a frontend for the same files; names the packages.
+    """
     found: dict[str, Frontend] = {}
-    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name):
-        frontend = _load(entry)
-        if frontend is not None:
-            found |= dict.fromkeys(frontend.extensions, frontend)
+    owners: dict[str, str] = {}
+    entries = {entry.value: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    for entry in sorted(entries.values(), key=lambda entry: entry.name):
+        frontend, package = _load(entry), package_of_entry(entry)
+        if frontend is None:
+            continue
+        for extension in frontend.extensions:
+            if extension in found:
+                raise duplicated((owners[extension], package), f"frontend for {extension} files")
+            found[extension], owners[extension] = frontend, package
     return found
 
 
@@ -199,7 +211,7 @@ def frontend_for(path: Path) -> Frontend:
 
     Raises
     ------
-    KanError : no frontend reads such files.
+    KanError : no frontend reads such files, or two packages have one.
     """
     frontends = find_frontends()
     fitting = [extension for extension in frontends if path.name.lower().endswith(extension)]

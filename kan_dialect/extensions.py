@@ -6,7 +6,7 @@ A package is loaded when its record is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -17,13 +17,16 @@ from kan_dialect.foreign import place_of
 
 _Record = TypeVar("_Record")
 
+DISTRIBUTION = "kan-dialect"
+"""The package of this compiler."""
+
 NOT_OURS = "it is no part of kan-dialect; update or uninstall that package"
 """The remedy for what another package does wrong."""
 
 
 @dataclass(frozen=True)
 class Registry(Generic[_Record]):
-    """The records of an entry point group.
+    """The records of this compiler, and those of an entry point group.
 
     Attributes
     ----------
@@ -31,16 +34,19 @@ class Registry(Generic[_Record]):
     kind : class of its records, each with a `name`.
     what : noun for messages.
     problem : what is wrong with a record, in words; None if nothing is.
+    ours : the records of this compiler by name. A package cannot replace one.
     """
 
     group: str
     kind: type[_Record]
     what: str
     problem: Callable[[_Record], str | None]
+    ours: Mapping[str, _Record]
 
     def names(self) -> list[str]:
-        """Names of the installed records, sorted."""
-        return sorted({entry.name for entry in entry_points(group=self.group)})
+        """Names of all records: of this compiler, then of other packages, sorted."""
+        installed = {entry.name for entry in entry_points(group=self.group)}
+        return [*self.ours, *sorted(installed - self.ours.keys())]
 
     def find(self, name: str) -> _Record | None:
         """The record of a name, loaded and checked; None where no package has it.
@@ -51,9 +57,11 @@ class Registry(Generic[_Record]):
             else than a valid record; names the package.
         """
         entries = {e.value: e for e in entry_points(group=self.group) if e.name == name}
-        if len(entries) > 1:
-            raise duplicated(map(package_of_entry, entries.values()), f"{self.what} {name!r}")
-        return next(map(self._load, entries.values()), None)
+        packages = [DISTRIBUTION] if name in self.ours else []
+        packages += map(package_of_entry, entries.values())
+        if len(packages) > 1:
+            raise duplicated(packages, f"{self.what} {name!r}")
+        return self.ours.get(name) or next(map(self._load, entries.values()), None)
 
     def _load(self, entry: EntryPoint) -> _Record:
         record = load_entry(entry, self.kind, self.what)
@@ -94,9 +102,11 @@ def load_entry(entry: EntryPoint, kind: type[_Record], what: str) -> _Record:
 
 def duplicated(packages: Iterable[str], what: str) -> KanError:
     """The message for several packages that have something of the same name."""
+    owners = sorted(packages)
+    others = [package for package in owners if package != DISTRIBUTION]
     return KanError(
-        f"the packages {' and '.join(sorted(packages))} both have a {what}",
-        remedy="uninstall one of them",
+        f"the packages {' and '.join(owners)} both have a {what}",
+        remedy="uninstall one of them" if others == owners else f"uninstall {' and '.join(others)}",
     )
 
 

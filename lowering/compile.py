@@ -21,13 +21,15 @@ from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.join_carry_chains import JoinCarryChainsPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.map_tables import MapTablesPass
+from kan_dialect.model.model import levels_in
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.given_options import GivenOption
-from kan_dialect.passbase.kan_pass import KanPass, require_possible
+from kan_dialect.passbase.kan_pass import LEVELS, KanPass, require_possible
 from kan_dialect.passbase.option_bounds import require_bounds
+from kan_dialect.passbase.option_text import spell_value
 from kan_dialect.passbase.options import option_name, options_of, sharing, taken_from
 from kan_dialect.passbase.pipeline import CompositePass
-from kan_dialect.passbase.record import open_record
+from kan_dialect.passbase.record import open_record, recorded_pipeline
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.passes.add_head import AddHeadPass, require_meaning
 from kan_dialect.passes.balance_sums import BalanceSumsPass
@@ -38,6 +40,7 @@ from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
 from kan_dialect.passes.schedule import SchedulePass
+from kan_dialect.passes.share_sums import ShareSumsPass
 from kan_dialect.passes.split_tables import SplitTablesPass
 from kan_dialect.passes.wire_level import wire_level_passes
 from kan_dialect.search.precision.network import MAX_INPUT_BITS
@@ -46,6 +49,13 @@ BITS = {"given": 8, "auto": 6}
 """Bits of the codes by default; with `precision=auto`, the search for fewer starts from these."""
 REFINED_SHARE = 0.5
 """Part of an allowed loss that quantisation may take where single edges lose bits after it."""
+
+LEFT_OUT: dict[str, tuple[type[KanPass], ...]] = {
+    "fast": (ShareSumsPass, SplitTablesPass, MapTablesPass),
+    "adders": (FormCarryChainsPass,),
+    "tables": (MapTablesPass,),
+}
+"""Options that leave passes out, and these passes."""
 
 SAMPLES = frozenset({"data", "seed"})
 """Options of samples, which serve other ends too: a build measures and simulates with them."""
@@ -207,6 +217,42 @@ class CompilePass(CompositePass):
             *self._chains(),
             *self._luts(),
         ]
+
+    def require_read(self, module: ModuleOp) -> None:
+        """Refuse options that no pass reads, since the module is past all passes that take them.
+
+        Options of a pass that the module has been through are compared when the pass would run.
+
+        Raises
+        ------
+        KanError : names the option, the module's level and what to do.
+        """
+        levels = list(LEVELS)
+        found = min(map(levels.index, levels_in(module)), default=0)
+        passed = {entry.partition("{")[0] for entry in recorded_pipeline(module)}
+        unread: dict[str, tuple[GivenOption, KanPass]] = {}
+        read: set[str] = set()
+        for stage in self.passes():
+            for option in self._given(stage):
+                unread.setdefault(option.name, (option, stage))
+                lowest = stage.option_levels.get(option.field, stage.works_at[-1])
+                if levels.index(lowest) >= found or stage.name in passed:
+                    read.add(option.name)
+        for name in unread.keys() - read:
+            option, stage = unread[name]
+            raise KanError(
+                f"{option} has no meaning: {stage.name} works at {stage.works_at[-1]} level, and "
+                f"the model is at {levels[found]} level",
+                remedy=f"leave {name} out",
+            )
+        for name, left_out in LEFT_OUT.items():
+            known = [each.name for each in left_out if each.name in passed]
+            if known and getattr(self, name) != getattr(CompilePass, name):
+                raise KanError(
+                    f"{name}={spell_value(getattr(self, name), ',')} has no meaning: the IR has "
+                    f"been through {known[0]} already",
+                    remedy=f"leave {name} out, or give IR of a stage before {known[0]}",
+                )
 
     def expand(self) -> Sequence[ModulePass]:
         return [stage.resuming(self._given(stage)) for stage in self.passes()]

@@ -12,7 +12,7 @@ are chosen by a `CodeChoice`: from calibration, or from a file.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -229,6 +229,7 @@ class QuantizePass(KanPass):
 
     name = "kan-quantize"
     works_at = ("spline",)
+    option_levels: ClassVar[Mapping[str, str]] = {"input_format": "table", "output_format": "table"}
     preserves: ClassVar[str] = "accuracy within the chosen bits"
     unrecorded: ClassVar[frozenset[str]] = frozenset({"quantizers"})
 

@@ -146,7 +146,8 @@ def run_build(options: argparse.Namespace) -> int:
     console = Console(highlight=False)
     if options.synth:
         find("yosys")
-    passes = _passes(options)
+    compiled = compile_pass(options) if options.passes is None else None
+    passes = _passes(options, compiled)
     dataset = None if options.calibration is None else load_dataset(options.calibration)
     context = make_context()
     simulator = None if options.simulator == "none" else cast(SimulatorName, options.simulator)
@@ -154,6 +155,8 @@ def run_build(options: argparse.Namespace) -> int:
     with status_line("loading the model") as tell:
         module = load_model(context, options.model, reading)
         rename(module, options.name)
+        if compiled is not None:
+            compiled.require_read(module)
         report = build(
             context,
             module,
@@ -190,10 +193,10 @@ def compile_pass(options: argparse.Namespace) -> CompilePass:
     return CompilePass(data, seed=options.seed, **COMPILE.values(options))
 
 
-def _passes(options: argparse.Namespace) -> list[ModulePass]:
+def _passes(options: argparse.Namespace, compiled: CompilePass | None) -> list[ModulePass]:
     wrap = WrapInterfacePass(**INTERFACE.values(options))
-    if options.passes is None:
-        passes = list(compile_pass(options).expand())
+    if compiled is not None:
+        passes = list(compiled.expand())
     else:
         passes = build_pipeline(installed_universe().all_passes, options.passes)
     return with_interface(passes, wrap)

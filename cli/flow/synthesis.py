@@ -21,6 +21,7 @@ from kan_dialect.flows.measure import (
     measure_synthesis,
     open_design,
 )
+from kan_dialect.flows.part_fit import part_entry, part_text
 from kan_dialect.flows.tools.asic import AsicSynthesis
 from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute
 from kan_dialect.flows.tools.synthesis import TARGETS, Synthesis
@@ -141,6 +142,8 @@ def _synthesis_table(design: Design, synthesis: Synthesis) -> Table:
     sizes = ", ".join(f"{count} of {size}" for size, count in cells.luts_by_inputs.items())
     table.add_row("LUTs", f"{cells.luts}" + (f"; by inputs: {sizes}" if sizes else ""))
     table.add_row("registers", str(cells.registers))
+    if synthesis.core is not None:
+        table.add_row("network alone", _size_text(synthesis.core.size()))
     if cells.shift_registers:
         table.add_row("shift registers", str(cells.shift_registers))
     if cells.carries:
@@ -151,6 +154,7 @@ def _synthesis_table(design: Design, synthesis: Synthesis) -> Table:
         table.add_row("multipliers", str(cells.multipliers))
     if cells.memories:
         table.add_row("memory cells", str(cells.memories))
+    _part_row(table, target.name, synthesis.size())
     estimate: Mapping[str, Any] = design.known.get("estimate", {})
     luts, registers = estimate.get("luts"), estimate.get("registers")
     if (
@@ -162,6 +166,24 @@ def _synthesis_table(design: Design, synthesis: Synthesis) -> Table:
         told = f"{luts} LUTs ({off:+.0%}), {registers} registers ({registers - cells.registers:+d})"
         table.add_row("estimate was", told)
     return table
+
+
+def _size_text(figures: Mapping[str, Any]) -> str:
+    """LUTs and registers, where they are known, and clocks."""
+    shown = [f"{figures['luts']} LUTs"]
+    if "registers" in figures:
+        shown.append(f"{figures['registers']} registers")
+    for suffix, label in (("", "register to register"), ("_with_inputs", "with the inputs")):
+        if f"fmax{suffix}_mhz" in figures:
+            shown.append(f"{figures[f'fmax{suffix}_mhz']} MHz {label}")
+    return ", ".join(shown)
+
+
+def _part_row(table: Table, target: str, figures: Mapping[str, Any]) -> None:
+    """The part of the family that the design fits."""
+    part = part_entry(target, figures["luts"], figures.get("registers", 0))
+    if part is not None:
+        table.add_row("part", part_text(part), style=None if part["fits"] else "yellow")
 
 
 def _asic_table(synthesis: AsicSynthesis) -> Table:
@@ -181,6 +203,9 @@ def _pnr_table(result: PlaceAndRoute, summary: dict[str, Any]) -> Table:
     table.add_row("LUTs", f"{summary['luts']}")
     if "registers" in summary:
         table.add_row("registers", str(summary["registers"]))
+    _part_row(table, result.device.target, summary)
+    if "core" in summary:
+        table.add_row("network alone", _size_text(summary["core"]))
     seeds = f"median of {summary['seeds']} seeds"
     if result.combinational:
         if "path_ns" in summary:

@@ -113,7 +113,8 @@ def cost(report: Mapping[str, Any]) -> Markup | None:
 
 def _shared(layers: Sequence[Mapping[str, Any]], report: Mapping[str, Any]) -> Markup | None:
     total = sum(sum(layer["luts"].values()) for layer in layers)
-    whole = report.get("estimate", {}).get("luts", total)
+    estimate: Mapping[str, Any] = report.get("estimate", {})
+    whole = estimate.get("core", estimate).get("luts", total)
     if total == whole:
         return None
     return tag("p", f"Layers share logic: together they take {whole:,} LUTs.", class_="hint")

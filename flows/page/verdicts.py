@@ -7,28 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from kan_dialect.flows.page.markup import Child, Markup, tag
+from kan_dialect.flows.part_fit import part_entry, part_text
 from kan_dialect.flows.report_certificate import certificate_text
 from kan_dialect.quantity import quantity
 
 State: TypeAlias = Literal["good", "care", "open"]
 """Good, to be looked at, or not known yet."""
-
-PARTS = {
-    "xcup": ("a ZU3EG", 70_560),
-    "ecp5": ("an ECP5-85", 83_640),
-    "ice40": ("an iCE40 HX8K", 7_680),
-    # AMD DS180: 5,200 slices of four lookup tables.
-    "xc7": ("an XC7A35T", 20_800),
-    # Intel CV-51001: 41,910 ALMs of two lookup tables.
-    "cyclonev": ("a 5CSEBA6", 83_820),
-    # Gowin DS100.
-    "gowin": ("a GW1N-9", 8_640),
-    # Lattice FPGA-DS-02049, and nextpnr's count of OXIDE_COMB.
-    "nexus": ("an LIFCL-40", 32_256),
-    # Cologne Chip DS1001: 20,480 CPEs of two halves, as nextpnr counts them.
-    "gatemate": ("a CCGM1A1", 40_960),
-}
-"""A part of each family to compare with: its name, and its LUTs by its data sheet."""
 
 _SYMBOLS: dict[State, tuple[str, str]] = {
     "good": ("✓", "yes"),
@@ -69,26 +53,28 @@ def _fits(report: Mapping[str, Any]) -> Verdict:
     estimate, synthesis, pnr = (report.get(key) for key in ("estimate", "synthesis", "pnr"))
     lines: list[Child] = []
     if pnr is not None:
-        figure, target, luts = f"{pnr['luts']:,} LUTs", pnr["device"].partition("-")[0], pnr["luts"]
+        found, target = pnr, pnr["device"].partition("-")[0]
         lines.append(f"placed and routed on {pnr['device']} by {pnr['tool']}")
     elif synthesis is not None:
-        figure, target, luts = f"{synthesis['luts']:,} LUTs", synthesis["target"], synthesis["luts"]
+        found, target = synthesis, synthesis["target"]
         lines.append(f"on {target} by {synthesis['tool']}; {synthesis['registers']:,} registers")
     elif estimate is not None:
-        figure, target, luts = f"{estimate['luts']:,} LUTs", estimate["target"], estimate["luts"]
+        found, target = estimate, estimate["target"]
         lines.append(f"on {target} by estimate; {estimate['registers']:,} registers")
     else:
         return Verdict("Fits", "open", "—", ["no estimate: ", command("kan-flow synth .")])
     if estimate is not None and estimate["target"] == target and (synthesis or pnr):
         lines.append(f"the estimate was {estimate['luts']:,}")
+    if "core" in found:
+        lines.append(f"the network alone takes {found['core']['luts']:,}")
     state: State = "good"
-    if target in PARTS:
-        part, whole = PARTS[target]
-        lines.append(f"{luts / whole:.1%} of {part} ({whole:,})")
-        state = "good" if luts <= whole else "care"
+    part = part_entry(target, found["luts"], found.get("registers", 0))
+    if part is not None:
+        lines.append(part_text(part))
+        state = "good" if part["fits"] else "care"
     if synthesis is None and pnr is None:
         lines.append(["to be sure: ", command("kan-flow synth .")])
-    return Verdict("Fits", state, figure, lines)
+    return Verdict("Fits", state, f"{found['luts']:,} LUTs", lines)
 
 
 def _fast(report: Mapping[str, Any]) -> Verdict:

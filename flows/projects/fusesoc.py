@@ -8,19 +8,17 @@ build's folder itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kan_dialect.devices.device import device
 from kan_dialect.flows.projects.design import LIBRARY, VENDOR, VERSION, ProjectDesign
-from kan_dialect.flows.projects.parts import XILINX_PART
+from kan_dialect.flows.projects.parts import vivado_part
+from kan_dialect.flows.tools.synthesis import TARGETS
 
-_YOSYS = {
-    "ecp5": ("ecp5", ("-abc9",)),
-    "ice40": ("ice40", ("-abc9",)),
-    "xcup": ("xilinx", ("-family xcup", "-flatten", "-noiopad", "-noclkbuf", "-abc9")),
-}
-"""edalize's `arch`, and options of Yosys's synthesis command, by device of the build."""
+_SYNTHESISED = ("ecp5", "ice40", "xcup")
+"""Device families that have a target each, `synth_ecp5`, beside `synth` for that of the build."""
 
 _COCOTB = {
     "icarus": ("cocotb", "Icarus Verilog"),
@@ -106,22 +104,21 @@ def _lines(design: ProjectDesign) -> Iterator[str]:
         bench, files = f"{design.name}_tb", ("vhdl", "testbench_vhdl")
         yield from _target("sim_vhdl", "Self-checking testbench in GHDL", files, bench)
         yield from _flow("sim", "tool: ghdl")
-    family = design.target if design.target in _YOSYS else "xcup"
-    for name, (arch, synth_options) in {"synth": _YOSYS[family], **_synth_targets()}.items():
+    synthesised = {f"synth_{family}": family for family in _SYNTHESISED}
+    chosen = design.target if design.target in TARGETS else "xcup"
+    for name, family in {"synth": chosen, **synthesised}.items():
+        # The command is `synth_xilinx -family xcup -flatten`: edalize's `arch`, and options.
+        arch, *synth_options = re.split(" (?=-)", TARGETS[family].command.removeprefix("synth_"))
         filesets = ("rtl", "ice40") if arch == "ice40" else ("rtl",)
         yield from _target(name, f"Yosys's netlist, synth_{arch}", filesets, design.top)
         options = _listed("yosys_synth_options", synth_options)
         yield from _flow("generic", "tool: yosys", f"arch: {arch}", "output_format: json", options)
     yield from _target("vivado", "Vivado's synthesis", ("rtl", "vivado"), design.top)
-    yield from _flow("vivado", f"part: {XILINX_PART}", "pnr: none")
+    yield from _flow("vivado", f"part: {vivado_part(design).ordering_code}", "pnr: none")
     if design.vhdl:
         files = ("vhdl", "vivado")
         yield from _target("vivado_vhdl", "The same of the VHDL", files, design.top)
-        yield from _flow("vivado", f"part: {XILINX_PART}", "pnr: none")
-
-
-def _synth_targets() -> dict[str, tuple[str, Sequence[str]]]:
-    return {f"synth_{name}": found for name, found in sorted(_YOSYS.items())}
+        yield from _flow("vivado", f"part: {vivado_part(design).ordering_code}", "pnr: none")
 
 
 def _testbench_files(fileset: str, paths: Sequence[str]) -> Iterator[str]:

@@ -11,17 +11,27 @@ from collections.abc import Iterator
 
 from kan_dialect.flows.projects.constraints import PDC_PIN, pin_notes, sdc, sdc_commands
 from kan_dialect.flows.projects.design import ProjectDesign
-from kan_dialect.flows.projects.parts import DIAMOND_PART, RADIANT_PART, RADIANT_PERFORMANCE
-from kan_dialect.flows.projects.tcl import by_language, script_head, source_list
+from kan_dialect.flows.projects.few_pins import placeable
+from kan_dialect.flows.projects.parts import diamond_part, radiant_part
+from kan_dialect.flows.projects.tcl import add_by_language, in_vhdl, script_head, source_list
+
+
+def lattice_design(design: ProjectDesign) -> ProjectDesign:
+    """The design as both tools place it, since they share NAME.ldc."""
+    parts = (diamond_part(design), radiant_part(design))
+    return placeable(design, min(parts, key=lambda part: part.pins))
 
 
 def ldc(design: ProjectDesign) -> Iterator[str]:
     """Lines of NAME.ldc, which the Lattice Synthesis Engine reads."""
-    yield from sdc(design, "Lattice Synthesis Engine User Guide, Synopsys design constraints.")
+    yield from sdc(
+        lattice_design(design), "Lattice Synthesis Engine User Guide, Synopsys design constraints."
+    )
 
 
 def pdc(design: ProjectDesign) -> Iterator[str]:
     """Lines of NAME.pdc, which Radiant reads after synthesis; NAME.ldc has the ports' delays."""
+    design = lattice_design(design)
     yield f"# Clock and pins of {design.top}."
     yield "# Commands: Lattice Radiant Help, Post-Synthesis Constraints."
     if design.clock is not None:
@@ -31,27 +41,22 @@ def pdc(design: ProjectDesign) -> Iterator[str]:
 
 def diamond_project(design: ProjectDesign) -> Iterator[str]:
     """Lines of NAME_diamond.tcl."""
-    name = design.name
+    name, part = design.name, diamond_part(design)
+    design = lattice_design(design)
     yield from script_head(
         f"Diamond project of {design.top}, synthesised, mapped and routed.",
         f"diamondc {name}_diamond.tcl [PART] (pnmainc on Windows)",
         "Lattice Diamond Help, Tcl Scripting Reference.",
     )
-    yield f"set part {DIAMOND_PART}"
+    yield f"set part {part.ordering_code}"
     yield "if {[info exists argv] && [llength $argv] > 0} { set part [lindex $argv 0] }"
     yield from source_list(design)
     yield (
         f"prj_project new -name {name} -impl impl1 -dev $part -synthesis lse "
         f"-lpf [file join $here {name}.lpf]"
     )
-    yield from by_language(
-        design,
-        ["foreach source $sources { prj_src add -format Verilog $source }"],
-        [
-            "prj_strgy set_value -strategy Strategy1 lse_vhdl2008=True",
-            "foreach source $sources { prj_src add -format VHDL $source }",
-        ],
-    )
+    yield from in_vhdl(design, "prj_strgy set_value -strategy Strategy1 lse_vhdl2008=True")
+    yield add_by_language("prj_src add -format", "Verilog", "VHDL")
     yield f"prj_src add -format LDC [file join $here {name}.ldc]"
     yield f"prj_impl option top {design.top}"
     yield "prj_run Synthesis -impl impl1"
@@ -64,14 +69,15 @@ def diamond_project(design: ProjectDesign) -> Iterator[str]:
 
 def radiant_project(design: ProjectDesign) -> Iterator[str]:
     """Lines of NAME_radiant.tcl."""
-    name = design.name
+    name, part = design.name, radiant_part(design)
+    design = lattice_design(design)
     yield from script_head(
         f"Radiant project of {design.top}, synthesised, mapped and routed.",
         f"radiantc {name}_radiant.tcl [PART PERFORMANCE]",
         "Lattice Radiant Help, Tcl Scripting: Radiant Tcl Project Commands.",
     )
-    yield f"set part {RADIANT_PART}"
-    yield f"set performance {{{RADIANT_PERFORMANCE}}}"
+    yield f"set part {part.ordering_code}"
+    yield f"set performance {{{part.tool_name}}}"
     yield "if {[info exists argv] && [llength $argv] == 2} { lassign $argv part performance }"
     yield from source_list(design)
     yield (
@@ -80,10 +86,8 @@ def radiant_project(design: ProjectDesign) -> Iterator[str]:
     yield "foreach source $sources {"
     yield "  prj_add_source $source"
     yield "}"
-    if design.vhdl:
-        yield "if {$is_vhdl} {"
-        yield "  prj_set_strategy_value -strategy Strategy1 lse_vhdl2008=True"
-        yield "}"
+    command = "prj_set_strategy_value -strategy Strategy1 lse_vhdl2008=True"
+    yield from in_vhdl(design, command)
     yield f"prj_add_source [file join $here {name}.ldc]"
     yield f"prj_add_source [file join $here {name}.pdc]"
     yield f"prj_set_impl_opt -impl impl_1 top {design.top}"

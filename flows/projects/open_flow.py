@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kan_dialect.devices.device import NEXUS, device
 from kan_dialect.flows.projects.constraints import pin_notes
 from kan_dialect.flows.projects.design import ProjectDesign
+from kan_dialect.flows.projects.few_pins import placeable
 from kan_dialect.flows.projects.timed_top import timed_name
-
-UNSET_MEMORY_STYLE = "setattr -unset ram_style -unset ramstyle */m:*"
-"""Yosys's command that leaves it to synthesis what a memory is made of."""
+from kan_dialect.flows.tools.synthesis import TARGETS, UNSET_MEMORY_STYLE
 
 
 @dataclass(frozen=True)
-class _Family:
-    """A family of devices, as the open tools know it."""
+class OpenFamily:
+    """A family of devices, as the open tools know it. nextpnr takes its `project_part`."""
 
     name: str
     synthesis: str
@@ -27,40 +27,53 @@ class _Family:
     """nextpnr's command, with `{name}` for the network."""
     device: str
     """Options of the device; the user's choice with `make DEVICE=...`."""
+    out_of_context: bool = False
+    """Whether nextpnr needs no pins."""
 
 
-_FAMILIES = (
-    _Family(
+FAMILIES = (
+    OpenFamily(
         "ecp5",
-        "synth_ecp5 -abc9",
+        TARGETS["ecp5"].command,
         "nextpnr-ecp5 --lpf {name}.lpf --lpf-allow-unconstrained",
         "--85k --package CABGA756 --out-of-context",
+        out_of_context=True,
     ),
-    _Family(
+    OpenFamily(
         "ice40",
         # iCE40 has no distributed memory, which the text of buffers asks for.
-        f"{UNSET_MEMORY_STYLE}; synth_ice40 -abc9",
+        f"{UNSET_MEMORY_STYLE}; {TARGETS['ice40'].command}",
         "nextpnr-ice40 --pcf {name}.pcf --pcf-allow-unconstrained",
         # The default router may swap two arcs for ever in such designs.
         "--hx8k --package ct256 --router router2",
     ),
-    _Family(
+    OpenFamily(
         "nexus",
         "synth_nexus -abc9",
         "nextpnr-nexus --pdc {name}.pdc",
-        "--device LIFCL-40-9BG400CES",
+        f"--device {NEXUS.part(NEXUS.project_part).ordering_code}",
     ),
 )
+"""The families of the Makefile."""
+
+
+def placed_design(design: ProjectDesign, family: OpenFamily) -> ProjectDesign:
+    """The design as the Makefile places it."""
+    if family.out_of_context:
+        return design
+    known = device(family.name)
+    return placeable(design, known.part(known.project_part))
 
 
 def makefile(design: ProjectDesign) -> Iterator[str]:
     """Lines of `open/Makefile`.
 
     nextpnr runs twice: on the top module, and on `timed_top`, whose clock has all of the logic.
-    A combinational design has the second run only. The clock comes from MHZ alone, as `--freq`:
-    files of constraints would take precedence, so they hold pins only.
+    A combinational design has the second run only, and so has one with more ports than pins: on
+    `few_pins_top`, which has registers at its ports too. The clock comes from MHZ alone, as
+    `--freq`: files of constraints would take precedence, so they hold pins only.
     """
-    names = [family.name for family in _FAMILIES]
+    names = [family.name for family in FAMILIES]
     chosen = design.target if design.target in names else names[0]
     yield f"# Yosys and nextpnr for {design.top}: {design.period.mhz:.3f} MHz,"
     yield f"# {design.period.origin}. Another clock: make MHZ=100"
@@ -81,29 +94,34 @@ def makefile(design: ProjectDesign) -> Iterator[str]:
     yield ""
     yield f".PHONY: default {' '.join(names)} clean"
     yield f"default: {chosen}"
-    for family in _FAMILIES:
+    for family in FAMILIES:
         yield from _rules(design, family)
     yield ""
     yield "clean:"
-    for family in _FAMILIES:
+    for family in FAMILIES:
         name = family.name
         yield f"\trm -f {name}.json {name}-timed.json {name}-*routed.json {name}-*report.json"
         yield f"\trm -f {name}-*.log"
 
 
-def _rules(design: ProjectDesign, family: _Family) -> Iterator[str]:
-    name, timed = family.name, timed_name(design)
-    runs = [f"{name}-timed"] if design.clock is None else [name, f"{name}-timed"]
+def _rules(design: ProjectDesign, family: OpenFamily) -> Iterator[str]:
+    name, timed, source = family.name, timed_name(design), f"{timed_name(design)}.sv"
+    placed = placed_design(design, family)
+    has_pins = placed == design
+    if not has_pins:
+        timed, source = placed.top, f"../{placed.top}.sv"
+    alone = has_pins and design.clock is not None
+    runs = [name, f"{name}-timed"] if alone else [f"{name}-timed"]
     yield ""
     yield f"{name}_DEVICE := $(or $(DEVICE),{family.device})"
     yield ""
     yield from _synthesis(family, name, "$(SOURCES)", design.top)
-    yield from _synthesis(family, f"{name}-timed", f"$(SOURCES) {timed}.sv", timed)
+    yield from _synthesis(family, f"{name}-timed", f"$(SOURCES) {source}", timed)
     # nextpnr runs each time, since MHZ, SEED and DEVICE may be others than before.
     yield f"{name}: {' '.join(f'{run}.json' for run in runs)}"
     for run in runs:
         yield f"\t{_route(design, family, run)}"
-    if design.clock is not None:
+    if alone:
         yield (
             f"\t@between=$$($(call mhz_of,{name}-nextpnr.log)); "
             f'echo "{name}, between registers: $${{between:-no path}}, '
@@ -113,7 +131,7 @@ def _rules(design: ProjectDesign, family: _Family) -> Iterator[str]:
     yield f'\t@echo "{name}, with the ports: $$($(call mhz_of,{log})) $$($(call met_of,{log}))"'
 
 
-def _synthesis(family: _Family, run: str, sources: str, top: str) -> Iterator[str]:
+def _synthesis(family: OpenFamily, run: str, sources: str, top: str) -> Iterator[str]:
     """The rule of a netlist."""
     yield f"{run}.json: {sources}"
     yield (
@@ -123,7 +141,7 @@ def _synthesis(family: _Family, run: str, sources: str, top: str) -> Iterator[st
     yield ""
 
 
-def _route(design: ProjectDesign, family: _Family, run: str) -> str:
+def _route(design: ProjectDesign, family: OpenFamily, run: str) -> str:
     """The command that places and routes a netlist."""
     tool, _, options = family.place.format(name=design.name).partition(" ")
     return (

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from kan_dialect.flows.projects.constraints import sdc
 from kan_dialect.flows.projects.design import ProjectDesign
-from kan_dialect.flows.projects.parts import INTEL_FAMILY, INTEL_PART
+from kan_dialect.flows.projects.parts import quartus_part
 from kan_dialect.flows.projects.tcl import by_language, script_head, source_list
 
 
@@ -23,14 +23,14 @@ def quartus_sdc(design: ProjectDesign) -> Iterator[str]:
 
 def quartus_project(design: ProjectDesign) -> Iterator[str]:
     """Lines of NAME.tcl."""
-    name = design.name
+    name, part = design.name, quartus_part(design)
     yield from script_head(
         f"Project of {design.top}, compiled with virtual pins, for area and timing.",
         f"quartus_sh -t {name}.tcl [FAMILY PART]",
         "Intel Quartus Prime User Guide: Scripting; Settings File Reference Manual.",
     )
-    yield f"set family {{{INTEL_FAMILY}}}"
-    yield f"set part {INTEL_PART}"
+    yield f"set family {{{part.tool_name}}}"
+    yield f"set part {part.ordering_code}"
     yield "if {[llength $quartus(args)] == 2} { lassign $quartus(args) family part }"
     yield from source_list(design)
     yield "load_package flow"

@@ -50,6 +50,23 @@ def by_language(
     yield "}"
 
 
+def add_by_language(command: str, verilog: str, vhdl: str) -> str:
+    """A loop that adds all sources, each with the word for its language.
+
+    Parameters
+    ----------
+    command : adds a file, up to that word.
+    """
+    language = f'[expr {{[file extension $source] eq ".vhd" ? "{vhdl}" : "{verilog}"}}]'
+    return f"foreach source $sources {{ {command} {language} $source }}"
+
+
+def in_vhdl(design: ProjectDesign, command: str) -> Iterator[str]:
+    """A command for the VHDL of a build that has it."""
+    if design.vhdl:
+        yield f"if {{$is_vhdl}} {{ {command} }}"
+
+
 def _listed(name: str, sources: Sequence[str]) -> Iterator[str]:
     yield f"set {name} [list \\"
     yield from (f"  [file join $here .. .. {source}] \\" for source in sources)

@@ -10,8 +10,14 @@ from collections.abc import Iterator
 
 from kan_dialect.flows.projects.constraints import sdc
 from kan_dialect.flows.projects.design import LIBRARY, VENDOR, VERSION, ProjectDesign
-from kan_dialect.flows.projects.parts import XILINX_PART
+from kan_dialect.flows.projects.parts import vivado_part
 from kan_dialect.flows.projects.tcl import by_language, script_head, source_list
+
+SUPPORTED_FAMILIES = (
+    *("artix7", "kintex7", "spartan7", "virtex7", "zynq"),
+    *("artixuplus", "kintexuplus", "virtexuplus", "zynquplus"),
+)
+"""Families of Vivado's catalog in which the packaged IP is offered: the RTL runs on all."""
 
 _BUSES = {"s_axis": "axis", "m_axis": "axis", "s_axi": "aximm"}
 """AMD's bus definitions by the prefix of the ports' names."""
@@ -30,7 +36,7 @@ def out_of_context(design: ProjectDesign) -> Iterator[str]:
         f"vivado -mode batch -source {name}_ooc.tcl -tclargs [PART]",
         "AMD UG835 (Tcl commands), UG905 (out of context).",
     )
-    yield f"set part {XILINX_PART}"
+    yield f"set part {vivado_part(design).ordering_code}"
     yield "if {$argc > 0} { set part [lindex $argv 0] }"
     yield from source_list(design)
     yield "create_project -in_memory -part $part"
@@ -54,7 +60,7 @@ def packaged_ip(design: ProjectDesign) -> Iterator[str]:
         f"vivado -mode batch -source {name}_ip.tcl -tclargs [PART]",
         "AMD UG835 (Tcl commands), UG1118 (ipx::*).",
     )
-    yield f"set part {XILINX_PART}"
+    yield f"set part {vivado_part(design).ordering_code}"
     yield "if {$argc > 0} { set part [lindex $argv 0] }"
     yield from source_list(design)
     yield f"create_project -force {name}_ip_project {name}_ip_project -part $part"
@@ -77,6 +83,8 @@ def packaged_ip(design: ProjectDesign) -> Iterator[str]:
     yield f"set_property version {VERSION.removesuffix('.0')} $core"
     yield f"set_property display_name {{Kolmogorov-Arnold network {name}}} $core"
     yield f"set_property description {{kan-dialect: network {name}}} $core"
+    families = " ".join(f"{family} Production" for family in SUPPORTED_FAMILIES)
+    yield f"set_property supported_families {{{families}}} $core"
     yield from _interfaces(design)
     yield "ipx::create_xgui_files $core"
     yield "ipx::update_checksums $core"

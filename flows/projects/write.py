@@ -9,6 +9,7 @@ from typing import Any
 from kan_dialect.flows.projects import gowin, lattice, open_flow, quartus, vivado
 from kan_dialect.flows.projects.constraints import LPF_PIN, PCF_PIN, PDC_PIN, lpf
 from kan_dialect.flows.projects.design import ProjectDesign
+from kan_dialect.flows.projects.few_pins import few_pins_file, few_pins_name, few_pins_top
 from kan_dialect.flows.projects.fusesoc import core_file
 from kan_dialect.flows.projects.ipxact import component
 from kan_dialect.flows.projects.timed_top import timed_name, timed_top
@@ -29,9 +30,12 @@ def write_project(folder: Path, design: ProjectDesign) -> dict[str, Any]:
     project.mkdir()
     (project / "component.xml").write_text(component(design, 2014))
     (project / "component-2022.xml").write_text(component(design, 2022))
-    for path, lines in _files(design).items():
+    texts = {path: "\n".join(lines) + "\n" for path, lines in _files(design).items()}
+    if any(few_pins_name(design) in text for text in texts.values()):
+        (folder / few_pins_file(design)).write_text("\n".join(few_pins_top(design)) + "\n")
+    for path, text in texts.items():
         (project / path).parent.mkdir(exist_ok=True)
-        (project / path).write_text("\n".join(lines) + "\n")
+        (project / path).write_text(text)
     entry: dict[str, Any] = {
         "top": design.top,
         "period_ns": round(design.period.ns, 3),
@@ -44,6 +48,7 @@ def write_project(folder: Path, design: ProjectDesign) -> dict[str, Any]:
 
 def _files(design: ProjectDesign) -> dict[str, Iterable[str]]:
     name = design.name
+    placed = {each.name: open_flow.placed_design(design, each) for each in open_flow.FAMILIES}
     return {
         f"vivado/{name}.xdc": vivado.xdc(design),
         f"vivado/{name}_ooc.tcl": vivado.out_of_context(design),
@@ -51,7 +56,7 @@ def _files(design: ProjectDesign) -> dict[str, Iterable[str]]:
         f"quartus/{name}.sdc": quartus.quartus_sdc(design),
         f"quartus/{name}.tcl": quartus.quartus_project(design),
         f"lattice/{name}.ldc": lattice.ldc(design),
-        f"lattice/{name}.lpf": lpf(design),
+        f"lattice/{name}.lpf": lpf(lattice.lattice_design(design)),
         f"lattice/{name}.pdc": lattice.pdc(design),
         f"lattice/{name}_diamond.tcl": lattice.diamond_project(design),
         f"lattice/{name}_radiant.tcl": lattice.radiant_project(design),
@@ -62,6 +67,6 @@ def _files(design: ProjectDesign) -> dict[str, Iterable[str]]:
         "open/Makefile": open_flow.makefile(design),
         f"open/{timed_name(design)}.sv": timed_top(design),
         f"open/{name}.lpf": open_flow.pins(design, LPF_PIN, "nextpnr, ecp5/lpf.cc."),
-        f"open/{name}.pdc": open_flow.pins(design, PDC_PIN, "nextpnr, nexus/pdc.cc."),
-        f"open/{name}.pcf": open_flow.pins(design, PCF_PIN, "nextpnr, ice40/pcf.cc."),
+        f"open/{name}.pdc": open_flow.pins(placed["nexus"], PDC_PIN, "nextpnr, nexus/pdc.cc."),
+        f"open/{name}.pcf": open_flow.pins(placed["ice40"], PCF_PIN, "nextpnr, ice40/pcf.cc."),
     }

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.tools.module_files import design_text
+from kan_dialect.flows.tools.synthesis import require_modules
 from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import Tool, find
 
@@ -107,6 +109,7 @@ def synthesize_asic(
     rtl: Path,
     liberty: Path,
     *,
+    modules: tuple[Path, ...] = (),
     top: str | None = None,
     yosys: Tool | None = None,
     timeout: float | None = None,
@@ -116,7 +119,7 @@ def synthesize_asic(
     Parameters
     ----------
     liberty : the Liberty file.
-    top, yosys, timeout : as of `synthesis.synthesize`.
+    modules, top, yosys, timeout : as of `synthesis.synthesize`.
 
     Raises
     ------
@@ -129,7 +132,7 @@ def synthesize_asic(
     yosys = yosys or find("yosys")
     with tempfile.TemporaryDirectory(prefix="kan-asic-") as directory:
         folder = Path(directory)
-        shutil.copyfile(rtl, folder / "design.sv")
+        (folder / "design.sv").write_text(design_text(rtl, modules))
         shutil.copyfile(liberty, folder / "cells.lib")
         synth, *others = COMMANDS
         commands = [
@@ -147,6 +150,7 @@ def synthesize_asic(
                 phase=f"synthesising for {library.name}",
             )
         except KanError as error:
+            require_modules(error, rtl)
             if "failed while" not in error.message:  # Too slow, or too large.
                 raise
             raise KanError(

@@ -1,9 +1,9 @@
 """A mapped design between registers and a few pins, as nextpnr for some devices needs it.
 
-nextpnr for Nexus, Gowin and GateMate knows no design out of context, and networks have more ports
-than packages have pins. So all inputs are registers that read one pin, and outputs lead to no pin,
-or all to one. Only paths between registers count for the clock, and these are the design's own. The
-netlist is also brought into the form that the family's nextpnr reads and times.
+nextpnr for Nexus, Gowin, GateMate and iCE40 knows no design out of context, and networks often
+have more ports than packages have pins. So all inputs are registers that read one pin, and outputs
+lead to no pin, or all to one. Only paths between registers count for the clock, and these are the
+design's own. The netlist is also brought into the form that the family's nextpnr reads and times.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from kan_dialect.flows.tools.timed_netlist import (
-    CLOCK,
     Bit,
     Module,
     add_cell,
+    clock_port,
     fresh_nets,
     register_ports,
 )
 
+CLOCK = "clk"
+"""The pin of the clock."""
 DATA = "scan"
 """The pin that all inputs read."""
 RESULT = "sink"
@@ -45,7 +47,8 @@ class _Gate:
 class _Form:
     """The form in which a family's nextpnr reads designs."""
 
-    input_pad: _Gate
+    input_pad: _Gate | None = None
+    """None: nextpnr adds pads."""
     prepare: Callable[[Module], None] = lambda _module: None
     """Changes cells as nextpnr needs them; the design computes the same."""
     exclusive_or: _Gate | None = None
@@ -81,6 +84,7 @@ def _widen_tables(module: Module) -> None:
 
 
 _FORMS = {
+    "ice40": _Form(),
     "nexus": _Form(_Gate("IB", ("I",), "O"), _drop_constant_carries),
     "gowin": _Form(_Gate("IBUF", ("I",), "O"), _widen_tables),
     "gatemate": _Form(
@@ -114,17 +118,19 @@ def harness(netlist: dict[str, Any], top: str, target: str) -> Harnessed:
     module: Module = whole["modules"][top]
     registers = len(module["cells"]) - len(netlist["modules"][top]["cells"])
     form.prepare(module)
-    nets = fresh_nets(module)
+    nets, clock_name = fresh_nets(module), clock_port(module)
     ports, module["ports"] = module["ports"], {}
-    data = next(nets)
-    outside = [port["bits"] for name, port in ports.items() if _is_data(name, port)]
+    data, clock = next(nets), ports.pop(clock_name)["bits"][0]
+    outside = [port["bits"] for port in ports.values() if port["direction"] == "input"]
     _join(module, {bit for bits in outside for bit in bits}, data)
-    for name in ports:
+    for name in (clock_name, *ports):
         # The names of ports are those of what is outside.
         module["netnames"][f"design_{name}"] = module["netnames"].pop(name)
-    for name, inside in ((CLOCK, ports[CLOCK]["bits"][0]), (DATA, data)):
-        pin = next(nets)
-        form.input_pad.add(module, f"pad_{name}", [pin], inside)
+    for name, inside in ((CLOCK, clock), (DATA, data)):
+        pin = inside
+        if form.input_pad is not None:
+            pin = next(nets)
+            form.input_pad.add(module, f"pad_{name}", [pin], inside)
         _add_port(module, name, "input", pin)
     outputs = [
         bit
@@ -140,10 +146,6 @@ def harness(netlist: dict[str, Any], top: str, target: str) -> Harnessed:
         form.output_pad.add(module, f"pad_{RESULT}", [result], pin)
         _add_port(module, RESULT, "output", pin)
     return Harnessed(whole, registers, gates)
-
-
-def _is_data(name: str, port: dict[str, Any]) -> bool:
-    return name != CLOCK and port["direction"] == "input"
 
 
 def _join(module: Module, bits: set[Bit], net: int) -> None:

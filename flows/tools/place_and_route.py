@@ -2,8 +2,8 @@
 
 Each design is placed and routed with several seeds, and twice with each. As it stands, for the
 clock frequency that tools report: that of paths between registers. And with a register at every
-input (`timed_netlist.py`), so that paths from the ports count as well. Devices whose nextpnr needs
-pins have the second run only, with few pins (`pin_harness.py`).
+input (`timed_netlist.py`), so that paths from the ports count as well. Where nextpnr gives every
+port a pin, designs of more ports have the second run only, with few pins (`pin_harness.py`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any, cast
 
+from kan_dialect.devices.device import ICE40
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.pin_harness import Harnessed, harness
 from kan_dialect.flows.tools.synthesis import Synthesis
-from kan_dialect.flows.tools.timed_netlist import is_clocked, register_ports
+from kan_dialect.flows.tools.timed_netlist import is_clocked, port_bits, register_ports
 from kan_dialect.flows.tools.tool_runs import run_all
 from kan_dialect.flows.tools.toolchain import Tool, find
 
@@ -43,8 +44,8 @@ class Device:
     registers: str | None
     """What it calls its flip-flops, where these are cells of their own."""
 
-    needs_pins: bool = False
-    """nextpnr places no design out of context."""
+    pins: int | None = None
+    """Most bits of ports that get a pin each; None: nextpnr places designs out of context."""
 
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     """Text of the files that the options name."""
@@ -70,6 +71,8 @@ DEVICES = {
         ("--hx8k", "--package", "ct256", "--router", "router2"),
         {"ICESTORM_LC": 1},
         None,
+        pins=ICE40.part(ICE40.project_part).pins,
+        luts_at_registers=True,
     ),
     "nexus": Device(
         "nexus-LIFCL-40-9BG400C",
@@ -79,7 +82,7 @@ DEVICES = {
         ("--device", "LIFCL-40-9BG400C", "--pdc", "pins.pdc", "--router", "router1"),
         {"OXIDE_COMB": 1},
         "OXIDE_FF",
-        needs_pins=True,
+        pins=0,
         files={
             "pins.pdc": "ldc_set_location -site {L13} [get_ports clk]\n"
             "ldc_set_location -site {E11} [get_ports scan]\n"
@@ -95,7 +98,7 @@ DEVICES = {
         ),
         {"LUT4": 1, "ALU": 1},
         "DFF",
-        needs_pins=True,
+        pins=0,
         files={"pins.cst": 'IO_LOC "clk" 52;\nIO_LOC "scan" 10;\n'},
     ),
     "gatemate": Device(
@@ -106,7 +109,7 @@ DEVICES = {
         # Halves of a CPE; adders of two bits and multiplexers of four inputs are whole ones.
         {"CPE_LT": 1, "CPE_ADDF": 2, "CPE_ADDF2": 2, "CPE_MX4": 2},
         "CPE_FF",
-        needs_pins=True,
+        pins=0,
         luts_at_registers=True,
     ),
 }
@@ -302,7 +305,7 @@ def place_and_route(
     nextpnr = nextpnr or find(device.tool)
     clocked = is_clocked(synthesis.netlist, synthesis.top)
     harnessed = None
-    if device.needs_pins:
+    if device.pins is not None and port_bits(synthesis.netlist, synthesis.top) > device.pins:
         harnessed = harness(synthesis.netlist, synthesis.top, device.target)
         designs = {"timed": harnessed.netlist}
     else:

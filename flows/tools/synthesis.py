@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from kan_dialect.errors import KanError
 from kan_dialect.extensions import Registry
+from kan_dialect.flows.tools.module_files import design_text
 from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import Tool, find
 
@@ -54,14 +54,23 @@ class Target:
     memory: str = "$^"
     """What a cell of memory is called, of lookup tables or in blocks."""
 
+    memory_luts: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Lookup tables of each such cell that is made of some."""
+
     shift_register: str = "$^"
     """What a cell is called that lookup tables make of a chain of registers."""
 
     statistics: str = "stat -json"
 
+    prepare: str = ""
+    """Yosys's command before synthesis, where the text asks for something the device lacks."""
+
     keep_hierarchy: str = ""
     """The option that leaves modules apart, where the command flattens by itself."""
 
+
+UNSET_MEMORY_STYLE = "setattr -unset ram_style -unset ramstyle */m:*"
+"""Leaves it to synthesis what memories are made of: the text asks for lookup tables."""
 
 XILINX = Target(
     "xcup",
@@ -72,6 +81,7 @@ XILINX = Target(
     mux=r"MUXF[789]",
     multiplier=r"DSP48E2",
     memory=r"RAM[B\d]\w*|URAM\w*",
+    memory_luts={"RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8},
     shift_register=r"SRL\w+",
     statistics="stat -json -tech xilinx",
 )
@@ -87,6 +97,7 @@ ECP5 = Target(
     mux=r"PFUMX|L6MUX21",
     multiplier=r"MULT18X18D",
     memory=r"TRELLIS_DPR16X4|DP16KD|PDPW16KD",
+    memory_luts={"TRELLIS_DPR16X4": 4},
     keep_hierarchy="-noflatten",
 )
 """Lattice ECP5; a carry cell adds two bits in the place of two lookup tables."""
@@ -99,6 +110,7 @@ ICE40 = Target(
     carry=r"SB_CARRY",
     multiplier=r"SB_MAC16",
     memory=r"SB_RAM40_4K\w*",
+    prepare=UNSET_MEMORY_STYLE,
     keep_hierarchy="-noflatten",
 )
 """Lattice iCE40; a carry cell sits beside a lookup table."""
@@ -133,6 +145,7 @@ GOWIN = Target(
     carry=r"ALU",
     carry_luts=1,
     mux=r"MUX2_LUT[5-8]",
+    memory_luts={"RAM16SDP4": 4, "RAM16SDP2": 2, "RAM16SDP1": 1},
     memory=r"RAM16S\w*|S?[DS]PX?9?B?",
     keep_hierarchy="-noflatten",
 )
@@ -148,6 +161,7 @@ NEXUS = Target(
     mux=r"WIDEFN9",
     mux_luts=2,
     multiplier=r"MULT\w+",
+    memory_luts={"DPR16X4": 4},
     memory=r"DPR16X4|PDP\w*16K\w*|DP16K\w*|SP16K\w*|PDPSC16K\w*",
     keep_hierarchy="-noflatten",
 )
@@ -173,8 +187,6 @@ multiplexer of four inputs takes two. nextpnr places the cells of `-luttree`, an
 
 def lut_target(inputs: int) -> Target:
     """Lookup tables of so many inputs and nothing else: no carry chains, no wide multiplexers."""
-    if not 3 <= inputs <= 8:
-        raise KanError(f"lookup tables of {inputs} inputs: must lie in 3..8")
     return Target(
         f"lut{inputs}",
         f"synth -flatten -lut {inputs}",
@@ -187,7 +199,7 @@ def lut_target(inputs: int) -> Target:
 TARGETS = {
     target.name: target for target in (XILINX, ECP5, ICE40, XC7, CYCLONEV, GOWIN, NEXUS, GATEMATE)
 }
-"""Targets by name; `lutK` beside these, see `find_target`."""
+"""The targets of device families by name."""
 
 
 def _problem_of(target: Target) -> str | None:
@@ -203,8 +215,14 @@ def _problem_of(target: Target) -> str | None:
     return None if target.command else "it has no command of Yosys"
 
 
-INSTALLED = Registry("kan_dialect.synthesis", Target, "synthesis target", _problem_of)
-"""The targets of other packages, by the names of their entry points."""
+REGISTRY = Registry(
+    "kan_dialect.synthesis",
+    Target,
+    "synthesis target",
+    _problem_of,
+    TARGETS | {f"lut{inputs}": lut_target(inputs) for inputs in range(3, 9)},
+)
+"""All targets: those of other packages go by the names of their entry points."""
 
 
 def find_target(name: str) -> Target:
@@ -214,9 +232,9 @@ def find_target(name: str) -> Target:
     ------
     KanError : there is no such target; lists the names. Or its package publishes no valid record.
     """
-    found = _target(name)
+    found = REGISTRY.find(name)
     if found is None:
-        known = ", ".join([*TARGETS, "lut3 .. lut8", *INSTALLED.names()])
+        known = ", ".join(REGISTRY.names())
         raise KanError(f"there is no target {name!r}", remedy=f"take one of {known}")
     return found
 
@@ -228,14 +246,7 @@ def has_target(name: str) -> bool:
     ------
     KanError : its package publishes no valid record.
     """
-    return _target(name) is not None
-
-
-def _target(name: str) -> Target | None:
-    generic = re.fullmatch(r"lut([3-8])", name)
-    if generic:
-        return lut_target(int(generic[1]))
-    return TARGETS.get(name) or INSTALLED.find(name)
+    return REGISTRY.find(name) is not None
 
 
 @dataclass(frozen=True)
@@ -243,7 +254,8 @@ class Cells:
     """What a design was mapped to."""
 
     luts: int
-    """Lookup tables (of Xilinx logic cells, in which two small tables may share one)."""
+    """Lookup tables (of Xilinx logic cells, in which two small tables may share one), with those of
+    memories."""
 
     registers: int
     luts_by_inputs: dict[int, int]
@@ -281,8 +293,9 @@ def count_cells(target: Target, cells: Mapping[str, int], logic_cells: int | Non
         elif re.fullmatch(target.shift_register, kind):
             shift_registers += count
     luts = sum(by_inputs.values()) + target.carry_luts * carries + target.mux_luts * muxes
+    stored = sum(luts * cells.get(kind, 0) for kind, luts in target.memory_luts.items())
     return Cells(
-        luts if logic_cells is None else logic_cells,
+        (luts if logic_cells is None else logic_cells) + stored,
         registers,
         dict(sorted(by_inputs.items())),
         carries,
@@ -306,6 +319,9 @@ class Synthesis:
     netlist: dict[str, Any] | None = None
     """The mapped design in Yosys's JSON form, where asked for: what nextpnr reads."""
 
+    core: Synthesis | None = None
+    """The network alone, where `top` is a wrapper around it."""
+
     def summary(self) -> dict[str, Any]:
         """What `report.json` holds under `synthesis`."""
         cells = self.cells
@@ -321,13 +337,19 @@ class Synthesis:
             **({"multipliers": cells.multipliers} if cells.multipliers else {}),
             **({"memories": cells.memories} if cells.memories else {}),
             **({"shift_registers": cells.shift_registers} if cells.shift_registers else {}),
+            **({"core": self.core.size()} if self.core else {}),
         }
+
+    def size(self) -> dict[str, int]:
+        """The figures that stand beside those of a wrapper."""
+        return {"luts": self.cells.luts, "registers": self.cells.registers}
 
 
 def synthesize(
     rtl: Path,
     target: Target,
     *,
+    modules: tuple[Path, ...] = (),
     top: str | None = None,
     yosys: Tool | None = None,
     timeout: float | None = None,
@@ -338,6 +360,7 @@ def synthesize(
 
     Parameters
     ----------
+    modules : files of the modules that it instantiates.
     top : the top module; where not given, the one that no other instantiates.
     yosys : which one; where not given, the one that is found.
     timeout : in seconds; None takes the limit in force (`tools.limited`).
@@ -356,28 +379,48 @@ def synthesize(
     with tempfile.TemporaryDirectory(prefix="kan-synthesis-") as directory:
         # The wheel's Yosys sees little more than the folder that it runs in.
         folder = Path(directory)
-        shutil.copyfile(rtl, folder / "design.sv")
+        (folder / "design.sv").write_text(design_text(rtl, modules))
         commands = [
             "read_verilog -sv design.sv",
+            *([target.prepare] if target.prepare else []),
             *_renaming(top, renamed),
             target.command + ("" if top is None else f" -top {top}"),
             *_FLATTEN,
             f"tee -q -o statistics.json {target.statistics}",
             *(["write_json netlist.json"] if with_netlist else []),
         ]
-        run(
-            yosys,
-            ["-q", "-p", "; ".join(commands)],
-            cwd=folder,
-            timeout=timeout,
-            phase=f"synthesising for {target.name}",
-        )
+        try:
+            run(
+                yosys,
+                ["-q", "-p", "; ".join(commands)],
+                cwd=folder,
+                timeout=timeout,
+                phase=f"synthesising for {target.name}",
+            )
+        except KanError as error:
+            require_modules(error, rtl)
+            raise
         counted = read_statistics((folder / "statistics.json").read_text(), target)
         netlist = json.loads((folder / "netlist.json").read_text()) if with_netlist else None
     if len(counted) != 1:
         raise KanError(f"{rtl} holds {len(counted)} modules after flattening, not one")
     ((name, cells),) = counted.items()
     return Synthesis(target, name, cells, yosys.version, netlist)
+
+
+def require_modules(error: KanError, rtl: Path) -> None:
+    """Refuse a design that lacks a module, by the message of Yosys.
+
+    Raises
+    ------
+    KanError : the message is of a missing module; names the file to add.
+    """
+    missing = re.search(r"Module `\\\\?(\w+)' referenced in module `\\\\?(\w+)'", error.message)
+    if missing is not None:
+        raise KanError(
+            f"{rtl}: {missing[2]} instantiates {missing[1]}, which no file beside it declares",
+            remedy=f"put the file that declares {missing[1]} into its folder",
+        ) from None
 
 
 _FLATTEN = ("setattr -mod -unset keep_hierarchy *", "flatten")

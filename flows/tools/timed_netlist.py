@@ -18,8 +18,8 @@ from kan_dialect.errors import KanError
 Bit: TypeAlias = int | str
 Module: TypeAlias = dict[str, Any]
 
-CLOCK = "clk"
-"""The clock's port, by our own convention for emitted designs."""
+CLOCKS = ("clk", "aclk")
+"""Names of the clock's port in emitted designs: of networks, and of wrappers with AXI."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,15 @@ def register_ports(netlist: dict[str, Any], top: str, target: str) -> dict[str, 
         raise KanError(f"the netlist holds no module {top}") from None
     ports = cast("dict[str, dict[str, Any]]", module["ports"])
     nets = fresh_nets(module)
-    combinational = CLOCK not in ports
+    combinational = not is_clocked(netlist, top)
     if combinational:
-        ports[CLOCK] = {"direction": "input", "bits": [next(nets)]}
-        module["netnames"][CLOCK] = {"hide_name": 0, "bits": ports[CLOCK]["bits"], "attributes": {}}
-    clock = ports[CLOCK]["bits"][0]
+        added = {"direction": "input", "bits": [next(nets)]}
+        ports[CLOCKS[0]] = added
+        module["netnames"][CLOCKS[0]] = {"hide_name": 0, "bits": added["bits"], "attributes": {}}
+    clock_name = clock_port(module)
+    clock = ports[clock_name]["bits"][0]
     for name, port in ports.items():
-        if name == CLOCK:
+        if name == clock_name:
             continue
         outside = [next(nets) for _ in port["bits"]]
         if port["direction"] == "input":
@@ -96,7 +98,17 @@ def register_ports(netlist: dict[str, Any], top: str, target: str) -> dict[str, 
 
 def is_clocked(netlist: dict[str, Any], top: str) -> bool:
     """Whether the design has a clock."""
-    return CLOCK in netlist["modules"][top]["ports"]
+    return not netlist["modules"][top]["ports"].keys().isdisjoint(CLOCKS)
+
+
+def port_bits(netlist: dict[str, Any], top: str) -> int:
+    """Number of bits of all ports of a design."""
+    return sum(len(port["bits"]) for port in netlist["modules"][top]["ports"].values())
+
+
+def clock_port(module: Module) -> str:
+    """Name of the clock's port of a design that has one."""
+    return next(name for name in CLOCKS if name in module["ports"])
 
 
 def _add_registers(

@@ -12,11 +12,22 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
 
+from kan_dialect.devices.parts import (
+    CYCLONE_V_PARTS,
+    ECP5_PARTS,
+    GATEMATE_PARTS,
+    GOWIN_PARTS,
+    ICE40_PARTS,
+    NEXUS_PARTS,
+    SERIES_7,
+    ULTRASCALE_PLUS,
+    Part,
+)
 from kan_dialect.devices.table_cost import Mapper
 from kan_dialect.errors import KanError
 from kan_dialect.extensions import Registry
@@ -110,6 +121,15 @@ class Adders:
 
 
 @dataclass(frozen=True)
+class LutMemory:
+    """The smallest memory that lookup tables make, with a word at an address in the same cycle."""
+
+    words: int
+    bits: int
+    luts: int
+
+
+@dataclass(frozen=True)
 class DeviceFamily:
     """A family of devices: lookup tables, adders and registers."""
 
@@ -149,6 +169,20 @@ class DeviceFamily:
     highest_mhz: float | None = None
     """Highest clock of the network that distributes clocks, in MHz, of the speed grade of the part
     that projects name by default; None where no data sheet is named."""
+    lut_memory: LutMemory | None = None
+    """None: registers and multiplexers make such memories."""
+    parts: tuple[Part, ...] = field(default=(), hash=False)
+    """Parts of the family, the one with the fewest LUTs first; empty where none is listed."""
+    project_part: str = ""
+    """Name of the part that projects are for; empty where `parts` is."""
+
+    def part(self, name: str) -> Part:
+        """The part of a name."""
+        return next(part for part in self.parts if part.name == name)
+
+    def smallest_part(self, luts: int, registers: int) -> Part | None:
+        """The first part that holds so many LUTs and registers; None if all are too small."""
+        return next((part for part in self.parts if part.holds(luts, registers)), None)
 
     def period_of(self, delay: float, luts: int) -> float:
         """Typical period of a design in ns.
@@ -278,6 +312,9 @@ XCUP = DeviceFamily(
     expected_wide_factor=1.5,
     clamps_by_reset=True,
     shortest_shift=3,
+    lut_memory=LutMemory(32, 14, 8),
+    parts=ULTRASCALE_PLUS,
+    project_part="XCKU5P",
     # AMD DS922, "Clock Buffers and Networks": F_MAX of BUFG at speed grade -2 and 0.85 V, as of
     # `XILINX_PART`. It is 891 MHz at -3, and 667 MHz at -1.
     highest_mhz=775.0,
@@ -304,6 +341,9 @@ ECP5 = DeviceFamily(
     wide_inputs=7,
     parts_factor=1.15,
     keeps_gates=False,
+    lut_memory=LutMemory(16, 4, 4),
+    parts=ECP5_PARTS,
+    project_part="LFE5U-85F",
 )
 """Lattice ECP5. Delays are of nextpnr, on networks of no benchmark. Yosys's `arith_map.v` tells
 which sums take a carry chain."""
@@ -328,6 +368,8 @@ ICE40 = DeviceFamily(
     mapped_factor=0.55,
     # Lattice FPGA-DS-02029, "External Switching Characteristics, HX Devices": f_MAX_GBUF.
     highest_mhz=275.0,
+    parts=ICE40_PARTS,
+    project_part="iCE40HX8K",
 )
 """Lattice iCE40 HX. Delays are of nextpnr, on networks of no benchmark."""
 
@@ -337,6 +379,8 @@ XC7 = replace(
     name="xc7",
     timing=Timing(register=0.6, lut=0.9, carry=1.1, carry_bit=0.03),
     highest_mhz=None,
+    parts=SERIES_7,
+    project_part="XC7A35T",
 )
 """AMD 7-series: logic cells of UltraScale+. Delays are an estimate: no nextpnr wheel times it."""
 
@@ -345,6 +389,8 @@ CYCLONEV = DeviceFamily(
     6,
     # MISTRAL_FF, MISTRAL_ALUT6, MISTRAL_ALUT_ARITH of Yosys's library, as much again for routing.
     Timing(register=0.9, lut=1.2, carry=2.4, carry_bit=0.036),
+    parts=CYCLONE_V_PARTS,
+    project_part="5CSEBA6",
 )
 """Intel Cyclone V. Delays are an estimate by Yosys's cell library: no wheel of nextpnr times it."""
 
@@ -353,6 +399,8 @@ GOWIN = DeviceFamily(
     4,
     Timing(register=0.8, lut=1.45, carry=2.3, carry_bit=0.057),
     wide_inputs=8,
+    parts=GOWIN_PARTS,
+    project_part="GW2A-18",
 )
 """Gowin GW1N (LittleBee), speed grade C6/I5. Delays are of nextpnr."""
 
@@ -363,6 +411,8 @@ NEXUS = DeviceFamily(
     # A carry cell, of two lookup tables, feeds the carry in.
     Adders(chain_luts=2),
     wide_inputs=5,
+    parts=NEXUS_PARTS,
+    project_part="LIFCL-40",
 )
 """Lattice Nexus, speed grade 9. Delays are of nextpnr."""
 
@@ -371,6 +421,8 @@ GATEMATE = DeviceFamily(
     # Half a CPE holds any function of two inputs, and of four inputs a tree of these only.
     3,
     Timing(register=0.65, lut=2.2, carry=2.5, carry_bit=0.1),
+    parts=GATEMATE_PARTS,
+    project_part="CCGM1A1",
 )
 """CologneChip GateMate, speed mode and worst corner. Delays are of nextpnr."""
 
@@ -439,6 +491,18 @@ def _problem_of(family: DeviceFamily) -> str | None:
             return f"{name} must be a positive number, got {value!r}"
     if 0 < family.wide_inputs <= family.lut_inputs:
         return f"wide_inputs must be 0 or more than lut_inputs, got {family.wide_inputs}"
+    return _problem_of_parts(family)
+
+
+def _problem_of_parts(family: DeviceFamily) -> str | None:
+    parts: object = family.parts
+    if type(parts) is not tuple or any(type(part) is not Part for part in family.parts):
+        return "parts must be a tuple of Part"
+    names = [part.name for part in family.parts]
+    if family.project_part not in (names or [""]):
+        return f"project_part must be one of the parts, got {family.project_part!r}"
+    if [*family.parts] != sorted(family.parts, key=lambda part: part.luts):
+        return "parts must begin with the one of the fewest LUTs"
     return None
 
 
@@ -446,8 +510,8 @@ def _is_figure(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-INSTALLED = Registry("kan_dialect.devices", DeviceFamily, "device", _problem_of)
-"""The devices of other packages, by the names of their entry points."""
+REGISTRY = Registry("kan_dialect.devices", DeviceFamily, "device", _problem_of, DEVICES)
+"""All devices: those of other packages go by the names of their entry points."""
 
 
 @lru_cache(1 << 6)
@@ -456,9 +520,10 @@ def device(name: str) -> DeviceFamily:
 
     Raises
     ------
-    KanError : there is none; lists the names. Or its package publishes no valid record.
+    KanError : there is none; lists the names. Or its package publishes no valid record, or two
+        packages have it.
     """
-    found = DEVICES.get(name) or INSTALLED.find(name)
+    found = REGISTRY.find(name)
     if found is None:
         raise KanError(
             f"there is no target {name!r}", remedy=f"take one of {', '.join(device_names())}"
@@ -468,7 +533,7 @@ def device(name: str) -> DeviceFamily:
 
 def device_names() -> list[str]:
     """Names of all devices, those of other packages last."""
-    return [*DEVICES, *(name for name in INSTALLED.names() if name not in DEVICES)]
+    return REGISTRY.names()
 
 
 def described_devices() -> Iterator[str]:

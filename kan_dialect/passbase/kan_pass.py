@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar, cast
 
@@ -64,6 +64,9 @@ class KanPass(ModulePass):
 
     works_at: ClassVar[tuple[str, ...]] = ()
     """Names of the `LEVELS` at which the pass works, for that note."""
+
+    option_levels: ClassVar[Mapping[str, str]] = {}
+    """Further levels at which the pass works for the sake of one option, by its field."""
 
     preserves: ClassVar[str] = EXACT
     """`exact`, or the trade in a few words."""

@@ -13,13 +13,14 @@ import pytest
 from kan_dialect.devices.device import (
     DEVICES,
     ECP5,
-    INSTALLED,
+    REGISTRY,
     DeviceFamily,
     device,
     device_names,
 )
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.synthesis import find_target
+from kan_dialect.frontends.frontend import frontend_for
 from kan_dialect.passes.schedule import SchedulePass
 
 Install = Callable[..., None]
@@ -27,13 +28,14 @@ Install = Callable[..., None]
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Install a package that publishes an expression as a device or a synthesis target."""
+    """Install a package that publishes an expression: a device, synthesis target or frontend."""
 
     def make(package: str, name: str, expression: str, group: str = "devices") -> None:
         (tmp_path / f"{package}.py").write_text(
             "from dataclasses import replace\n"
             "from kan_dialect.devices.device import *\n"
             "from kan_dialect.flows.tools.synthesis import ECP5 as CELLS\n"
+            "from kan_dialect.frontends.frontend import Frontend\n"
             f"RECORD = {expression}\n"
         )
         about = tmp_path / f"{package}-1.0.dist-info"
@@ -101,6 +103,33 @@ def test_two_packages_with_one_name_are_refused(install: Install) -> None:
         device("theirs")
 
 
+@pytest.mark.parametrize(
+    ("group", "name", "expression"),
+    [
+        ("devices", "ecp5", "ECP5"),
+        ("devices", "lut7", "generic(7)"),
+        ("synthesis", "ecp5", "CELLS"),
+        ("synthesis", "lut4", 'replace(CELLS, name="lut4")'),
+    ],
+)
+def test_a_package_cannot_replace_one_of_ours(
+    group: str, name: str, expression: str, install: Install
+) -> None:
+    install("their_family", name, expression, group)
+    find = device if group == "devices" else find_target
+    message = rf"kan-dialect and their_family both have a .*'{name}'; uninstall their_family"
+    with pytest.raises(KanError, match=message):
+        find(name)
+    assert find("ice40").name == "ice40"
+
+
+def test_a_package_cannot_replace_a_frontend_of_ours(install: Install) -> None:
+    install("their_reader", "theirs", 'Frontend("theirs", (".onnx",), "", print)', "frontends")
+    message = r"kan-dialect and their_reader both have a frontend for \.onnx files"
+    with pytest.raises(KanError, match=message):
+        frontend_for(Path("net.onnx"))
+
+
 def test_synthesis_targets_are_found_too(install: Install) -> None:
     install("their_cells", "theirs", 'replace(CELLS, name="theirs")', "synthesis")
     assert find_target("theirs").lut == find_target("ecp5").lut
@@ -112,5 +141,5 @@ def test_synthesis_targets_are_found_too(install: Install) -> None:
 
 
 def test_our_own_devices_keep_the_rules() -> None:
-    assert all(INSTALLED.problem(each) is None for each in DEVICES.values())
-    assert INSTALLED.problem(replace(ECP5, shortest_shift=-1)) is not None
+    assert all(REGISTRY.problem(each) is None for each in DEVICES.values())
+    assert REGISTRY.problem(replace(ECP5, shortest_shift=-1)) is not None

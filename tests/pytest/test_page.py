@@ -260,7 +260,7 @@ ESTIMATE = {"target": "xcup", "luts": 100, "registers": 4, "levels": 2, "delay_n
         ({}, ["open"] * 4),
         ({"estimate": ESTIMATE | {"latency_ns": 4.0}}, ["good", "open", "open", "open"]),
         (
-            {"estimate": ESTIMATE | {"latency_ns": 4.0, "luts": 80_000}},
+            {"estimate": ESTIMATE | {"latency_ns": 4.0, "luts": 2_000_000}},
             ["care", "open", "open", "open"],
         ),
         (

@@ -14,6 +14,7 @@ from kan_dialect.flows.tools import toolchain
 from kan_dialect.flows.tools.pin_harness import harness
 from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute, Routed, place_and_route
 from kan_dialect.flows.tools.synthesis import find_target, synthesize
+from kan_dialect.flows.tools.timed_netlist import is_clocked, port_bits
 from kan_dialect.flows.tools.toolchain import find, look_for
 
 DESIGN = """\
@@ -69,6 +70,28 @@ def test_inputs_are_registers_of_one_pin() -> None:
     sources = {made["cells"][f"timed_x0_{bit}"]["connections"]["D"][0] for bit in (0, 1)}
     assert sources == set(made["cells"]["pad_scan"]["connections"]["O"])
     assert made["cells"]["pad_clk"]["connections"] == {"I": made["ports"]["clk"]["bits"], "O": [2]}
+
+
+def test_ice40_needs_few_pins_only_where_ports_are_many() -> None:
+    found = harness(module(), "top", "ice40").netlist["modules"]["top"]
+    assert set(found["ports"]) == {"clk", "scan"} and DEVICES["ice40"].pins == 206
+    registers = {found["cells"][f"timed_x0_{bit}"]["connections"]["D"][0] for bit in (0, 1)}
+    assert registers == set(found["ports"]["scan"]["bits"])
+    assert port_bits(module(), "top") == 6
+
+
+def test_the_clock_of_a_wrapper_is_aclk() -> None:
+    netlist = module()
+    top = netlist["modules"]["top"]
+    top["ports"] = {("aclk" if name == "clk" else name): p for name, p in top["ports"].items()}
+    top["netnames"] = {
+        ("aclk" if name == "clk" else name): n for name, n in top["netnames"].items()
+    }
+    assert is_clocked(netlist, "top")
+    made = harness(netlist, "top", "nexus").netlist["modules"]["top"]
+    assert set(made["ports"]) == {"clk", "scan"}
+    assert made["cells"]["timed_x0_0"]["connections"]["CK"] == [2]
+    assert made["cells"]["pad_clk"]["connections"]["O"] == [2]
 
 
 def test_gatemate_outputs_lead_to_a_pin() -> None:

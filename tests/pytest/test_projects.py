@@ -16,14 +16,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rtl_bugs import victim_network
+from xdsl.dialects import hw
 
 from kan_dialect.cli import kan_flow
+from kan_dialect.devices.device import DEVICES
 from kan_dialect.devices.estimate import Estimate
 from kan_dialect.flows.projects.constraints import sdc_commands
-from kan_dialect.flows.projects.design import Period, ProjectDesign, TopPort, period_of
+from kan_dialect.flows.projects.design import (
+    Period,
+    ProjectDesign,
+    TopPort,
+    design_of,
+    period_of,
+)
+from kan_dialect.flows.projects.few_pins import few_pins_top
 from kan_dialect.flows.projects.ipxact import Edition, component
 from kan_dialect.flows.projects.timed_top import timed_top
 from kan_dialect.flows.projects.write import write_project
+from kan_dialect.flows.tools.synthesis import TARGETS
+from kan_dialect.frontends.loading import make_context
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
+from kan_dialect.lowering.wrappers.wrapper_ports import InterfaceName
 from kan_dialect.passes.schedule import SchedulePass
 
 ROOT = Path(__file__).parent.parent.parent
@@ -470,6 +485,84 @@ def test_packaged_wrappers_have_their_buses_on_the_clock(tmp_path: Path) -> None
     assert [c[2] for c in calls if c[0] == "set_property" and c[1] == "value"] == ["ACTIVE_LOW"]
 
 
+# Each family's projects, with each interface
+
+INTERFACES: tuple[InterfaceName, ...] = ("valid", "ready-valid", "axi-stream", "axi-lite")
+
+
+@pytest.fixture(scope="module")
+def tops() -> dict[str, hw.HWModuleOp]:
+    """The top module of a small network with each interface; of few bits."""
+    found: dict[str, hw.HWModuleOp] = {}
+    for interface in INTERFACES:
+        module = victim_network()
+        for stage in (CompilePass(fast=True), WrapInterfacePass(interface=interface)):
+            stage.apply(make_context(), module)
+        found[interface] = [op for op in module.ops if isinstance(op, hw.HWModuleOp)][-1]
+    return found
+
+
+def wide(design: ProjectDesign) -> ProjectDesign:
+    """The design with more ports than any part has pins."""
+    bus = TopPort("x_wide", False, 1000)
+    return replace(design, ports=(*design.ports, bus, replace(bus, name="y_wide", is_output=True)))
+
+
+VENDORS = {
+    "vivado/net_ooc.tcl": ("xcup", "xc7"),
+    "vivado/net_ip.tcl": ("xcup", "xc7"),
+    "quartus/net.tcl": ("cyclonev",),
+    "lattice/net_diamond.tcl": ("ecp5",),
+    "lattice/net_radiant.tcl": ("nexus",),
+    "gowin/net.tcl": ("gowin",),
+}
+"""The families that the tool of a script knows."""
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize("family", [name for name in DEVICES if DEVICES[name].parts])
+def test_projects_are_for_the_family_and_its_pins(
+    family: str, interface: str, tops: dict[str, hw.HWModuleOp], tmp_path: Path
+) -> None:
+    narrow = design_of(tmp_path, "net", tops[interface], Period(5.0, "a test's"), family)
+    for folder, design in {"narrow": narrow, "wide": wide(narrow)}.items():
+        (tmp_path / folder).mkdir()
+        write_project(tmp_path / folder, design)
+        project = tmp_path / folder / "project"
+        for script, families in VENDORS.items():
+            known = DEVICES[family if family in families else families[0]]
+            part, text = known.part(known.project_part), (project / script).read_text()
+            assert re.search(rf"\b{re.escape(part.ordering_code)}\b", text), script
+            assert not script.startswith(("quartus", "gowin", "vivado/net_ip")) or (
+                part.tool_name in text
+            )
+            if script.startswith(("lattice", "gowin")):
+                tops_named = set(re.findall(rf"\b{design.top}(?:_few_pins)?\b", text))
+                bits = sum(port.bits for port in design.ports)
+                assert f"{design.top}_few_pins" in tops_named or bits <= part.pins, script
+                assert ("_few_pins.sv" in text) == (f"{design.top}_few_pins" in tops_named)
+        core = (tmp_path / folder / "net.core").read_text()
+        known = DEVICES[family if family in ("xcup", "xc7") else "xcup"]
+        assert f"part: {known.part(known.project_part).ordering_code}" in core
+        arch, _, options = TARGETS[family].command.removeprefix("synth_").partition(" ")
+        synth = core[core.index("  synth:") : core.index("  synth_ecp5:")]
+        assert f"arch: {arch}" in synth
+        assert all(f'"{option}' in synth for option in options.split() if option[0] == "-")
+        for pins in ("lattice/net.lpf", "lattice/net.pdc", "gowin/net.cst", "open/net.pcf"):
+            assert (project / pins).read_text().count("\n") < 250
+
+
+def test_the_module_with_few_pins_keeps_all_ports(tmp_path: Path) -> None:
+    for design in (wide(wrapped()), wide(combinational())):
+        text = "\n".join(few_pins_top(design)) + "\n"
+        inputs, outputs = (sum(p.bits for p in ports) for ports in (design.inputs, design.outputs))
+        assert all(f".{port.name}(" in text for port in design.ports)
+        assert f"logic [{inputs - 1}:0] inputs;" in text
+        assert f"logic [{outputs - 1}:0] outputs, registered;" in text
+        require_tools("verilator")
+        lint(design, f"{design.top}_few_pins", text, tmp_path)
+
+
 # FuseSoC and the open tools, run
 
 
@@ -582,17 +675,22 @@ def test_the_timed_module_has_a_register_at_every_port(
             assert f"    {target} <= {source};" in text
     assert text.count("posedge") == 1
     require_tools("verilator")
-    (tmp_path / f"{design.top}_timed.sv").write_text(text + "\n")
+    lint(design, f"{design.top}_timed", text + "\n", tmp_path)
+
+
+def lint(design: ProjectDesign, name: str, text: str, folder: Path) -> None:
+    """Have Verilator check a module around a design."""
+    (folder / f"{name}.sv").write_text(text)
     listed = ", ".join(
         f"{'output' if port.is_output else 'input'} logic [{port.bits - 1}:0] {port.name}"
         for port in design.ports
     )
-    (tmp_path / f"{design.top}.sv").write_text(
+    (folder / f"{design.top}.sv").write_text(
         f"/* verilator lint_off UNUSED */ /* verilator lint_off UNDRIVEN */\n"
         f"module {design.top} ({listed}); endmodule\n"
     )
-    command = ["verilator", "--lint-only", "-Wall", f"{design.top}_timed.sv"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    command = ["verilator", "--lint-only", "-Wall", f"{name}.sv"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 

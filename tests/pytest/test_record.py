@@ -7,10 +7,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from rtl_bugs import victim_network
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr, i8
@@ -21,6 +22,7 @@ from kan_dialect.cli.kan_opt import KanOptMain
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.loading import load_model, make_context, parse_text
 from kan_dialect.ir.constants import dense, to_integers
+from kan_dialect.ir.module_text import module_text
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -28,6 +30,7 @@ from kan_dialect.model.model import Model
 from kan_dialect.ops.table import LookupOp
 from kan_dialect.ops.wire import TableOp
 from kan_dialect.passbase.kan_pass import NamedPass
+from kan_dialect.passbase.options import options_of
 from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.passbase.record import (
     CHANGED,
@@ -396,6 +399,91 @@ def test_options_of_passes_before_an_edit_are_refused_too(tmp_path: Path) -> Non
     run(module.clone(), "kan-compile{bits=3 fast=true}")
     with pytest.raises(KanError, match=r"^bits=4 has no meaning: the IR has been through kan-quan"):
         run(module, "kan-compile{bits=4 fast=true}")
+
+
+QUANTISATION: dict[str, dict[str, Any]] = {
+    "bits": {"bits": 3},
+    "scale": {"scale": "minmax"},
+    "percentile": {"scale": "percentile", "percentile": 99.0},
+    "per-tensor": {"per_tensor": True},
+    "per-layer": {"per_layer": True},
+    "guard-bits": {"guard_bits": 3},
+    "quantizers": {"quantizers": "q.json"},
+}
+FORMATS: dict[str, dict[str, Any]] = {
+    "input-format": {"input_format": "s4.3"},
+    "output-format": {"output_format": "s4.3"},
+}
+"""Networks that came with codes get them too."""
+AT_WIRES: dict[str, dict[str, Any]] = {
+    "parts": {"parts": 2},
+    "further-levels": {"further_levels": 3},
+    "levels": {"levels": 2},
+    "cycles": {"cycles": 2},
+    "mhz": {"mhz": 100.0},
+    "combinational": {"combinational": True},
+    "head": {"head": "argmax"},
+}
+ANYWHERE: dict[str, dict[str, Any]] = {
+    "target": {"target": "ecp5"},
+    "adders": {"adders": "plain"},
+    "tables": {"tables": "plain"},
+    "fast": {"fast": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("level", "unread"),
+    [
+        ("spline", {}),
+        ("table", QUANTISATION),
+        ("wire", QUANTISATION | FORMATS),
+        ("hardware", QUANTISATION | FORMATS | AT_WIRES),
+    ],
+)
+def test_a_build_refuses_options_that_no_pass_of_the_model_reads(
+    level: str, unread: dict[str, dict[str, Any]]
+) -> None:
+    """Every option of the default pipeline, and a model of each level, without a record."""
+    module = parse(LAYERS) if level == "spline" else victim_network()
+    stages = {"wire": "kan-fold-tables,kan-expand-wires", "hardware": "kan-compile{fast=true}"}
+    if level in stages:
+        run(module, stages[level])
+    module.attributes.pop(PIPELINE_ATTRIBUTE, None)
+    for name, options in (QUANTISATION | FORMATS | AT_WIRES | ANYWHERE).items():
+        if name not in unread:
+            CompilePass(**options).require_read(module)
+            continue
+        with pytest.raises(
+            KanError, match=rf"has no meaning: kan-.* the model is at {level} level"
+        ):
+            CompilePass(**options).require_read(module)
+    known = {option.name for option in options_of(CompilePass)}
+    budget = {"precision", "max-accuracy-loss", "max-rmse", "max-error", "max-luts", "max-levels"}
+    others = {"data", "seed", "threshold", "probability", "k"}
+    assert known == {*QUANTISATION, *FORMATS, *AT_WIRES, *ANYWHERE} | budget | others
+
+
+def test_options_that_leave_out_what_the_ir_has_been_through_are_refused(tmp_path: Path) -> None:
+    module = calibrated(tmp_path, f"{SCHEDULED},lower-kan-to-hw,kan-form-carry-chains")
+    with pytest.raises(
+        KanError, match=r"adders=plain has no meaning: the IR has been through kan-"
+    ):
+        CompilePass(adders="plain").require_read(module)
+
+
+def test_a_build_of_integers_refuses_bits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.mlir").write_text(module_text(victim_network()))
+    command = ["build", str(tmp_path / "net.mlir"), "-o", str(tmp_path / "out"), "--bits", "3"]
+    for further in ([], ["--scale", "pow2"], ["--certificate", "always"]):
+        given = command[:4] if further[:1] == ["--certificate"] else command
+        with pytest.raises(SystemExit) as ended:
+            kan_flow([*given, *further])
+        assert ended.value.code == 1
+        assert "has no meaning" in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
 
 
 def test_a_network_without_a_record_may_leave_options_unread(tmp_path: Path) -> None:

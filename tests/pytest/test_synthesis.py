@@ -12,7 +12,9 @@ from build_lists import list_files
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
+from kan_dialect.flows.measure import open_design
 from kan_dialect.flows.tools import tool_runs, toolchain
+from kan_dialect.flows.tools.module_files import instantiated_files
 from kan_dialect.flows.tools.place_and_route import place_and_route, read_report
 from kan_dialect.flows.tools.synthesis import (
     ECP5,
@@ -23,6 +25,7 @@ from kan_dialect.flows.tools.synthesis import (
     find_target,
     lut_target,
     read_statistics,
+    require_modules,
     synthesize,
 )
 from kan_dialect.flows.tools.timed_netlist import register_ports
@@ -250,6 +253,39 @@ def test_tables_beyond_the_memory_are_refused_before_yosys_starts(
         "tables have 45744128 bits, for which Yosys takes at least 21.3 GiB; 16 GiB are allowed"
         in capsys.readouterr().err
     )
+
+
+def test_modules_are_found_beside_the_file_that_instantiates_them(tmp_path: Path) -> None:
+    (tmp_path / "outer.sv").write_text("// of unread\nmodule outer; middle m(); endmodule\n")
+    (tmp_path / "middle.sv").write_text("module middle; inner i(); endmodule\n")
+    (tmp_path / "inner.sv").write_text("module inner; endmodule\n")
+    (tmp_path / "unread.sv").write_text("module unread; outer o(); endmodule\n")
+    found = [path.name for path in instantiated_files(tmp_path / "outer.sv")]
+    assert found == ["inner.sv", "middle.sv"]
+    assert instantiated_files(tmp_path / "inner.sv") == ()
+
+
+def test_a_missing_module_is_named(tmp_path: Path) -> None:
+    error = KanError(
+        r"Yosys failed: ERROR: Module `\net' referenced in module `\net_axi' in cell `\core' is ..."
+    )
+    with pytest.raises(KanError, match="net_axi instantiates net, which no file beside it decl"):
+        require_modules(error, tmp_path / "net_axi.sv")
+    require_modules(KanError("Yosys failed: syntax error"), tmp_path / "net_axi.sv")
+
+
+def test_the_design_of_a_wrapped_build_is_its_top_module(tmp_path: Path) -> None:
+    report = {"name": "net", "latency_cycles": 2}
+    wrapper = {"top": "net_axi", "file": "rtl/net_axi.sv", "latency_cycles": 3}
+    (tmp_path / "report.json").write_text(json.dumps(report | {"interface": wrapper}))
+    (tmp_path / "rtl").mkdir()
+    core, top = tmp_path / "rtl" / "net.sv", tmp_path / "rtl" / "net_axi.sv"
+    core.write_text("module net; endmodule\n")
+    top.write_text("module net_axi; net core(); endmodule\n")
+    design = open_design(tmp_path)
+    assert (design.rtl, design.top, design.modules, design.cycles) == (top, "net_axi", (core,), 3)
+    assert design.core is not None
+    assert (design.core.rtl, design.core.modules, design.core.cycles) == (core, (), 2)
 
 
 def test_there_is_no_place_and_route_for_xilinx() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +11,21 @@ import pytest
 from xdsl.ir import Block
 
 from kan_dialect.cli import kan_flow
-from kan_dialect.devices.device import device
+from kan_dialect.devices.device import DEVICES, ECP5, device
 from kan_dialect.devices.lut_count import luts_of
+from kan_dialect.devices.parts import Part
 from kan_dialect.errors import KanError
-from kan_dialect.flows.page.verdicts import PARTS, verdicts
+from kan_dialect.flows import part_fit
+from kan_dialect.flows.page.verdicts import verdicts
+from kan_dialect.flows.part_fit import part_caution, part_entry
 from kan_dialect.flows.tools.asic import read_library, synthesize_asic
 from kan_dialect.flows.tools.synthesis import TARGETS, count_cells, find_target, synthesize
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import DelayOp, MarkOp, SumOp, TableOp
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PAGE = "report.html"
 LIBRARY = Path(__file__).parent / "small.lib"
 AREAS = {"BUF": 1.5, "INV": 1.0, "NAND2": 2.0, "NOR2": 2.5, "DFF": 9.0}
 """Areas of the cells of the library, as it says them."""
@@ -64,11 +71,77 @@ def test_cells_are_counted(name: str, cells: dict[str, int], luts: int, register
 
 
 def test_each_family_has_a_part_to_compare_with() -> None:
-    assert PARTS.keys() == TARGETS.keys()
+    assert {name for name, family in DEVICES.items() if family.parts} == TARGETS.keys()
     report = {"name": "tiny", "latency_cycles": 2, "estimate": ESTIMATE}
     fits, fast, *_ = verdicts(report)
-    assert (fits.state, fits.lines[1]) == ("care", "104.2% of a GW1N-9 (8,640)")
+    assert (fits.state, fits.lines[1]) == (
+        "good",
+        "GW2A-18 holds it: 43.4% of its LUTs, 0.1% of its registers",
+    )
     assert "kan-flow pnr .<" in str(fast.lines[-1])
+
+
+@pytest.mark.parametrize(
+    ("target", "luts", "registers", "part", "caution"),
+    [
+        ("ecp5", 12_144, 900, ("LFE5U-12F", True), None),
+        ("ecp5", 12_145, 900, ("LFE5U-25F", True), None),
+        ("ecp5", 900, 43_849, ("LFE5U-85F", True), None),
+        (
+            "ecp5",
+            197_031,
+            900,
+            ("LFE5U-85F", False),
+            "larger than every part of ecp5: 197031 LUTs and 900 registers, where LFE5U-85F has "
+            "83640 and 83640; give fewer bits",
+        ),
+        (
+            "xcup",
+            300_000,
+            900,
+            ("XCVU9P", True),
+            "larger than the part of its projects: 300000 LUTs and 900 registers, where XCKU5P has "
+            "216960 and 433920; take XCVU9P there",
+        ),
+        ("ice40", 5_000, 5_281, ("iCE40HX8K", True), None),
+    ],
+)
+def test_a_design_is_compared_with_the_parts_of_its_family(
+    target: str, luts: int, registers: int, part: tuple[str, bool], caution: str | None
+) -> None:
+    entry = part_entry(target, luts, registers)
+    assert entry is not None and (entry["name"], entry["fits"]) == part
+    assert entry["luts_share"] == pytest.approx(luts / entry["luts"], abs=1e-4)
+    warnings = part_caution(target, luts, registers)
+    assert len(warnings) == (caution is not None) and (caution or "") in "".join(warnings)
+
+
+def test_families_without_parts_have_no_part() -> None:
+    assert part_entry("lut6", 9, 9) is None and part_caution("lut6", 9, 9) == []
+    assert part_entry("another", 9, 9) is None
+
+
+def test_a_build_that_does_not_fit_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = Part("TINY", 20, 20, 0, 0, "TINY-1", 10)
+    monkeypatch.setattr(
+        part_fit, "device", lambda _: replace(ECP5, parts=(small,), project_part="TINY")
+    )
+    command = ["build", str(EXAMPLES / "wine.onnx"), "-o", str(tmp_path / "wine"), "--bits", "3"]
+    command += ["--calibration", str(EXAMPLES / "wine.npz"), "--fast"]
+    command += ["--simulator", "none", "--no-check-passes", "--vectors", "9"]
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main([*command, "--certificate", "never", "--target", "ecp5"])
+    assert not ended.value.code
+    printed = " ".join(capsys.readouterr().out.split())
+    report = json.loads((tmp_path / "wine" / "report.json").read_text())
+    (warning,) = [each for each in report["warnings"] if "larger than every part" in each]
+    assert f"warning: {warning}" in printed
+    assert not report["estimate"]["part"]["fits"]
+    told = "TINY is the largest, and too small:"
+    for text in (printed, *((tmp_path / "wine" / n).read_text() for n in ("README.md", PAGE))):
+        assert told in text
 
 
 def test_carry_chains_of_nexus_begin_with_a_cell() -> None:

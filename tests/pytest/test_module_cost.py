@@ -1,0 +1,119 @@
+"""The estimate of wrappers: registers are exact, LUTs are near those of synthesis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from xdsl.dialects import hw, seq
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.ir import SSAValue
+
+from kan_dialect.devices.device import device
+from kan_dialect.devices.module_cost import ModuleCost, module_cost
+from kan_dialect.flows.tools.synthesis import find_target, synthesize
+from kan_dialect.flows.tools.toolchain import look_for
+from kan_dialect.frontends.loading import make_context
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.hw_builder import HwBuilder, integer
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
+
+WRAPPERS = {
+    "ready-valid": WrapInterfacePass("ready-valid"),
+    "axi-stream": WrapInterfacePass("axi-stream"),
+    "beats": WrapInterfacePass("axi-stream", beat_bits=8),
+    "axi-lite": WrapInterfacePass("axi-lite"),
+}
+
+
+def builder() -> tuple[HwBuilder, SSAValue]:
+    """A module with a clock, and an input of eight bits."""
+    build = HwBuilder()
+    build.clock = build.input("clk", seq.clock)
+    return build, build.input("x", integer(8))
+
+
+def cost(build: HwBuilder, output: SSAValue, target: str) -> ModuleCost:
+    return module_cost(build.finish(StringAttr("m"), {"y": output}), device(target))
+
+
+@pytest.mark.parametrize(
+    ("target", "bits", "luts"),
+    [("lut6", 6, 1), ("lut4", 4, 1), ("lut4", 7, 2), ("lut4", 8, 3), ("lut3", 3, 1)],
+)
+def test_gates_of_few_inputs_are_one_table(target: str, bits: int, luts: int) -> None:
+    build, x = builder()
+    every = [build.part(x, bit, 1) for bit in range(bits)]
+    inverted = [build.inverted(bit, 1) for bit in every]
+    assert cost(build, build.any_of(inverted), target) == (luts, 0, 0)
+
+
+def test_constants_and_equal_gates_take_nothing() -> None:
+    build, x = builder()
+    first, second = (build.part(x, bit, 1) for bit in (0, 1))
+    zero, one = build.constant(0, 1), build.constant(1, 1)
+    same = build.chosen(zero, second, build.all_of([first, one]))
+    assert cost(build, same, "lut4") == (0, 0, 0)
+    build, x = builder()
+    first, second = (build.part(x, bit, 1) for bit in (0, 1))
+    both = [build.all_of([first, second]), build.all_of([second, first])]
+    assert cost(build, build.joined(both, 2), "lut4") == (1, 0, 0)
+
+
+def test_registers_that_no_output_depends_on_are_left_out() -> None:
+    build, x = builder()
+    build.register(x, "unread")
+    held = build.held(8, "held")
+    build.load(held, x, build.part(x, 0, 1))  # An enable takes no table.
+    assert cost(build, build.part(held, 2, 3), "lut4") == (0, 3, 0)
+
+
+@pytest.mark.parametrize(("target", "cost_of_chain"), [("xcup", (0, 0, 1)), ("ecp5", (0, 5, 0))])
+def test_chains_of_registers_are_shift_registers(
+    target: str, cost_of_chain: tuple[int, int, int]
+) -> None:
+    build, x = builder()
+    wire = build.part(x, 0, 1)
+    for _ in range(5):
+        wire = build.register(wire)
+    assert cost(build, wire, target) == cost_of_chain
+
+
+def wrapped(wrapper: str, target: str) -> tuple[ModuleOp, list[hw.HWModuleOp]]:
+    """A small network with a wrapper, and its two modules."""
+    tables = np.random.default_rng(4).integers(-20, 20, (2, 3, 16))
+    network = TableNetwork("net", UniformQuantizedType(4, False, 1.0), 3)
+    module = network.add_layer(tables, saturate=(-30, 31)).module()
+    for stage in (CompilePass(fast=True, target=target), WRAPPERS[wrapper]):
+        stage.apply(make_context(), module)
+    return module, [op for op in module.ops if isinstance(op, hw.HWModuleOp)]
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_registers_are_those_of_the_text(wrapper: str) -> None:
+    """Of the text, without bits that nothing reads, and the copy of a memory's address."""
+    _, (_, top) = wrapped(wrapper, "ecp5")
+    found = module_cost(top, device("ecp5"))
+    written = {"ready-valid": 7 + 2, "axi-stream": 8 + 2, "beats": 19 + 2, "axi-lite": 106}
+    assert (found.registers, found.shift_registers) == (written[wrapper], 0)
+
+
+@pytest.mark.ci
+@pytest.mark.skipif(look_for("yosys") is None, reason="yosys not installed")
+@pytest.mark.parametrize("target", ["ecp5", "ice40", "xcup"])
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_the_estimate_is_near_synthesis(wrapper: str, target: str, tmp_path: Path) -> None:
+    module, (core, top) = wrapped(wrapper, target)
+    names = [op.sym_name.data for op in (core, top)]
+    files = [tmp_path / f"{name}.sv" for name in names]
+    for file, name in zip(files, names, strict=True):
+        file.write_text(emit_systemverilog(module, {name}))
+    alone = synthesize(files[0], find_target(target), top=names[0]).cells
+    whole = synthesize(files[1], find_target(target), modules=(files[0],), top=names[1]).cells
+    found = module_cost(top, device(target))
+    assert found.registers == whole.registers - alone.registers
+    assert abs(found.luts - (whole.luts - alone.luts)) <= 0.2 * (whole.luts - alone.luts) + 4
