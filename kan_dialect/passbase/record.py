@@ -1,9 +1,9 @@
 """The record of the passes that shaped a module, and of later changes to it.
 
 Two attributes of the module hold it: the passes in order, and a digest of the module that the last
-of them left. The digest covers every op, type, property and attribute, but neither names of SSA
-values nor comments or layout. If it is not the module's digest, something without a record has
-changed the module: an editor, or a pass that is no `KanPass`.
+of them left. The digest covers every op, type, property and attribute, but neither names of
+features, classes and SSA values nor comments or layout. If it is not the module's digest, something
+without a record has changed the module: an editor, or a pass that is no `KanPass`.
 
 While a record is open, nothing but recording passes touches the module, and the digest is left out:
 it takes as long as a small pass, and each pass needs it before and after it.
@@ -30,6 +30,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Operation
 
+from kan_dialect.ir.attributes.attribute_names import CLASSES, FEATURES
 from kan_dialect.ir.operation import operands_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ PIPELINE_ATTRIBUTE = "kan.pipeline"
 
 DIGEST_ATTRIBUTE = "kan.digest"
 """Module attribute: the digest of the module, as the last of the recorded passes left it."""
+
+_LEFT_OUT = frozenset({PIPELINE_ATTRIBUTE, DIGEST_ATTRIBUTE, FEATURES, CLASSES})
+"""Attributes that the digest does not cover: the record, and names, which change no hardware."""
 
 CHANGED = "(edited, or changed by a pass that leaves no record)"
 """Entry of the record: the module changed after the passes before the entry."""
@@ -133,7 +137,7 @@ def settle_record(module: ModuleOp) -> None:
 
 
 def content_digest(module: ModuleOp) -> str:
-    """A digest, 16 hexadecimal digits, of the module without its record."""
+    """A digest, 16 hexadecimal digits, of the module without its record and names of data."""
     text = _Text(module)
     text.add(module)
     return blake2b("\n".join(text.lines).encode(), digest_size=8).hexdigest()
@@ -179,7 +183,7 @@ class _Text:
             if not entries:
                 continue
             for name in sorted(entries) if len(entries) > 1 else entries:
-                if op is not self.module or name not in (PIPELINE_ATTRIBUTE, DIGEST_ATTRIBUTE):
+                if name not in _LEFT_OUT:
                     append(f"{kind}{name} {self.of_attribute(entries[name])}")
         for region in op.regions:
             append("(")
