@@ -84,12 +84,13 @@ def require_features(names):
     Parameters
     ----------
     names : of the columns, as the first row of a CSV file has them, without columns of labels.
+        Columns with numbers in place of names have no names.
 
     Raises
     ------
     ValueError : a column has another name or another place.
     """
-    names = list(names)
+    names = [name for name in names if isinstance(name, str)]
     if not names or not FEATURES or names == FEATURES:
         return
     for place, feature in enumerate(FEATURES):
