@@ -58,10 +58,12 @@ def join_names(op: func.FuncOp | hw.HWModuleOp, dataset: Dataset) -> None:
         where = f"{dataset.where}: class"
         _require_same(where, given.classes, known.classes, f"class {{}} of @{op.sym_name.data} is")
     fits = len(given.features) == inputs, len(given.classes) == classes_of(outputs_of(op))
-    DataNames(
+    joined = DataNames(
         known.features or (given.features if fits[0] else ()),
         known.classes or (given.classes if fits[1] else ()),
-    ).declare(op)
+    )
+    if joined != known:
+        joined.declare(op)
 
 
 def _require_same(where: str, given: Sequence[str], known: Sequence[str], takes: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -93,12 +93,8 @@ class Model:
         ------
         KanError : the model is not quantised yet.
         """
-        names = port_names(self.op)
-        inputs, outputs = (
-            tuple(replace(port, data_name=names.get(port.name, "")) for port in ports)
-            for ports in self._unnamed_ports()
-        )
-        return inputs, outputs
+        names, (inputs, outputs) = port_names(self.op), self._unnamed_ports()
+        return _named(inputs, names), _named(outputs, names)
 
     def _unnamed_ports(self) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
         match self.op:
@@ -238,6 +234,13 @@ class Model:
             )
         ]
         return np.concatenate(outputs, axis=1)
+
+
+def _named(ports: tuple[Port, ...], names: Mapping[str, str]) -> tuple[Port, ...]:
+    """Ports with the names of their features or classes, by port."""
+    if not names:
+        return ports
+    return tuple(replace(port, data_name=names.get(port.name, "")) for port in ports)
 
 
 def _codes_of(value: SSAValue, x: FloatArray) -> IntArray:
