@@ -166,7 +166,8 @@ def _width(
     for index, kind in enumerate(kinds):
         given = None if attributes is None else attributes.data[index].data.get(ROLE)
         if given in (None, StringAttr(role)):
-            width += kind.get_shape()[0] if isinstance(kind, TensorType) else 1
+            shape = kind.get_shape() if isinstance(kind, TensorType) else ()
+            width += shape[0] if shape else 1
     return width
 
 

@@ -46,3 +46,10 @@ func.func @other(%x: tensor<1xf32>) -> tensor<1xf32> attributes {kan.features = 
 func.func @bytes(%x: tensor<1xf32>) -> tensor<1xf32> attributes {kan.features = ["\FF"]} {
   func.return %x : tensor<1xf32>
 }
+
+// -----
+
+// CHECK: @scalar: kan.features has 2 names for 1 inputs
+func.func @scalar(%x: tensor<f32>) -> tensor<f32> attributes {kan.features = ["a", "b"]} {
+  func.return %x : tensor<f32>
+}
