@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset, dataset_of, load_dataset
+from kan_dialect.files.data_sets import TEXTS, Dataset, dataset_of, load_dataset
 from kan_dialect.ir.constants import Array
 
 Data: TypeAlias = "str | Path | Dataset | Mapping[str, ArrayLike] | Array"
 """Samples, and labels where they are known.
 
 The path of an `.npz` or `.csv` file; the arrays of an `.npz` by name (`x` or `x_train`, and `y` or
-`y_train`, `x_test`, `y_test`); an array `x` (samples, inputs) alone; or a `Dataset`.
+`y_train`, `x_test`, `y_test`, `feature_names`, `class_names`); an array `x` (samples, inputs)
+alone; or a `Dataset`.
 """
 
 
@@ -45,7 +46,17 @@ def read_data(data: Data) -> Dataset:
 def _named_array(name: object, values: ArrayLike) -> tuple[str, Array]:
     if not isinstance(name, str):
         raise KanError(f"data: names of arrays are texts, got {name!r}", remedy="name samples 'x'")
-    return name, as_array(values, f"data: `{name}`")
+    what = f"data: `{name}`"
+    return name, _as_texts(values, what) if name in TEXTS else as_array(values, what)
+
+
+def _as_texts(values: ArrayLike, what: str) -> Array:
+    found: Array = np.array(values)
+    if found.dtype.kind == "O" and all(isinstance(each, str) for each in found.ravel()):
+        return found.astype(np.str_)  # a column of pandas
+    if found.dtype.kind != "U":
+        raise KanError(f"{what} holds {found.dtype}, not texts")
+    return found
 
 
 @contextmanager
@@ -59,12 +70,10 @@ def data_file(data: Data | None) -> Generator[str | None]:
     if data is None or isinstance(data, str | Path):
         yield None if data is None else str(data)
         return
-    dataset = read_data(data)
-    arrays = {"x": dataset.x, "y": dataset.y, "x_test": dataset.x_test, "y_test": dataset.y_test}
-    known: dict[str, Any] = {name: each for name, each in arrays.items() if each is not None}
+    arrays: dict[str, Any] = read_data(data).arrays
     with tempfile.TemporaryDirectory(prefix="kan-data-") as folder:
         path = Path(folder) / "data.npz"
-        np.savez(path, **known)
+        np.savez(path, **arrays)
         yield str(path)
 
 

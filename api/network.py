@@ -64,6 +64,7 @@ from kan_dialect.ir.types import bounds_constant, quantized_type, tensor_shape
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
+from kan_dialect.model.data_columns import join_names
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Level, Model, split_codes
 from kan_dialect.multiverse import installed_universe
@@ -110,11 +111,14 @@ class Network:
 
         Raises
         ------
-        KanError : the module holds no network, or several.
+        KanError : the module holds no network, or several; or the data cannot be read, or names
+            other features or classes than the network.
         """
         self._module = module.clone()
         self._model = Model.of(self._module)
         self._data = data
+        if data is not None:
+            join_names(self._model.op, self._dataset)
         self._source = Source() if source is None else source
         self._wires: ModuleOp | None = None
         self._checks: tuple[str, ...] = ()
@@ -171,6 +175,16 @@ class Network:
     def _dataset(self) -> Dataset:
         assert self._data is not None
         return read_data(self._data)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Name of each input in the data; empty where they are not known."""
+        return self._model.names.features
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Name of each class in the data; empty where they are not known."""
+        return self._model.names.classes
 
     @property
     def inputs(self) -> tuple[Port, ...]:

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.api.data import Data, read_data
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import packed
-from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.folder_owners import TUNE
@@ -101,11 +99,10 @@ def tune_network(
     elif dataset is not None:
         # The pipeline names a file that is still there when it is built.
         written.create()
-        written.write(CALIBRATION, packed(_arrays(dataset)))
+        written.write(CALIBRATION, packed(dataset.arrays))
         path = str(folder / CALIBRATION)
     text, device = pipeline(path)
-    samples = None if dataset is None else dataset.x
-    base = make_base(module, Pipeline(text), device, samples)
+    base = make_base(module, Pipeline(text), device, dataset)
     effort = Effort(choice.seconds, choice.trials)
 
     def runner(work: Work[T], tasks: Sequence[T]) -> Outcomes:
@@ -134,8 +131,3 @@ def _tuned(folder: Path, result: Tuning) -> Tuned:
         result.best.row,
         tuple(result.rows),
     )
-
-
-def _arrays(dataset: Dataset) -> dict[str, Any]:
-    found = {"x": dataset.x, "y": dataset.y, "x_test": dataset.x_test, "y_test": dataset.y_test}
-    return {name: np.asarray(each) for name, each in found.items() if each is not None}

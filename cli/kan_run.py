@@ -23,7 +23,6 @@ from kan_dialect.files.data_sets import (
     Errors,
     accuracy,
     load_array,
-    load_dataset,
     mean_squared_error,
     require_numbers,
 )
@@ -37,6 +36,7 @@ from kan_dialect.frontends.loading import (
     options_for,
 )
 from kan_dialect.ir.constants import Array
+from kan_dialect.model.data_columns import dataset_for
 from kan_dialect.model.model import Model
 
 
@@ -92,7 +92,7 @@ def _inputs(options: argparse.Namespace, model: Model) -> tuple[Array, Array | N
     if path is None:
         raise KanError("no samples to evaluate", remedy="give --inputs X.npy")
     if path.suffix == ".npz":
-        dataset = load_dataset(path)
+        dataset = dataset_for([model.op], path)
         x, labels = dataset.x, dataset.y
         if dataset.x_test is not None:
             x, labels = dataset.x_test, dataset.y_test

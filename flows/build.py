@@ -57,6 +57,7 @@ from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import module_name_problem
 from kan_dialect.lowering.wrappers.register_map import RegisterMap, register_map
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
+from kan_dialect.model.data_columns import join_names
 from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
@@ -90,6 +91,8 @@ def build(
             "certificate bounds the error of quantisation",
             remedy="leave it out, or give IR of a stage before kan-quantize",
         )
+    if options.dataset is not None:
+        join_names(model.op, options.dataset)
     if options.pictures:
         require_pictures()
     warn_of_repetitions(module, options.passes)
@@ -155,7 +158,7 @@ def build(
         if options.vhdl and options.simulator is not None:
             progress("simulating the VHDL")
             check_vhdl(report, vhdl, interface, codes, expected)
-        (target / "report.json").write_text(report.as_json())
+        (target / "report.json").write_text(report.as_json(), encoding="utf-8")
         progress("writing the page")
         write_page(target, report.as_dict(), context)
         if readme.NAME in spared:
@@ -233,6 +236,7 @@ def _report(
         inputs=len(interface.inputs),
         outputs=len(interface.outputs),
         latency_cycles=interface.latency,
+        classes=interface.classes,
         edges_total=total,
         edges_kept=kept,
         table_bits=stages.table_bits,

@@ -82,7 +82,7 @@ def write_readme(folder: Path, report: Mapping[str, Any]) -> None:
     ----------
     report : the content of `report.json`.
     """
-    (folder / NAME).write_text("\n".join(_lines(folder, report)) + "\n")
+    (folder / NAME).write_text("\n".join(_lines(folder, report)) + "\n", encoding="utf-8")
 
 
 def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:

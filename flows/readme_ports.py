@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -67,6 +68,12 @@ def port_lines(report: Mapping[str, Any]) -> Iterator[str]:
             yield from _registers(wrapper["registers"])
     yield from _heading(report["name"])
     yield from _table(ports, report)
+    classes: Sequence[str] = report.get("classes", ())
+    if classes:
+        yield "| class | name |"
+        yield "| --- | --- |"
+        yield from (_row(index, _plain(name)) for index, name in enumerate(classes))
+        yield ""
 
 
 def _heading(module: str) -> Iterator[str]:
@@ -83,6 +90,8 @@ def _table(ports: Iterable[Mapping[str, Any]], report: Mapping[str, Any]) -> Ite
         meaning = _meaning(port)
         if "head" in report and port["direction"] == "output" and "low" in port:
             meaning = DECIDED[report["head"]["kind"]]
+            if "data_name" in port:
+                meaning = f"{_plain(port['data_name'])}: {meaning}"
         yield _row(port["name"], port["direction"], port["bits"], _codes(port), meaning)
     yield ""
 
@@ -120,6 +129,11 @@ def _row(*cells: object) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
+def _plain(text: str) -> str:
+    """Text of a cell in which Markdown and HTML mean nothing."""
+    return re.sub(r"([\\`*_\[\]<>|&~$])", r"\\\1", text)
+
+
 def _codes(port: Mapping[str, Any]) -> str:
     return f"{port['low']} .. {port['high']}" if "low" in port else ""
 
@@ -130,7 +144,8 @@ def _meaning(port: Mapping[str, Any]) -> str:
         return _PORTS[name]
     if "scale" not in port:
         return next((text for start, text in _BUSES.items() if name.startswith(start)), "")
-    meaning = f"value = {value_of(port)}"
+    meaning = f"{_plain(port['data_name'])}: " if "data_name" in port else ""
+    meaning += f"value = {value_of(port)}"
     if "gain" in port:
         gain, offset = port["gain"], port["offset"]
         sign = "-" if offset < 0 else "+"

@@ -39,6 +39,8 @@ class Report:
     and `part`: see `estimate_entry`"""
     tools: dict[str, str]
     """Versions of the packages and tools that contributed figures."""
+    classes: tuple[str, ...] = ()
+    """Name of each class; empty where they are not known."""
     accuracy_on: str | None = None
     """The samples behind accuracy and errors: `test` or `calibration`."""
     accuracy_float: float | None = None
@@ -112,6 +114,7 @@ class Report:
             "inputs": self.inputs,
             "outputs": self.outputs,
             "latency_cycles": self.latency_cycles,
+            "classes": list(self.classes) or None,
             "ports": self.ports or None,
             "accuracy": {k: v for k, v in accuracy.items() if v is not None}
             if self.accuracy_integer is not None
@@ -173,7 +176,7 @@ def read_report(path: Path) -> dict[str, Any]:
     """
     remedy = "run kan-flow build first"
     try:
-        report: object = json.loads(path.read_text())
+        report: object = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise KanError(f"cannot read {path}: {error}", remedy=remedy) from None
     if isinstance(report, dict):

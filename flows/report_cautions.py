@@ -86,7 +86,7 @@ def _often(counts: dict[str, int], samples: int, limit: float) -> list[tuple[str
 
 def _told(often: Sequence[tuple[str, int]], what: str, found: Saturation, name: str) -> str:
     """The finding in words: number of ports or nodes, share of the samples, names."""
-    named = ", ".join(each for each, _ in often[:NAMED])
+    named = ", ".join(found.name_of(each) for each, _ in often[:NAMED])
     rest = f" and {len(often) - NAMED} more" if len(often) > NAMED else ""
     share = often[0][1] / found.samples
     saturate = f"{quantity(len(often), what)} saturate{'s' if len(often) == 1 else ''}"
@@ -104,7 +104,7 @@ def _reach(interface: Interface, often: Sequence[tuple[str, int]], x: FloatArray
     low, high = sorted(real.tolist())
     column = x[:, index]
     return (
-        f"; codes of {name} cover {low:.4g} to {high:.4g}, its values are "
+        f"; codes of {port.data_name or name} cover {low:.4g} to {high:.4g}, its values are "
         f"{column.min():.4g} to {column.max():.4g}"
     )
 
@@ -279,7 +279,7 @@ def constant_caution(
             f"samples; {more}"
         ]
     same = (expected == expected[0]).all(axis=0)
-    names = [port.name for port, constant in zip(interface.outputs, same, strict=True) if constant]
+    names = [port.label for port, constant in zip(interface.outputs, same, strict=True) if constant]
     if not names or (as_given and not same.all()):
         return []
     if bool(same.all()):

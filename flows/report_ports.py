@@ -23,8 +23,8 @@ def port_entries(circuit: hw.HWModuleOp, data: Iterable[Port]) -> list[dict[str,
     Returns
     -------
     An entry a port, with `name`, `direction` ("input" or "output") and `bits`. Ports in `data` add
-    `signed`, `low`, `high`, `scale` and `zero_point`; and `gain` and `offset` if the host applies
-    them.
+    `data_name`, the name of their feature or class, if it is known; `signed`, `low`, `high`,
+    `scale` and `zero_point`; and `gain` and `offset` if the host applies them.
     """
     known = {port.name: port for port in data}
     ports: ArrayAttr[hw.ModulePort] = circuit.module_type.ports
@@ -45,6 +45,7 @@ def port_entries(circuit: hw.HWModuleOp, data: Iterable[Port]) -> list[dict[str,
 
 def _numbers(port: Port) -> dict[str, Any]:
     entry: dict[str, Any] = {
+        **({"data_name": port.data_name} if port.data_name else {}),
         "signed": port.signed,
         "low": port.low,
         "high": port.high,

@@ -21,10 +21,10 @@ from kan_dialect.analysis.float_results import note_reference
 from kan_dialect.analysis.quantization_points import quantization_points, spline_functions
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_function, evaluate_inside
-from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.ir.operation import op_text
 from kan_dialect.ir.types import float_type, tensor_shape
+from kan_dialect.model.data_columns import dataset_for
 from kan_dialect.model.windows import set_apart, windows_of
 from kan_dialect.ops.layer import ObserveOp
 from kan_dialect.passbase.kan_pass import KanPass
@@ -78,7 +78,7 @@ class CalibratePass(KanPass):
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(spline_functions(module))
         if functions:
-            x = load_dataset(self.data).x
+            x = dataset_for(functions, self.data).x
             for function in functions:
                 inputs = split_features(function, x, self.data)
                 observe(function, inputs, self.bins)

@@ -17,9 +17,10 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.analysis.quantization_points import spline_functions
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.files.data_sets import Dataset
 from kan_dialect.ir.attributes.figures import record_figures
 from kan_dialect.ir.constants import FloatArray
+from kan_dialect.model.data_columns import dataset_for
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
@@ -93,7 +94,7 @@ class ChooseBitsPass(KanPass):
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(spline_functions(module))
         if functions:
-            dataset = load_dataset(self.data)
+            dataset = dataset_for(functions, self.data)
             for function in functions:
                 self._choose(function, dataset)
         return bool(functions)

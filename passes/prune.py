@@ -21,6 +21,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_inside
 from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.ir.constants import BoolArray, FloatArray, whole_numbers
+from kan_dialect.model.data_columns import dataset_for
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import LOSS, SEED, SHARE, Bounds, bounded
@@ -114,7 +115,7 @@ class PrunePass(KanPass):
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = [*spline_functions(module), *table_functions(module)]
         if functions:
-            dataset = load_dataset(self.data)
+            dataset = dataset_for(functions, self.data)
             for function in functions:
                 self._prune(function, dataset)
         return bool(functions)

@@ -22,6 +22,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.files.sample_parts import repeated_samples
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.model.data_columns import dataset_for
 from kan_dialect.model.model import Model
 from kan_dialect.model.port_codes import encode
 from kan_dialect.passbase.option_bounds import LOSS, SEED, SHARE, Bounds, bounded
@@ -120,7 +121,7 @@ class RefinePrecisionPass(TargetPass):
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(table_functions(module))
         if functions:
-            dataset = load_dataset(self.data)
+            dataset = dataset_for(functions, self.data)
             for function in functions:
                 self._refine(function, dataset)
         return bool(functions)

@@ -30,6 +30,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.ir.constants import BoolArray, to_floats
 from kan_dialect.limits import MAX_LAYER_EDGES
+from kan_dialect.model.data_columns import dataset_for
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
 from kan_dialect.ops.shaped import ShapedOp
@@ -135,7 +136,7 @@ class ShareShapesPass(KanPass):
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(spline_functions(module))
         if functions:
-            dataset = None if self.data is None else load_dataset(self.data)
+            dataset = None if self.data is None else dataset_for(functions, self.data)
             for function in functions:
                 self._share(module, function, dataset)
             dce(module)

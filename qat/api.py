@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kan_dialect.api.data import Data, read_data
-from kan_dialect.api.loading import load
+from kan_dialect.api.loading import from_ir, load
 from kan_dialect.api.messages import as_kan_errors
 from kan_dialect.api.network import Network
 from kan_dialect.api.options import OptionValue, split_options
@@ -24,6 +24,7 @@ from kan_dialect.frontends.frontend import NO_OPTIONS
 from kan_dialect.frontends.loading import load_original
 from kan_dialect.frontends.naming import identifier
 from kan_dialect.frontends.torch_module import module_original
+from kan_dialect.ir.attributes.data_names import DataNames
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.qat.options import Schedule, TrainingOptions
@@ -125,6 +126,8 @@ def train_by(
                     remedy="leave out --shapes, or give the model as the teacher (--teacher)",
                 )
             options = _sizes_of(origin, options)
+            names = DataNames(origin.features, origin.classes)
+            dataset = replace(dataset, names=names)
         _require_hidden(options)
         results = None if teacher is None else _teacher_results(teacher, dataset)
         return running.train_networks(
@@ -141,7 +144,9 @@ def train_by(
 
 
 def _network(model: object, dataset: Dataset) -> Network:
-    return model if isinstance(model, Network) else load(model, data=dataset)
+    if isinstance(model, Network):
+        return from_ir(model.text(), data=dataset)
+    return load(model, data=dataset)
 
 
 def _sizes_of(origin: Network, options: TrainingOptions) -> TrainingOptions:

@@ -22,6 +22,7 @@ from kan_dialect.flows.build_origin import Origin
 from kan_dialect.frontends.loading import load_model, make_context, rename
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
+from kan_dialect.model.data_columns import join_names
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passes.fit_splines import FitSplinesPass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
@@ -162,6 +163,7 @@ def run_train_sim(options: argparse.Namespace) -> int:
     Bounds(1, len(dataset.x)).require("--window", options.window)
     step = built_step(options.folder)
     check_files(options, "ir/*", f"rtl/{step.name}.sv")
+    join_names(step.function, dataset)
     with status_line("simulating the training"):
         rtl = options.folder / "rtl" / f"{step.name}.sv"
         course = learning_curve.simulate_training(rtl, step, dataset)

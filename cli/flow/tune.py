@@ -191,7 +191,7 @@ def _base(options: argparse.Namespace, pipeline: Pipeline, device: str) -> Base:
         rename(module, options.name)
         require_name(Model.of(module).name)
         say("compiling up to the integers")
-        return make_base(module, pipeline, device, None if dataset is None else dataset.x)
+        return make_base(module, pipeline, device, dataset)
 
 
 def _line(state: State) -> str:

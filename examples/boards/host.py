@@ -106,6 +106,10 @@ def main() -> int:
     data = np.load(arguments.data)
     x = data["x_test" if "x_test" in data else "x"][: arguments.samples]
     codec = host_module(arguments.design, f"{report['name']}_codec")
+    try:
+        codec.require_features(data["feature_names"].tolist() if "feature_names" in data else ())
+    except ValueError as error:
+        sys.exit(f"{arguments.data}: {error}")
     emulator = host_module(arguments.design, f"{report['name']}_emulator")
     codes = codec.encode(x)
 

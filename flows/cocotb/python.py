@@ -57,7 +57,9 @@ def pattern(code, port):
 
 
 def show(codes, letter):
-    return ", ".join(f"{letter}{index} = {code}" for index, code in enumerate(codes))
+    names = codec.FEATURES if letter == "x" else []
+    named = [f" ({names[index]})" if names else "" for index in range(len(codes))]
+    return ", ".join(f"{letter}{i}{named[i]} = {code}" for i, code in enumerate(codes))
 
 '''
 

@@ -18,6 +18,7 @@ from kan_dialect.flows.samples import Samples
 from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions, find_frontends
 from kan_dialect.frontends.loading import load_model, make_context, options_for
 from kan_dialect.ir.constants import Array
+from kan_dialect.model.data_columns import join_names
 from kan_dialect.model.model import Model
 
 
@@ -77,6 +78,8 @@ def load_network(path: Path, data: Path | None = None, name: str | None = None) 
         raise KanError(
             f"{path}: @{model.name} is hardware already", remedy="give the model, or earlier IR"
         )
+    if dataset is not None:
+        join_names(model.op, dataset)
     return _network(name or model.name, str(module), model, dataset)
 
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kan_dialect.flows.host.bus_bytes import BusBytes
-from kan_dialect.flows.host.c_text import braces, code_definitions, smallest_type
+from kan_dialect.flows.host.c_text import (
+    braces,
+    code_definitions,
+    filled,
+    smallest_type,
+    text_array,
+)
 from kan_dialect.flows.host.python import packed_bytes
+from kan_dialect.lowering.systemverilog.layout import commented
 from kan_dialect.model.interface import Interface, Port
 
 _HEADER = """\
@@ -53,7 +60,7 @@ static const struct @name@_port @name@_inputs[@NAME@_INPUTS] = {
 
 static const struct @name@_port @name@_outputs[@NAME@_OUTPUTS] = {
 @output_rows@
-};
+};@names@
 
 // What the codes of a port stand for.
 static inline double @name@_real(double x, const struct @name@_port *port)
@@ -202,25 +209,33 @@ def c_codec(interface: Interface, bus: tuple[BusBytes, BusBytes]) -> str:
     ----------
     bus : bytes on AXI4-Stream of input and output samples.
     """
-    values = {
-        "name": interface.name,
-        "NAME": interface.name.upper(),
-        "definitions": code_definitions(interface),
-        "input_bytes": packed_bytes(interface.inputs),
-        "output_bytes": packed_bytes(interface.outputs),
-        "latency": interface.latency,
-        "input_rows": _rows(interface.inputs),
-        "output_rows": _rows(interface.outputs),
-        "axis_input_bytes": bus[0].size,
-        "axis_output_bytes": bus[1].size,
-        "input_place": smallest_type(0, bus[0].size - 1),
-        "output_place": smallest_type(0, bus[1].size - 1),
-        "axis_inputs": braces(place for places in bus[0].places for place in places),
-        "axis_outputs": braces(place for places in bus[1].places for place in places),
-    }
-    text = _HEADER
-    for marker, value in values.items():
-        text = text.replace(f"@{marker}@", str(value))
+    return filled(
+        _HEADER,
+        name=interface.name,
+        NAME=interface.name.upper(),
+        definitions=code_definitions(interface),
+        input_bytes=packed_bytes(interface.inputs),
+        output_bytes=packed_bytes(interface.outputs),
+        latency=interface.latency,
+        input_rows=_rows(interface.inputs),
+        output_rows=_rows(interface.outputs),
+        names=_names(interface),
+        axis_input_bytes=bus[0].size,
+        axis_output_bytes=bus[1].size,
+        input_place=smallest_type(0, bus[0].size - 1),
+        output_place=smallest_type(0, bus[1].size - 1),
+        axis_inputs=braces(place for places in bus[0].places for place in places),
+        axis_outputs=braces(place for places in bus[1].places for place in places),
+    )
+
+
+def _names(interface: Interface) -> str:
+    """Names of features and classes, as far as they are known."""
+    text = ""
+    for what, texts in (("feature", interface.features), ("class", interface.classes)):
+        if texts:
+            array = text_array(f"{interface.name}_{what}_names", texts)
+            text += f"\n\n// Name of each {what} in the data.\n{array}"
     return text
 
 
@@ -229,6 +244,6 @@ def _rows(ports: Sequence[Port]) -> str:
     return "\n".join(
         f"    {{{port.scale.hex()}, {port.zero_point}, {port.low}, {port.high}, {port.width}, "
         f"{port.gain.hex()}, {port.offset.hex()}}},"
-        f"  // {port.name}, scale {port.scale!r}"
+        f"  // {commented(port.label)}, scale {port.scale!r}"
         for port in ports
     )

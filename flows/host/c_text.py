@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -32,6 +33,23 @@ def literal(value: int) -> str:
     if value < -(1 << 63) + 1:
         return f"({value + 1} - 1)"
     return str(value) if value <= INT32[1] else hex(value)
+
+
+def text_literal(text: str) -> str:
+    """A string in UTF-8. All bytes but printable ASCII are escaped, and so are trigraphs."""
+    kept = (chr(b) if 32 <= b < 127 and b not in b'"\\?' else f"\\{b:03o}" for b in text.encode())
+    return f'"{"".join(kept)}"'
+
+
+def text_array(name: str, texts: Sequence[str]) -> str:
+    """The definition of a constant array of strings."""
+    rows = "".join(f"    {text_literal(text)},\n" for text in texts)
+    return f"static const char *const {name}[{len(texts)}] = {{\n{rows}}};"
+
+
+def filled(text: str, **values: object) -> str:
+    """A text with a value for each `@marker@`. Markers within values stay."""
+    return re.sub(r"@(\w+)@", lambda found: str(values[found[1]]), text)
 
 
 def array(name: str, entries: Array) -> str:

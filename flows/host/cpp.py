@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kan_dialect.flows.host.c_text import filled
 from kan_dialect.flows.host.python_emulator import Rule, class_rule
 from kan_dialect.model.interface import Interface
 
@@ -84,7 +85,7 @@ public:
     {
         const outputs y = predict(x);
 @how@
-    }
+    }@names@
 };
 
 #endif
@@ -116,13 +117,23 @@ def cpp_header(interface: Interface, *, first_is_class: bool) -> str:
     first_is_class : whether the first output is the class: a head decides in hardware.
     """
     what, how = _CLASSES[class_rule(interface, first_is_class=first_is_class)]
-    text = _HEADER
-    for marker, value in (
-        ("name", interface.name),
-        ("NAME", interface.name.upper()),
-        ("inputs", len(interface.inputs)),
-        ("what", what),
-        ("how", how),
-    ):
-        text = text.replace(f"@{marker}@", str(value))
+    return filled(
+        _HEADER,
+        name=interface.name,
+        NAME=interface.name.upper(),
+        inputs=len(interface.inputs),
+        what=what,
+        how=how,
+        names=_names(interface),
+    )
+
+
+def _names(interface: Interface) -> str:
+    """Functions that give names of features and classes, as far as they are known."""
+    text = ""
+    for what, texts in (("feature", interface.features), ("class", interface.classes)):
+        if texts:
+            value = f"{interface.name}_{what}_names[index]"
+            text += f"\n\n    // Name of a {what} in the data.\n"
+            text += f"    static const char *{what}_name(std::size_t index) {{ return {value}; }}"
     return text

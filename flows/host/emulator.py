@@ -7,7 +7,7 @@ needs no library. `dataflow.py` says how sums share machine words.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from kan_dialect.flows.host.c_text import (
     code_definitions,
     code_type,
     compute_functions,
+    filled,
     fits,
     literal,
 )
@@ -42,8 +43,9 @@ from kan_dialect.flows.host.dataflow import (
 from kan_dialect.flows.host.python_emulator import python_emulator
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.types import IntType, range_of
+from kan_dialect.lowering.systemverilog.layout import commented
 from kan_dialect.model.head import declared_head
-from kan_dialect.model.interface import Interface
+from kan_dialect.model.interface import Interface, Port
 from kan_dialect.model.model import Model
 from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
 from kan_dialect.ops.wire import BitsOp, ClampOp, ShiftOp
@@ -69,8 +71,8 @@ extern "C" {
 
 // Output codes of samples.
 //
-//   x: input codes, @NAME@_INPUTS a sample, sample after sample
-//   y: room for the output codes, @NAME@_OUTPUTS a sample
+//   x: input codes, @NAME@_INPUTS a sample, sample after sample@ports@
+//   y: room for the output codes, @NAME@_OUTPUTS a sample@results@
 //
 // Returns the number of samples computed: `samples`, or less where the next sample has a code
 // outside the range of its port.
@@ -158,11 +160,13 @@ def write_emulator(context: Context, directory: Path, integer: Model, interface:
     else:
         wires = integer.op if integer.level == "wire" else wire_function(context, integer.op)
         source = c_source(wires, interface)
-    header = _filled(
+    header = filled(
         _HEADER,
         name=interface.name,
         NAME=interface.name.upper(),
         definitions=code_definitions(interface),
+        ports=_named(interface.inputs),
+        results=_named(interface.outputs),
     )
     head = declared_head(integer.op)
     decided = head is not None and head.kind != "threshold"
@@ -174,6 +178,11 @@ def write_emulator(context: Context, directory: Path, integer: Model, interface:
         (f"{interface.name}.hpp", cpp_header(interface, first_is_class=decided)),
     ):
         (directory / file).write_text(text)
+
+
+def _named(ports: Iterable[Port]) -> str:
+    """Lines of a comment on the ports whose features or classes have names."""
+    return "".join(f"\n//      {commented(port.label)}" for port in ports if port.data_name)
 
 
 def wire_function(context: Context, function: func.FuncOp) -> func.FuncOp:
@@ -256,9 +265,9 @@ def _source(
     functions: Sequence[Sequence[str]],
 ) -> str:
     parts = ["\n".join(tables)] if tables else []
-    return _filled(
+    return filled(
         _SOURCE,
-        note=note,
+        note=filled(note, name=interface.name),
         name=interface.name,
         NAME=interface.name.upper(),
         parts="\n\n".join([*parts, *helpers, *("\n".join(lines) for lines in functions)]),
@@ -266,12 +275,6 @@ def _source(
         lowest=braces([port.low for port in interface.inputs]),
         spans=braces([port.high - port.low for port in interface.inputs]),
     )
-
-
-def _filled(text: str, **values: object) -> str:
-    for marker, value in values.items():
-        text = text.replace(f"@{marker}@", str(value))
-    return text
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,10 @@ OUTPUTS = [
 {output_rows}
 ]
 
+# Names of the inputs and of the classes in the data, in order; empty where they are not known.
+FEATURES = {features}
+CLASSES = {classes}
+
 # Bytes of a sample on AXI4-Stream, as they are sent, and where each port's bytes are, lowest first.
 AXIS_INPUT_BYTES = {axis_input_bytes}
 AXIS_INPUTS = [
@@ -51,7 +55,8 @@ def encode(x):
 
     Parameters
     ----------
-    x : real values, (samples, {inputs}) or ({inputs},). Infinite values saturate.
+    x : real values, (samples, {inputs}) or ({inputs},). Infinite values saturate. Columns of a
+        table of pandas must be FEATURES.
 
     Returns
     -------
@@ -59,8 +64,9 @@ def encode(x):
 
     Raises
     ------
-    ValueError : wrong shape, or a value is NaN, for which there is no code.
+    ValueError : wrong shape or order, or a value is NaN, for which there is no code.
     """
+    require_features(getattr(x, "columns", ()))
     x = _checked(np.asarray(x, dtype=np.float64), INPUTS)
     scale, zero_point, lowest, highest, _, gain, offset = _columns(INPUTS)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -70,6 +76,27 @@ def encode(x):
         where = tuple(np.argwhere(np.isnan(real))[0].tolist())
         raise ValueError(f"x{{list(where)}} is NaN")
     return np.clip(codes, lowest, highest).astype(np.int64)
+
+
+def require_features(names):
+    """Refuse data whose columns are not FEATURES in their order. Without names, there is no order.
+
+    Parameters
+    ----------
+    names : of the columns, as the first row of a CSV file has them, without columns of labels.
+        Columns with numbers in place of names have no names.
+
+    Raises
+    ------
+    ValueError : a column has another name or another place.
+    """
+    names = [name for name in names if isinstance(name, str)]
+    if not names or not FEATURES or names == FEATURES:
+        return
+    for place, feature in enumerate(FEATURES):
+        if names[place : place + 1] != [feature]:
+            raise ValueError(f"column {{place}} must be {{feature!r}}; the order is {{FEATURES}}")
+    raise ValueError(f"{{len(names)}} columns, and the order is {{FEATURES}}")
 
 
 def decode(codes):
@@ -173,6 +200,8 @@ def python_codec(interface: Interface, bus: tuple[BusBytes, BusBytes]) -> str:
         output_bytes=packed_bytes(interface.outputs),
         input_rows=_rows(interface.inputs),
         output_rows=_rows(interface.outputs),
+        features=_texts(interface.features),
+        classes=_texts(interface.classes),
         axis_input_bytes=bus[0].size,
         axis_inputs=_places(bus[0]),
         axis_output_bytes=bus[1].size,
@@ -187,6 +216,12 @@ def _places(bus: BusBytes) -> str:
 def packed_bytes(ports: Sequence[Port]) -> int:
     """Bytes of a bus that carries all ports side by side."""
     return -(-sum(port.width for port in ports) // 8)
+
+
+def _texts(names: Sequence[str]) -> str:
+    """A list of strings, in ASCII."""
+    rows = "".join(f"    {name!a},\n" for name in names)
+    return f"[\n{rows}]" if rows else "[]"
 
 
 def _rows(ports: Sequence[Port]) -> str:

@@ -173,8 +173,13 @@ def _order(name: str) -> tuple[int, str]:
     return len(name), name
 
 
-def confusion(matrix: Sequence[Sequence[int]], title: str) -> Markup:
-    """Samples of each class by decision; colour is the share of the class."""
+def confusion(matrix: Sequence[Sequence[int]], title: str, names: Sequence[str]) -> Markup:
+    """Samples of each class by decision; colour is the share of the class.
+
+    Parameters
+    ----------
+    names : of the classes.
+    """
     count = len(matrix)
     cell = max(11.0, min(44.0, 300.0 / count))
     left, top = 34.0, 34.0
@@ -209,7 +214,7 @@ def confusion(matrix: Sequence[Sequence[int]], title: str) -> Markup:
             shade = 0 if not samples else 1 + round(share * 6)
             kind = ("right" if decided == label else "wrong") + f" g{shade}"
             x, y = left + decided * cell, top + label * cell
-            told = f"class {label} decided {decided}: {samples} of {whole}"
+            told = f"class {names[label]} decided {names[decided]}: {samples} of {whole}"
             parts.append(
                 tag(
                     "rect",
@@ -236,12 +241,13 @@ def confusion(matrix: Sequence[Sequence[int]], title: str) -> Markup:
     return _svg(title, left + count * cell + 6, top + count * cell + 6, parts)
 
 
-def class_bars(figures: Sequence[tuple[float | None, float]]) -> Markup:
+def class_bars(figures: Sequence[tuple[float | None, float]], names: Sequence[str]) -> Markup:
     """Accuracy of each class, float (thin, above) and integer.
 
     Parameters
     ----------
     figures : float and integer accuracy of each class; float may be unknown.
+    names : of the classes.
     """
     left, width, row = 34.0, 240.0, max(16.0, min(30.0, 300.0 / len(figures)))
     parts: list[Child] = []
@@ -251,9 +257,9 @@ def class_bars(figures: Sequence[tuple[float | None, float]]) -> Markup:
         parts.append(tag("rect", x=left, y=y, width=width, height=row - 4, class_="track", rx=2))
         half = (row - 4) * (0.4 if real is not None else 0.0)
         if real is not None:
-            told = f"class {index}: float {real:.4f}"
+            told = f"class {names[index]}: float {real:.4f}"
             parts.append(_bar(left, y, width * real, half, "float", told))
-        told = f"class {index}: integer {integer:.4f}"
+        told = f"class {names[index]}: integer {integer:.4f}"
         parts.append(_bar(left, y + half, width * integer, row - 4 - half, "integer", told))
         parts.append(_label(left + width + 8, y + row / 2 + 3, f"{integer:.1%}", "figure"))
     return _svg(

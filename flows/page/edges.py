@@ -16,8 +16,10 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.page.models import PageModels
 from kan_dialect.flows.pictures.layers import LayerFunctions, float_edges, layer_functions
 from kan_dialect.flows.pictures.wire_layers import wire_layers
+from kan_dialect.ir.attributes.data_names import named_port
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray, to_floats, to_integers
 from kan_dialect.model.model import Model
+from kan_dialect.model.model_ports import port_names
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.search.edge_samples import edge_source, seen_of
 
@@ -38,6 +40,13 @@ class EdgeLayer:
     """(out, in), of the built design; None where it is not built."""
     seen: IntArray | None
     """(in, bins): values of each input in calibration, over the range of its codes."""
+    names: Mapping[str, str]
+    """Names of features and classes by port, as far as they are known."""
+
+    def input(self, source: int) -> str:
+        """An input, with the name of its feature if it has one: `x0 (alcohol)`."""
+        port = self.functions.inputs[source]
+        return named_port(port, self.names.get(port, ""))
 
     @property
     def name(self) -> str:
@@ -84,7 +93,8 @@ def edge_layers(models: PageModels, report: Mapping[str, Any]) -> list[EdgeLayer
     except KanError:
         return []
     costs = {each["name"]: each.get("edge_luts") for each in report.get("layers", ())}
-    return [_layer(each, shown, models.real, costs.get(each.name)) for each in layers]
+    names = port_names(shown.op)
+    return [_layer(each, shown, models.real, costs.get(each.name), names) for each in layers]
 
 
 def _layer(
@@ -92,6 +102,7 @@ def _layer(
     shown: Model,
     real: Model | None,
     costs: Sequence[Sequence[float]] | None,
+    names: Mapping[str, str],
 ) -> EdgeLayer:
     exact = None
     if functions.codes is not None and real is not None and isinstance(real.op, func.FuncOp):
@@ -106,7 +117,7 @@ def _layer(
         luts = functions.luts
         functions = replace(functions, steps=np.ones(functions.shape))
     seen = None if real is None else _seen(real, functions)
-    return EdgeLayer(functions, exact, functions.bits(), luts, seen)
+    return EdgeLayer(functions, exact, functions.bits(), luts, seen, names)
 
 
 def _seen(real: Model, functions: LayerFunctions) -> IntArray | None:

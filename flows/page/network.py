@@ -23,6 +23,10 @@ TABLE_ROWS = 300
 """Most rows of the table behind the picture."""
 _ENTRY = 24
 """Bytes of an entry of the data beside its parts: key and punctuation."""
+_LETTER = 6.5
+"""Room for a letter of a name."""
+_BESIDE = 50.0
+"""Room for a name beside the last nodes."""
 _PLAIN = 9.0
 """Width of a cell below which it has no curve."""
 
@@ -249,11 +253,11 @@ def _frame(layers: Sequence[EdgeLayer], layout: Layout, band: Band) -> Markup:
     if not band.turned and (band.layer == 0 or not layout.chain):
         every = max(1, int(np.ceil(24 / cell_x)))
         for place in range(0, band.inputs, every):
-            name = layer.functions.inputs[band.first + place]
+            source = band.first + place
+            port = layer.functions.inputs[source]
+            name = _fitting(layer.names.get(port, ""), _short(port), every * cell_x)
             x = band.x + (place + 0.5) * cell_x
-            parts.append(
-                tag("text", _short(name), x=x, y=band.y - 13, class_="name", text_anchor="middle")
-            )
+            parts.append(tag("text", name, x=x, y=band.y - 13, class_="name", text_anchor="middle"))
     last = band.layer == len(layers) - 1
     every = 1 if band.turned else max(1, int(np.ceil(11 / cell_y)))
     if band.turned:
@@ -266,11 +270,13 @@ def _frame(layers: Sequence[EdgeLayer], layout: Layout, band: Band) -> Markup:
             x, y = band.x + width + 24, y + cell_y / 2 - 0.75
         radius = min(9.0, 0.42 * (cell_x if band.turned else cell_y))
         name = f"y{node}" if last else f"n{node}"
+        known = layer.names.get(name, "")
+        name = _fitting(known, name, every * cell_x if band.turned else _BESIDE)
         bits = "" if layer.functions.node_bits is None else f"{layer.functions.node_bits[node]} bit"
         parts.append(
             tag(
                 "g",
-                tag("title", f"{layer.name}_node{node}{', ' + bits if bits else ''}"),
+                tag("title", ", ".join(filter(None, (f"{layer.name}_node{node}", known, bits)))),
                 tag("circle", cx=x, cy=y, r=radius, class_="node"),
                 tag("text", "Σ", x=x, y=y + 4, class_="sigma", text_anchor="middle")
                 if radius > 7
@@ -286,6 +292,11 @@ def _frame(layers: Sequence[EdgeLayer], layout: Layout, band: Band) -> Markup:
     return tag("g", parts, aria_hidden="true")
 
 
+def _fitting(name: str, port: str, room: float) -> str:
+    """The name of a feature or class, or that of its port where there is no room for it."""
+    return name if name and len(name) * _LETTER <= room else port
+
+
 def _short(name: str) -> str:
     """`n3` of `layer0_node3`: the picture says the layer."""
     return f"n{name.rpartition('_node')[2]}" if "_node" in name else name
@@ -298,7 +309,7 @@ def _table(layers: Sequence[EdgeLayer], cost: Sequence[FloatArray]) -> Markup:
         layer = layers[index]
         row: list[str | int | float] = [
             layer.functions.edge(node, source),
-            layer.functions.inputs[source],
+            layer.input(source),
         ]
         row.append("" if layer.bits is None else int(layer.bits[node, source]))
         row.append("" if layer.luts is None else float(layer.luts[node, source]))
@@ -381,7 +392,7 @@ def _layer_data(layer: EdgeLayer, nodes: int) -> dict[str, Any]:
     return {
         "name": layer.name,
         "one": functions.edge_name == "table",
-        "inputs": list(functions.inputs),
+        "inputs": [layer.input(source) for source in range(inputs)],
         "nodes": nodes,
         "kept": layer.kept[:nodes].astype(int).tolist(),
         "x": [

@@ -12,6 +12,7 @@ from typing import Any, cast
 from kan_dialect.flows.page import charts
 from kan_dialect.flows.page.markup import Child, Markup, behind, joined, table, tag
 from kan_dialect.flows.report_ports import value_of
+from kan_dialect.ir.attributes.data_names import named_port
 
 SHOWN = frozenset(
     {
@@ -20,6 +21,7 @@ SHOWN = frozenset(
             "inputs",
             "outputs",
             "latency_cycles",
+            "classes",
             "ports",
             "accuracy",
             "regression",
@@ -191,7 +193,7 @@ def accuracy(report: Mapping[str, Any]) -> Markup | None:
     regression: Mapping[str, Any] | None = report.get("regression")
     confusion = None if entry is None else entry.get("confusion")
     if entry is not None and confusion:
-        parts += _decisions(entry, confusion)
+        parts += _decisions(entry, confusion, report.get("classes", ()))
     elif entry is not None:
         parts.append(tag("p", f"{entry['integer']:.2%} of {entry['samples']} samples are right."))
     if regression is not None:
@@ -203,7 +205,7 @@ def accuracy(report: Mapping[str, Any]) -> Markup | None:
 
 
 def _decisions(
-    entry: Mapping[str, Any], found: Mapping[str, Sequence[Sequence[int]]]
+    entry: Mapping[str, Any], found: Mapping[str, Sequence[Sequence[int]]], classes: Sequence[str]
 ) -> list[Child]:
     per_class = {
         name: [row[label] / max(sum(row), 1) for label, row in enumerate(matrix)]
@@ -212,12 +214,13 @@ def _decisions(
     real = per_class.get("float")
     integer = per_class["integer"]
     samples = [sum(row) for row in found["integer"]]
+    names = [f"{i} {classes[i]}" if i < len(classes) else str(i) for i in range(len(samples))]
     figures = [(None if real is None else real[i], each) for i, each in enumerate(integer)]
     pictures: list[Child] = [
         tag(
             "figure",
             tag("figcaption", f"Decisions of the {'integer' if n == 'integer' else 'float'} model"),
-            charts.confusion(found[n], f"Confusion matrix of the {n} model"),
+            charts.confusion(found[n], f"Confusion matrix of the {n} model", names),
         )
         for n in ("integer", "float")
         if n in found
@@ -227,17 +230,17 @@ def _decisions(
             "figure",
             tag("figcaption", "Accuracy by class"),
             _key(("integer", "integer"), *((("float", "float"),) if real else ())),
-            charts.class_bars(figures),
+            charts.class_bars(figures, names),
         )
     )
     rows = [
         (
-            label,
+            names[label],
             samples[label],
             "" if real is None else f"{real[label]:.4f}",
             f"{integer[label]:.4f}",
             ", ".join(
-                f"{count} as {decided}"
+                f"{count} as {names[decided]}"
                 for decided, count in enumerate(found["integer"][label])
                 if count and decided != label
             ),
@@ -314,9 +317,10 @@ def _differences(report: Mapping[str, Any]) -> list[Child]:
         return parts
     if "none" in entry:
         return [*parts, tag("p", f"No certificate: {entry['none']}.", class_="hint")]
+    labels = _labels(report)
     rows = [
         (
-            f"y{index}",
+            labels.get(f"y{index}", f"y{index}"),
             *(_figure(output.get(key)) for key in ("observed", "bound_unsaturated", "bound")),
         )
         for index, output in enumerate(entry["outputs"][:ROWS])
@@ -350,9 +354,10 @@ def codes(report: Mapping[str, Any]) -> Markup | None:
         for name, each in use.get(kind, {}).items()
     ]
     places.sort(key=lambda each: -counts.get(each[0], 0))
+    labels = _labels(report)
     rows = [
         (
-            name,
+            labels.get(name, name),
             charts.strip(each),
             f"{each['low']} .. {each['high']}",
             f"{each['seen_low']} .. {each['seen_high']}",
@@ -390,6 +395,14 @@ def codes(report: Mapping[str, Any]) -> Markup | None:
     )
 
 
+def _labels(report: Mapping[str, Any]) -> dict[str, str]:
+    """Ports with the names of their features and classes: `x0 (alcohol)`."""
+    return {
+        port["name"]: named_port(port["name"], port.get("data_name", ""))
+        for port in report.get("ports", ())
+    }
+
+
 def rest(count: int) -> str:
     """What a caption says of rows beyond `ROWS`."""
     return f"; {count - ROWS} further ones not shown" if count > ROWS else ""
@@ -403,6 +416,7 @@ def ports(report: Mapping[str, Any]) -> Markup | None:
     rows = [
         (
             port["name"],
+            port.get("data_name", ""),
             port["direction"],
             port["bits"],
             f"{port['low']} .. {port['high']}" if "low" in port else "",
@@ -415,11 +429,11 @@ def ports(report: Mapping[str, Any]) -> Markup | None:
         "ports",
         "Ports",
         table(
-            ("port", "direction", "bits", "codes", "value", "host scales"),
+            ("port", "data", "direction", "bits", "codes", "value", "host scales"),
             rows,
             f"Ports of {report['name']}, in its order" + rest(len(found)),
-            numbers=(2, 3),
-            codes=(0, 4, 5),
+            numbers=(3, 4),
+            codes=(0, 5, 6),
         ),
     )
 

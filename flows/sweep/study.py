@@ -24,6 +24,7 @@ from kan_dialect.flows.sweep.grid import Point
 from kan_dialect.flows.workers.compiler_digest import compiler_digest
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.model.data_columns import join_names
 from kan_dialect.model.model import Model
 from kan_dialect.passes.quantize import QuantizePass
 
@@ -136,6 +137,7 @@ def make_study(
         )
     calibration = labels = validation = test = None
     if dataset is not None:
+        join_names(model.op, dataset)
         calibration, labels, held_out = _split(dataset, share, seed)
         validation = _with_outputs(model, held_out)
         if dataset.x_test is not None:

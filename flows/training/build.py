@@ -7,7 +7,7 @@ and every coefficient at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -50,6 +50,7 @@ from kan_dialect.flows.training.testbench import write_training_testbench
 from kan_dialect.flows.training.vhdl import check_training_vhdl, write_vhdl_training_testbench
 from kan_dialect.flows.vhdl.checked import NO_GHDL
 from kan_dialect.flows.vhdl.files import write_vhdl
+from kan_dialect.ir.attributes.data_names import DataNames
 from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
@@ -62,8 +63,10 @@ from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.lowering.wrappers.register_map import register_map
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
+from kan_dialect.model.data_columns import join_names
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model, levels_in
+from kan_dialect.model.model_ports import port_names
 from kan_dialect.model.training.coefficient_memory import memory_map
 from kan_dialect.model.training.training_step import Run, Step, run_steps, step_of
 from kan_dialect.ops.grid import LocateOp
@@ -166,6 +169,7 @@ class TrainingReport:
             "inputs": tensor_shape(step.input)[0],
             "outputs": tensor_shape(step.output)[0],
             "latency_cycles": self.latency,
+            "classes": list(DataNames.of(step.function).classes) or None,
             "ports": self.ports or None,
             "edges": {"total": edges, "kept": edges},
             "training": {
@@ -213,7 +217,10 @@ def build_training(
     KanError : the network cannot be trained, a pass breaks its claim, the data does not fit the
         network, the folder holds files of others, or the RTL differs from the integer model.
     """
-    require_name(Model.of(module).name)
+    model = Model.of(module)
+    require_name(model.name)
+    if options.dataset is not None:
+        join_names(model.op, options.dataset)
     spared = spared_files(folder)
     with replacing_folder(folder, BUILD, force=options.force, spared=spared) as target:
         step, fitted, checks, files = _compile(context, module, target / "ir", options, progress)
@@ -266,7 +273,7 @@ def build_training(
         _verify(report, rtl, (inputs, targets, train), run, options, progress)
         if options.vhdl and options.simulator is not None:
             _verify_vhdl(report, vhdl, (inputs, targets, train), progress)
-        (target / "report.json").write_text(json_text(report.as_dict()))
+        (target / "report.json").write_text(json_text(report.as_dict()), encoding="utf-8")
         write_page(target, report.as_dict())
         if readme.NAME in spared:
             report.warnings.append(readme.FOREIGN)
@@ -351,6 +358,7 @@ def _fitted(module: ModuleOp) -> list[dict[str, Any]] | None:
 
 def _coded_ports(step: Step, circuit: hw.HWModuleOp) -> Iterator[Port]:
     """The ports of the circuit whose codes are fixed-point numbers."""
+    names = port_names(circuit)
     values = {"x": step.input, "e" if step.fed_error else "t": step.target, "y": step.output}
     kinds = {letter: fixed_type(value) for letter, value in values.items()}
     for name in (port.port_name.data for port in circuit.module_type.ports):
@@ -358,7 +366,8 @@ def _coded_ports(step: Step, circuit: hw.HWModuleOp) -> Iterator[Port]:
         if name in ("mem_data", "mem_read_data"):
             kind = step.number
         if kind is not None:
-            yield Port(name, kind.bits, kind.low, kind.high, kind.step)
+            port = Port(name, kind.bits, kind.low, kind.high, kind.step)
+            yield replace(port, data_name=names.get(name, ""))
 
 
 def samples_for(step: Step, options: TrainingOptions) -> tuple[IntArray, IntArray, BoolArray]:

@@ -16,13 +16,14 @@ from xdsl.passes import ModulePass
 from kan_dialect.checking import verify_after
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
+from kan_dialect.files.data_sets import Dataset
 from kan_dialect.flows.input_codes import comparison_codes, outputs_digest
 from kan_dialect.flows.pipelines.stages import trading_passes
 from kan_dialect.flows.pipelines.varied import Pipeline
 from kan_dialect.flows.sweep.study import Study
 from kan_dialect.flows.workers.compiler_digest import compiler_digest
 from kan_dialect.frontends.loading import make_context
-from kan_dialect.ir.constants import FloatArray
+from kan_dialect.model.data_columns import join_names
 from kan_dialect.model.model import Level, Model
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.kan_pass import KanPass, ResumedPass, pass_text, unwrapped
@@ -55,7 +56,7 @@ class Base:
 
 
 def make_base(
-    module: ModuleOp, pipeline: Pipeline, device: str | None, samples: FloatArray | None
+    module: ModuleOp, pipeline: Pipeline, device: str | None, dataset: Dataset | None
 ) -> Base:
     """Run a pipeline up to the integers.
 
@@ -64,12 +65,12 @@ def make_base(
     module : the imported network. It stays as it is.
     pipeline : from the network to hardware; its passes name their own data.
     device : to measure on; None: the one that the passes optimise for.
-    samples : real inputs, (samples, inputs), whose codes are compared too.
+    dataset : samples whose codes are compared too.
 
     Raises
     ------
     KanError : the module is hardware; the pipeline cannot be read, has no integers, or makes no
-        hardware of them.
+        hardware of them; the data names other features or classes than the network.
     """
     if Model.of(module).level == "hardware":
         raise KanError(
@@ -79,6 +80,8 @@ def make_base(
     resolved = pipeline.resolved((), 0, None)
     done = passes_in_force(recorded_pipeline(module))
     module, context = module.clone(), make_context()
+    if dataset is not None:
+        join_names(Model.of(module).op, dataset)
     stages: list[ModulePass] = []
     for stage in resolved.passes:
         if isinstance(stage, ResumedPass) and stage.name in done:
@@ -101,7 +104,7 @@ def make_base(
             remedy="leave out --passes, or end them with kan-compile",
         )
     inputs, _ = model.ports()
-    codes = comparison_codes(inputs, samples)
+    codes = comparison_codes(inputs, None if dataset is None else dataset.x)
     rest = Pipeline(",".join(pass_text(unwrapped(stage).spec()) for stage in exact))
     study = Study(
         model.name,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions, Original
 from kan_dialect.frontends.onnx.classifier_head import (
@@ -21,8 +23,9 @@ from kan_dialect.frontends.onnx.discover.layer_search import (
     default_comparison_inputs,
     search_layers,
 )
-from kan_dialect.frontends.onnx.read.graph import Unrecognised, read_graph
+from kan_dialect.frontends.onnx.read.graph import Graph, Unrecognised, read_graph
 from kan_dialect.frontends.onnx.recognise.traced_batches import recognise
+from kan_dialect.ir.attributes.data_names import verify_names
 
 
 def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
@@ -50,7 +53,22 @@ def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
         graph, network = search_layers(graph, options, error)
     if options.strip_head:
         check_classes(whole, graph, network)
+    _name(whole, network.function)
     return network.module
+
+
+def _name(graph: Graph, function: func.FuncOp) -> None:
+    """Name features and classes of the network.
+
+    Raises
+    ------
+    KanError : the model has another number of names than of inputs or outputs.
+    """
+    graph.names.declare(function)
+    try:
+        verify_names(function)
+    except VerifyException as error:
+        raise graph.error(str(error), "mend the model's metadata, or leave the names out") from None
 
 
 def onnx_original(path: Path, options: ImportOptions = NO_OPTIONS) -> Original:

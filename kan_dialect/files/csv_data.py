@@ -24,7 +24,8 @@ _DELIMITERS = ",;\t"
 
 
 def read_csv(path: Path) -> dict[str, Array]:
-    """The arrays of a CSV file: `x`, and `y`, `x_test`, `y_test` where the file has them.
+    """The arrays of a CSV file: `x` and its `feature_names`; `y`, `x_test` and `y_test` where the
+    file has them; and `class_names` of labels of text.
 
     Raises
     ------
@@ -44,9 +45,14 @@ def read_csv(path: Path) -> dict[str, Array]:
     if not features:
         raise KanError(f"{path} has no column of a feature")
     x = np.stack([_numbers(path, header[index], columns[index]) for index in features], axis=1)
-    y = _labels(path, header[labels[0]], columns[labels[0]]) if labels else None
+    y, classes = None, None
+    if labels:
+        y, classes = _labels(path, header[labels[0]], columns[labels[0]])
     test = _is_test(path, columns[splits[0]]) if splits else np.zeros(len(x), dtype=np.bool_)
     arrays: dict[str, Array] = {"x": x[~test]}
+    arrays["feature_names"] = np.array([header[index] for index in features])
+    if classes is not None:
+        arrays["class_names"] = classes
     if y is not None:
         arrays["y"] = y[~test]
     if test.any():
@@ -100,17 +106,18 @@ def _numbers(path: Path, name: str, cells: Sequence[str]) -> FloatArray:
     return np.array(found, dtype=np.float64)
 
 
-def _labels(path: Path, name: str, cells: Sequence[str]) -> Array:
-    """Whole numbers and text are classes, other numbers are targets."""
+def _labels(path: Path, name: str, cells: Sequence[str]) -> tuple[Array, Array | None]:
+    """Labels, and names of classes of text: whole numbers and text are classes, other numbers are
+    targets."""
     for number, cell in enumerate(cells, 2):
         if not cell:
             raise KanError(f"{path}: row {number} of column `{name}` is empty")
     if all(cell.lstrip("+-").isdecimal() for cell in cells):
-        return np.array([int(cell) for cell in cells], dtype=np.int64)
+        return np.array([int(cell) for cell in cells], dtype=np.int64), None
     if any(_number(cell) is None for cell in cells):
-        classes: Array = np.unique(cells, return_inverse=True)[1].astype(np.int64)
-        return classes
-    return _numbers(path, name, cells)
+        classes, labels = np.unique(cells, return_inverse=True)
+        return labels.astype(np.int64), classes
+    return _numbers(path, name, cells), None
 
 
 def _is_test(path: Path, cells: Sequence[str]) -> Array:

@@ -1,7 +1,8 @@
 """Data files: calibration samples, labels, and a test set that is only ever reported.
 
 An `.npz` with `x` or `x_train` (samples, features), and where given `y` or `y_train`, `x_test` and
-`y_test`. Integer labels are classes, floats are targets. Or a `.csv`, see `csv_data`.
+`y_test`, and the texts `feature_names` and `class_names`. Integer labels are classes, floats are
+targets. Or a `.csv`, see `csv_data`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import numpy as np
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.csv_data import read_csv
+from kan_dialect.ir.attributes.data_names import NAMELESS, DataNames
 from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.limits import MAX_DATA_BYTES
 
-NAMES = ("x", "x_train", "y", "y_train", "x_test", "y_test")
+TEXTS = ("feature_names", "class_names")
+NAMES = ("x", "x_train", "y", "y_train", "x_test", "y_test", *TEXTS)
 """Arrays of a data file."""
 
 
@@ -27,12 +30,25 @@ class Dataset:
     """Samples with what is known of them.
 
     `x` (samples, features) float64; `y` labels or targets, or None; likewise for the test set.
+    `names` of features and classes, as far as they are known; `where` they come from, for messages.
     """
 
     x: FloatArray
     y: Array | None = None
     x_test: FloatArray | None = None
     y_test: Array | None = None
+    names: DataNames = NAMELESS
+    where: str = "data"
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """The arrays of an `.npz` file with the same content."""
+        found = {"x": self.x, "y": self.y, "x_test": self.x_test, "y_test": self.y_test}
+        texts = zip(TEXTS, (self.names.features, self.names.classes), strict=True)
+        return {
+            **{name: each for name, each in found.items() if each is not None},
+            **{name: np.array(each) for name, each in texts if each},
+        }
 
 
 def load_dataset(path: str | Path) -> Dataset:
@@ -87,7 +103,7 @@ def dataset_of(arrays: Mapping[str, Array], where: str) -> Dataset:
     Raises
     ------
     KanError : samples are missing, not finite, or of an odd shape; labels do not fit them, or are
-        not finite.
+        not finite; names are not printable or not unique.
     """
     x = _samples(where, arrays, ("x_train", "x"))
     if x is None:
@@ -98,7 +114,25 @@ def dataset_of(arrays: Mapping[str, Array], where: str) -> Dataset:
     if x_test is not None and x_test.shape[1] != x.shape[1]:
         raise KanError(f"{where}: `x_test` has {x_test.shape[1]} features, `x` has {x.shape[1]}")
     y_test = None if x_test is None else _labels(where, arrays, ("y_test",), len(x_test))
-    return Dataset(x, _labels(where, arrays, ("y_train", "y"), len(x)), x_test, y_test)
+    y = _labels(where, arrays, ("y_train", "y"), len(x))
+    features, classes = (_texts(where, arrays, name) for name in TEXTS)
+    if features and len(features) != x.shape[1]:
+        raise KanError(
+            f"{where}: `feature_names` has {len(features)} names, the samples {x.shape[1]} features"
+        )
+    return Dataset(x, y, x_test, y_test, DataNames.read(where, features, classes), where)
+
+
+def _texts(where: str, arrays: Mapping[str, Array], name: str) -> list[str]:
+    if name not in arrays:
+        return []
+    array = arrays[name]
+    if array.dtype.kind != "U" or array.ndim != 1:
+        raise KanError(
+            f"{where}: `{name}` must be a list of texts, got {array.dtype} of shape {array.shape}"
+        )
+    texts: list[str] = array.tolist()
+    return texts
 
 
 def _check_size(path: Path, archive: Any) -> None:

@@ -21,6 +21,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.ir.attributes.attribute_names import NODES
+from kan_dialect.ir.attributes.data_names import verify_names
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.attributes.value_names import NAME_HINT
 from kan_dialect.ir.operation import operands_of, ops_of
@@ -50,7 +51,7 @@ def verify_module(module: ModuleOp) -> None:
     ------
     VerifyException : an op is invalid.
     ContextError : a function takes or returns codes of a wrong type; an op reads a value where it
-        is not known yet, or names a node again.
+        is not known yet, or names a node again; names of features or classes do not fit.
     """
     for op in module.ops:
         block = _only_block_of(op)
@@ -75,6 +76,21 @@ def verify_module(module: ModuleOp) -> None:
     require_order(module)
     for op in module.ops:
         _require_nodes_once(op)
+        _require_names(op)
+
+
+def _require_names(op: Operation) -> None:
+    """Require names of features and classes to fit a function or hardware module.
+
+    Raises
+    ------
+    ContextError : they do not.
+    """
+    if isinstance(op, func.FuncOp | hw.HWModuleOp):
+        try:
+            verify_names(op)
+        except VerifyException as error:
+            raise ContextError(op, f"@{op.sym_name.data}: {error}") from None
 
 
 def _require_nodes_once(op: Operation) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.ir.attributes.data_names import named_port
 from kan_dialect.ir.attributes.hardware_attributes import MAX_PORT_ZERO_POINT, PortAttr
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.quant import storage_for
@@ -42,6 +43,8 @@ class Port:
     zero_point: int = 0
     gain: float = 1.0
     offset: float = 0.0
+    data_name: str = ""
+    """Name of the feature or class that the port carries; empty where it is not known."""
 
     def __post_init__(self) -> None:
         if self.low > self.high:
@@ -83,6 +86,11 @@ class Port:
         )
 
     @property
+    def label(self) -> str:
+        """The port with the name that it has in the data: `x0 (alcohol)`."""
+        return named_port(self.name, self.data_name)
+
+    @property
     def signed(self) -> bool:
         """True if codes are two's complement."""
         return self.low < 0
@@ -103,6 +111,14 @@ class Interface:
 
     combinational: bool = False
     """True if the design has no registers, and no clock, reset and valid ports."""
+
+    classes: tuple[str, ...] = ()
+    """Name of each class; empty where they are not known."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Name of the feature at each input; empty where they are not known."""
+        return tuple(port.data_name for port in self.inputs if port.data_name)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z_]\w*", self.name, re.ASCII):

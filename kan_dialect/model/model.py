@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -21,6 +21,7 @@ from kan_dialect.analysis.wires import latency_of
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values, host_affine
 from kan_dialect.evaluate.interpreter import evaluate_function, evaluate_inside, find_function
+from kan_dialect.ir.attributes.data_names import DataNames
 from kan_dialect.ir.attributes.module_attributes import declared_interface, wire_ports
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
@@ -28,7 +29,12 @@ from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.types import IntType, is_quantized, quantized_type, tensor_shape
 from kan_dialect.model.hardware_stream import stream
 from kan_dialect.model.interface import Interface, Port, check_codes
-from kan_dialect.model.model_ports import hardware_latency, hardware_ports, table_ports
+from kan_dialect.model.model_ports import (
+    hardware_latency,
+    hardware_ports,
+    port_names,
+    table_ports,
+)
 from kan_dialect.model.port_codes import decode, encode
 from kan_dialect.model.training.training_step import as_step, infer, is_trainable
 from kan_dialect.ops.table import QuantizeOp, dequantize, quantize
@@ -75,6 +81,11 @@ class Model:
     def has_codes(self) -> bool:
         return self.level != "spline"
 
+    @property
+    def names(self) -> DataNames:
+        """What the data calls its features and classes."""
+        return DataNames.of(self.op)
+
     def ports(self) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
         """Inputs and outputs.
 
@@ -82,6 +93,10 @@ class Model:
         ------
         KanError : the model is not quantised yet.
         """
+        names, (inputs, outputs) = port_names(self.op), self._unnamed_ports()
+        return _named(inputs, names), _named(outputs, names)
+
+    def _unnamed_ports(self) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
         match self.op:
             case hw.HWModuleOp():
                 return hardware_ports(self.op)
@@ -120,7 +135,8 @@ class Model:
         """
         inputs, outputs = self.ports()
         latency = self.latency()
-        return Interface(self.name, inputs, outputs, latency, combinational=latency == 0)
+        classes, combinational = self.names.classes, latency == 0
+        return Interface(self.name, inputs, outputs, latency, combinational, classes)
 
     def run_codes(self, codes: IntArray) -> IntArray:
         """Output codes (samples, outputs) of input codes (samples, inputs).
@@ -218,6 +234,13 @@ class Model:
             )
         ]
         return np.concatenate(outputs, axis=1)
+
+
+def _named(ports: tuple[Port, ...], names: Mapping[str, str]) -> tuple[Port, ...]:
+    """Ports with the names of their features or classes, by port."""
+    if not names:
+        return ports
+    return tuple(replace(port, data_name=names.get(port.name, "")) for port in ports)
 
 
 def _codes_of(value: SSAValue, x: FloatArray) -> IntArray:

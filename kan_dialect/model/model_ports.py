@@ -7,11 +7,12 @@ from itertools import zip_longest
 
 import numpy as np
 from xdsl.dialects import hw, seq
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import bit_width
 from kan_dialect.ir.attributes.attribute_names import LATENCY, PORTS
+from kan_dialect.ir.attributes.data_names import DataNames, input_ports, outputs_of
 from kan_dialect.ir.attributes.module_attributes import (
     declared_interval,
     declared_latency,
@@ -20,6 +21,7 @@ from kan_dialect.ir.attributes.module_attributes import (
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.ir.types import is_quantized, quantized_type, tensor_shape
+from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Port
 
 PIPELINE_PORTS = ("clk", "rst", "in_valid", "out_valid")
@@ -63,6 +65,20 @@ def table_ports(
             name = f"{letter}{len(ports)}"
             ports.append(Port.of_range(name, low, high, scale, zero_point, *affine))
     return tuple(ports)
+
+
+def port_names(op: Operation) -> dict[str, str]:
+    """The name of the feature or class at each port of a function or hardware module.
+
+    Ports without a name are left out: outputs that carry the index of a class, and the one output
+    that tells two classes apart.
+    """
+    names, head = DataNames.of(op), declared_head(op)
+    found = dict(zip(input_ports(len(names.features)), names.features, strict=True))
+    is_index = head is not None and head.kind != "threshold"
+    if not is_index and len(names.classes) == outputs_of(op):
+        found |= {f"y{index}": name for index, name in enumerate(names.classes)}
+    return found
 
 
 def hardware_latency(module: hw.HWModuleOp) -> int:

@@ -16,6 +16,7 @@ from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 from kan_dialect.ir.types import range_of
 from kan_dialect.model.model import Model, columns_of, split_codes
+from kan_dialect.model.model_ports import port_names
 from kan_dialect.model.port_codes import encode, encode_unsaturated
 from kan_dialect.ops.table import RequantizeOp
 from kan_dialect.ops.wire import ClampOp
@@ -35,12 +36,14 @@ class Saturation:
     inputs : for each input port, number of samples whose value lies outside the range of codes.
     nodes : for each node with a saturating sum, such as `layer0_node3`, number of samples on which
         it saturates.
+    data_names : names of the features of input ports, as far as they are known.
     """
 
     samples: int
     saturated: int
     inputs: dict[str, int]
     nodes: dict[str, int]
+    data_names: dict[str, str]
 
     def as_dict(self) -> dict[str, object]:
         """Figures by their names in `report.json`."""
@@ -50,6 +53,10 @@ class Saturation:
             "inputs": self.inputs,
             "nodes": self.nodes,
         }
+
+    def name_of(self, place: str) -> str:
+        """The name of an input's feature; of others, and of nodes, the name of the port or node."""
+        return self.data_names.get(place, place)
 
     def told(self, what: str) -> str:
         """One line: the number of samples, and the ports and nodes that saturate most often.
@@ -62,7 +69,7 @@ class Saturation:
             return f"none in {self.samples} {what}"
         counts = {place: count for place, count in (self.inputs | self.nodes).items() if count}
         worst = sorted(counts.items(), key=lambda each: -each[1])
-        named = ", ".join(f"{place} {count}" for place, count in worst[:NAMED])
+        named = ", ".join(f"{self.name_of(place)} {count}" for place, count in worst[:NAMED])
         more = f", {len(worst) - NAMED} more" if len(worst) > NAMED else ""
         return f"{self.saturated} of {self.samples} {what} ({named}{more})"
 
@@ -86,7 +93,8 @@ def count_saturations(model: Model, x: FloatArray) -> Saturation:
     every = np.zeros(len(x), dtype=np.bool_)
     for mask in (*inputs.values(), *nodes.values()):
         every |= mask
-    return Saturation(len(x), int(every.sum()), _counts(inputs), _counts(nodes))
+    names = port_names(model.op)
+    return Saturation(len(x), int(every.sum()), _counts(inputs), _counts(nodes), names)
 
 
 def saturating_samples(model: Model, x: FloatArray) -> BoolArray:

@@ -1,10 +1,10 @@
 """The record of the passes that shaped a module, and of later changes to it.
 
 Two attributes of the module hold it: the passes in order, and a digest of the module that the last
-of them left. The digest covers every op, type, property and attribute, but neither names of SSA
-values nor comments or layout. Discardable attributes of other dialects (`my.note`) mean nothing to
-our passes, and are not covered. If it is not the module's digest, something without a record has
-changed the module: an editor, or a pass that is no `KanPass`.
+of them left. The digest covers every op, type, property and attribute, but neither names of
+features, classes and SSA values nor comments or layout. Discardable attributes of other dialects
+(`my.note`) mean nothing to our passes, and are not covered. If it is not the module's digest,
+something without a record has changed the module: an editor, or a pass that is no `KanPass`.
 
 While a record is open, nothing but recording passes touches the module, and the digest is left out:
 it takes as long as a small pass, and each pass needs it before and after it.
@@ -34,6 +34,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Operation
 from xdsl.irdl import IRDLOperation
 
+from kan_dialect.ir.attributes.attribute_names import CLASSES, FEATURES
 from kan_dialect.ir.attributes.value_names import NAME_HINT
 from kan_dialect.ir.operation import operands_of
 
@@ -45,6 +46,9 @@ PIPELINE_ATTRIBUTE = "kan.pipeline"
 
 DIGEST_ATTRIBUTE = "kan.digest"
 """Module attribute: the digest of the module, as the last of the recorded passes left it."""
+
+_LEFT_OUT = frozenset({PIPELINE_ATTRIBUTE, DIGEST_ATTRIBUTE, FEATURES, CLASSES})
+"""Attributes that the digest does not cover: the record, and names, which change no hardware."""
 
 CHANGED = "(edited, or changed by a pass that leaves no record)"
 """Entry of the record: the module changed after the passes before the entry."""
@@ -138,7 +142,7 @@ def settle_record(module: ModuleOp) -> None:
 
 
 def content_digest(module: ModuleOp) -> str:
-    """A digest, 16 hexadecimal digits, of the module without its record."""
+    """A digest, 16 hexadecimal digits, of the module without its record and names of data."""
     text = _Text(module)
     text.add(module)
     return blake2b("\n".join(text.lines).encode(), digest_size=8).hexdigest()
@@ -209,8 +213,7 @@ class _Text:
                 append(f"<{name} {self.of_attribute(entries[name])}")
         if entries := op.attributes:
             for name in sorted(entries) if len(entries) > 1 else entries:
-                own = op is self.module and name in (PIPELINE_ATTRIBUTE, DIGEST_ATTRIBUTE)
-                if not own and _counts(type(op), name):
+                if name not in _LEFT_OUT and _counts(type(op), name):
                     append(f"{{{name} {self.of_attribute(entries[name])}")
         for region in op.regions:
             append("(")

@@ -5,12 +5,13 @@ They depend on attributes of the IR only. They hold no date and no path.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.evaluate.hardware import register_operands
+from kan_dialect.ir.attributes.data_names import DataNames, named_port
 from kan_dialect.ir.attributes.module_attributes import (
     declared_interface,
     declared_interval,
@@ -20,6 +21,7 @@ from kan_dialect.ir.attributes.module_attributes import (
 )
 from kan_dialect.lowering.systemverilog.layout import commented
 from kan_dialect.model.head import declared_head
+from kan_dialect.model.model_ports import port_names
 from kan_dialect.passbase.record import recorded_pipeline
 from kan_dialect.quantity import quantity
 
@@ -53,7 +55,10 @@ def module_header(module: hw.HWModuleOp, name: str, mark: str = "//") -> str:
     head = declared_head(module)
     if head is not None:
         lines.append(f"Head: {head.describe()}.")
-    ports = [*encodings_of(module), *_ports(module)]
+    names, classes = port_names(module), DataNames.of(module).classes
+    if classes and "y0" not in names:
+        lines.append(f"Classes: {', '.join(f'{i} ({each})' for i, each in enumerate(classes))}.")
+    ports = [*encodings_of(module), *_ports(module, names)]
     if ports:
         lines += ["", "Ports:", *(f"  {port}" for port in ports)]
     return _comment(lines, mark)
@@ -80,10 +85,15 @@ def _timing(module: hw.HWModuleOp) -> Iterator[str]:
         yield "Reset: synchronous, active high; registers of data have none."
 
 
-def _ports(module: hw.HWModuleOp) -> Iterator[str]:
-    """One line for each data port: `x0: codes -32 .. 31, value = (code - 3) * 0.05`."""
-    for port in ports_of(module) or ():
-        line = f"{port.port}: codes {port.codes.low} .. {port.codes.high}"
+def _ports(module: hw.HWModuleOp, names: Mapping[str, str]) -> Iterator[str]:
+    """One line for each data port: `x0 (width): codes -32 .. 31, value = (code - 3) * 0.05`."""
+    ports = ports_of(module)
+    if ports is None:
+        yield from (named_port(port, name) for port, name in names.items())
+        return
+    for port in ports:
+        named = named_port(port.port, names.get(port.port, ""))
+        line = f"{named}: codes {port.codes.low} .. {port.codes.high}"
         if port.scale is not None:
             line += f", value = {_difference('code', port.zero_point)} * {port.scale}"
         if port.affine is not None:

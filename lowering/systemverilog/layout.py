@@ -47,7 +47,8 @@ _PRAGMA_WORDS = """
 """Words that mark a comment as a pragma of a tool."""
 
 _SPOILED = re.compile(
-    "|".join([r"[^ -~]", r"[`\\]", r"(?<=/)\*", r"(?<=\*)/", *_PRAGMA_WORDS.split()]), re.IGNORECASE
+    "|".join([r"[^ -~]", r"[`\\]", r"(?<=/)\*", r"(?<=\*)/", *_PRAGMA_WORDS.split()]),
+    re.IGNORECASE | re.ASCII,  # in Unicode, three letters are those of ASCII in another case
 )
 
 _SPOILING = ("`", "\\", "/*", "*/", *_PRAGMA_WORDS.split())

@@ -870,6 +870,26 @@ def test_a_training_gives_a_front() -> None:
     assert trained.chosen.network.compile(cycles=1).latency_cycles == 1
 
 
+def test_a_training_names_its_networks_as_the_data(tmp_path: Path) -> None:
+    path = tmp_path / "moons.csv"
+    x, y = two_moons(240, 0)
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["width", "height", "class"])
+        rows.writerows([*each, ("upper", "lower")[of]] for each, of in zip(x, y, strict=True))
+    options = TrainingOptions(schedule=SHORT)
+    trained = train(path, options, folder=tmp_path / "out").network
+    written = kan.load(tmp_path / "out" / "network.mlir")
+    for each in (trained, written):
+        assert (each.features, each.classes) == (("width", "height"), ("lower", "upper"))
+    # Data without names learns those of the network to start from.
+    assert train(moons(), options, start=trained).network.features == ("width", "height")
+    swapped = {"x": x[:, ::-1], "y": y, "feature_names": ["height", "width"]}
+    for start in (trained, tmp_path / "out" / "network.mlir"):
+        with pytest.raises(KanError, match="column 0 is 'height', input x0 of @moons takes"):
+            train(swapped, options, start=start)
+
+
 def test_three_classes_have_a_reference() -> None:
     x = np.random.default_rng(0).normal(size=(150, 2))
     y = (x[:, 0] > 0.5).astype(int) + (x[:, 0] > -0.5)

@@ -29,6 +29,8 @@ from kan_dialect.frontends.onnx.read.inputs import (
     input_shape,
     join_inputs,
 )
+from kan_dialect.frontends.onnx.read.names import names_of
+from kan_dialect.ir.attributes.data_names import NAMELESS, DataNames
 from kan_dialect.ir.constants import Array
 
 AttributeValue: TypeAlias = (
@@ -134,6 +136,7 @@ class Graph:
     constants : initializers by name.
     input_shape : extents; None for an open one.
     vector : the value that is the input without its batch, in a file for one sample; else None.
+    names : of features and classes, as far as the model has them.
     """
 
     path: Path
@@ -147,6 +150,7 @@ class Graph:
     output: str
     budget: Budget
     vector: str | None = None
+    names: DataNames = NAMELESS
 
     @property
     def inputs(self) -> int:
@@ -219,6 +223,7 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
     """
     budget = Budget(path)
     source = model.graph
+    names = names_of(path, model)
     vector = join_inputs(path, source)
     if len(source.node) > MAX_NODES:
         raise KanError(f"{path.name}: {len(source.node)} nodes are more than {MAX_NODES}")
@@ -262,6 +267,7 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
         output=output,
         budget=budget,
         vector=vector,
+        names=names,
     )
 
 

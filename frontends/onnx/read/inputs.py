@@ -79,6 +79,15 @@ def input_shape(path: Path, value: onnx.ValueInfoProto) -> tuple[int | None, ...
     return shape
 
 
+def column_names(graph: onnx.GraphProto) -> list[str]:
+    """Names of several inputs of one column each; empty where inputs name no columns."""
+    parameters = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in parameters]
+    if len(inputs) < 2 or any((_declared_shape(value) or ())[1:] != (1,) for value in inputs):
+        return []
+    return [value.name for value in inputs]
+
+
 def join_inputs(path: Path, graph: onnx.GraphProto) -> str | None:
     """Change a graph with several inputs, or one without a batch, to one input (batch, features).
 

@@ -26,12 +26,12 @@ from xdsl.traits import IsTerminator
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_values, find_function
+from kan_dialect.ir.attributes.attribute_names import ROLE
 from kan_dialect.ir.constants import Array, BoolArray, DenseAttr, FloatArray, to_numpy
 from kan_dialect.ir.fixed_point import FixedType, fixed_type, to_fixed, to_real
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import tensor_shape
 
-ROLE = "kan.role"
 INITIAL = "kan.initial"
 
 Role: TypeAlias = Literal["input", "target", "error", "train", "state", "velocity", "output"]

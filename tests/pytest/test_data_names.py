@@ -1,0 +1,501 @@
+"""Names of features and classes: where they come from, every file that shows them, refusals."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from html.parser import HTMLParser
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnx
+import pyslang
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from onnx import TensorProto, helper, numpy_helper
+from xdsl.dialects import hw
+
+import kan_dialect as kan
+from kan_dialect.cli.kan_flow import main as kan_flow
+from kan_dialect.cli.kan_opt import main as kan_opt
+from kan_dialect.cli.kan_run import main as kan_run
+from kan_dialect.errors import KanError
+from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.flows.host.bus_bytes import bus_bytes
+from kan_dialect.flows.host.c import c_codec
+from kan_dialect.flows.host.cpp import cpp_header
+from kan_dialect.flows.host.emulator import write_emulator
+from kan_dialect.flows.host.loading import load_module
+from kan_dialect.flows.host.python import python_codec
+from kan_dialect.flows.json_text import json_text
+from kan_dialect.flows.page import sections
+from kan_dialect.flows.page.page import model_page
+from kan_dialect.flows.prove.text import check_text
+from kan_dialect.flows.readme_ports import port_lines
+from kan_dialect.flows.report_ports import port_entries
+from kan_dialect.frontends.loading import make_context, parse_text
+from kan_dialect.ir.attributes.data_names import DataNames
+from kan_dialect.ir.module_verifier import verify_module
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.lowering.vhdl import emit_vhdl
+from kan_dialect.lowering.wrappers.wrapper_ports import StreamChoice
+from kan_dialect.model.model import Model
+from kan_dialect.multiverse import installed_universe
+from kan_dialect.passbase.pipeline import build_pipeline
+
+NETWORK = """\
+func.func @flowers(%x: tensor<2xf32>) -> tensor<3xf32> {
+  %e = kan.bspline %x as "layer0" degree 1 extend knots dense<[-2.0, 0.0, 2.0]> : tensor<3xf64>
+    coefficients dense<[[[1.0, 0.0, -1.0], [0.5, 0.0, 0.0]], [[-1.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+      [[0.0, 1.0, 1.0], [0.0, -1.0, 0.0]]]> : tensor<3x2x3xf64> : tensor<2xf32> -> tensor<3x2xf32>
+  %y = kan.node_sum %e as "layer0" : tensor<3x2xf32> -> tensor<3xf32>
+  func.return %y : tensor<3xf32>
+}
+"""
+CLASSES = ("aster", "rose", "tulip")
+FEATURES = ("petal width", 'length "cm"')
+SWAPPED = (
+    "column 0 is 'length \"cm\"', input x0 of @flowers takes 'petal width'; "
+    'give them in the order of the network: petal width, length "cm"'
+)
+
+
+def write_csv(path: Path, features: Iterable[str], classes: Iterable[str] = CLASSES) -> Path:
+    """Forty samples of two features, with classes of text."""
+    x = np.random.default_rng(1).uniform(-2, 2, (40, 2)).round(3)
+    names = list(classes)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow([*features, "class"])
+        rows.writerows([*row, names[number % 3]] for number, row in enumerate(x.tolist()))
+    return path
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A network without names."""
+    path = tmp_path / "flowers.mlir"
+    path.write_text(NETWORK)
+    return path
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> Path:
+    """A network with names of its features, in IR."""
+    path = tmp_path / "named.mlir"
+    attributes = 'attributes {kan.features = ["petal width", "length \\22cm\\22"]}'
+    path.write_text(NETWORK.replace("tensor<3xf32> {", f"tensor<3xf32> {attributes} {{", 1))
+    return path
+
+
+def run(tool: Callable[[list[str]], object], *arguments: object) -> int:
+    with pytest.raises(SystemExit) as left:
+        tool([str(each) for each in arguments])
+    return int(left.value.code or 0)
+
+
+# From a CSV file to every file of a build
+
+
+def test_names_of_a_csv_file_are_in_every_file_of_a_build(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, folder = write_csv(tmp_path / "d.csv", FEATURES), tmp_path / "build"
+    options = ("--bits", 4, "--scale", "percentile", "--percentile", 80, "--vhdl")
+    assert not run(kan_flow, "build", model, "--calibration", data, "-o", folder, *options)
+    told = capsys.readouterr()
+    assert re.search(r"saturation +\d+ of 40 calibration samples \((petal|length)", told.out)
+    assert "inputs saturate" not in told.out or "petal width" in told.out
+
+    stages = sorted(folder.glob("ir/*.mlir"))
+    assert len(stages) > 8
+    for stage in stages:
+        op = Model.of(parse_text(make_context(), stage.read_bytes(), stage.name)).op
+        assert DataNames.of(op) == DataNames(FEATURES, CLASSES), stage
+
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert report["classes"] == list(CLASSES)
+    ports = {port["name"]: port.get("data_name") for port in report["ports"]}
+    shown = dict(zip(("x0", "x1", "y0", "y1", "y2"), (*FEATURES, *CLASSES), strict=True))
+    assert {name: each for name, each in ports.items() if each} == shown
+    for file in ("rtl/flowers.sv", "vhdl/flowers.vhd", "host/flowers_codec.h"):
+        text = (folder / file).read_text()
+        assert all(f"{port} ({name})" in text for port, name in shown.items()), file
+    header = (folder / "host/flowers_emulator.h").read_text()
+    assert '//      x1 (length "cm")' in header
+    assert "//      y2 (tulip)" in header
+    assert "class_name(std::size_t index)" in (folder / "host/flowers.hpp").read_text()
+    codec: Any = load_module(folder / "host/flowers_codec.py")
+    assert (list(FEATURES), list(CLASSES)) == (codec.FEATURES, codec.CLASSES)
+    bench = (folder / "sim/test_flowers.py").read_text()
+    assert "codec.FEATURES" in bench
+    assert "| x0 | input | 4 |" in (readme := (folder / "README.md").read_text())
+    assert "petal width: value = " in readme
+    assert "| 2 | tulip |" in readme
+    page = (folder / "report.html").read_text()
+    assert "x0 (petal width)" in page
+    assert "class 0 aster decided" in page
+
+
+def test_names_change_no_hardware(model: Path, named: Path) -> None:
+    plain, other = (kan.load(path).compile(bits=3) for path in (model, named))
+    lines = other.systemverilog().splitlines()
+    unnamed = [re.sub(r"^(//   x\d) \(.*\):", r"\1:", line) for line in lines]
+    assert unnamed == plain.systemverilog().splitlines()
+    assert "(petal width)" in other.systemverilog()
+
+
+def test_a_network_that_trains_keeps_its_names(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    data, folder = tmp_path / "d.npz", tmp_path / "build"
+    np.savez(data, x=rng.normal(size=(8, 2)), y=rng.normal(size=(8, 3)), feature_names=FEATURES)
+    arguments = ("--calibration", data, "-o", folder, "--trainable", "--simulator", "none")
+    assert not run(kan_flow, "build", model, *arguments)
+    assert '//   x1 (length "cm")\n' in (folder / "rtl/flowers.sv").read_text()
+    report = json.loads((folder / "report.json").read_text())
+    assert [port["data_name"] for port in report["ports"] if "data_name" in port] == list(FEATURES)
+    np.savez(data, x=np.ones((4, 2)), y=np.ones((4, 3)), feature_names=FEATURES[::-1])
+    assert run(kan_flow, "train-sim", folder, "--data", data, "--window", 2) == 1
+    assert SWAPPED in capsys.readouterr().err
+
+
+# Sources of names
+
+
+def onnx_model(path: Path, inputs: dict[str, int], **metadata: str) -> Path:
+    """relu of each feature, summed to two outputs, with inputs of so many columns."""
+    weights = numpy_helper.from_array(np.ones((sum(inputs.values()), 2), np.float32), "w")
+    nodes = [
+        helper.make_node("Concat", list(inputs), ["joined"], axis=1),
+        helper.make_node("Relu", ["joined"], ["r"]),
+        helper.make_node("MatMul", ["r", "w"], ["y"]),
+    ]
+    kind = TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(name, kind, [None, n]) for name, n in inputs.items()],
+        [helper.make_tensor_value_info("y", kind, [None, 2])],
+        [weights],
+    )
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(proto, metadata)
+    onnx.save(proto, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("inputs", "metadata", "features", "classes"),
+    [
+        ({"width": 1, "length": 1}, {}, ("width", "length"), ()),
+        ({"width": 1, "rest": 2}, {}, (), ()),
+        ({"x0": 1, "x1": 1}, {}, (), ()),
+        ({"x": 2}, {}, (), ()),
+        ({"x": 1}, {}, (), ()),
+        ({"x": 2}, {"feature_names": '["a\\nb", "c"]'}, ("a b", "c"), ()),
+        ({"a": 1, "b": 1}, {"feature_names": '["u", "v"]'}, ("u", "v"), ()),
+        ({"x": 2}, {"class_names": '["no", "yes"]'}, (), ("no", "yes")),
+    ],
+)
+def test_an_onnx_model_names_its_features(
+    tmp_path: Path,
+    inputs: dict[str, int],
+    metadata: dict[str, str],
+    features: tuple[str, ...],
+    classes: tuple[str, ...],
+) -> None:
+    network = kan.load(onnx_model(tmp_path / "m.onnx", inputs, **metadata))
+    assert (network.features, network.classes) == (features, classes)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"feature_names": "a,b"}, "the metadata `feature_names` is no list of texts in JSON"),
+        ({"class_names": "[1, 2]"}, "the metadata `class_names` is no list of texts in JSON"),
+        ({"feature_names": "[" * 100_000}, "the metadata `feature_names` is no list of texts"),
+        ({"feature_names": '["a"]'}, "kan.features has 1 names for 2 inputs; mend the model's"),
+        ({"class_names": '["a", "a"]'}, "class 0 and class 1 are both called 'a'"),
+        (
+            {"class_names": '["a", "\\u202e"]'},
+            "class 1 is called '\\u202e', which is not printable",
+        ),
+    ],
+)
+def test_wrong_metadata_is_refused(tmp_path: Path, metadata: dict[str, str], message: str) -> None:
+    with pytest.raises(KanError, match=re.escape(message)):
+        kan.load(onnx_model(tmp_path / "m.onnx", {"x": 2}, **metadata))
+
+
+def test_npz_files_and_dictionaries_name_features(tmp_path: Path, model: Path) -> None:
+    arrays = {"x": np.ones((2, 2)), "feature_names": ["a", "b"], "class_names": ["p", "q", "r"]}
+    np.savez(tmp_path / "d.npz", **arrays)
+    for data in (tmp_path / "d.npz", arrays):
+        network = kan.load(model, data=data)
+        assert (network.features, network.classes) == (("a", "b"), ("p", "q", "r"))
+        assert network.compile(bits=3).features == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"feature_names": np.array([1, 2])}, "`feature_names` must be a list of texts, got int64"),
+        ({"feature_names": np.array(["a"])}, "`feature_names` has 1 names, the samples 2 features"),
+        ({"class_names": np.array(["a", " a\t"])}, "class 0 and class 1 are both called 'a'"),
+        ({"feature_names": np.array(["", "a"])}, "feature 0 has no name"),
+    ],
+)
+def test_wrong_names_of_a_file_are_refused(
+    tmp_path: Path, arrays: dict[str, Any], message: str
+) -> None:
+    np.savez(tmp_path / "d.npz", x=np.ones((2, 2)), **arrays)
+    with pytest.raises(KanError, match=re.escape(message)):
+        load_dataset(tmp_path / "d.npz")
+
+
+# Data against a network
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        lambda model, data, out: (kan_flow, "build", model, "--calibration", data, "-o", out),
+        lambda model, data, out: (
+            *(kan_flow, "sweep", model, "--calibration", data, "--vary", "bits=3", "-o", out),
+        ),
+        lambda model, data, out: (kan_flow, "tune", model, "--calibration", data, "-o", out),
+        lambda model, data, out: (kan_run, model, "--inputs", data),
+        lambda model, data, out: (
+            *(kan_flow, "build", model, "--calibration", data, "-o", out, "--trainable"),
+        ),
+        *(
+            lambda model, data, out, text=text: (
+                *(kan_opt, model, "-p", f'{text}{{data="{data}"}}'),
+            )
+            for text in ("kan-calibrate", "kan-prune", "kan-choose-bits", "kan-share-shapes")
+        ),
+    ],
+)
+def test_columns_in_another_order_are_refused(
+    command: Callable[..., tuple[Any, ...]],
+    named: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = tmp_path / "d.npz"
+    np.savez(data, x=np.ones((9, 2)), y=np.arange(9) % 3, feature_names=np.array(FEATURES[::-1]))
+    tool, *arguments = command(named, data, tmp_path / "out")
+    assert run(tool, *arguments) == 1
+    assert f"{data}: {SWAPPED}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_columns_in_another_order_are_refused_in_python(named: Path, tmp_path: Path) -> None:
+    data = write_csv(tmp_path / "d.csv", FEATURES[::-1])
+    calls: list[Callable[[], object]] = [
+        lambda: kan.load(named, data=data),
+        lambda: kan.load(named).compile(data=data),
+        lambda: kan.load(named).build(tmp_path / "out", data=data),
+        lambda: kan.load(named).tune(tmp_path / "out", data=data, trials=1),
+    ]
+    for call in calls:
+        with pytest.raises(KanError, match=re.escape(SWAPPED)):
+            call()
+
+
+def test_a_build_keeps_the_names_of_its_data(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`simulate` and the codec refuse other data, and a build that resumes from any stage."""
+    data, folder = write_csv(tmp_path / "d.csv", FEATURES), tmp_path / "build"
+    kan.load(model).build(folder, data=data, bits=3, simulator=None)
+    swapped = write_csv(tmp_path / "swapped.csv", FEATURES[::-1])
+    assert run(kan_flow, "simulate", folder, "--inputs", swapped) == 1
+    assert SWAPPED in capsys.readouterr().err
+    for stage in sorted(folder.glob("ir/*.mlir")):
+        with pytest.raises(KanError, match=re.escape(SWAPPED)):
+            kan.load(stage, data=swapped)
+        assert "(edited" not in " ".join(kan.load(stage, data=data).passes)
+
+    codec: Any = load_module(folder / "host" / "flowers_codec.py")
+    codec.require_features(FEATURES)
+    with pytest.raises(ValueError, match="column 0 must be 'petal width'; the order is"):
+        codec.encode(SimpleNamespace(columns=FEATURES[::-1]))  # as a table of pandas
+    codec.require_features(range(2))  # columns of pandas without names
+    with pytest.raises(ValueError, match="3 columns, and the order is"):
+        codec.require_features([*FEATURES, "more"])
+
+
+@pytest.mark.parametrize(
+    ("header", "classes", "message"),
+    [
+        (("petal width", "mass"), CLASSES, "column 1 is 'mass', input x1 of @flowers takes 'leng"),
+        (("x0", "x1"), CLASSES, None),
+        (FEATURES, ("a", "b", "c"), "class 0 is 'a', class 0 of @flowers is 'aster'"),
+    ],
+)
+def test_other_names_are_refused(
+    model: Path, tmp_path: Path, header: Iterable[str], classes: Iterable[str], message: str | None
+) -> None:
+    network = kan.load(model, data=write_csv(tmp_path / "d.csv", FEATURES))
+    other = write_csv(tmp_path / "other.csv", header, classes)
+    if message is None:
+        assert kan.from_ir(network.text(), data=other).features == FEATURES
+        return
+    with pytest.raises(KanError, match=re.escape(message)):
+        kan.from_ir(network.text(), data=other)
+
+
+def test_missing_and_further_columns_are_refused(named: Path, tmp_path: Path) -> None:
+    for names, message in (
+        (("petal width",), "column 1 is missing, input x1 of @flowers takes 'length \"cm\"'"),
+        ((*FEATURES, "mass"), "column 2 is 'mass', the network has no more"),
+    ):
+        with pytest.raises(KanError, match=re.escape(message)):
+            kan.load(named, data={"x": np.ones((2, len(names))), "feature_names": list(names)})
+
+
+def test_ports_in_another_order_are_refused_without_names(model: Path) -> None:
+    with pytest.raises(KanError, match="column 0 is 'x1', input x0 of @flowers takes 'x0'"):
+        kan.load(model, data={"x": np.ones((2, 2)), "feature_names": ["x1", "x0"]})
+
+
+# Names are data: no file takes them for anything else
+
+HOSTILE = (
+    *("a*/b", "/*", "//", "--", "\\", "a\\", "??/", "`define", '"', "'", '"""', "{name}", "%s"),
+    *("@name@", "@@", "a|b", "<script>", "</script>", "&amp;", "`x`", "**b**", "[a](b)", "größe"),
+    # In another case, these two are letters of ASCII.
+    *("\N{KELVIN SIGN}", "\N{LATIN SMALL LETTER LONG S}"),
+    *("\N{SNOWMAN}", "\N{GRINNING FACE}", "a,b", "#", "$x$", "synthesis off", "~~s~~", "_i_"),
+)
+LETTERS = st.characters(exclude_categories=("C", "Z"), codec="utf-8")
+NAME = st.one_of(st.sampled_from(HOSTILE), st.text(LETTERS, min_size=1, max_size=8))
+FIVE = st.lists(NAME.filter(str.isprintable), min_size=5, max_size=5, unique=True)
+
+
+def text_of(html: str) -> list[str]:
+    """Texts, titles and the data of a page; elements close in order."""
+    found: list[str] = []
+    open_tags: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            if tag not in ("meta", "link", "input", "br"):
+                open_tags.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert open_tags.pop() == tag
+
+        def handle_data(self, data: str) -> None:
+            found.append(data)
+
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    assert not open_tags
+    return found
+
+
+@settings(max_examples=5, deadline=None)
+@given(names=FIVE)
+def test_hostile_names_are_data_in_every_language(
+    names: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("names")
+    features, classes = tuple(names[:2]), tuple(names[2:])
+    context = make_context()
+    module = parse_text(context, NETWORK.encode(), "IR")
+    DataNames(features, classes).declare(Model.of(module).op)
+    verify_module(module)
+
+    # IR
+    module = parse_text(context, str(module).encode(), "IR")
+    assert DataNames.of(Model.of(module).op) == DataNames(features, classes)
+
+    # HTML, and JSON within it
+    page = model_page(module)
+    (data,) = (text for text in text_of(page) if text.startswith('{"layers"'))
+    shown = [f"x{index} ({name})" for index, name in enumerate(features)]
+    assert json.loads(data)["layers"][0]["inputs"] == shown
+    assert {*shown} <= {*text_of(page)}
+
+    circuit = module.clone()
+    for stage in build_pipeline(installed_universe().all_passes, "kan-compile{bits=2 fast=true}"):
+        stage.apply(context, circuit)
+    model = Model.of(circuit)
+    interface = model.interface()
+    assert (interface.features, interface.classes) == (features, classes)
+
+    # SystemVerilog: our reader of the subset, and slang. VHDL: comments are ASCII, and end.
+    rtl = emit_systemverilog(circuit)
+    check_text(rtl)
+    tree = pyslang.syntax.SyntaxTree.fromText(rtl)
+    assert not [each for each in tree.diagnostics if each.isError()]
+    assert rtl.isascii()
+    head = emit_vhdl(circuit).partition("library ieee")[0]
+    assert head.isascii()
+    assert all(line.startswith("--") or not line for line in head.split("\n"))
+
+    # Python
+    text = python_codec(interface, bus_bytes(interface, StreamChoice()))
+    values = {
+        ast.unparse(each.targets[0]): each.value
+        for each in ast.parse(text).body
+        if isinstance(each, ast.Assign)
+    }
+    assert ast.literal_eval(values["FEATURES"]) == list(features)
+    assert ast.literal_eval(values["CLASSES"]) == list(classes)
+
+    # C and C++: a string in C with octal escapes is one in Python, too.
+    write_emulator(context, folder, model, interface)
+    codec = c_codec(interface, bus_bytes(interface, StreamChoice()))
+    (folder / "flowers_codec.h").write_text(codec)
+    strings = re.findall(r'^    ("(?:[^"\\]|\\.)*"),$', codec, re.MULTILINE)
+    assert [ast.literal_eval(f"b{each}").decode() for each in strings] == names
+    assert "feature_name(" in cpp_header(interface, first_is_class=False)
+    cc = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if cc is not None:
+        strict = ("-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-I", str(folder))
+        (folder / "all.c").write_text('#include "flowers_codec.h"\n#include "flowers_emulator.c"\n')
+        (folder / "all.cpp").write_text('#include "flowers.hpp"\n')
+        for language, file in (("c99", "all.c"), ("c++17", "all.cpp")):
+            subprocess.run([cc, f"-std={language}", *strict, str(folder / file)], check=True)
+
+    # JSON, Markdown, and the tables of the page
+    assert isinstance(model.op, hw.HWModuleOp)
+    entries = port_entries(model.op, (*interface.inputs, *interface.outputs))
+    report: dict[str, Any] = {"name": "flowers", "classes": list(classes), "ports": entries}
+    assert json.loads(json_text(report)) == report
+    html = MarkdownIt("commonmark").enable("table").render("\n".join(port_lines(report)))
+    cells = "".join(text_of(html))
+    assert all(f"{each}: value = " in cells for each in names)
+    ports = sections.ports(report)
+    assert ports is not None
+    assert {*names} <= {*text_of(ports)}
+
+
+@settings(max_examples=20, deadline=None)
+@given(names=FIVE.filter(lambda names: not any(";" in name for name in names)))
+def test_hostile_names_in_the_header_of_a_csv_file(
+    names: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    text = StringIO()
+    rows = csv.writer(text)
+    rows.writerow([*names[2:], f"{names[0]}\n{names[1]}"])
+    rows.writerow(range(4))
+    path = tmp_path_factory.mktemp("csv") / "d.csv"
+    path.write_text(text.getvalue(), encoding="utf-8", newline="")
+    assert load_dataset(path).names.features == (*names[2:], f"{names[0]} {names[1]}")
