@@ -1,8 +1,8 @@
 """Wire level: decisions on values, which a head makes of the outputs of a network.
 
-A *candidate* is a value and its index. The first of two candidates is the one of the larger value,
-or of the smaller index where the values are equal: a total order, so trees and networks of these
-ops decide as `numpy.argmax` and a stable sort do.
+A *candidate* is a value and its index. The first of two candidates is the one of the larger
+value, or of the smaller index where the values are equal: a total order, so trees and networks of
+these ops decide as `numpy.argmax` and a stable sort do.
 """
 
 from __future__ import annotations
@@ -108,6 +108,11 @@ class ComparesCandidates(WireOp, Evaluable, Ranged):
 class LargerOp(ComparesCandidates):
     """The first of two candidates: the larger value with its index; of equal ones, the smaller
     index.
+
+    Example:
+
+        %v, %k = kan.larger %a at %i or %b at %j as "head0" : !kan.int<0:9> at !kan.int<0:1>
+          or !kan.int<-4:3> at !kan.int<2:3> -> !kan.int<0:9> at !kan.int<0:3>
     """
 
     name = "kan.larger"
@@ -134,7 +139,14 @@ class LargerOp(ComparesCandidates):
 @direct_access
 @irdl_op_definition
 class ExchangeOp(ComparesCandidates):
-    """Two candidates in order: the first as `kan.larger` gives it, then the other one."""
+    """Two candidates in order: the first as `kan.larger` gives it, then the other one.
+
+    Example:
+
+        %p, %q, %r, %s = kan.exchange %a at %i or %b at %j : !kan.int<0:9> at !kan.int<0:1>
+          or !kan.int<-4:3> at !kan.int<2:3> -> !kan.int<0:9> at !kan.int<0:3>,
+          !kan.int<-4:3> at !kan.int<0:3>
+    """
 
     name = "kan.exchange"
 
@@ -167,7 +179,12 @@ class ExchangeOp(ComparesCandidates):
 @direct_access
 @irdl_op_definition
 class GreaterOp(WireOp, Evaluable, Ranged):
-    """Whether a value is greater than a constant: 1 if input > bound, else 0."""
+    """Whether a value is greater than a constant: 1 if input > bound, else 0.
+
+    Example:
+
+        %g = kan.greater %b than -2 as "above" : !kan.int<-4:3> -> !kan.int<0:1>
+    """
 
     name = "kan.greater"
 
