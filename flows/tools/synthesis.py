@@ -20,6 +20,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.extensions import Registry
 from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import Tool, find
+from kan_dialect.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -293,8 +294,8 @@ def count_cells(target: Target, cells: Mapping[str, int], logic_cells: int | Non
     )
 
 
-@dataclass(frozen=True)
-class Synthesis:
+@dataclass(frozen=True, repr=False)
+class Synthesis(Shown):
     """What Yosys made of a design."""
 
     target: Target
@@ -305,6 +306,10 @@ class Synthesis:
 
     netlist: dict[str, Any] | None = None
     """The mapped design in Yosys's JSON form, where asked for: what nextpnr reads."""
+
+    def figures(self) -> dict[str, Any]:
+        """The summary."""
+        return self.summary()
 
     def summary(self) -> dict[str, Any]:
         """What `report.json` holds under `synthesis`."""

@@ -17,13 +17,14 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.csv_data import read_csv
 from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.limits import MAX_DATA_BYTES
+from kan_dialect.shown import Shown
 
 NAMES = ("x", "x_train", "y", "y_train", "x_test", "y_test")
 """Arrays of a data file."""
 
 
-@dataclass(frozen=True)
-class Dataset:
+@dataclass(frozen=True, repr=False)
+class Dataset(Shown):
     """Samples with what is known of them.
 
     `x` (samples, features) float64; `y` labels or targets, or None; likewise for the test set.
@@ -33,6 +34,10 @@ class Dataset:
     y: Array | None = None
     x_test: FloatArray | None = None
     y_test: Array | None = None
+
+    def figures(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the arrays that are known."""
+        return {name: array.shape for name, array in vars(self).items() if array is not None}
 
 
 def load_dataset(path: str | Path) -> Dataset:

@@ -18,10 +18,11 @@ from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.hardware_attributes import MAX_PORT_ZERO_POINT, PortAttr
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.quant import storage_for
+from kan_dialect.shown import Shown
 
 
-@dataclass(frozen=True)
-class Port:
+@dataclass(frozen=True, repr=False)
+class Port(Shown):
     """A data port. Its codes are two's complement if `low` < 0, else unsigned.
 
     A code `q` stands for `(q - zero_point) * scale`. At an input, this is the quantised value of
@@ -42,6 +43,10 @@ class Port:
     zero_point: int = 0
     gain: float = 1.0
     offset: float = 0.0
+
+    def figures(self) -> dict[str, object]:
+        """All fields."""
+        return vars(self)
 
     def __post_init__(self) -> None:
         if self.low > self.high:

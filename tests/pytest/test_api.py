@@ -6,8 +6,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import numpy as np
 import onnxruntime
@@ -23,7 +25,9 @@ from kan_dialect.cli.kan_flow import main as kan_flow
 from kan_dialect.cli.kan_opt import main as kan_opt
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.build_options import BuildOptions
-from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.flows.prove.prove import Outcome
+from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute, Routed
+from kan_dialect.flows.tools.toolchain import find_simulator, look_for
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.semantics import Univariate
@@ -33,6 +37,7 @@ from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.passbase.options import options_of
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.quantize import QuantizePass
+from kan_dialect.shown import Shown
 
 ROOT = Path(__file__).parent.parent.parent
 WINE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
@@ -453,6 +458,97 @@ def test_pictures(network: kan.Network, tables: kan.Network) -> None:
     edge, exact = tables.layers[0].edge(1, 2), network.layers[0].edge(1, 2)
     for text in (edge.picture(exact), edge._repr_html_(), exact.picture()):
         assert "<svg" in text and "layer0_edge1_2" in text
+
+
+def returned_kinds() -> set[type]:
+    """Classes of this package that public members of the API return."""
+    found: set[type] = set()
+    functions: list[Any] = [kan.load, kan.from_ir]
+    for owner in (kan.Network, kan.Layer, kan.Edge, kan.Build):
+        for name, each in vars(owner).items():
+            if not name.startswith("_"):
+                functions.append(getattr(each, "fget", None) or getattr(each, "func", None) or each)
+    pending: list[Any] = [
+        eval(function.__annotations__["return"], function.__globals__)
+        for function in functions
+        if callable(function)
+    ]
+    while pending:
+        kind = pending.pop()
+        pending += get_args(kind)
+        kind = get_origin(kind) or kind
+        if isinstance(kind, type) and kind.__module__.startswith("kan_dialect"):
+            found.add(kind)
+    return found
+
+
+TINY = """
+func.func @tiny(%x: !kan.int<0:3>) -> !kan.int<0:9> {
+  %t = kan.table %x as "t" entries dense<[0, 1, 4, 9]> : tensor<4xi8>
+    : !kan.int<0:3> -> !kan.int<0:9>
+  %d = kan.delay %t by 1 : !kan.int<0:9>
+  func.return %d : !kan.int<0:9>
+}
+"""
+
+
+@pytest.mark.skipif(look_for("yosys") is None, reason="Yosys is not installed")
+@pytest.mark.skipif(find_spec("bitwuzla") is None, reason="Bitwuzla is not installed")
+def test_every_object_is_shown_on_a_few_lines(
+    network: kan.Network, tables: kan.Network, design: kan.Network, tmp_path: Path
+) -> None:
+    """In consoles, at most ten lines of 120 characters; and in notebooks."""
+    options: dict[str, Any] = {"simulator": "none", "interface": "axi-stream"}
+    built = kan.from_ir(TINY).build(tmp_path / "tiny", **options)
+    proof = built.prove()
+    wrong = replace(proof, valid_problem="it rises a cycle early")
+    run = Routed(100.0, 1.0, 1.0, None, {"TRELLIS_COMB": 5})
+    routed = PlaceAndRoute(DEVICES["ecp5"], "0.1", 1, False, [run] * 40, [run] * 40)
+    figures = {f"figure_{number}": number / 3 for number in range(60)}
+    tuned = kan.Tuned(
+        tmp_path,
+        "kan-compile{bits=6}," * 40,
+        figures,
+        1 / 3,
+        False,
+        figures,
+        figures,
+        (figures,) * 40,
+    )
+    objects: list[Any] = [
+        network,
+        tables,
+        design,
+        tables.layers[0],
+        tables.layers[0].edge(1, 2),
+        tables.layers[0].model,
+        design.inputs[0],
+        design.data,
+        design.estimate(),
+        built,
+        proof,
+        wrong,
+        proof.outcomes[0],
+        built.prove_wrapper(),
+        built.synthesize(),
+        built.synthesize_asic(Path(__file__).with_name("small.lib")),
+        routed,
+        tuned,
+    ]
+    for each in objects:
+        lines = repr(each).splitlines()
+        assert len(lines) <= 10 and max(map(len, lines)) <= 120, type(each)
+        assert lines[0].startswith(f"{type(each).__name__}("), lines
+        assert type(each).__repr__ is not object.__repr__
+    assert "proven=True" in repr(proof) and "outputs=1" in repr(proof)
+    assert "proven=False, problem='it rises a cycle early'" in repr(wrong)
+    assert repr(network.data).startswith("Dataset(x=(124, 13), y=(124,)")
+    for each in objects[8:]:
+        if not isinstance(each, Outcome):
+            assert "<table>" in each._repr_html_()
+    shown = {kind for each in objects for kind in type(each).__mro__}
+    unseen = returned_kinds() - shown
+    assert {kind for kind in unseen if kind.__repr__ is not Shown.__repr__} == set()
 
 
 # The documentation page.
