@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import os
+import pydoc
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -21,6 +28,7 @@ from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def
 from xdsl.passes import ModulePass
 
 import kan_dialect as kan
+from generators import option_types
 from kan_dialect.cli.kan_flow import main as kan_flow
 from kan_dialect.cli.kan_opt import main as kan_opt
 from kan_dialect.files.data_sets import load_dataset
@@ -286,6 +294,85 @@ def test_an_option_of_a_new_field_is_known_at_once() -> None:
     assert found == given
 
 
+def test_types_of_options_are_those_that_passes_declare() -> None:
+    """As editors and `help` show them."""
+    for path, text in option_types.modules().items():
+        assert path.read_text() == text, f"{path} is out of date: run make reference"
+    for function, owner in ((kan.Network.compile, CompilePass), (kan.Network.tune, CompilePass)):
+        parameters = inspect.signature(function).parameters
+        for option in options_of(owner):
+            if option.field != "data":
+                assert parameters[option.field].default == option.default
+                assert f"{option.field} : {option.help}"[:50] in (inspect.getdoc(function) or "")
+    help_of_build = pydoc.plain(pydoc.render_doc(kan.Network.build))
+    assert "mhz: 'float | None' = None" in help_of_build
+    assert "beat_bits : " in help_of_build and "**options" not in help_of_build
+
+
+USER = """
+from typing import assert_type
+
+import kan_dialect as kan
+
+network = kan.load("model.onnx", data="data.npz")
+design = network.compile(bits=[6, 5], mhz=300, max_accuracy_loss="0.5%", head="top-k", k=2)
+assert_type(design, kan.Network)
+luts: int = design.estimate("ecp5").luts
+built = network.build("out", bits=5, interface="axi-stream", simulator="none", vectors=100)
+proven: bool = built.prove(jobs=2).proven
+edge = design.layers[0].edge(1, 2)
+trained = kan.train("data.npz", hidden=(3,), max_luts=200)
+found: float | None = trained.test_score
+"""
+
+
+def test_a_users_script_is_type_checked(tmp_path: Path) -> None:
+    """By pyright, strictly, with the package as `pip install --editable` leaves it."""
+    hidden = ("kan_dialect", "__editable__", "kan-dialect")
+    library = Path(sysconfig.get_path("purelib"))
+    venv.create(tmp_path / "env", symlinks=True)
+    (site,) = (tmp_path / "env" / "lib").glob("python*/site-packages")
+    for entry in library.iterdir():
+        if not entry.name.startswith(hidden) and entry.suffix != ".pth":
+            (site / entry.name).symlink_to(entry)
+    (site / "kan_dialect.pth").write_text(editable_path(tmp_path / "editable"))
+    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
+
+    def told(script: str) -> str:
+        (tmp_path / "user.py").write_text(script)
+        python = tmp_path / "env" / "bin" / "python"
+        command = [sys.executable, "-m", "pyright", "--pythonpath", python, "user.py"]
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, env=environment
+        )
+        return done.stdout
+
+    assert "0 errors" in told(USER)
+    for wrong, reason in (
+        ("network.compile(bitz=5)", 'No parameter named "bitz"'),
+        ("network.compile(mhz='fast')", 'not assignable to "float"'),
+        ("kan.train('a.npz', hiden=(3,))", 'No parameter named "hiden"'),
+    ):
+        assert reason in told(USER + wrong)
+
+
+def editable_path(folder: Path) -> str:
+    """What setuptools' editable wheel adds to the path, for the project's settings."""
+    source = folder / "source"
+    source.mkdir(parents=True)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("kan_dialect", "frontends", "passes", "lowering", "flows", "api", "qat", "cli"):
+        shutil.copytree(ROOT / name, source / name, symlinks=True)
+    code = "import setuptools.build_meta as b; b.build_editable('..')"
+    subprocess.run([sys.executable, "-c", code], cwd=source, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [each for each in archive.namelist() if each.endswith(".pth")]
+        return archive.read(name).decode()
+
+
 class Breaks(ModulePass):
     """Adds 1 to an entry, and claims to be exact."""
 
@@ -374,6 +461,7 @@ def test_estimate_is_that_of_the_report(design: kan.Network, network: kan.Networ
 
 
 def test_messages(network: kan.Network, tables: kan.Network, design: kan.Network) -> None:
+    unknown: dict[str, Any] = {"bitz": 5}
     for call, message in (
         (lambda: kan.load("nowhere.onnx"), "there is no file nowhere.onnx"),
         (lambda: kan.load(3), "cannot load an object of type int; give a path"),
@@ -432,7 +520,7 @@ def test_messages(network: kan.Network, tables: kan.Network, design: kan.Network
         (lambda: kan.Build("nowhere"), "there is no folder nowhere"),
         (lambda: network.build("out", name=3), "name takes text, got 3"),  # type: ignore[arg-type]
         (lambda: network.tune("out", jobs="a"), "jobs takes a whole number, got 'a'"),  # type: ignore[arg-type]
-        (lambda: network.build("out", bitz=5), "did you mean bits"),
+        (lambda: network.build("out", **unknown), "did you mean bits"),
         (lambda: network.build("out", passes="kan-narrow", bits=5), "there is no option bits"),
     ):
         with pytest.raises(kan.KanError, match=message):
