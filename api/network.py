@@ -67,6 +67,7 @@ from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Level, Model, split_codes
+from kan_dialect.model.training.training_step import is_trainable
 from kan_dialect.multiverse import installed_universe
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import LookupOp
@@ -151,8 +152,15 @@ class Network:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Number of inputs and of outputs."""
+        """Number of inputs and of outputs.
+
+        Raises
+        ------
+        KanError : the network trains itself, so it computes no fixed function.
+        """
         if isinstance(self._model.op, func.FuncOp) and self.level in ("spline", "table"):
+            if is_trainable(self._model.op):
+                raise KanError(f"@{self.name} is a training step, which computes no fixed function")
             kind = self._model.op.function_type
             inputs, outputs = (
                 sum(cast("TensorType[Any]", each).get_shape()[0] for each in part.data)
@@ -679,7 +687,10 @@ class Network:
     # What a person sees.
 
     def __repr__(self) -> str:
-        inputs, outputs = self.shape
+        try:
+            inputs, outputs = self.shape
+        except KanError:
+            return f"Network({self.name}: {self.level} level, trains itself)"
         return f"Network({self.name}: {self.level} level, {inputs} inputs, {outputs} outputs)"
 
     def picture(

@@ -603,7 +603,10 @@ def test_every_object_is_shown_on_a_few_lines(
         figures,
         (figures,) * 40,
     )
+    step = kan.load(ROOT / "examples" / "load.mlir").apply("kan-make-trainable")
     objects: list[Any] = [
+        step,
+        step.apply("lower-training-to-hw"),
         network,
         tables,
         design,
@@ -628,10 +631,11 @@ def test_every_object_is_shown_on_a_few_lines(
         assert len(lines) <= 10 and max(map(len, lines)) <= 120, type(each)
         assert lines[0].startswith(f"{type(each).__name__}("), lines
         assert type(each).__repr__ is not object.__repr__
+    assert repr(step) == "Network(load: spline level, trains itself)"
     assert "proven=True" in repr(proof) and "outputs=1" in repr(proof)
     assert "proven=False, problem='it rises a cycle early'" in repr(wrong)
     assert repr(network.data).startswith("Dataset(x=(124, 13), y=(124,)")
-    for each in objects[8:]:
+    for each in objects[10:]:
         if not isinstance(each, Outcome):
             assert "<table>" in each._repr_html_()
     shown = {kind for each in objects for kind in type(each).__mro__}
