@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-dep
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --durations 20
 
 .PHONY: help demo test test-all test-torch test-latest pythons lint types filecheck pytest coverage \
-  lock wheel fuzz golden dist benchmark seeded-bugs seeded-text pictures drawings docs clean
+  lock wheel fuzz golden dist benchmark seeded-bugs seeded-text reference pictures drawings docs clean
 
 help:
 	@echo "make demo         build the example network to verified RTL, print the report"
@@ -32,6 +32,7 @@ help:
 	@echo "make fuzz       random networks and broken files: SECONDS=300 SEED=1 (goes on where it was)"
 	@echo "make seeded-bugs  which checks find which bugs in the compiler (a quarter of an hour)"
 	@echo "make seeded-text  what prove says of RTL that tools read differently (two minutes)"
+	@echo "make reference  the text of pages that is made from the code"
 	@echo "make pictures   the sweeps whose pictures the documentation has (half an hour)"
 	@echo "make drawings   the pictures of IR that the documentation has (seconds)"
 	@echo "make docs       the documentation as a site, in build/site"
@@ -127,6 +128,10 @@ seeded-bugs: $(VENV)/.test
 
 seeded-text: $(VENV)/.test
 	$(BIN)/python benchmarks/seeded_text.py --jobs $(JOBS)
+
+# The text of pages that is made from the code: ops, passes, options, files.
+reference: $(VENV)/.test
+	PYTHONPATH=docs $(BIN)/python -m generators
 
 # The pictures of docs/reference/pictures.md.
 TABLES := kan-fold-affine,kan-calibrate{data="examples/wine.npz"},kan-quantize{bits=6},kan-fold-tables

@@ -13,7 +13,7 @@ from functools import cached_property
 from io import StringIO
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Unpack, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,16 +28,17 @@ from kan_dialect.api.build import Build
 from kan_dialect.api.data import Data, as_array, as_samples, data_file, read_data
 from kan_dialect.api.layer import Layer, layers_of
 from kan_dialect.api.messages import as_kan_errors
+from kan_dialect.api.option_types import BuildOptionTypes, CompileOptionTypes
 from kan_dialect.api.options import (
-    OptionValue,
     as_text,
     require_module_name,
     require_processes,
     split_options,
+    with_options,
 )
 from kan_dialect.api.page import network_page
 from kan_dialect.api.stages import Pass, lack_data, passes_of, run_stages
-from kan_dialect.api.training import training_choice
+from kan_dialect.api.training import NOT_TRAINABLE, TRAINABLE, training_choice
 from kan_dialect.api.tuning import TuneChoice, Tuned, tune_network
 from kan_dialect.devices.device import device as device_of
 from kan_dialect.devices.estimate import Estimate
@@ -67,6 +68,7 @@ from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.data_columns import join_names
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Level, Model, split_codes
+from kan_dialect.model.training.training_step import is_trainable
 from kan_dialect.multiverse import installed_universe
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import LookupOp
@@ -76,8 +78,16 @@ from kan_dialect.passbase.pipeline import suggestion
 from kan_dialect.passbase.record import recorded_pipeline, settle_record
 from kan_dialect.passes.fold_tables import narrowed_sum, narrowest
 
-_SET_APART = frozenset({"passes", "dataset", "origin", "original"})
-"""Fields of `BuildOptions` that `Network.build` fills in itself."""
+COMPILED: dict[str, type[Any]] = {"compile": CompilePass}
+"""What declares the options of `Network.compile` and `Network.tune`."""
+BUILT: dict[str, type[Any]] = {
+    "build": BuildOptions,
+    "interface": WrapInterfacePass,
+    "compile": CompilePass,
+}
+"""What declares the options of `Network.build`."""
+SET_APART = frozenset({"data", "passes", "dataset", "origin", "original"})
+"""Fields of these that are parameters of their own, or are filled in."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +156,15 @@ class Network:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Number of inputs and of outputs."""
+        """Number of inputs and of outputs.
+
+        Raises
+        ------
+        KanError : the network trains itself, so it computes no fixed function.
+        """
         if isinstance(self._model.op, func.FuncOp) and self.level in ("spline", "table"):
+            if is_trainable(self._model.op):
+                raise KanError(f"@{self.name} is a training step, which computes no fixed function")
             kind = self._model.op.function_type
             inputs, outputs = (
                 sum(cast("TensorType[Any]", each).get_shape()[0] for each in part.data)
@@ -428,13 +445,14 @@ class Network:
             current = current._left_by(stage.module, checks)
             yield current
 
+    @with_options(COMPILED, SET_APART)
     def compile(
         self,
         *,
         level: Level = "hardware",
         data: Data | None = None,
         check: bool = False,
-        **options: OptionValue,
+        **options: Unpack[CompileOptionTypes],
     ) -> Network:
         """The network at hardware level, or another one, by the default pipeline `kan-compile`.
 
@@ -451,7 +469,7 @@ class Network:
         ------
         KanError : there is no such option, it takes no such value, or see `apply`.
         """
-        found = split_options(options, {"compile": CompilePass})["compile"]
+        found = split_options(options, COMPILED, without=SET_APART)["compile"]
         data = self._data if data is None else data
         with data_file(data) as path:
             passes = list(CompilePass(path, **found).expand())
@@ -538,6 +556,7 @@ class Network:
         """A copy of the IR, as xDSL has it."""
         return self._module.clone()
 
+    @with_options(BUILT | TRAINABLE, SET_APART | {*NOT_TRAINABLE})
     def build(
         self,
         folder: str | Path,
@@ -547,7 +566,7 @@ class Network:
         passes: Pass | list[Pass] | None = None,
         trainable: bool = False,
         progress: Progress = lambda _: None,
-        **options: OptionValue,
+        **options: Unpack[BuildOptionTypes],
     ) -> Build:
         """Compile to RTL, verify it, and write all that `kan-flow build` writes into a folder.
 
@@ -577,10 +596,8 @@ class Network:
         if trainable:
             return self._build_trainable(Path(folder), data, name, passes, progress, options)
         folder = Path(folder)
-        owners: dict[str, type[Any]] = {"build": BuildOptions, "interface": WrapInterfacePass}
-        if passes is None:
-            owners["compile"] = CompilePass
-        found = split_options(options, owners, without=_SET_APART)
+        owners = {name: owner for name, owner in BUILT.items() if name != "compile" or not passes}
+        found = split_options(options, owners, without=SET_APART)
         settings = found["build"]
         device_of(settings.get("target", BuildOptions.target))
         require_module_name(name)
@@ -616,7 +633,7 @@ class Network:
         name: str | None,
         passes: Pass | list[Pass] | None,
         progress: Progress,
-        options: Mapping[str, OptionValue],
+        options: Mapping[str, object],
     ) -> Build:
         if passes is not None:
             raise KanError("hardware that trains has no other pipeline", remedy="leave out passes")
@@ -638,6 +655,7 @@ class Network:
             build_training(make_context(), module, folder, given, progress)
         return Build(folder)
 
+    @with_options(COMPILED, SET_APART)
     def tune(
         self,
         folder: str | Path,
@@ -651,7 +669,7 @@ class Network:
         proof: bool = True,
         force: bool = False,
         progress: Callable[[State], None] = lambda _: None,
-        **options: OptionValue,
+        **options: Unpack[CompileOptionTypes],
     ) -> Tuned:
         """Search the passes and options that make the best hardware, as `kan-flow tune` does.
 
@@ -682,7 +700,7 @@ class Network:
             Bounds(1, 100_000).require("trials", trials)
         if seconds is not None:
             Bounds(0, above=True).require("seconds", seconds)
-        found = split_options(options, {} if passes else {"compile": CompilePass})
+        found = split_options(options, {} if passes else COMPILED, without=SET_APART)
 
         def pipeline(path: str | None) -> tuple[str, str | None]:
             if passes is not None:
@@ -698,7 +716,10 @@ class Network:
     # What a person sees.
 
     def __repr__(self) -> str:
-        inputs, outputs = self.shape
+        try:
+            inputs, outputs = self.shape
+        except KanError:
+            return f"Network({self.name}: {self.level} level, trains itself)"
         return f"Network({self.name}: {self.level} level, {inputs} inputs, {outputs} outputs)"
 
     def picture(

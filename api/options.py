@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import inspect
+import textwrap
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from types import NoneType
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -17,15 +19,53 @@ from kan_dialect.passbase.options import Option, options_of
 from kan_dialect.passbase.pipeline import suggestion
 from kan_dialect.search.precision.budgets import parse_loss
 
-OptionValue: TypeAlias = "int | float | bool | str | Path | tuple[int, ...] | list[int] | None"
-"""Value of an option in Python; `0.5%` is a loss as well as 0.005."""
+Owners: TypeAlias = Mapping[str, type[Any]]
+"""Dataclasses that declare options, by a name."""
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
 
 _PROCESSES = Bounds(1, 1024)
 
 
+def options_by_owner(owners: Owners, without: Collection[str] = ()) -> dict[str, dict[str, Option]]:
+    """The options that each of some dataclasses declares, by the names of their fields."""
+    return {
+        name: {each.field: each for each in options_of(owner) if each.field not in without}
+        for name, owner in owners.items()
+    }
+
+
+def with_options(owners: Owners, without: Collection[str] = ()) -> Callable[[_Function], _Function]:
+    """Decorator: `help` and editors show the options behind `**` with defaults and help texts."""
+
+    def decorated(function: _Function) -> _Function:
+        signature = inspect.signature(function)
+        own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        shown = {each.name: each for each in own}
+        lines = ["", "", "Options", "-------"]
+        for options in options_by_owner(owners, without).values():
+            for field, option in options.items():
+                if field not in shown:
+                    shown[field] = inspect.Parameter(
+                        field,
+                        inspect.Parameter.KEYWORD_ONLY,
+                        default=option.default,
+                        annotation=option.type,
+                    )
+                    told = f"{field} : {option.help}"
+                    lines += textwrap.wrap(
+                        told, 100, subsequent_indent="    ", break_on_hyphens=False
+                    )
+        function.__dict__["__signature__"] = signature.replace(parameters=list(shown.values()))
+        function.__doc__ = inspect.cleandoc(function.__doc__ or "") + "\n".join(lines)
+        return function
+
+    return decorated
+
+
 def split_options(
-    given: Mapping[str, OptionValue],
-    owners: Mapping[str, type[Any]],
+    given: Mapping[str, object],
+    owners: Owners,
     *,
     without: Collection[str] = (),
 ) -> dict[str, dict[str, Any]]:
@@ -41,10 +81,7 @@ def split_options(
     ------
     KanError : no owner has such an option, or it takes no such value.
     """
-    declared = {
-        name: {each.field: each for each in options_of(owner) if each.field not in without}
-        for name, owner in owners.items()
-    }
+    declared = options_by_owner(owners, without)
     found: dict[str, dict[str, Any]] = {name: {} for name in owners}
     for field, value in given.items():
         takers = {name: known[field] for name, known in declared.items() if field in known}

@@ -18,6 +18,7 @@ from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.quantity import quantity
+from kan_dialect.shown import html_table
 
 
 def network_page(module: ModuleOp, wires: ModuleOp | None) -> str:
@@ -36,7 +37,7 @@ def network_page(module: ModuleOp, wires: ModuleOp | None) -> str:
     circuit = module if any(wire_functions(module)) else wires
     if circuit is not None:
         rows.append((f"estimate, {XCUP.name}", _cost(circuit)))
-    return _picture(lambda: network_picture(model)) + _table(model.name, rows)
+    return _picture(lambda: network_picture(model)) + html_table(model.name, rows)
 
 
 def edge_page(model: Model, edge: str) -> str:
@@ -55,7 +56,7 @@ def build_page(folder: Path, report: Mapping[str, Any]) -> str:
             shown = [f"{k} {v}" for k, v in figures.items() if isinstance(v, str | int | float)]
             if shown:
                 rows.append((key.replace("_", " "), ", ".join(shown)))
-    return _table(str(folder), rows)
+    return html_table(str(folder), rows)
 
 
 def _picture(draw: Callable[[], str]) -> str:
@@ -87,12 +88,3 @@ def _cost(circuit: ModuleOp) -> str:
         f"{found.luts} LUTs, {found.registers} registers, {quantity(found.levels, 'level')} of "
         f"logic, {found.period_ns:.2f} ns"
     )
-
-
-def _table(title: str, rows: Sequence[tuple[str, str]]) -> str:
-    body = "".join(
-        f"<tr><th style='text-align:left'>{escape(name)}</th>"
-        f"<td style='text-align:left'>{escape(value)}</td></tr>"
-        for name, value in rows
-    )
-    return f"<table><caption>{escape(title)}</caption><tbody>{body}</tbody></table>"

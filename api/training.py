@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kan_dialect.api.options import OptionValue, split_options
+from kan_dialect.api.options import split_options
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.flows.build_origin import Origin
 from kan_dialect.flows.simulate.simulation import SimulatorName
@@ -24,7 +24,7 @@ _BOUNDS = {each.name: each.metadata for each in dataclasses.fields(FitSplinesPas
 
 
 @dataclass
-class _Settings:
+class TrainableSettings:
     """Options beside those of the training step and of the interface."""
 
     fit_error: float = field(default=FitSplinesPass.error, metadata=_BOUNDS)
@@ -47,13 +47,23 @@ class _Settings:
         require_bounds(self)
 
 
+TRAINABLE: dict[str, type[Any]] = {
+    "make": MakeTrainablePass,
+    "wrap": WrapInterfacePass,
+    "settings": TrainableSettings,
+}
+"""What declares the options of `Network.build(..., trainable=True)`."""
+NOT_TRAINABLE = ("real",)
+"""Fields of these that are no options."""
+
+
 @dataclass(frozen=True)
 class TrainingChoice:
     """What the caller chose."""
 
     make: MakeTrainablePass
     wrap: WrapInterfacePass
-    settings: _Settings
+    settings: TrainableSettings
 
     @property
     def force(self) -> bool:
@@ -90,21 +100,16 @@ class TrainingChoice:
         )
 
 
-def training_choice(given: Mapping[str, OptionValue]) -> TrainingChoice:
+def training_choice(given: Mapping[str, object]) -> TrainingChoice:
     """The choice of keyword arguments.
 
     Raises
     ------
     KanError : there is no such option, or it takes no such value.
     """
-    owners: dict[str, type[Any]] = {
-        "make": MakeTrainablePass,
-        "wrap": WrapInterfacePass,
-        "settings": _Settings,
-    }
-    found = split_options(given, owners, without=("real",))
+    found = split_options(given, TRAINABLE, without=NOT_TRAINABLE)
     return TrainingChoice(
         MakeTrainablePass(**found["make"]),
         WrapInterfacePass(**found["wrap"]),
-        _Settings(**found["settings"]),
+        TrainableSettings(**found["settings"]),
     )

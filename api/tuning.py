@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,10 @@ from kan_dialect.flows.tune.results import prove_best, write_results
 from kan_dialect.flows.tune.tune import Effort, State, Tuning, tune
 from kan_dialect.flows.workers.outcomes import Outcomes, T, Work
 from kan_dialect.flows.workers.processes import run_here, run_in_processes
+from kan_dialect.shown import shown_figures
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tuned:
     """The best pipeline that a search found for a network, beside the default one."""
 
@@ -45,8 +46,18 @@ class Tuned:
     """Figures of the default design by the columns of `tune.csv`."""
     best: Mapping[str, Any]
     """Figures of the best design."""
-    designs: tuple[Mapping[str, Any], ...] = field(repr=False)
+    designs: tuple[Mapping[str, Any], ...]
     """Figures of every measured design, the best first."""
+
+    def __repr__(self) -> str:
+        figures = {
+            "folder": str(self.folder),
+            "ratio": self.ratio,
+            "is_within_noise": self.is_within_noise,
+            "changes": dict(self.changes),
+            "designs": len(self.designs),
+        }
+        return shown_figures(self, figures)
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -29,6 +29,7 @@ from xdsl.xdsl_opt_main import xDSLOptMain
 
 from kan_dialect import __version__
 from kan_dialect.cli.error_messages import run_tool
+from kan_dialect.cli.help_names import HelpOp, HelpPass
 from kan_dialect.cli.import_options import add_import_options, import_options
 from kan_dialect.cli.new_pass import NewPass
 from kan_dialect.cli.number_options import add_number
@@ -177,6 +178,18 @@ class KanOptMain(xDSLOptMain):
             metavar="NAME",
             help="write a package with a pass at wire level and its tests into a new folder NAME, "
             "and exit",
+        )
+        arg_parser.add_argument(
+            "--help-pass",
+            action=HelpPass,
+            metavar="NAME",
+            help="describe a pass and its options, and exit",
+        )
+        arg_parser.add_argument(
+            "--help-op",
+            action=HelpOp,
+            metavar="NAME",
+            help="describe an op with its syntax, such as kan.table, and exit",
         )
         arg_parser.add_argument(
             "--list-devices",

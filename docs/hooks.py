@@ -1,4 +1,4 @@
-"""What mkdocs calls: pages from outside `docs/`, notebooks, reference text made from the code."""
+"""What mkdocs calls: pages from outside `docs/`, notebooks, pictures of the code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mkdocs.structure.pages import Page
 
 from generators import notebooks
 from generators.links import ROOT, outside_pages, site_links
-from generators.pages import filled
+from generators.pages import with_pictures
 
 _values: dict[str, list[str]] = {}
 """HTML of the values that each notebook shows, by place on the site."""
@@ -25,8 +25,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Put generated text in its place, then turn links into those of the site."""
-    return site_links(filled(markdown), page.file.src_uri)
+    """Put pictures in their places, then turn links into those of the site."""
+    return site_links(with_pictures(markdown), page.file.src_uri)
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:

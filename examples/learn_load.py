@@ -22,14 +22,10 @@ from pathlib import Path
 import numpy as np
 from fixed_point_mlp import FixedPointMlp
 
+import kan_dialect as kan
 from kan_dialect.flows.training.simulation import TrainingCircuit, open_circuit
-from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import FloatArray
-from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
-from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.model.training.training_step import Step, run_steps, step_of
-from kan_dialect.passes.make_trainable import MakeTrainablePass
 
 PERIOD = 1e-3
 """Seconds between two control steps."""
@@ -116,16 +112,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--plot", type=Path, help="draw the distance from the reference")
     options = parser.parse_args()
-    context = make_context()
-    module = load_model(context, Path(__file__).with_name("load.mlir"))
-    MakeTrainablePass(learning_rate=0.1, error="fed").apply(context, module)
-    step = step_of(module.clone())
-    LowerTrainingToHwPass().apply(context, module)
-    FormCarryChainsPass().apply(context, module)
+    network = kan.load(Path(__file__).with_name("load.mlir"))
+    learner = network.apply("kan-make-trainable{learning-rate=0.1 error=fed}")
+    hardware = learner.apply("lower-training-to-hw,kan-form-carry-chains")
+    step = step_of(learner.module())
     seen: list[tuple[int, int, int]] = []
     with tempfile.TemporaryDirectory() as folder:
         rtl = Path(folder) / "load.sv"
-        rtl.write_text(emit_systemverilog(module))
+        rtl.write_text(hardware.systemverilog())
         with open_circuit(rtl, step) as circuit:
             learnt = follow(circuit_learner(circuit, step, seen))
             states = circuit.read()

@@ -17,15 +17,11 @@ from pathlib import Path
 import numpy as np
 from fixed_point_mlp import FixedPointMlp
 
+import kan_dialect as kan
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.flows.training.learning_curve import Course, plot_training, simulate_training
-from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import FloatArray
-from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
-from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.model.training.training_step import Step, step_of
-from kan_dialect.passes.make_trainable import MakeTrainablePass
 
 WINDOW = 50
 SAMPLES = 500
@@ -52,15 +48,12 @@ def samples(seed: int = 0) -> Dataset:
 
 def track(dataset: Dataset) -> tuple[Step, Course]:
     """Train the RTL in simulation."""
-    context = make_context()
-    module = load_model(context, NETWORK)
-    MakeTrainablePass(learning_rate=0.15).apply(context, module)
-    step = step_of(module.clone())
-    LowerTrainingToHwPass().apply(context, module)
-    FormCarryChainsPass().apply(context, module)
+    learner = kan.load(NETWORK).apply("kan-make-trainable{learning-rate=0.15}")
+    hardware = learner.apply("lower-training-to-hw,kan-form-carry-chains")
+    step = step_of(learner.module())
     with tempfile.TemporaryDirectory() as folder:
         rtl = Path(folder) / "tracker.sv"
-        rtl.write_text(emit_systemverilog(module))
+        rtl.write_text(hardware.systemverilog())
         return step, simulate_training(rtl, step, dataset)
 
 

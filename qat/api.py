@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Unpack
 
 from kan_dialect.api.data import Data, read_data
 from kan_dialect.api.loading import from_ir, load
 from kan_dialect.api.messages import as_kan_errors
 from kan_dialect.api.network import Network
-from kan_dialect.api.options import OptionValue, split_options
+from kan_dialect.api.options import split_options, with_options
 from kan_dialect.deferred import DeferredModule
 from kan_dialect.errors import KanError
 from kan_dialect.extras import require_torch
@@ -27,6 +27,7 @@ from kan_dialect.frontends.torch_module import module_original
 from kan_dialect.ir.attributes.data_names import DataNames
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.passbase.option_bounds import Bounds
+from kan_dialect.qat.option_types import TrainOptionTypes
 from kan_dialect.qat.options import Schedule, TrainingOptions
 from kan_dialect.qat.results import State, Trained
 from kan_dialect.qat.sizes import widths_of
@@ -42,6 +43,13 @@ TRAIN = Owner("kan-flow train")
 JOBS = Bounds(1, 1024)
 
 
+TRAINED: Mapping[str, type[Any]] = {"training": TrainingOptions, "schedule": Schedule}
+"""What declares the options of `train`."""
+NOT_TRAINED = ("schedule",)
+"""Fields of these that are no options."""
+
+
+@with_options(TRAINED, NOT_TRAINED)
 def train(
     data: Data,
     options: TrainingOptions | None = None,
@@ -52,7 +60,7 @@ def train(
     teacher: object = None,
     jobs: int = 1,
     progress: Callable[[State], None] = lambda _: None,
-    **given: OptionValue,
+    **given: Unpack[TrainOptionTypes],
 ) -> Trained:
     """Train networks whose bits are learned together with their functions.
 
@@ -190,10 +198,9 @@ def _teacher_results(model: object, dataset: Dataset) -> FloatArray:
     return _network(model, dataset).run(dataset.x)
 
 
-def _options(options: TrainingOptions | None, given: dict[str, OptionValue]) -> TrainingOptions:
+def _options(options: TrainingOptions | None, given: Mapping[str, object]) -> TrainingOptions:
     if options is None:
-        owners = {"training": TrainingOptions, "schedule": Schedule}
-        found = split_options(given, owners, without=("schedule",))
+        found = split_options(given, TRAINED, without=NOT_TRAINED)
         return TrainingOptions(**found["training"], schedule=Schedule(**found["schedule"]))
     if given:
         raise KanError(

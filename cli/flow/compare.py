@@ -41,12 +41,15 @@ from kan_dialect.flows.compare.pipelines import (
 from kan_dialect.flows.compare.statistics import METRICS
 from kan_dialect.flows.compare.trials import Comparison
 from kan_dialect.flows.sweep.grid import parse_axis
-from kan_dialect.flows.tools.synthesis import TARGETS
-from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.flows.tools.synthesis import TARGETS, has_target
+from kan_dialect.flows.tools.toolchain import find, look_for
 from kan_dialect.flows.workers.cluster import require_address
 from kan_dialect.flows.workers.compiler_digest import compiler_digest, extensions
 from kan_dialect.flows.workers.tables import csv_text, parquet
 from kan_dialect.frontends.loading import read_bytes
+
+SAMPLE = 12
+"""Pairs of network and width that are synthesised for each pipeline."""
 
 EXTRA = "pip install 'kan-dialect[sweep]'"
 
@@ -99,11 +102,16 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
         metavar="DEVICE",
         help=f"the device of passes and estimate (default: that of --synthesize, or {XCUP.name})",
     )
-    parser.add_argument(
+    measured = parser.add_mutually_exclusive_group()
+    measured.add_argument(
         "--synthesize",
         choices=list(TARGETS),
         metavar="DEVICE",
-        help=f"synthesise too, with Yosys: {', '.join(TARGETS)}",
+        help=f"synthesise all designs, with Yosys: {', '.join(TARGETS)} (default: those of "
+        f"{SAMPLE} networks and widths a pipeline, for the target)",
+    )
+    measured.add_argument(
+        "--by-estimate", action="store_true", help="synthesise nothing: sizes are estimates"
     )
     add_limits(parser)
     add_workers(parser)
@@ -120,18 +128,17 @@ def run_compare(options: argparse.Namespace) -> int:
     widths = _widths(options.bits)
     jobs = jobs_of(options)
     limits = limits_of(options)
-    if options.scheduler is None:
-        if options.synthesize is not None:
-            find("yosys")
-        if options.memory is None:
-            limits = replace(limits, memory=limits.bytes / jobs)
+    if options.scheduler is None and options.memory is None:
+        limits = replace(limits, memory=limits.bytes / jobs)
+    synthesis = _synthesis(options, target)
     with Console(stderr=True).status("loading the networks"):
         networks = _networks(options)
     comparison = Comparison(
         tuple(networks),
         tuple(pipelines),
         target,
-        options.synthesize,
+        synthesis,
+        None if options.synthesize else SAMPLE,
         limits,
         compiler_digest(extensions()),
     )
@@ -155,6 +162,30 @@ def run_compare(options: argparse.Namespace) -> int:
     width = None if sys.stdout.isatty() else 200
     _print(result, options.output, Console(highlight=False, width=width))
     return 1 if result.failed or result.wrong else 0
+
+
+def _synthesis(options: argparse.Namespace, target: str) -> str | None:
+    """The device to synthesise for; None: sizes are by estimate.
+
+    Raises
+    ------
+    KanError : all designs are to be synthesised, and Yosys is missing.
+    """
+    if options.synthesize is not None:
+        if options.scheduler is None:
+            find("yosys")
+        return options.synthesize
+    if options.by_estimate:
+        return None
+    if not has_target(target):
+        return _by_estimate(f"Yosys does not map to {target}")
+    if options.scheduler is None and look_for("yosys") is None:
+        return _by_estimate("Yosys is not installed")
+    return target
+
+
+def _by_estimate(reason: str) -> None:
+    print(f"kan-flow: note: {reason}, so sizes are by estimate", file=sys.stderr)
 
 
 def _pipelines(options: argparse.Namespace) -> list[Pipeline]:
@@ -254,7 +285,8 @@ def _new_table() -> Table:
 
 def _figures(result: Result) -> Table:
     """A row for each network and width: figures of the baseline, and LUTs of the others."""
-    luts = "synthesis_luts" if result.comparison.synthesis is not None else "estimate_luts"
+    is_measured = result.comparison.synthesis is not None and result.comparison.sample is None
+    luts = "synthesis_luts" if is_measured else "estimate_luts"
     others = [pipeline.name for pipeline in result.comparison.pipelines[1:]]
     table = _new_table()
     table.add_column("network")
@@ -301,18 +333,11 @@ def _ratios(result: Result) -> Table:
     table.add_column("ratio to the baseline")
     for name in result.ratios:
         table.add_column(name, justify="left")
-    for metric, label in METRICS.items():
-        cells: list[str] = []
-        for ratios in result.ratios.values():
-            (ratio,) = [each for each in ratios if each.metric == metric] or [None]
-            if ratio is None:
-                cells.append("")
-                continue
-            interval = ""
-            if ratio.interval is not None and ratio.verdict != "same":
-                interval = f" [{ratio.interval[0]:.3f}, {ratio.interval[1]:.3f}]"
-            left = f", {ratio.left_out} trials left out" if ratio.left_out else ""
-            cells.append(f"{ratio.mean:.3f}{interval} {ratio.verdict}{left}")
-        if any(cells):
-            table.add_row(label, *cells)
+    for name, metric in METRICS.items():
+        found = [
+            next((str(ratio) for ratio in ratios if ratio.metric == name), "")
+            for ratios in result.ratios.values()
+        ]
+        if any(found):
+            table.add_row(metric.label, *found)
     return table

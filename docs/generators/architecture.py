@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import grimp
 
 from generators.links import ROOT
-from generators.markdown import table
+from kan_dialect.cli.reference.markdown import table
 
 PACKAGE = "kan_dialect"
 STAGES = ("frontends", PACKAGE, "passes", "lowering", "flows", "api", "qat", "cli")

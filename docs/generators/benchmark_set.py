@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generators.markdown import table
+from kan_dialect.cli.reference.markdown import table
 from kan_dialect.flows.benchmark_set.networks import NETWORKS
 
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from unittest import mock
 
-from generators.markdown import table
+from kan_dialect.cli.reference.markdown import table
 from kan_dialect.frontends.frontend import find_frontends
 from kan_dialect.universe import UNIVERSE
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 
-from generators.markdown import table
 from generators.passes import default_pipeline
 from kan_dialect.analysis.wires import wire_functions
+from kan_dialect.cli.reference.markdown import table
 from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.ir.constants import dense, to_floats, to_integers
 from kan_dialect.ir.derived_names import derived_name

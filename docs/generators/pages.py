@@ -1,4 +1,9 @@
-"""Pages with the text that is generated for them."""
+"""Pages with the text that is made for them.
+
+Text stands in the page, between `<!-- generated: NAME -->` and `<!-- end of generated text -->`, so
+that a clone has all of the reference; `make reference` renews it. Pictures that are drawn for the
+site alone go to the line `<!-- drawn: NAME -->`.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +11,17 @@ import re
 from collections.abc import Callable
 
 from generators import architecture, benchmark_set, commands, extending, ops, passes, report
+from generators.links import ROOT
 
-_MARK = re.compile(
-    r"^<!-- generated: (?P<name>[a-z-]+)(?: (?P<words>[a-z -]+))? -->$", re.MULTILINE
+_END = "<!-- end of generated text -->"
+
+_GENERATED = re.compile(
+    r"^(?P<mark><!-- generated: (?P<name>[a-z-]+)(?: (?P<words>[a-z -]+))? -->)\n"
+    rf"(?:.*?^{_END}\n)?",
+    re.MULTILINE | re.DOTALL,
 )
 
 _GENERATORS: dict[str, Callable[..., str]] = {
-    "architecture": architecture.pictures,
     "benchmark-set": benchmark_set.reference,
     "code-map": architecture.code_map,
     "command": commands.reference,
@@ -29,11 +38,38 @@ _GENERATORS: dict[str, Callable[..., str]] = {
 }
 
 
-def filled(markdown: str) -> str:
-    """A page with generated text in place of each mark.
+def renewed(markdown: str) -> str:
+    """A page with the present text below each mark.
 
     Raises
     ------
-    KeyError : there is no such generator.
+    KeyError : there is no generator of this name.
     """
-    return _MARK.sub(lambda m: _GENERATORS[m["name"]](*(m["words"] or "").split()), markdown)
+
+    def written(found: re.Match[str]) -> str:
+        text = _GENERATORS[found["name"]](*(found["words"] or "").split())
+        return f"{found['mark']}\n\n{text}\n\n{_END}\n"
+
+    return _GENERATED.sub(written, markdown)
+
+
+def with_pictures(markdown: str) -> str:
+    """A page with the pictures of the site."""
+    return re.sub(
+        r"^<!-- drawn: architecture -->$",
+        lambda _: architecture.pictures(),
+        markdown,
+        flags=re.MULTILINE,
+    )
+
+
+def renew_pages() -> list[str]:
+    """Write the pages whose text is out of date; returns their paths in the repository."""
+    found: list[str] = []
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        old = page.read_text()
+        new = renewed(old)
+        if new != old:
+            page.write_text(new)
+            found.append(str(page.relative_to(ROOT)))
+    return found

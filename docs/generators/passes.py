@@ -6,7 +6,6 @@ import functools
 import inspect
 import itertools
 import re
-import sys
 from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
@@ -15,13 +14,12 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import ParseError
 
 from generators.links import ROOT
-from generators.markdown import prose, table
+from kan_dialect.cli.reference.markdown import table
+from kan_dialect.cli.reference.passes import description, pass_reference, preserves
 from kan_dialect.devices.device import DEVICES
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.passbase.kan_pass import KanPass
-from kan_dialect.passbase.options import Option, options_of
 from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.universe import UNIVERSE
 
@@ -69,34 +67,14 @@ def default_pipeline() -> list[str]:
     return names
 
 
-def preserves(kind: type[ModulePass]) -> str:
-    """What a pass says that it preserves."""
-    return kind.preserves if issubclass(kind, KanPass) else str(getattr(kind, "preserves", ""))
-
-
 def _pass(name: str, kinds: dict[str, type[ModulePass]], level: str) -> str:
     kind = kinds[name]
     source = Path(inspect.getsourcefile(kind) or "").resolve().relative_to(ROOT)
-    rows = [
-        (
-            f"`{each.name}`",
-            _kind(each.type),
-            _default(each),
-            "" if each.bounds is None else each.bounds.range,
-            each.help,
-        )
-        for each in options_of(kind)
-    ]
-    module = sys.modules[kind.__module__].__doc__ or ""
-    module = re.sub(rf"^`{name}`: (\w)", lambda start: start[1].upper(), module)
     shown = example(name)
     parts = [
         f"{level} {name}",
-        prose(module),
-        f"Preserves: {preserves(kind)}. Defined in `{source}`."
-        if preserves(kind)
-        else f"Defined in `{source}`.",
-        table(("option", "takes", "default", "bounds", "meaning"), rows) or "It has no options.",
+        pass_reference(kind),
+        f"Defined in `{source}`.",
         "" if shown is None else f"Example, before and after:\n\n{shown}",
     ]
     return "\n\n".join(part for part in parts if part)
@@ -128,7 +106,7 @@ def example(name: str) -> str | None:
             continue
         after = _shown(module)
         if _is_short(before) and _is_short(after) and _body(before) != _body(after):
-            return f"```mlir\n{before}\n```\n\n```mlir\n{after}\n```"
+            return f"{_fenced(before)}\n\n{_fenced(after)}"
     return None
 
 
@@ -136,6 +114,11 @@ def _shown(module: ModuleOp) -> str:
     """The first function or hardware module, without its long constants."""
     text = str(next(iter(module.ops)))
     return re.sub(rf"dense<[^>]{{{MAX_CONSTANT_WIDTH},}}>", "dense<...>", text)
+
+
+def _fenced(function: str) -> str:
+    note = "<!-- not run: constants are left out -->\n" if "dense<...>" in function else ""
+    return f"{note}```mlir\n{function}\n```"
 
 
 def _is_short(function: str) -> bool:
@@ -149,45 +132,4 @@ def _body(function: str) -> list[str]:
 
 
 def _summary(kind: type[ModulePass]) -> str:
-    first = inspect.cleandoc(sys.modules[kind.__module__].__doc__ or "").split("\n\n")[0]
-    first = re.sub(r"^`[^`]*`: ", "", " ".join(first.split()))
-    return first[:1].upper() + first[1:]
-
-
-def _kind(annotation: str) -> str:
-    """A type in the words of a user."""
-    words: list[str] = []
-    for part in re.split(r" \| (?![^\[]*\])", annotation):
-        if part == "None":
-            continue
-        literal = re.fullmatch(r"Literal\[(.*)\]", part)
-        if literal:
-            words += [f"`{each.strip()[1:-1]}`" for each in literal[1].split(",")]
-        else:
-            words.append(_WORDS.get(part, f"`{part}`"))
-    return " or ".join(dict.fromkeys(words))
-
-
-_WORDS = {
-    "bool": "true or false",
-    "int": "integer",
-    "float": "number",
-    "str": "text",
-    "tuple[int, ...]": "integers",
-    "tuple[str, ...]": "texts",
-    "tuple[float, ...]": "numbers",
-}
-
-
-def _default(option: Option) -> str:
-    if option.required:
-        return "required"
-    match option.default:
-        case None:
-            return "none"
-        case bool(value):
-            return f"`{str(value).lower()}`"
-        case tuple(values):
-            return f"`{','.join(map(str, values))}`"
-        case value:
-            return f"`{value}`"
+    return " ".join(description(kind).split("\n\n")[0].split())

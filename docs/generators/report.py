@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from generators.links import ROOT
-from generators.markdown import table
+from kan_dialect.cli.reference.markdown import table
 
 SCHEMA = ROOT / "flows" / "report.schema.json"
 

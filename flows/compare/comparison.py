@@ -79,6 +79,7 @@ class Result:
             "pipelines": {each.name: _spelt(each) for each in self.comparison.pipelines},
             "target": self.comparison.target,
             "synthesis": self.comparison.synthesis,
+            "sample": self.comparison.sample,
             "compiler": self.comparison.compiler,
             "ratios": {
                 name: {ratio.metric: ratio.as_dict() for ratio in ratios}
@@ -133,7 +134,7 @@ def compare(
     work = _Work(comparison, folder, runner, progress)
     found = work.do("compiling", "figures", trials)
     if comparison.synthesis is not None:
-        work.do("synthesising", "synthesis", [t for t in trials if "figures" in work.of(t)])
+        work.do("synthesising", "synthesis", _measured(comparison, trials, work))
     work.do("checking", "check", [trial for trial in trials if work.is_suspect(trial)])
     rows = [row_of(comparison, trial, work.of(trial)) for trial in trials]
     result = Result(comparison, trials, rows, found)
@@ -144,6 +145,30 @@ def compare(
             ratios = [ratio_of(metric, *pairs) for metric in METRICS]
             result.ratios[pipeline.name] = [ratio for ratio in ratios if ratio is not None]
     return result
+
+
+def _measured(comparison: Comparison, trials: Sequence[Trial], work: _Work) -> list[Trial]:
+    """The trials to synthesise: all, or a sample of each pipeline, with those of the baseline.
+
+    The sample is stratified by size: of the pairs of network and width whose design differs from
+    the baseline's, in the order of the LUTs of the baseline, it takes the middle of each of
+    `comparison.sample` parts that have the same number of pairs.
+    """
+    if comparison.sample is None:
+        return [trial for trial in trials if "figures" in work.of(trial)]
+    chosen: set[Trial] = set()
+    for pipeline in range(1, len(comparison.pipelines)):
+        changed = [
+            trial
+            for trial in trials
+            if trial.pipeline == 0 and work.differ(trial, replace(trial, pipeline=pipeline))
+        ]
+        changed.sort(key=lambda trial: work.of(trial)["figures"]["estimate_luts"])
+        size = min(comparison.sample, len(changed))
+        for part in range(size):
+            base = changed[(2 * part + 1) * len(changed) // (2 * size)]
+            chosen |= {base, replace(base, pipeline=pipeline)}
+    return [trial for trial in trials if trial in chosen]
 
 
 class _Work:
@@ -163,6 +188,11 @@ class _Work:
         if digest not in self._known:
             self._known[digest] = self._read(digest)
         return self._known[digest]
+
+    def differ(self, one: Trial, other: Trial) -> bool:
+        """Whether two trials have figures, of different designs."""
+        figures = [self.of(trial).get("figures") for trial in (one, other)]
+        return all(figures) and len({each["design"] for each in figures if each}) == 2
 
     def is_suspect(self, trial: Trial) -> bool:
         """Whether passes have to be checked one by one."""

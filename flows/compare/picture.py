@@ -31,15 +31,12 @@ def ratio_picture(result: Result, metric: str) -> bytes:
     axes.axvline(1.0, color=INK, linewidth=0.9)
     for number, (pipeline, ratio) in enumerate(shown):
         colour = COLOURS[number % len(COLOURS)]
-        mean = f"{ratio.mean:.3f}"
         if ratio.interval is not None:
-            low, high = ratio.interval
-            axes.axvspan(low, high, color=colour, alpha=0.15, linewidth=0)
-            mean += f" [{low:.3f}, {high:.3f}]"
+            axes.axvspan(*ratio.interval, color=colour, alpha=0.15, linewidth=0)
         axes.axvline(ratio.mean, color=colour, linewidth=1.2, linestyle="--")
         offset = 0.5 * ((number + 0.5) / len(shown) - 0.5)
         places = [names.index(name) + offset for name in ratio.by_network]
-        label = f"{pipeline}: {mean}, {ratio.verdict}"
+        label = f"{pipeline}: {ratio}"
         axes.plot(list(ratio.by_network.values()), places, "o", color=colour, label=label)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
@@ -48,7 +45,7 @@ def ratio_picture(result: Result, metric: str) -> bytes:
     axes.xaxis.set_minor_formatter("{x:.3g}")
     axes.tick_params(axis="x", which="both", labelsize=8)
     baseline = result.comparison.pipelines[0].name
-    axes.set_xlabel(f"{METRICS[metric]}, ratio to {baseline}; geometric mean, 95 % interval")
+    axes.set_xlabel(f"{METRICS[metric].label}, ratio to {baseline}; geometric mean, 95 % interval")
     plain(axes)
     axes.grid(axis="y", color=GREY, linewidth=0.4)
     picture.legend(loc="outside upper left", frameon=False, fontsize=8)

@@ -25,7 +25,8 @@ from kan_dialect.flows.compare.pipelines import Pipeline
 from kan_dialect.flows.input_codes import comparison_codes
 from kan_dialect.flows.pipelines.stages import recorded, up_to_trades
 from kan_dialect.flows.tools.run_limits import DEFAULT_LIMITS, Limits, limited
-from kan_dialect.flows.tools.synthesis import find_target, synthesize
+from kan_dialect.flows.tools.synthesis import find_target
+from kan_dialect.flows.tools.synthesis_cache import known_synthesis
 from kan_dialect.flows.wire_figures import wire_figures
 from kan_dialect.flows.workers.compiler_digest import compiler_digest, extensions
 from kan_dialect.flows.workers.outcomes import Outcome
@@ -55,6 +56,8 @@ class Comparison:
     """The device that costs and the estimate are for."""
     synthesis: str | None = None
     """The device to synthesise for with Yosys; None: estimates only."""
+    sample: int | None = None
+    """Number of pairs of network and width to synthesise for each pipeline; None: all."""
     limits: Limits = DEFAULT_LIMITS
     compiler: str = ""
     """The digest of the compiler that made the comparison, see `compiler_digest`."""
@@ -201,8 +204,7 @@ class _Bench:
         rtl.write_text(emit_systemverilog(module))
         assert self._comparison.synthesis is not None
         with limited(self._comparison.limits):
-            target = find_target(self._comparison.synthesis)
-            return synthesize(rtl, target, top=circuit.name, with_netlist=False).summary()
+            return known_synthesis(rtl, find_target(self._comparison.synthesis), circuit.name)
 
     def check(self) -> dict[str, Any]:
         """What is `wrong` with the pipeline; empty where nothing is found.

@@ -36,6 +36,7 @@ from kan_dialect.flows.prove.valid import check_valid
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
+from kan_dialect.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Outcome:
     got: int | None = None
     """The signal's codes there; None where it is undefined (x)."""
 
-    form: Form | None = None
+    form: Form | None = field(default=None, repr=False)
     """The signal's value, where it is known."""
 
     @property
@@ -62,8 +63,8 @@ class Outcome:
         return self.problem is None
 
 
-@dataclass
-class Proof:
+@dataclass(repr=False)
+class Proof(Shown):
     """A design, its reference, and the proof of each node and output."""
 
     circuit: Model
@@ -112,6 +113,13 @@ class Proof:
     @property
     def ranges(self) -> Ranges:
         return {port.name: (port.low, port.high) for port in self.interface.inputs}
+
+    def figures(self) -> dict[str, object]:
+        """The verdict, the first problem, and the summary."""
+        found = (f"{each.name}: {each.problem}" for each in self.outcomes if not each.proven)
+        problem = self.valid_problem or self.readings_problem or next(found, None)
+        told = {} if problem is None else {"problem": problem}
+        return {"proven": self.proven, **told, **self.summary()}
 
     def summary(self) -> dict[str, str | int | float]:
         """What `report.json` holds under `proof`."""

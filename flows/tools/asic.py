@@ -21,6 +21,7 @@ from kan_dialect.flows.tools.module_files import design_text
 from kan_dialect.flows.tools.synthesis import require_modules
 from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import Tool, find
+from kan_dialect.shown import Shown
 
 COMMANDS = (
     "synth -flatten",
@@ -31,8 +32,8 @@ COMMANDS = (
 """Yosys's commands between reading and counting; `synth` gets the top module."""
 
 
-@dataclass(frozen=True)
-class AsicSynthesis:
+@dataclass(frozen=True, repr=False)
+class AsicSynthesis(Shown):
     """A design in the cells of a library."""
 
     top: str
@@ -48,6 +49,10 @@ class AsicSynthesis:
     """Flip-flops."""
     version: str
     """Of Yosys."""
+
+    def figures(self) -> dict[str, Any]:
+        """The summary."""
+        return self.summary()
 
     def summary(self) -> dict[str, Any]:
         """What `report.json` holds under `asic`."""

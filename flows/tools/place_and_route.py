@@ -23,6 +23,7 @@ from kan_dialect.flows.tools.synthesis import Synthesis
 from kan_dialect.flows.tools.timed_netlist import is_clocked, port_bits, register_ports
 from kan_dialect.flows.tools.tool_runs import run_all
 from kan_dialect.flows.tools.toolchain import Tool, find
+from kan_dialect.shown import Shown
 
 ASYNC = "<async>"
 """What nextpnr calls ports and all that has no clock."""
@@ -187,8 +188,8 @@ def read_report(text: str) -> Routed:
     )
 
 
-@dataclass(frozen=True)
-class PlaceAndRoute:
+@dataclass(frozen=True, repr=False)
+class PlaceAndRoute(Shown):
     """A design on a device, with several seeds."""
 
     device: Device
@@ -207,6 +208,10 @@ class PlaceAndRoute:
 
     harnessed: Harnessed | None = None
     """What the timed runs have beside the design, where nextpnr needs pins."""
+
+    def figures(self) -> dict[str, Any]:
+        """The summary."""
+        return self.summary()
 
     def summary(self) -> dict[str, Any]:
         """What `report.json` holds under `pnr`."""

@@ -20,6 +20,7 @@ from kan_dialect.extensions import Registry
 from kan_dialect.flows.tools.module_files import design_text
 from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import Tool, find
+from kan_dialect.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -306,8 +307,8 @@ def count_cells(target: Target, cells: Mapping[str, int], logic_cells: int | Non
     )
 
 
-@dataclass(frozen=True)
-class Synthesis:
+@dataclass(frozen=True, repr=False)
+class Synthesis(Shown):
     """What Yosys made of a design."""
 
     target: Target
@@ -321,6 +322,10 @@ class Synthesis:
 
     core: Synthesis | None = None
     """The network alone, where `top` is a wrapper around it."""
+
+    def figures(self) -> dict[str, Any]:
+        """The summary."""
+        return self.summary()
 
     def summary(self) -> dict[str, Any]:
         """What `report.json` holds under `synthesis`."""

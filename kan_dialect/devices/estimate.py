@@ -33,10 +33,11 @@ from kan_dialect.ops.wire import (
     TableOp,
     low_zeros,
 )
+from kan_dialect.shown import Shown
 
 
-@dataclass(frozen=True)
-class Estimate:
+@dataclass(frozen=True, repr=False)
+class Estimate(Shown):
     """Resources and delay that a design is expected to take."""
 
     target: str
@@ -54,6 +55,10 @@ class Estimate:
     shift_registers: int = 0
     """Chains of registers, one bit wide, that lookup tables hold. `luts` leaves them out, as
     Yosys's count of logic cells does."""
+
+    def figures(self) -> dict[str, object]:
+        """All fields."""
+        return vars(self)
 
     @property
     def period_ns(self) -> float:

@@ -19,14 +19,15 @@ from kan_dialect.files.csv_data import read_csv
 from kan_dialect.ir.attributes.data_names import NAMELESS, DataNames
 from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.limits import MAX_DATA_BYTES
+from kan_dialect.shown import Shown
 
 TEXTS = ("feature_names", "class_names")
 NAMES = ("x", "x_train", "y", "y_train", "x_test", "y_test", *TEXTS)
 """Arrays of a data file."""
 
 
-@dataclass(frozen=True)
-class Dataset:
+@dataclass(frozen=True, repr=False)
+class Dataset(Shown):
     """Samples with what is known of them.
 
     `x` (samples, features) float64; `y` labels or targets, or None; likewise for the test set.
@@ -49,6 +50,10 @@ class Dataset:
             **{name: each for name, each in found.items() if each is not None},
             **{name: np.array(each) for name, each in texts if each},
         }
+
+    def figures(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the arrays that are known."""
+        return {name: array.shape for name, array in vars(self).items() if array is not None}
 
 
 def load_dataset(path: str | Path) -> Dataset:

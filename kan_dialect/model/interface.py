@@ -19,10 +19,11 @@ from kan_dialect.ir.attributes.data_names import named_port
 from kan_dialect.ir.attributes.hardware_attributes import MAX_PORT_ZERO_POINT, PortAttr
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.quant import storage_for
+from kan_dialect.shown import Shown
 
 
-@dataclass(frozen=True)
-class Port:
+@dataclass(frozen=True, repr=False)
+class Port(Shown):
     """A data port. Its codes are two's complement if `low` < 0, else unsigned.
 
     A code `q` stands for `(q - zero_point) * scale`. At an input, this is the quantised value of
@@ -45,6 +46,10 @@ class Port:
     offset: float = 0.0
     data_name: str = ""
     """Name of the feature or class that the port carries; empty where it is not known."""
+
+    def figures(self) -> dict[str, object]:
+        """All fields."""
+        return vars(self)
 
     def __post_init__(self) -> None:
         if self.low > self.high:

@@ -49,6 +49,9 @@ class Model:
     op: func.FuncOp | hw.HWModuleOp
     level: Level
 
+    def __repr__(self) -> str:
+        return f"Model({self.name}: {self.level} level)"
+
     @staticmethod
     def of(module: ModuleOp, name: str | None = None) -> Model:
         """The model in a module.

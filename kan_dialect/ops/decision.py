@@ -66,6 +66,11 @@ def _surely_first(one: Sequence[IntType], other: Sequence[IntType]) -> bool:
 class PrecedesOp(WireOp, Evaluable, Ranged):
     """Whether the left candidate comes before the right one: 1 if its value is larger, or equal
     with a smaller index, else 0.
+
+    Example:
+
+        %p = kan.precedes %a at %i, %b at %j as "head0" : !kan.int<0:9> at !kan.int<0:1>,
+          !kan.int<-4:3> at !kan.int<2:3> -> !kan.int<0:1>
     """
 
     name = "kan.precedes"
@@ -113,6 +118,11 @@ class ChooseOp(WireOp, Evaluable, Ranged):
 
     The larger of two values, which `kan.precedes` compares, is at least the larger one of their
     lowest values. So the range of a choice depends on the condition. Registers may stand between.
+
+    Example:
+
+        %v = kan.choose %a if %p else %b as "head0_value" : !kan.int<0:9> if !kan.int<0:1>
+          else !kan.int<-4:3> -> !kan.int<0:9>
     """
 
     name = "kan.choose"

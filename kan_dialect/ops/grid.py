@@ -104,6 +104,12 @@ class LocateOp(KanOperation, Evaluable):
         position = (x - from) * multiplier >> shift      (see `position_factor`)
 
     saturated to the grid; its upper bits are the cell, its lower T bits the local coordinate.
+
+    Example:
+
+        %cell, %local, %inside = kan.locate %x as "layer0" grid dense<[-2.0, 2.0]> :
+          tensor<2xf64> cells 5 : tensor<2x!kan.fixed<s16:10>> -> tensor<2x!kan.int<0:4>>,
+          tensor<2x!kan.fixed<u6:6>>, tensor<2xi1>
     """
 
     name = "kan.locate"
@@ -238,6 +244,11 @@ class BasisOp(KanOperation, Evaluable):
     `inside` is given and 0, derivatives are 0. With a learning rate as `scale`, these are the
     weights of an update. `scale` is one number, or one for each input. Of fixed-point numbers: a
     table of 2^T rows, see `uniform_bsplines.basis_table`.
+
+    Example:
+
+        %basis = kan.basis %local degree 3 scale dense<1.0> : tensor<f64> :
+          tensor<2x!kan.fixed<u6:6>> -> tensor<2x4x!kan.fixed<u10:10>>
     """
 
     name = "kan.basis"

@@ -70,7 +70,12 @@ def verify_function(name: str) -> None:
 
 @irdl_op_definition
 class MapOp(KanOperation, Univariate):
-    """One fixed function of every element: y = f(x), any shape."""
+    """One fixed function of every element: y = f(x), any shape.
+
+    Example:
+
+        %y = kan.map "tanh" %x : tensor<2xf32>
+    """
 
     name = "kan.map"
 
@@ -104,6 +109,11 @@ class AffineOp(KanOperation, Univariate, HasFolderInterface):
 
     `scale` and `bias` broadcast over the input as in NumPy: for inputs (in) they are (in) or (1),
     for edges (out, in) they may be (out, 1). A batch norm in evaluation is an affine.
+
+    Example:
+
+        %y = kan.affine %x scale dense<1.0> : tensor<2xf32> bias dense<0.0> : tensor<f32> :
+          tensor<2xf32>
     """
 
     name = "kan.affine"
@@ -172,6 +182,10 @@ class NodeSumOp(KanOperation, Evaluable, BoundedCodes):
 
     At table level the edges' codes have zero point 0, edges of one node share a scale, which is
     also the sum's, and the sum's bounds must hold every sum that the edges' bounds allow.
+
+    Example:
+
+        %all = kan.node_sum %e : tensor<2x3xf32> -> tensor<2xf32>
     """
 
     name = "kan.node_sum"
@@ -311,7 +325,13 @@ def _verify_integer_sum(op: NodeSumOp) -> None:
 
 @irdl_op_definition
 class ConcatOp(KanOperation, Evaluable, BoundedCodes):
-    """Concatenation of vectors: (a), (b), ... -> (a + b + ...), for dense and skip connections."""
+    """Concatenation of vectors: (a), (b), ... -> (a + b + ...), for dense and skip connections.
+
+    Example:
+
+        %both = kan.concat %all, %some, %all : tensor<2xf32>, tensor<2xf32>, tensor<2xf32>
+          -> tensor<6xf32>
+    """
 
     name = "kan.concat"
 
@@ -415,6 +435,11 @@ class ObserveOp(KanOperation, Evaluable, HasFolderInterface):
     many samples fell into each of `bins` equal cells between them. `windows` (windows, 5) holds
     what was seen of values that readers set apart: element, first and last value, samples, and
     where these were counted.
+
+    Example:
+
+        %y = kan.observe %x range dense<[[-1.0, 1.0]]> : tensor<1x2xf32> histogram
+          dense<[[1, 2]]> : tensor<1x2xi64> : tensor<1xf32>
     """
 
     name = "kan.observe"

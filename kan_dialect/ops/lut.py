@@ -26,6 +26,10 @@ class LutOp(KanOperation):
 
     `%y = kan.lut %a, %b, %c table 232 : ui8` is the majority of three bits. Bit p of the table is
     the result where input k is bit k of p, the first input bit 0.
+
+    Example:
+
+        %y = kan.lut %a, %b, %c table 202 : ui8 {sv.namehint = "first"}
     """
 
     name = "kan.lut"

@@ -98,7 +98,13 @@ def memory_type(value: SSAValue) -> MemoryType:
 
 @irdl_op_definition
 class MemoryOp(KanOperation):
-    """A memory, with what it holds when the device wakes up."""
+    """A memory, with what it holds when the device wakes up.
+
+    Example:
+
+        %m = kan.memory initial dense<[1, -2]> : tensor<2xi8> {sv.namehint = "bank"} :
+          !kan.memory<2, i16>
+    """
 
     name = "kan.memory"
 
@@ -156,7 +162,12 @@ def _verify_word(memory: SSAValue, result: SSAValue) -> None:
 
 @irdl_op_definition
 class MemoryReadOp(KanOperation):
-    """The word at an address, a clock cycle later; of a word that is just written, the old one."""
+    """The word at an address, a clock cycle later; of a word that is just written, the old one.
+
+    Example:
+
+        %r = kan.memory_read %m[%a], %clk : !kan.memory<2, i16>, i1 -> i16
+    """
 
     name = "kan.memory_read"
 
@@ -186,6 +197,10 @@ class MemoryWordOp(KanOperation):
     """The word at an address, in the same cycle: what was written in the one before is there.
 
     For memories of lookup tables; those in blocks have their words a cycle later.
+
+    Example:
+
+        %w = kan.memory_word %m[%a] : !kan.memory<2, i16>, i1 -> i16
     """
 
     name = "kan.memory_word"
@@ -211,7 +226,12 @@ class MemoryWordOp(KanOperation):
 
 @irdl_op_definition
 class MemoryWriteOp(KanOperation):
-    """Writes a word at the clock's edge, where `enable` is 1."""
+    """Writes a word at the clock's edge, where `enable` is 1.
+
+    Example:
+
+        kan.memory_write %m[%a] = %d if %e, %clk : !kan.memory<2, i16>, i1, i16
+    """
 
     name = "kan.memory_write"
 

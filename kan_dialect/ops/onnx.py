@@ -54,6 +54,11 @@ class OnnxOp(EdgeOp):
     `windows`, (windows, 3), names values at which edges are others than on both sides, such as a
     mark for missing values: an input, and the first and last value of the window. `kan-quantize`
     keeps a code for each, however narrow it is.
+
+    Example:
+
+        %e = kan.onnx %h as "layer1" rest dense<[0.5, 0.25]> : tensor<2xf64> model
+          dense<"0x0809...1001"> : tensor<114xi8> : tensor<2xf32> -> tensor<1x2xf32>
     """
 
     name = "kan.onnx"

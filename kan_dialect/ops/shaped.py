@@ -29,6 +29,13 @@ class ShapedOp(EdgeOp):
 
     `shapes` (shapes, points) holds values at the points of `grid` (points): lines between them,
     constant beyond. `affine` (out, in, 3) holds a, b and c of each edge.
+
+    Example:
+
+        %shaped = kan.shaped %x as "layer0" grid dense<[-1.0, 0.0, 1.0]> : tensor<3xf32>
+          shapes dense<[[0.0, 1.0, 0.5]]> : tensor<1x3xf32> choice dense<0> : tensor<1x2xi8>
+          affine dense<[[[1.0, 0.0, 2.0], [0.5, 1.0, -1.0]]]> : tensor<1x2x3xf32> :
+          tensor<2xf64> -> tensor<1x2xf64>
     """
 
     name = "kan.shaped"

@@ -124,6 +124,12 @@ class BSplineOp(EdgeOp):
     not; there are K - 1 - degree basis functions. With `extend` they are the grid only, and the op
     adds `degree` knots on each side at the grid's mean spacing. Cells are half-open and the basis
     is 0 outside the knots; with `closed` the last knot belongs to the last cell.
+
+    Example:
+
+        %e = kan.bspline %x as "layer0" degree 2 extend closed knots dense<[-1.0, 0.0, 1.0]>
+          : tensor<3xf32> coefficients dense<[[[1.0, 2.0, 3.0, 4.0]]]> : tensor<1x1x4xf32> :
+          tensor<1xf64> -> tensor<1x1xf64>
     """
 
     name = "kan.bspline"
@@ -207,7 +213,13 @@ class BSplineOp(EdgeOp):
 
 @irdl_op_definition
 class BaseOp(EdgeOp):
-    """Edges that are one fixed function times a weight: phi[o, i](x) = weights[o, i] * f(x_i)."""
+    """Edges that are one fixed function times a weight: phi[o, i](x) = weights[o, i] * f(x_i).
+
+    Example:
+
+        %e = kan.base "identity" %a weights dense<0.5> : tensor<3x3xf32> : tensor<3xf32> ->
+          tensor<3x3xf32>
+    """
 
     name = "kan.base"
 
@@ -270,6 +282,13 @@ class RadialOp(EdgeOp):
 
     `centers` and `widths` are (in, C), or (C) for all inputs. FastKAN (Li, arXiv 2405.06721) is
     `gaussian` on equidistant centers.
+
+    Example:
+
+        %radial = kan.radial "gaussian" %x as "layer0" centers dense<[-1.0, 1.0]> :
+          tensor<2xf32> widths dense<[[0.5, 0.5], [2.0, 2.0]]> : tensor<2x2xf32>
+          coefficients dense<[[[1.0, 2.0], [3.0, 4.0]]]> : tensor<1x2x2xf32> : tensor<2xf64>
+          -> tensor<1x2xf64>
     """
 
     name = "kan.radial"
@@ -351,6 +370,11 @@ class ChebyshevOp(EdgeOp):
 
     The degree is the number of coefficients less one. ChebyKAN (Sidharth, arXiv 2405.07200)
     feeds it tanh of its inputs, here a `kan.map tanh` before.
+
+    Example:
+
+        %chebyshev = kan.chebyshev %x as "layer0" coefficients dense<[[[1.0, 2.0, 0.5],
+          [3.0, 4.0, -0.5]]]> : tensor<1x2x3xf32> : tensor<2xf64> -> tensor<1x2xf64>
     """
 
     name = "kan.chebyshev"

@@ -57,6 +57,12 @@ class SymbolicOp(EdgeOp):
 
     `affine` (out, in, 4) holds a, b, c and d of each edge, as pykan does. Where c is 0 the edge is
     the constant d, also outside the domain of f.
+
+    Example:
+
+        %symbolic = kan.symbolic ["sin", "exp"] %x as "layer0" choice dense<[[0, 1]]> :
+          tensor<1x2xi8> affine dense<[[[1.0, 0.0, 2.0, 0.5], [0.5, 1.0, 1.0, 0.0]]]> :
+          tensor<1x2x4xf32> : tensor<2xf64> -> tensor<1x2xf64>
     """
 
     name = "kan.symbolic"

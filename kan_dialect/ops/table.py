@@ -112,6 +112,10 @@ class QuantizeOp(KanOperation, Evaluable, BoundedCodes):
     `bounds` (shape, 2) narrow lo and hi for each element. `mask`, in the shape of the input, keeps
     the elements that are 1. The others have the code of 0 whatever the input is, NaN included:
     edges that are pruned behind the op may be undefined.
+
+    Example:
+
+        %q = kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32, 0.5>>
     """
 
     name = "kan.quantize"
@@ -194,6 +198,10 @@ class DequantizeOp(KanOperation, Univariate):
     """Real values of codes: `(q - zero_point) * scale`.
 
     `standing`, (codes, 3), names codes that stand for another value: element, code, value.
+
+    Example:
+
+        %y = kan.dequantize %h : tensor<1x!quant.uniform<u2:f32, 0.5>> -> tensor<1xf32>
     """
 
     name = "kan.dequantize"
@@ -262,6 +270,12 @@ class LookupOp(KanOperation, Univariate, BoundedCodes):
     `tables` is (out, in, entries) or (in, entries); there is an entry for every code of the input's
     storage range lo..hi. Entries that an input's own bounds exclude are never read. `bounds` say
     which codes each table gives, where that is less than the result's storage holds.
+
+    Example:
+
+        %e = kan.lookup %q as "layer0" tables dense<[[[0, 1, 2, 3], [-4, -3, -2, -1]]]> :
+          tensor<1x2x4xi8> : tensor<2x!quant.uniform<u2:f32, 0.5>> ->
+          tensor<1x2x!quant.uniform<i4:f32, 0.25>>
     """
 
     name = "kan.lookup"
@@ -369,6 +383,11 @@ class RequantizeOp(KanOperation, Evaluable, BoundedCodes, HasFolderInterface):
     With `gain` and `offset`, (n) each, the result has the codes of `x * gain + offset` for the
     value x of a code, as `kan.quantize` computes them in float64, and scales have any ratio. This
     form rounds the codes of ports.
+
+    Example:
+
+        %same = kan.requantize %q : tensor<1x!quant.uniform<u2:f32, 0.5>> ->
+          tensor<1x!quant.uniform<u2:f32, 0.5>>
     """
 
     name = "kan.requantize"

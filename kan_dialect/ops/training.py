@@ -60,7 +60,13 @@ FACTOR_BITS = 16
 
 @irdl_op_definition
 class GatherOp(KanOperation, Evaluable):
-    """The coefficients that take part: active[o, i, j] = coefficients[o, i, cell_i + j]."""
+    """The coefficients that take part: active[o, i, j] = coefficients[o, i, cell_i + j].
+
+    Example:
+
+        %active = kan.gather %c at %cell : tensor<1x2x8x!kan.fixed<s16:10>>,
+          tensor<2x!kan.int<0:4>> -> tensor<1x2x4x!kan.fixed<s16:10>>
+    """
 
     name = "kan.gather"
 
@@ -139,6 +145,12 @@ class CombineOp(KanOperation, Evaluable):
 
     Of fixed-point numbers the factors are multiples of 2^-16, the sum is exact, rounded half to
     even once and saturated. Weight decay and momentum are such combinations.
+
+    Example:
+
+        %carried = kan.combine %active, %active as "carried" factors dense<[0.9375, 0.5]> :
+          tensor<2xf64> : tensor<1x2x4x!kan.fixed<s16:10>>, tensor<1x2x4x!kan.fixed<s16:10>>
+          -> tensor<1x2x4x!kan.fixed<s17:10>>
     """
 
     name = "kan.combine"
@@ -225,6 +237,11 @@ class MacOp(KanOperation, Evaluable):
     With a result of shape (out), the nodes of a layer: y[o] = sum over i, j of active[o, i, j] *
     basis[i, j]. With (out, in), one number an edge, summed over j only: slopes, where the basis is
     of derivatives.
+
+    Example:
+
+        %y = kan.mac %active, %basis as "node" : tensor<1x2x4x!kan.fixed<s16:10>>,
+          tensor<2x4x!kan.fixed<u10:10>> -> tensor<1x!kan.fixed<s16:10>>
     """
 
     name = "kan.mac"
@@ -303,6 +320,11 @@ class ErrorOp(KanOperation, Evaluable):
 
     Of fixed-point numbers, the result has one fraction bit less than the output: its code is the
     difference of the codes, saturated.
+
+    Example:
+
+        %error = kan.error %t, %y : tensor<1x!kan.fixed<s16:10>>,
+          tensor<1x!kan.fixed<s16:10>> -> tensor<1x!kan.fixed<s17:9>>
     """
 
     name = "kan.error"
@@ -360,7 +382,13 @@ class ErrorOp(KanOperation, Evaluable):
 
 @irdl_op_definition
 class BackpropagateOp(KanOperation, Evaluable):
-    """How inputs of a layer are to change: result[i] = sum over o of error[o] * slopes[o, i]."""
+    """How inputs of a layer are to change: result[i] = sum over o of error[o] * slopes[o, i].
+
+    Example:
+
+        %below = kan.backpropagate %error through %slopes : tensor<1x!kan.fixed<s17:9>>,
+          tensor<1x2x!kan.fixed<s16:10>> -> tensor<2x!kan.fixed<s17:9>>
+    """
 
     name = "kan.backpropagate"
 
@@ -419,6 +447,13 @@ class UpdateOp(KanOperation, Evaluable):
     With `origin`, the step begins there instead: origin[o, i, j] + error[o] * weights[i, j].
     `weights` are the basis times the learning rate. Of fixed-point numbers the right side is
     computed exactly, rounded half to even and saturated. All other coefficients stay.
+
+    Example:
+
+        %other = kan.update %c at %cell from %carried : tensor<1x2x4x!kan.fixed<s17:10>>
+          error %error weights %weights if %train : tensor<1x2x8x!kan.fixed<s16:10>>,
+          tensor<2x!kan.int<0:4>>, tensor<1x!kan.fixed<s17:9>>,
+          tensor<2x4x!kan.fixed<u10:13>> -> tensor<1x2x8x!kan.fixed<s16:10>>
     """
 
     name = "kan.update"

@@ -86,7 +86,12 @@ def _number(value: int) -> IntegerAttr[I64]:
 @direct_access
 @irdl_op_definition
 class ConstantOp(WireOp, Evaluable, HasFolderInterface):
-    """An integer that is always the same."""
+    """An integer that is always the same.
+
+    Example:
+
+        %a = kan.constant 3 : !kan.int<3:3>
+    """
 
     name = "kan.constant"
 
@@ -122,6 +127,11 @@ class TableOp(WireOp, Evaluable):
     (of the same shape, 0 and 1) is 0, the entry does not matter: no input reaches it, or nothing
     depends on it. It is then `filled` with an entry that does matter, as in hardware, so that the
     result never leaves its range.
+
+    Example:
+
+        %t = kan.table %x as "edge" entries dense<[1, 2, 4, 8]> : tensor<4xi8> :
+          !kan.int<0:3> -> !kan.int<1:8>
     """
 
     name = "kan.table"
@@ -328,6 +338,10 @@ class BitsOp(WireOp, Evaluable):
 
     The input is taken in two's complement where it may be negative; the width is that of the
     result's range 0:2^width - 1.
+
+    Example:
+
+        %b = kan.bits %y from 0 : !kan.int<-2:1> -> !kan.int<0:1>
     """
 
     name = "kan.bits"
@@ -361,7 +375,12 @@ class BitsOp(WireOp, Evaluable):
 @direct_access
 @irdl_op_definition
 class SumOp(WireOp, Evaluable):
-    """The exact sum of one or more integers."""
+    """The exact sum of one or more integers.
+
+    Example:
+
+        %s = kan.sum %a, %b : !kan.int<3:3>, !kan.int<3:3> -> !kan.int<6:6>
+    """
 
     name = "kan.sum"
 
@@ -667,7 +686,12 @@ def _low_zeros_of_entries(raw: bytes, size: int) -> int:
 @direct_access
 @irdl_op_definition
 class ClampOp(WireOp, Evaluable, HasFolderInterface):
-    """Saturation: the input, but at least lo and at most hi of the result's range."""
+    """Saturation: the input, but at least lo and at most hi of the result's range.
+
+    Example:
+
+        %same = kan.clamp %x : !kan.int<0:3> -> !kan.int<0:3>
+    """
 
     name = "kan.clamp"
 
@@ -697,7 +721,12 @@ class ClampOp(WireOp, Evaluable, HasFolderInterface):
 @direct_access
 @irdl_op_definition
 class ShiftOp(WireOp, Evaluable):
-    """Division by 2^amount, rounded half to even; a negative amount multiplies."""
+    """Division by 2^amount, rounded half to even; a negative amount multiplies.
+
+    Example:
+
+        %h = kan.shift %s by 1 as "half" : !kan.int<-4:18> -> !kan.int<-2:9>
+    """
 
     name = "kan.shift"
 
@@ -747,7 +776,12 @@ _FUNCTIONS: tuple[type[Operation], ...] = (TableOp, BitsOp, SumOp, ClampOp, Shif
 @direct_access
 @irdl_op_definition
 class DelayOp(WireOp, Evaluable, HasFolderInterface):
-    """Registers: the same value, `cycles` clock cycles later."""
+    """Registers: the same value, `cycles` clock cycles later.
+
+    Example:
+
+        %none = kan.delay %x by 0 : !kan.int<0:3>
+    """
 
     name = "kan.delay"
 
@@ -788,6 +822,10 @@ class MarkOp(WireOp, Evaluable):
     `cycle` is the clock cycle of the value, counted from the inputs. Where the tables that read the
     node do the clamp's work, the code is value + offset saturated `within` a range. Passes that
     move a node's value, or add to it, keep its mark true.
+
+    Example:
+
+        kan.mark %x as "x" offset 0 cycle 0 : !kan.int<0:3>
     """
 
     name = "kan.mark"
@@ -844,6 +882,10 @@ class DeadOp(WireOp, Evaluable):
 
     No result depends on it, or the tables that read it have taken it in. It replaces the node's
     `kan.mark`.
+
+    Example:
+
+        kan.dead "layer0_node2"
     """
 
     name = "kan.dead"

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+import os
+import pydoc
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
+import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import numpy as np
 import onnxruntime
@@ -19,11 +28,14 @@ from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def
 from xdsl.passes import ModulePass
 
 import kan_dialect as kan
+from generators import option_types
 from kan_dialect.cli.kan_flow import main as kan_flow
 from kan_dialect.cli.kan_opt import main as kan_opt
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.build_options import BuildOptions
-from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.flows.prove.prove import Outcome
+from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute, Routed
+from kan_dialect.flows.tools.toolchain import find_simulator, look_for
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.semantics import Univariate
@@ -33,6 +45,7 @@ from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.passbase.options import options_of
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.quantize import QuantizePass
+from kan_dialect.shown import Shown
 
 ROOT = Path(__file__).parent.parent.parent
 WINE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
@@ -281,6 +294,85 @@ def test_an_option_of_a_new_field_is_known_at_once() -> None:
     assert found == given
 
 
+def test_types_of_options_are_those_that_passes_declare() -> None:
+    """As editors and `help` show them."""
+    for path, text in option_types.modules().items():
+        assert path.read_text() == text, f"{path} is out of date: run make reference"
+    for function, owner in ((kan.Network.compile, CompilePass), (kan.Network.tune, CompilePass)):
+        parameters = inspect.signature(function).parameters
+        for option in options_of(owner):
+            if option.field != "data":
+                assert parameters[option.field].default == option.default
+                assert f"{option.field} : {option.help}"[:50] in (inspect.getdoc(function) or "")
+    help_of_build = pydoc.plain(pydoc.render_doc(kan.Network.build))
+    assert "mhz: 'float | None' = None" in help_of_build
+    assert "beat_bits : " in help_of_build and "**options" not in help_of_build
+
+
+USER = """
+from typing import assert_type
+
+import kan_dialect as kan
+
+network = kan.load("model.onnx", data="data.npz")
+design = network.compile(bits=[6, 5], mhz=300, max_accuracy_loss="0.5%", head="top-k", k=2)
+assert_type(design, kan.Network)
+luts: int = design.estimate("ecp5").luts
+built = network.build("out", bits=5, interface="axi-stream", simulator="none", vectors=100)
+proven: bool = built.prove(jobs=2).proven
+edge = design.layers[0].edge(1, 2)
+trained = kan.train("data.npz", hidden=(3,), max_luts=200)
+found: float | None = trained.test_score
+"""
+
+
+def test_a_users_script_is_type_checked(tmp_path: Path) -> None:
+    """By pyright, strictly, with the package as `pip install --editable` leaves it."""
+    hidden = ("kan_dialect", "__editable__", "kan-dialect")
+    library = Path(sysconfig.get_path("purelib"))
+    venv.create(tmp_path / "env", symlinks=True)
+    (site,) = (tmp_path / "env" / "lib").glob("python*/site-packages")
+    for entry in library.iterdir():
+        if not entry.name.startswith(hidden) and entry.suffix != ".pth":
+            (site / entry.name).symlink_to(entry)
+    (site / "kan_dialect.pth").write_text(editable_path(tmp_path / "editable"))
+    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
+
+    def told(script: str) -> str:
+        (tmp_path / "user.py").write_text(script)
+        python = tmp_path / "env" / "bin" / "python"
+        command = [sys.executable, "-m", "pyright", "--pythonpath", python, "user.py"]
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, env=environment
+        )
+        return done.stdout
+
+    assert "0 errors" in told(USER)
+    for wrong, reason in (
+        ("network.compile(bitz=5)", 'No parameter named "bitz"'),
+        ("network.compile(mhz='fast')", 'not assignable to "float"'),
+        ("kan.train('a.npz', hiden=(3,))", 'No parameter named "hiden"'),
+    ):
+        assert reason in told(USER + wrong)
+
+
+def editable_path(folder: Path) -> str:
+    """What setuptools' editable wheel adds to the path, for the project's settings."""
+    source = folder / "source"
+    source.mkdir(parents=True)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("kan_dialect", "frontends", "passes", "lowering", "flows", "api", "qat", "cli"):
+        shutil.copytree(ROOT / name, source / name, symlinks=True)
+    code = "import setuptools.build_meta as b; b.build_editable('..')"
+    subprocess.run([sys.executable, "-c", code], cwd=source, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [each for each in archive.namelist() if each.endswith(".pth")]
+        return archive.read(name).decode()
+
+
 class Breaks(ModulePass):
     """Adds 1 to an entry, and claims to be exact."""
 
@@ -393,6 +485,7 @@ def test_estimate_is_that_of_the_report(design: kan.Network, network: kan.Networ
 
 
 def test_messages(network: kan.Network, tables: kan.Network, design: kan.Network) -> None:
+    unknown: dict[str, Any] = {"bitz": 5}
     for call, message in (
         (lambda: kan.load("nowhere.onnx"), "there is no file nowhere.onnx"),
         (lambda: kan.load(3), "cannot load an object of type int; give a path"),
@@ -451,7 +544,7 @@ def test_messages(network: kan.Network, tables: kan.Network, design: kan.Network
         (lambda: kan.Build("nowhere"), "there is no folder nowhere"),
         (lambda: network.build("out", name=3), "name takes text, got 3"),  # type: ignore[arg-type]
         (lambda: network.tune("out", jobs="a"), "jobs takes a whole number, got 'a'"),  # type: ignore[arg-type]
-        (lambda: network.build("out", bitz=5), "did you mean bits"),
+        (lambda: network.build("out", **unknown), "did you mean bits"),
         (lambda: network.build("out", passes="kan-narrow", bits=5), "there is no option bits"),
     ):
         with pytest.raises(kan.KanError, match=message):
@@ -477,6 +570,101 @@ def test_pictures(network: kan.Network, tables: kan.Network) -> None:
     edge, exact = tables.layers[0].edge(1, 2), network.layers[0].edge(1, 2)
     for text in (edge.picture(exact), edge._repr_html_(), exact.picture()):
         assert "<svg" in text and "layer0_edge1_2" in text
+
+
+def returned_kinds() -> set[type]:
+    """Classes of this package that public members of the API return."""
+    found: set[type] = set()
+    functions: list[Any] = [kan.load, kan.from_ir]
+    for owner in (kan.Network, kan.Layer, kan.Edge, kan.Build):
+        for name, each in vars(owner).items():
+            if not name.startswith("_"):
+                functions.append(getattr(each, "fget", None) or getattr(each, "func", None) or each)
+    pending: list[Any] = [
+        eval(function.__annotations__["return"], function.__globals__)
+        for function in functions
+        if callable(function)
+    ]
+    while pending:
+        kind = pending.pop()
+        pending += get_args(kind)
+        kind = get_origin(kind) or kind
+        if isinstance(kind, type) and kind.__module__.startswith("kan_dialect"):
+            found.add(kind)
+    return found
+
+
+TINY = """
+func.func @tiny(%x: !kan.int<0:3>) -> !kan.int<0:9> {
+  %t = kan.table %x as "t" entries dense<[0, 1, 4, 9]> : tensor<4xi8>
+    : !kan.int<0:3> -> !kan.int<0:9>
+  %d = kan.delay %t by 1 : !kan.int<0:9>
+  func.return %d : !kan.int<0:9>
+}
+"""
+
+
+@pytest.mark.skipif(look_for("yosys") is None, reason="Yosys is not installed")
+@pytest.mark.skipif(find_spec("bitwuzla") is None, reason="Bitwuzla is not installed")
+def test_every_object_is_shown_on_a_few_lines(
+    network: kan.Network, tables: kan.Network, design: kan.Network, tmp_path: Path
+) -> None:
+    """In consoles, at most ten lines of 120 characters; and in notebooks."""
+    options: dict[str, Any] = {"simulator": "none", "interface": "axi-stream"}
+    built = kan.from_ir(TINY).build(tmp_path / "tiny", **options)
+    proof = built.prove()
+    wrong = replace(proof, valid_problem="it rises a cycle early")
+    run = Routed(100.0, 1.0, 1.0, None, {"TRELLIS_COMB": 5})
+    routed = PlaceAndRoute(DEVICES["ecp5"], "0.1", 1, False, [run] * 40, [run] * 40)
+    figures = {f"figure_{number}": number / 3 for number in range(60)}
+    tuned = kan.Tuned(
+        tmp_path,
+        "kan-compile{bits=6}," * 40,
+        figures,
+        1 / 3,
+        False,
+        figures,
+        figures,
+        (figures,) * 40,
+    )
+    step = kan.load(ROOT / "examples" / "load.mlir").apply("kan-make-trainable")
+    objects: list[Any] = [
+        step,
+        step.apply("lower-training-to-hw"),
+        network,
+        tables,
+        design,
+        tables.layers[0],
+        tables.layers[0].edge(1, 2),
+        tables.layers[0].model,
+        design.inputs[0],
+        design.data,
+        design.estimate(),
+        built,
+        proof,
+        wrong,
+        proof.outcomes[0],
+        built.prove_wrapper(),
+        built.synthesize(),
+        built.synthesize_asic(Path(__file__).with_name("small.lib")),
+        routed,
+        tuned,
+    ]
+    for each in objects:
+        lines = repr(each).splitlines()
+        assert len(lines) <= 10 and max(map(len, lines)) <= 120, type(each)
+        assert lines[0].startswith(f"{type(each).__name__}("), lines
+        assert type(each).__repr__ is not object.__repr__
+    assert repr(step) == "Network(load: spline level, trains itself)"
+    assert "proven=True" in repr(proof) and "outputs=1" in repr(proof)
+    assert "proven=False, problem='it rises a cycle early'" in repr(wrong)
+    assert repr(network.data).startswith("Dataset(x=(124, 13), y=(124,)")
+    for each in objects[10:]:
+        if not isinstance(each, Outcome):
+            assert "<table>" in each._repr_html_()
+    shown = {kind for each in objects for kind in type(each).__mro__}
+    unseen = returned_kinds() - shown
+    assert {kind for kind in unseen if kind.__repr__ is not Shown.__repr__} == set()
 
 
 # The documentation page.

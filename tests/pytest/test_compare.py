@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,14 @@ from xdsl.passes import ModulePass
 from xdsl.universe import Universe
 
 from kan_dialect import multiverse
+from kan_dialect.cli.flow import compare as compare_command
 from kan_dialect.cli.flow import workers
 from kan_dialect.cli.kan_flow import main
 from kan_dialect.devices.device import device
 from kan_dialect.devices.estimate import estimate
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.flows.compare import trials
 from kan_dialect.flows.compare.pipelines import (
     Pipeline,
     parse_change,
@@ -34,6 +37,8 @@ from kan_dialect.flows.compare.pipelines import (
 )
 from kan_dialect.flows.compare.statistics import ratio_of
 from kan_dialect.flows.pipelines.stages import recorded, up_to_trades
+from kan_dialect.flows.tools import synthesis_cache
+from kan_dialect.flows.tools.synthesis import find_target
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.flows.workers import compiler_digest as digests
 from kan_dialect.flows.workers.outcomes import Outcome, Work
@@ -47,7 +52,7 @@ from kan_dialect.ops.wire import TableOp
 from kan_dialect.passbase.kan_pass import KanPass
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "wine.onnx"
-SOME = ("--benchmark-set", "--only", "symbolic,wires,alike")
+SOME = ("--benchmark-set", "--only", "symbolic,wires,alike", "--by-estimate")
 
 
 def run(*arguments: object) -> int:
@@ -138,7 +143,7 @@ def test_the_mean_and_the_interval_are_those_of_scipy() -> None:
     rng = np.random.default_rng(5)
     base = {f"n{n}": rng.integers(50, 500, 2).tolist() for n in range(20)}
     other = {name: [v * rng.uniform(0.8, 1.1) for v in each] for name, each in base.items()}
-    found = ratio_of("luts", rows("luts", other), rows("luts", base))
+    found = ratio_of("table_bits", rows("table_bits", other), rows("table_bits", base))
     assert found is not None and found.interval is not None
     means = [stats.gmean(np.divide(other[name], base[name])) for name in base]
     assert found.mean == pytest.approx(stats.gmean(means))
@@ -162,21 +167,88 @@ def test_the_mean_and_the_interval_are_those_of_scipy() -> None:
 )
 def test_verdicts(other: list[float], verdict: str) -> None:
     pairs = [
-        rows("x", {f"n{i}": [value] for i, value in enumerate(values)})
+        rows("table_bits", {f"n{i}": [value] for i, value in enumerate(values)})
         for values in (other, [10] * len(other))
     ]
-    found = ratio_of("x", *pairs)
+    found = ratio_of("table_bits", *pairs)
     assert found is not None and found.verdict == verdict
 
 
 def test_zeros_have_no_ratio() -> None:
     other, base = (
-        rows("x", {"a": [0], "b": [0], "c": [5]}),
-        rows("x", {"a": [0], "b": [3], "c": [5]}),
+        rows("table_bits", {"a": [0], "b": [0], "c": [5]}),
+        rows("table_bits", {"a": [0], "b": [3], "c": [5]}),
     )
-    found = ratio_of("x", other, base)
+    found = ratio_of("table_bits", other, base)
     assert found is not None and found.by_network == {"a": 1.0, "c": 1.0} and found.left_out == 1
-    assert ratio_of("y", other, base) is None
+    assert ratio_of("output_error", other, base) is None
+
+
+def sizes(
+    estimates: Sequence[float], measured: Mapping[int, float], designs: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Rows of networks n0, n1, ...: LUTs by estimate, and by synthesis where they are measured."""
+    return [
+        {
+            "network": f"n{number}",
+            "design": designs[number] if designs else f"d{number}, {luts}",
+            "estimate_luts": luts,
+            **({"synthesis_luts": measured[number]} if number in measured else {}),
+        }
+        for number, luts in enumerate(estimates)
+    ]
+
+
+def test_a_gain_by_estimate_alone_is_not_real() -> None:
+    """The estimate has all networks 1.3 % smaller; those that are synthesised stay as they are."""
+    rng = np.random.default_rng(3)
+    base = rng.uniform(80, 900, 60).tolist()
+    other = [luts * 0.987 for luts in base]
+    found = ratio_of("luts", sizes(other, {}), sizes(base, {}))
+    assert found is not None and found.basis == "by estimate" and found.verdict == "within noise"
+    measured = {number: base[number] * 1.05 for number in range(0, 60, 5)}
+    changed = {number: luts * rng.normal(1.0, 0.01) for number, luts in measured.items()}
+    found = ratio_of("luts", sizes(other, changed), sizes(base, measured))
+    assert found is not None and found.basis == "by synthesis of 12 of 60"
+    assert found.verdict == "within noise" and found.mean == pytest.approx(1.0, abs=0.006)
+    real = {number: luts * 0.9 for number, luts in measured.items()}
+    found = ratio_of("luts", sizes(other, real), sizes(base, measured))
+    assert found is not None and found.verdict == "less" and found.mean == pytest.approx(0.9)
+    found = ratio_of("luts", sizes([0.9 * luts for luts in base], {}), sizes(base, {}))
+    assert found is not None and found.verdict == "less" and found.basis == "by estimate"
+
+
+def test_errors_of_the_estimate_widen_the_interval() -> None:
+    """As a loop over resamples has it: errors of the sample, then one for each other network."""
+    rng = np.random.default_rng(4)
+    base = rng.uniform(80, 900, 15)
+    other = base * rng.normal(0.95, 0.02, 15)
+    measured = dict(enumerate(base[:6]))
+    changed = {number: luts * rng.normal(0.97, 0.05) for number, luts in measured.items()}
+    found = ratio_of("luts", sizes(other.tolist(), changed), sizes(base.tolist(), measured))
+    assert found is not None and found.interval is not None
+    estimated = np.log(other / base)
+    synthesised = np.array([np.log(changed[n] / measured[n]) for n in range(6)])
+    errors = synthesised - estimated[:6]
+    means: list[float] = []
+    for _ in range(20_000):
+        drawn = rng.choice(errors, 6)
+        whole = np.concatenate([synthesised, estimated[6:] + rng.choice(drawn, 9)])
+        means.append(rng.choice(whole, 15).mean())
+    assert found.interval == pytest.approx(np.exp(np.quantile(means, [0.025, 0.975])), abs=3e-3)
+    expected = np.concatenate([synthesised, estimated[6:] + errors.mean()]).mean()
+    assert found.mean == pytest.approx(np.exp(expected))
+
+
+def test_networks_of_the_same_design_have_no_error() -> None:
+    base, designs = [100.0] * 8, [f"d{number}" for number in range(8)]
+    unchanged = sizes(base, {}, designs)
+    found = ratio_of("luts", unchanged, unchanged)
+    assert found is not None and found.verdict == "same" and found.basis == ""
+    changed = sizes(base, {0: 90.0, 1: 90.0}, ["a", "b", *designs[2:]])
+    found = ratio_of("luts", changed, sizes(base, {0: 100.0, 1: 100.0}, designs))
+    assert found is not None and found.basis == "by synthesis"
+    assert [found.by_network[f"n{n}"] for n in (0, 1, 2)] == pytest.approx([0.9, 0.9, 1.0])
 
 
 # The command.
@@ -195,7 +267,7 @@ def test_every_network_width_and_pipeline_has_a_row(compared: Path) -> None:
     summary = summary_of(compared)
     assert summary["set"] == "kan-dialect benchmark set 1" and not summary["wrong"]
     assert set(summary["ratios"]) == {"fast", "without kan-balance-sums"}
-    assert (compared / "estimate_luts.png").read_bytes().startswith(b"\x89PNG")
+    assert (compared / "luts.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_figures_are_those_of_the_pipeline(tmp_path: Path) -> None:
@@ -286,7 +358,94 @@ def test_synthesis_is_beside_the_estimate(tmp_path: Path) -> None:
     assert run("--benchmark-set", "--only", "wires", *options, "-o", tmp_path) == 0
     first, second = rows_of(tmp_path)
     assert int(first["synthesis_luts"]) > 0 and first["target"] == second["target"] == "ecp5"
-    assert "synthesis_luts" in summary_of(tmp_path)["ratios"]["without kan-split-tables"]
+    ratio = summary_of(tmp_path)["ratios"]["without kan-split-tables"]["luts"]
+    assert ratio["basis"] == "by synthesis"
+    sizes = [int(row["synthesis_luts"]) for row in (second, first)]
+    assert ratio["ratio"] == pytest.approx(sizes[0] / sizes[1])
+
+
+@pytest.fixture
+def synthesised(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the designs that are synthesised, here by a size of the text."""
+    found: list[str] = []
+
+    def known_synthesis(rtl: Path, target: object, top: str) -> dict[str, Any]:
+        found.append(top)
+        lines = len(rtl.read_text().splitlines())
+        return {"luts": lines, "registers": lines, "tool": "yosys 0"}
+
+    monkeypatch.setattr(trials, "known_synthesis", known_synthesis)
+    monkeypatch.setattr(compare_command, "look_for", lambda name: name)
+    monkeypatch.setattr(compare_command, "SAMPLE", 2)
+    return found
+
+
+def test_a_part_of_each_size_is_synthesised(
+    synthesised: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = ("--benchmark-set", "--only", "wires,symbolic,cubic,constants", "--bits", "3,6")
+    change = ("--without", "kan-split-tables", "--jobs", 1, "-o", tmp_path)
+    assert run(*chosen, *change) == 0
+    table = rows_of(tmp_path)
+    pairs = [(b, o) for b, o in zip(table[::2], table[1::2], strict=True)]
+    changed = [b for b, o in pairs if b["design"] != o["design"]]
+    changed.sort(key=lambda row: int(row["estimate_luts"]))
+    assert len(changed) >= 4
+    expected = [changed[len(changed) // 4], changed[3 * len(changed) // 4]]
+    measured = [b for b, _ in pairs if b["synthesis_luts"]]
+    assert sorted(measured, key=changed.index) == expected
+    assert [bool(b["synthesis_luts"]) for b, _ in pairs] == [
+        bool(o["synthesis_luts"]) for _, o in pairs
+    ]
+    assert len(synthesised) == 4
+    # Of two errors, no interval can be made.
+    told = capsys.readouterr().out
+    assert "too few networks, by estimate" in told
+    assert run(*chosen, *change) == 0 and len(synthesised) == 4
+
+
+def test_without_yosys_sizes_are_by_estimate(
+    synthesised: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(compare_command, "look_for", lambda _name: None)
+    one = ("--benchmark-set", "--only", "wires", *CHANGE, "--jobs", 1)
+    assert run(*one, "-o", tmp_path / "none") == 0
+    assert "Yosys is not installed, so sizes are by estimate" in capsys.readouterr().err
+    monkeypatch.setattr(compare_command, "look_for", lambda name: name)
+    assert run(*one, "-o", tmp_path / "measured") == 0
+    assert run(*one, "--by-estimate", "-o", tmp_path / "asked") == 0
+    assert not capsys.readouterr().err
+    assert len(synthesised) == 2
+
+
+def test_a_text_is_synthesised_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAN_CACHE", str(tmp_path / "cache"))
+    tool = SimpleNamespace(version="0.1")
+    monkeypatch.setattr(synthesis_cache, "find", lambda _name: tool)
+    done: list[str] = []
+
+    def synthesize(rtl: Path, *_: object, **__: object) -> object:
+        done.append(rtl.read_text())
+        return SimpleNamespace(summary=lambda: {"luts": len(done)})
+
+    monkeypatch.setattr(synthesis_cache, "synthesize", synthesize)
+    rtl = tmp_path / "a.sv"
+
+    def luts(text: str, target: str = "xcup") -> int:
+        rtl.write_text(text)
+        return synthesis_cache.known_synthesis(rtl, find_target(target), "a")["luts"]
+
+    assert [luts("a"), luts("b"), luts("a"), luts("a", "ecp5"), luts("b")] == [1, 2, 1, 3, 2]
+    tool.version = "0.2"
+    assert luts("a") == 4
+    for kept in (tmp_path / "cache").rglob("*.json"):
+        kept.write_text("{")
+    assert luts("a") == 5 and luts("a") == 5
+    monkeypatch.setenv("KAN_CACHE", "")
+    assert luts("a") == 6 and luts("a") == 7
 
 
 # Passes of others that are wrong, or fail.
@@ -353,7 +512,7 @@ def test_failures_are_listed_and_others_go_on(
     told = capsys.readouterr().out
     assert "wires, with refuses has no figures, or not all: " in told
     assert "only networks of three inputs" in told
-    ratios = summary_of(tmp_path)["ratios"]["with refuses"]["estimate_luts"]
+    ratios = summary_of(tmp_path)["ratios"]["with refuses"]["luts"]
     assert ratios["networks"] == {"symbolic": 1.0} and ratios["verdict"] == "same"
     assert len(summary_of(tmp_path)["failed"]) == 2
 

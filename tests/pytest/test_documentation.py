@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import re
 import subprocess
 import sys
+import textwrap
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
+from string import Template
 
 import pytest
 from xdsl.irdl import IRDLOperation
@@ -27,7 +30,7 @@ pytest.importorskip("grimp", reason="import-linter is not installed")
 from report_schema import valid_report
 
 from generators import architecture, commands, links, notebooks, ops, passes
-from generators.pages import filled
+from generators.pages import renewed
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -35,7 +38,7 @@ PAGES = sorted(
     for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "benchmarks/**/*.md")
     for path in ROOT.glob(pattern)
 )
-LINK = re.compile(r"\[[^\]\[]*\]\((?P<target>[^)\s]+)\)")
+LINK = re.compile(r"(?<!\\)\[[^\]\[]*\]\((?P<target>[^)\s]+)\)")
 MAX_LINE = 100
 FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 
@@ -44,6 +47,12 @@ def sections(text: str, level: str) -> dict[str, str]:
     """The text below each heading of a level."""
     parts = re.split(rf"^{level} (.*)$", text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_generated_text_is_that_of_the_code() -> None:
+    for page in PAGES:
+        text = page.read_text()
+        assert renewed(text) == text, f"{page.relative_to(ROOT)} is out of date: run make reference"
 
 
 def test_every_op_is_in_the_reference_with_all_its_parts() -> None:
@@ -115,7 +124,7 @@ def test_every_option_of_a_command_is_in_the_reference(command: str) -> None:
         for action in commands.options(each):
             assert all(f"`{flag}`" in text for flag in action.option_strings)
     assert not re.search(r"%\(\w+\)", text)
-    page = filled((ROOT / "docs" / "reference" / "commands.md").read_text())
+    page = (ROOT / "docs" / "reference" / "commands.md").read_text()
     for sub in subs:
         assert (
             commands.subcommand_reference(command, sub) in sections(page, "##")[f"{command} {sub}"]
@@ -181,8 +190,8 @@ def test_links_lead_somewhere() -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, generated ones included."""
-    text = FENCED.sub("", filled(page.read_text()))
+    """The anchors of a page's headings."""
+    text = FENCED.sub("", page.read_text())
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -257,12 +266,54 @@ def test_lines_of_prose_are_short() -> None:
     assert not long
 
 
+def imports_of(code: str) -> set[tuple[str, str]]:
+    """Modules of the package that Python imports names from, with the names."""
+    return {
+        (node.module or "", alias.name)
+        for node in ast.walk(ast.parse(textwrap.dedent(code)))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kan_dialect")
+        for alias in node.names
+    }
+
+
+def public_imports() -> set[tuple[str, str]]:
+    """What the page of stability lists, and the helpers of authors of passes."""
+    found: set[tuple[str, str]] = set()
+    for name in ("stability.md", "extending.md"):
+        page = (ROOT / "docs" / "reference" / name).read_text()
+        lines = re.findall(r"^\| `(from [^`]*)` \| \S.* \|$", page, re.MULTILINE)
+        assert len(lines) > 10
+        found |= {each for line in lines for each in imports_of(line)}
+    return found
+
+
 def test_public_imports_work() -> None:
-    page = (ROOT / "docs" / "reference" / "stability.md").read_text()
-    lines = re.findall(r"^\| `(from [^`]*)` \| \S.* \|$", page, re.MULTILINE)
-    assert len(lines) >= 20
-    for line in lines:
-        exec(line, {})
+    missing = [
+        f"{module}.{name}"
+        for module, name in public_imports()
+        if not hasattr(importlib.import_module(module), name)
+    ]
+    assert missing == []
+
+
+def test_what_examples_import_is_public() -> None:
+    """Of examples, how-tos, tutorials, notebooks, and the package that `--new-pass` writes."""
+    code: list[tuple[Path, str]] = []
+    for pattern in ("examples/**/*.py", "docs/notebooks/*.py", "cli/templates/*.py.template"):
+        for path in sorted(ROOT.glob(pattern)):
+            text = Template(path.read_text()).safe_substitute(package="made", class_name="MadePass")
+            code.append((path, text))
+    for page in PAGES:
+        if page.is_relative_to(ROOT / "docs") or page.is_relative_to(ROOT / "examples"):
+            found = re.findall(r"^( *)```python\n(.*?)^\1```$", page.read_text(), re.M | re.DOTALL)
+            code += [(page, text) for _, text in found]
+    assert len(code) > 60
+    private = [
+        f"{path.relative_to(ROOT)}: from {module} import {name}"
+        for path, text in code
+        for module, name in sorted(imports_of(text) - public_imports())
+    ]
+    assert private == []
 
 
 def reported(value: object, path: str = "") -> Iterator[str]:
@@ -280,7 +331,7 @@ def reported(value: object, path: str = "") -> Iterator[str]:
 
 def undocumented(report: dict[str, object]) -> set[str]:
     """Keys of a report that the reference does not have."""
-    page = filled((ROOT / "docs" / "reference" / "report.md").read_text())
+    page = (ROOT / "docs" / "reference" / "report.md").read_text()
     rows = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)
     known = [key for row in rows for key in re.findall(r"`([^`]+)`", row)]
     patterns = [re.compile(re.escape(key).replace(r"\*", r"[\w-]+")) for key in known]

@@ -101,3 +101,90 @@ def test_a_pipeline_names_the_package_of_a_pass_that_is_none(install: Install) -
     install("Universe(all_passes={'their-pass': lambda: 3})")
     with pytest.raises(KanError, match="pass their-pass of the package their_universe: its factor"):
         build_pipeline(installed_universe().all_passes, "their-pass")
+
+
+THEIRS = """Universe(
+    all_passes={"mend": lambda: MendPass},
+    all_dialects={"their": lambda: Dialect("their", [MendOp])},
+)
+from dataclasses import dataclass
+from xdsl.ir import Dialect
+from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, prop_def
+from xdsl.dialects.builtin import IntegerAttr
+from kan_dialect.passbase.kan_pass import KanPass
+
+@dataclass(frozen=True)
+class MendPass(KanPass):
+    '''Mends what is broken.'''
+
+    name = "mend"
+    preserves = "what was whole"
+    most: int = 3
+    '''Number of things to mend.'''
+
+@irdl_op_definition
+class MendOp(IRDLOperation):
+    '''Mends one thing.'''
+
+    name = "their.mend"
+    thing = operand_def()
+    times = prop_def(IntegerAttr)
+    assembly_format = "$thing `times` $times attr-dict `:` type($thing)"
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ("--help-pass", "mend"),
+            (
+                "Mends what is broken.",
+                "Preserves: what was whole.",
+                "most: takes integer; default 3",
+            ),
+        ),
+        (
+            ("--help-op", "their.mend"),
+            ("Mends one thing.", "their.mend $thing `times` $times", "operand: name thing. any"),
+        ),
+        (
+            ("--help-pass", "kan-quantize"),
+            ("Preserves: accuracy", "guard-bits: takes integer; default 0; bounds in 0..8."),
+        ),
+        (
+            ("--help-op", "kan.table"),
+            ("%t = kan.table %x", "property: name care. dense constant, optional", "result: name"),
+        ),
+    ],
+)
+def test_kan_opt_describes_passes_and_ops_of_all_packages(
+    arguments: tuple[str, str],
+    told: tuple[str, ...],
+    install: Install,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    install(THEIRS)
+    with pytest.raises(SystemExit) as ended:
+        kan_opt.main(arguments)
+    assert not ended.value.code
+    printed = capsys.readouterr().out
+    assert [each for each in told if each not in printed] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--help-pass", "kan-narow"), "there is no pass 'kan-narow'; did you mean kan-narrow?"),
+        (("--help-op", "kan.tabel"), "there is no op 'kan.tabel'; did you mean kan.table?"),
+        (("--help-op", "kam.table"), "there is no dialect 'kam'; did you mean kan?"),
+    ],
+)
+def test_unknown_names_get_one_message(
+    arguments: tuple[str, str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        kan_opt.main(arguments)
+    assert ended.value.code == 1
+    printed = capsys.readouterr()
+    assert told in printed.err and not printed.out

@@ -6,9 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kan_dialect.errors import KanError
-from kan_dialect.frontends.frontend import import_file
-from kan_dialect.model.model import Model
+import kan_dialect as kan
 
 WAVE = Path(__file__).parent / "wave.formulas"
 
@@ -18,7 +16,7 @@ def test_the_network_is_the_formulas() -> None:
     first = np.sin(2 * x[:, 0])
     second = -1.5 * np.tanh(x[:, 0] + 0.5) + 0.25 + x[:, 1] ** 2
     expected = first + np.exp(-((0.5 * second) ** 2))
-    found = Model.of(import_file(WAVE)).run(x)[:, 0]
+    found = kan.load(WAVE).run(x)[:, 0]
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
@@ -37,5 +35,5 @@ def test_the_network_is_the_formulas() -> None:
 def test_bad_files_are_refused(content: object, message: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.formulas"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
-    with pytest.raises(KanError, match=message):
-        import_file(path)
+    with pytest.raises(kan.KanError, match=message):
+        kan.load(path)

@@ -5,6 +5,6 @@ A family whose cells no built-in target has gives all fields of `Target`.
 
 from dataclasses import replace
 
-from kan_dialect.flows.tools.synthesis import GOWIN
+from kan_dialect.flows.tools.synthesis import find_target
 
-GW1N = replace(GOWIN, name="gw1n")
+GW1N = replace(find_target("gowin"), name="gw1n")

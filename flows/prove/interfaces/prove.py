@@ -26,7 +26,7 @@ from kan_dialect.model.interface import Interface
 from kan_dialect.quantity import quantity
 
 
-@dataclass
+@dataclass(repr=False)
 class WrapperProof(InterfaceProof[Boundary, Interface]):
     """A wrapper with streams, and what is proven of it."""
 

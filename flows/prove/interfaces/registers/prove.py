@@ -41,7 +41,7 @@ from kan_dialect.model.interface import Interface
 NO_PATHS: dict[str, str] = {}
 
 
-@dataclass
+@dataclass(repr=False)
 class RegisterProof(InterfaceProof[RegisterPorts, NetworkT]):
     """A wrapper with registers, and what is proven of it."""
 
@@ -55,7 +55,7 @@ class RegisterProof(InterfaceProof[RegisterPorts, NetworkT]):
         return NO_PATHS
 
 
-@dataclass
+@dataclass(repr=False)
 class SampleRegisterProof(RegisterProof[Interface]):
     """A wrapper around a network."""
 
@@ -70,7 +70,7 @@ class SampleRegisterProof(RegisterProof[Interface]):
         return SampleModel(system, self.boundary, _identity(system))
 
 
-@dataclass
+@dataclass(repr=False)
 class TrainingRegisterProof(RegisterProof[TrainingNetwork]):
     """A wrapper around hardware that trains."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 
 def cell(text: str) -> str:
@@ -21,11 +23,25 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([*head, *lines])
 
 
+def bullets(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table as a list, for narrow terminals; empty where it has no rows."""
+    items: list[str] = []
+    for first, *between, last in rows:
+        named = zip(header[1:-1], between, strict=True)
+        told = "; ".join(f"{label} {each}" for label, each in named if each)
+        items.append(" ".join(f"- {first}: {told}. {last}".split()))
+    return "\n".join(items)
+
+
+Layout: TypeAlias = Callable[[Sequence[str], Iterable[Sequence[str]]], str]
+"""`table` or `bullets`."""
+
+
 def prose(docstring: str | None) -> str:
     """A docstring as paragraphs.
 
-    Indented blocks are fenced, and `*` and `_` of formulas are escaped. Sections in NumPy's style
-    (a title over dashes) are left out.
+    Indented blocks are fenced, as `mlir` below `Example:`, and `*` and `_` of formulas
+    are escaped. Sections in NumPy's style (a title over dashes) are left out.
     """
     if not docstring:
         return ""
@@ -33,7 +49,8 @@ def prose(docstring: str | None) -> str:
     blocks: list[str] = []
     for block in re.split(r"\n\s*\n", text):
         if all(line.startswith("    ") for line in block.splitlines()):
-            blocks.append("```text\n" + inspect.cleandoc(block) + "\n```")
+            language = "mlir" if blocks[-1:] == ["Example:"] else "text"
+            blocks.append(f"```{language}\n{textwrap.dedent(block)}\n```")
         else:
             blocks.append(_escaped(block))
     return "\n\n".join(blocks)
@@ -41,8 +58,6 @@ def prose(docstring: str | None) -> str:
 
 def _escaped(block: str) -> str:
     """Markdown's own marks outside code, as the characters that they are in a formula."""
+    marks = re.compile(r"(?<!^)([*<\[\]]|(?<!\w)_|_(?!\w))")
     parts = re.split(r"(`[^`]*`)", block)
-    return "".join(
-        part if part.startswith("`") else re.sub(r"(?<!^)([*_<\[\]])", r"\\\1", part)
-        for part in parts
-    )
+    return "".join(part if part.startswith("`") else marks.sub(r"\\\1", part) for part in parts)

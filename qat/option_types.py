@@ -1,0 +1,93 @@
+"""Types of the options of training, made by `make reference` from what declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypedDict
+
+
+class TrainOptionTypes(TypedDict, total=False):
+    """Options of `train`."""
+
+    hidden: Sequence[int]
+    """Number of nodes of each hidden layer; by default there is none."""
+    target: str | Path
+    """Device whose LUTs are counted."""
+    input_bits: int
+    """Bits of an input's code; edges read as many of them as they need."""
+    hidden_bits: int
+    """Bits of a hidden node that edges may read; they read as many as they need."""
+    functions: Literal["spline", "table", "line"]
+    """Edges are trained as B-splines, as tables with an entry for each code, or as lines; those
+    make a perceptron, whose hidden nodes saturate."""
+    cells: int
+    """Cells of the B-splines' grids."""
+    shapes: int | None
+    """Functions of an input that all its edges share: an edge is one of them, its negative, or
+    nothing; by default each edge has its own."""
+    decides: bool
+    """Of two classes, hardware gives the class in place of a score: one bit, which is one table
+    where edges read few bits."""
+    tail: float
+    """Per cent of the samples at each end of a feature that may lie beyond its codes."""
+    learn_codes: bool
+    """The ranges of the features that codes stand for are trained, too."""
+    input_noise: float
+    """Standard deviation of noise that features have in training, in parts of their ranges (Bishop,
+    Neural Computation 7, 1995)."""
+    max_luts: int | None
+    """Most LUTs of the chosen network, by estimate: of those the least loss is chosen; by default
+    the cheapest within a standard error of the least loss."""
+    max_levels: int | None
+    """Most levels of logic of networks on the front, by estimate."""
+    price: float | None
+    """Score that a LUT is worth: the network with the highest score less price times LUTs is
+    chosen; by default losses decide."""
+    folds: int | None
+    """Parts of the samples, each held out by a network of its own, before a last network learns
+    from all; 1: the network that is kept holds out a part. By default 4 for fewer than 2000
+    samples, else 1."""
+    validation: float
+    """Part of the samples that is held out where there is one fold."""
+    teacher_weight: float
+    """Part of the loss that is the distance from the teacher; the rest is that of the labels."""
+    teacher_temperature: float
+    """Temperature of the teacher's classes: higher ones tell more of classes that are unlikely."""
+    seed: int
+    """Seed of everything random."""
+    seeds: int
+    """Number of trainings, each with the next seed; the front is made of the networks of all."""
+    name: str | Path | None
+    """Name of the design; by default the data file's."""
+    steps: int
+    """Gradient steps of each network."""
+    batch: int
+    """Samples of a step; with fewer samples, all of them are."""
+    warm: float
+    """Part of the steps in which the price rises from 0 to the first price."""
+    first_price: float
+    """Loss that a LUT is worth after a quarter of the steps; it rises by the same factor in each
+    further step."""
+    last_price: float
+    """Loss that a LUT is worth at the end."""
+    fan_in: int | None
+    """Most edges of a hidden node; the first half of the steps prunes those that vary the least,
+    and has no price; by default only the price prunes."""
+    fan_out: int | None
+    """Most results that a node of the last hidden layer counts for; the first half of the steps
+    prunes the edges of each node that vary the least, and has no price; by default only the price
+    prunes."""
+    candidates: int | None
+    """Edges of a hidden node that are trained at first, with a limit of their number; by default
+    one from each input."""
+    rate: float
+    """Learning rate of Adam (Kingma and Ba, arXiv 1412.6980); that of bits is twice as much."""
+    last_rate: float
+    """Part of the learning rate that is left at the end; it falls along a cosine."""
+    smooth: float
+    """Weight of squared second differences of coefficients (Eilers and Marx, 1996)."""
+    average: float
+    """Weight of earlier steps in the average of the parameters; networks have that average."""
+    interval: int
+    """Steps from one record to the next."""
