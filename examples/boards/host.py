@@ -17,6 +17,7 @@ import sys
 import termios
 import time
 import tty
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -68,6 +69,17 @@ def host_module(design: Path, name: str) -> ModuleType:
     return module
 
 
+def samples_of(path: Path) -> NDArray[np.float64]:
+    """The test samples in a file, or all of its samples: (samples, inputs)."""
+    if not zipfile.is_zipfile(path):
+        sys.exit(f"{path} is not an .npz file; save samples as x with numpy.savez")
+    with np.load(path) as data:
+        name = "x_test" if "x_test" in data else "x"
+        if name not in data:
+            sys.exit(f"{path} has no samples: it holds no array x")
+        return data[name]
+
+
 def size_of(port: dict[str, Any]) -> int:
     """Bytes of a port on the bus."""
     return -(-port["bits"] // 8)
@@ -103,8 +115,7 @@ def main() -> int:
     report = json.loads((arguments.design / "report.json").read_text())
     ports = [port for port in report["ports"] if "low" in port]
     inputs, outputs = ([p for p in ports if p["direction"] == d] for d in ("input", "output"))
-    data = np.load(arguments.data)
-    x = data["x_test" if "x_test" in data else "x"][: arguments.samples]
+    x = samples_of(arguments.data)[: arguments.samples]
     codec = host_module(arguments.design, f"{report['name']}_codec")
     try:
         codec.require_features(data["feature_names"].tolist() if "feature_names" in data else ())

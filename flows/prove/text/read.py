@@ -25,7 +25,10 @@ def read_text(rtl: Path, top: str, known: Mapping[str, Netlist] | None = None) -
     """
     netlists = check_text(_text(rtl), rtl.name, known)
     if top not in netlists:
-        raise KanError(f"{rtl} holds no module {top}")
+        raise KanError(
+            f"{rtl} holds no module {top}",
+            remedy="prove a wrapper, or a copy with a clock enable, with --wrapper FILE",
+        )
     return netlists[top]
 
 
