@@ -202,7 +202,8 @@ class Build:
 
         Returns
         -------
-        `cells` with `luts`, `registers` and so on.
+        `cells` with `luts`, `registers` and so on, of the top module. `core` is the same of the
+        network alone, in a build with a wrapper; None in others.
 
         Raises
         ------

@@ -128,6 +128,7 @@ class WrapInterfacePass(KanPass):
         for circuit in circuits:
             wrapper = self.wrapper(circuit)
             if wrapper is not None:
+                _require_new(wrapper, module)
                 Rewriter.insert_op(wrapper, InsertPoint.after(circuit))
         return bool(circuits)
 
@@ -168,3 +169,13 @@ class WrapInterfacePass(KanPass):
         if self.interface == "ready-valid":
             return ready_valid_wrapper(core, words)
         return axi_stream_wrapper(core, self.choice, words)
+
+
+def _require_new(wrapper: hw.HWModuleOp, module: ModuleOp) -> None:
+    """Refuse a wrapper that the module has, which may have been made with other options."""
+    name = wrapper.sym_name.data
+    if any(isinstance(op, hw.HWModuleOp) and op.sym_name.data == name for op in module.ops):
+        raise KanError(
+            f"the IR has {name} already",
+            remedy="leave the interface out, or give IR of a stage before kan-wrap-interface",
+        )

@@ -13,8 +13,12 @@ import pytest
 from kan_dialect.errors import KanError
 from kan_dialect.flows.interfaces.package import systemverilog_package
 from kan_dialect.flows.tools import tool_runs, toolchain
+from kan_dialect.frontends.loading import make_context, parse_text
+from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.lowering.wrappers.wrapper_ports import StreamChoice
 from kan_dialect.model.interface import Interface, Port
+from kan_dialect.passes.schedule import SchedulePass
 from lint import require_silent
 
 ROOT = Path(__file__).parents[2]
@@ -156,6 +160,15 @@ module check;
   end
 endmodule
 """
+
+
+def test_a_wrapper_that_the_ir_has_is_refused() -> None:
+    module = parse_text(make_context(), MODEL.encode(), "test")
+    passes = [SchedulePass(cycles=2), LowerKanToHwPass(), WrapInterfacePass("axi-stream")]
+    for stage in passes:
+        stage.apply(make_context(), module)
+    with pytest.raises(KanError, match="the IR has net_axi_stream already; leave the interface"):
+        WrapInterfacePass("axi-stream", beat_bits=8).apply(make_context(), module)
 
 
 def test_the_package_has_the_numbers_of_the_ports(tmp_path: Path) -> None:
