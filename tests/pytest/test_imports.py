@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch_archive
 from malformed_files import checkpoint, pykan_files, state_dict
+
+from fuzz import torch_archive
 
 ROOT = Path(__file__).parent.parent.parent
 HEAVY = ("torch", "onnx", "onnxruntime", "matplotlib", "distributed", "pyarrow", "sklearn", "yaml")
