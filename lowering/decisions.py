@@ -58,11 +58,11 @@ def chosen(build: HwBuilder, op: ChooseOp, wires: Sequence[SSAValue]) -> SSAValu
     """
     condition, *values = wires
     bits, kinds = range_of(op.result).bits, map(range_of, (op.one, op.other))
-    either = [
+    one, other = (
         build.resized(wire, kind.bits, bits, kind.is_signed)
         for wire, kind in zip(values, kinds, strict=True)
-    ]
-    return build.chosen(condition, *either, op.given_name)
+    )
+    return build.chosen(condition, one, other, op.given_name)
 
 
 def _sign(kind: IntType) -> str:

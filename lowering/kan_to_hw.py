@@ -9,6 +9,7 @@ comparisons, a delay registers without reset. An op of another package makes its
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -19,6 +20,7 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr, i1
 from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
+from kan_dialect.analysis.nodes import unmarked_nodes
 from kan_dialect.analysis.tables import bit_patterns_of, low_zeros_of
 from kan_dialect.analysis.wires import cycles_of, latency_of, wire_functions
 from kan_dialect.devices.carry_chains import inverts_top, joined_of
@@ -54,6 +56,10 @@ from kan_dialect.ops.wire import (
     low_zeros,
 )
 from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.record import recorded_names, recorded_pipeline
+from kan_dialect.passes.expand_wires import ExpandWiresPass
+
+_LOG = logging.getLogger(__name__)
 
 MAX_PASSED_BITS = 18
 """In sums of more bits, all bits go through the adder: proofs list the sums that can come."""
@@ -70,11 +76,26 @@ class LowerKanToHwPass(KanPass):
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
+        expanded = ExpandWiresPass.name in recorded_names(recorded_pipeline(module))
         for function in functions:
+            if expanded:  # IR that is written by hand need not mark its nodes.
+                _warn_of_unmarked(function)
             block = function.body.block
             Rewriter.replace_op(function, Lowering(function).run())
             release_ops(block)
         return bool(functions)
+
+
+def _warn_of_unmarked(function: func.FuncOp) -> None:
+    unmarked = unmarked_nodes(function)
+    if unmarked:
+        _LOG.warning(
+            "@%s: the kan.mark of %s is gone, so that the proof and pictures leave it out; put it "
+            'back, or write kan.dead "%s" if no value holds the node',
+            function.sym_name.data,
+            unmarked[0] if len(unmarked) == 1 else f"{unmarked[0]} and {len(unmarked) - 1} more",
+            unmarked[0],
+        )
 
 
 @dataclass

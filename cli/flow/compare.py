@@ -17,6 +17,7 @@ from kan_dialect.cli.import_options import add_output_folder
 from kan_dialect.cli.tool_limits import add_limits, limits_of
 from kan_dialect.devices.device import XCUP, device
 from kan_dialect.errors import KanError
+from kan_dialect.extras import install_command
 from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.benchmark_set.networks import TITLE, chosen
@@ -50,8 +51,6 @@ from kan_dialect.frontends.loading import read_bytes
 
 SAMPLE = 12
 """Pairs of network and width that are synthesised for each pipeline."""
-
-EXTRA = "pip install 'kan-dialect[sweep]'"
 
 
 def add_compare(parser: argparse.ArgumentParser) -> None:
@@ -151,7 +150,8 @@ def run_compare(options: argparse.Namespace) -> int:
     ]
     if missing:
         print(
-            f"kan-flow: note: {' and '.join(missing)} left out; to get them: {EXTRA}",
+            f"kan-flow: note: {' and '.join(missing)} left out; to get them: "
+            f"{install_command('sweep')}",
             file=sys.stderr,
         )
     with runner_of(options) as runner, progress_bar() as tell:

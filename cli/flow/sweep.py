@@ -20,6 +20,7 @@ from kan_dialect.cli.import_options import (
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import add_limits, limits_of
 from kan_dialect.errors import KanError
+from kan_dialect.extras import install_command
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.files.growing_folder import GrowingFolder
@@ -61,8 +62,6 @@ MOST_ROWS = 40
 """Largest number of rows in the terminal; of more points, only the front is printed."""
 
 SPLITS = Bounds(1, 1000)
-
-EXTRA = "pip install 'kan-dialect[sweep]'"
 
 
 def add_sweep(parser: argparse.ArgumentParser) -> None:
@@ -208,7 +207,8 @@ def run_sweep(options: argparse.Namespace) -> int:
     missing = _missing()
     if missing:
         print(
-            f"kan-flow: note: {' and '.join(missing)} left out; to get them: {EXTRA}",
+            f"kan-flow: note: {' and '.join(missing)} left out; to get them: "
+            f"{install_command('sweep')}",
             file=sys.stderr,
         )
     question = Question(points, options.schedule, measures, objectives, loss)

@@ -69,15 +69,16 @@ def host_module(design: Path, name: str) -> ModuleType:
     return module
 
 
-def samples_of(path: Path) -> NDArray[np.float64]:
-    """The test samples in a file, or all of its samples: (samples, inputs)."""
+def samples_of(path: Path) -> tuple[NDArray[np.float64], list[str]]:
+    """The test samples in a file, or all of its samples: (samples, inputs); names of features."""
     if not zipfile.is_zipfile(path):
         sys.exit(f"{path} is not an .npz file; save samples as x with numpy.savez")
     with np.load(path) as data:
         name = "x_test" if "x_test" in data else "x"
         if name not in data:
             sys.exit(f"{path} has no samples: it holds no array x")
-        return data[name]
+        names = data["feature_names"].tolist() if "feature_names" in data else []
+        return data[name], names
 
 
 def size_of(port: dict[str, Any]) -> int:
@@ -115,14 +116,14 @@ def main() -> int:
     report = json.loads((arguments.design / "report.json").read_text())
     ports = [port for port in report["ports"] if "low" in port]
     inputs, outputs = ([p for p in ports if p["direction"] == d] for d in ("input", "output"))
-    x = samples_of(arguments.data)[: arguments.samples]
+    x, features = samples_of(arguments.data)
     codec = host_module(arguments.design, f"{report['name']}_codec")
     try:
-        codec.require_features(data["feature_names"].tolist() if "feature_names" in data else ())
+        codec.require_features(features)
     except ValueError as error:
         sys.exit(f"{arguments.data}: {error}")
     emulator = host_module(arguments.design, f"{report['name']}_emulator")
-    codes = codec.encode(x)
+    codes = codec.encode(x[: arguments.samples])
 
     port = SerialPort(arguments.port)
     port.send_break()

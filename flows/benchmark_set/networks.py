@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.deferred import deferred
 from kan_dialect.errors import KanError
-from kan_dialect.flows.benchmark_set import onnx_models, spline_networks, table_networks
+from kan_dialect.flows.benchmark_set import spline_networks, table_networks
 from kan_dialect.flows.benchmark_set.draws import VERSION
 from kan_dialect.passbase.pipeline import suggestion
 
@@ -51,7 +53,11 @@ def _spline(name: str, build: Callable[[str], ModuleOp], purpose: str) -> SetNet
     return SetNetwork(name, "spline", purpose, f"{name}.mlir", make)
 
 
-def _imported(name: str, build: Callable[[str], Mapping[str, bytes]], purpose: str) -> SetNetwork:
+def _imported(name: str, purpose: str) -> SetNetwork:
+    build = cast(
+        "Callable[[str], Mapping[str, bytes]]",
+        deferred("kan_dialect.flows.benchmark_set.onnx_models", name),
+    )
     return SetNetwork(name, "spline", purpose, f"{name}.onnx", partial(build, name))
 
 
@@ -65,8 +71,8 @@ def _integers(
 NETWORKS: Sequence[SetNetwork] = (
     _trained("wine", "trained, 13-4-3, cubic, from ONNX: a small classifier"),
     _trained("digits", "trained, 64-10-10, pruned, from ONNX: the largest network"),
-    _imported("sines", onnx_models.sines, "ONNX graph of sines and tanh, without a KAN's form"),
-    _imported("kinks", onnx_models.kinks, "ONNX graph of rectifiers, absolute values and clips"),
+    _imported("sines", "ONNX graph of sines and tanh, without a KAN's form"),
+    _imported("kinks", "ONNX graph of rectifiers, absolute values and clips"),
     _spline("cubic", spline_networks.cubic, "random, 5-6-4, cubic splines and SiLU: a plain KAN"),
     _spline("radial", spline_networks.radial, "random, 4-5-3, Gaussian radial bases (FastKAN)"),
     _spline("chebyshev", spline_networks.chebyshev, "random, 4-4-2, Chebyshev series of tanh"),

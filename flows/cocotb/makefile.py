@@ -50,7 +50,8 @@ endif
 
 cocotb:
 	@test -n "$(MAKEFILES_OF_COCOTB)" || { echo "$(PYTHON) does not import @modules@:" \\
-	"pip install 'kan-dialect[cocotb]', or name another Python with PYTHON=PATH" >&2; exit 1; }
+	"pip install 'cocotb>=2.1,<3' cocotbext-axi numpy, or name another Python" \\
+	"with PYTHON=PATH" >&2; exit 1; }
 	$(MAKE) -f $(MAKEFILES_OF_COCOTB)/Makefile.sim SIM=$(SIM) PYTHON_BIN=$(PYTHON) \\
 	TOPLEVEL_LANG=verilog COCOTB_TOPLEVEL=@top@ COCOTB_TEST_MODULES=test_@name@ \\
 	VERILOG_SOURCES="@sources@" SIM_BUILD=sim_build/$(SIM) $(OPTIONS)

@@ -277,4 +277,8 @@ def require_networks(comparison: Comparison) -> None:
         )
     for name in names:
         if names.count(name) > 1:
-            raise KanError(f"there are two networks {name!r}", remedy="give them two names")
+            raise KanError(
+                f"there are two networks {name!r}",
+                remedy="rename the file of one (IR: its function), or leave one out; a file "
+                "truth_tables.json or checkpoint.pt has the name of its folder",
+            )

@@ -154,7 +154,10 @@ def require_different(pipelines: Sequence[Pipeline]) -> None:
     names = [pipeline.name for pipeline in pipelines]
     for name in names:
         if names.count(name) > 1:
-            raise KanError(f"there are two pipelines {name!r}", remedy="give them two names")
+            raise KanError(
+                f"there are two pipelines {name!r}",
+                remedy="give one as --pipeline NAME=PASSES with another name, or leave it out",
+            )
     if len(pipelines) < 2:
         raise KanError(
             "there is nothing to compare the baseline with",

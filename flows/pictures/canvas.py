@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from kan_dialect.errors import KanError
+from kan_dialect.extras import require_extra
 from kan_dialect.ir.constants import FloatArray
 
 BLUE, ORANGE, GREY, INK = "#1f6feb", "#d9480f", "#b6bcc4", "#24292f"
@@ -41,13 +41,7 @@ def load(module: str) -> Any:
     ------
     KanError : Matplotlib is not installed.
     """
-    try:
-        return import_module(f"matplotlib.{module}")
-    except ImportError:
-        raise KanError(
-            "pictures need Matplotlib, which is not installed",
-            remedy="pip install 'kan-dialect[pictures]'",
-        ) from None
+    return require_extra(f"matplotlib.{module}", "Matplotlib", "pictures", "drawing pictures")
 
 
 def figure(width: float, height: float, **options: object) -> Any:

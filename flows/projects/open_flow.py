@@ -15,7 +15,6 @@ from kan_dialect.flows.projects.few_pins import placeable
 from kan_dialect.flows.projects.timed_top import timed_name
 from kan_dialect.flows.tools.synthesis import TARGETS, UNSET_MEMORY_STYLE
 
-
 _WITHOUT_PINS = "--out-of-context"
 """nextpnr's option for designs whose ports have no pins, which have no bitstream."""
 

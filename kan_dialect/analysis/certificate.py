@@ -15,28 +15,31 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import Block, Operation, SSAValue
 
-# Registers the bounds of ONNX subgraphs.
-import kan_dialect.analysis.onnx.subgraph_bounds  # noqa: F401 # pyright: ignore[reportUnusedImport]
-from kan_dialect.analysis.enclosures import NoEnclosureError, enclose
+from kan_dialect.analysis.enclosures import NoEnclosureError, Rule, enclose, enclosure_of
 from kan_dialect.analysis.quantization_points import (
     observer,
     point_behind,
     quantization_points,
     unobserved,
 )
+from kan_dialect.deferred import deferred
 from kan_dialect.evaluate.code_ports import code_values, host_affine, rounded_codes
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray, to_floats, to_integers
 from kan_dialect.ir.types import quantized_type, tensor_shape
 from kan_dialect.maths.interval_functions import Range
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp
+from kan_dialect.ops.onnx import OnnxOp
 from kan_dialect.ops.table import LookupOp, RequantizeOp
+
+_SUBGRAPHS = "kan_dialect.analysis.onnx.subgraph_bounds"
+enclosure_of(OnnxOp)(cast(Rule, deferred(_SUBGRAPHS, "subgraph_enclosure")))
 
 _CHUNK_INTERVALS = 1 << 21
 """Intervals times edges that are bounded at once."""

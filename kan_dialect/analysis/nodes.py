@@ -6,7 +6,10 @@ pass, and name the first one that differs.
 
 from __future__ import annotations
 
+import re
+
 from xdsl.dialects import func, hw
+from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import SSAValue
 
 from kan_dialect.evaluate.code_ports import rounded_argument
@@ -79,6 +82,19 @@ def wire_nodes(function: func.FuncOp) -> list[MarkOp]:
 def dead_nodes(function: func.FuncOp) -> set[str]:
     """The nodes that a wire-level function says nothing reads."""
     return {op.node.data for op in function.body.block.ops if isinstance(op, DeadOp)}
+
+
+_NODE_OF = re.compile(r"(layer\d+)_(?:edge|sum|node)(\d+)(?!\d)")
+"""Names of values that compute a node, such as `layer0_edge3_1` and `layer0_sum3_part1`."""
+
+
+def unmarked_nodes(function: func.FuncOp) -> list[str]:
+    """The nodes that values are named after, and that are neither marked nor said to be dead."""
+    ops = ops_of(function.body.block)
+    names = [name.data for op in ops if isinstance(name := op.properties.get("name"), StringAttr)]
+    found = {f"{match[1]}_node{match[2]}" for name in names if (match := _NODE_OF.match(name))}
+    known = {mark.node.data for mark in wire_nodes(function)} | dead_nodes(function)
+    return sorted(found - known)
 
 
 def saturated(codes: IntArray, within: IntType | None) -> IntArray:

@@ -80,9 +80,10 @@ def _rows(x: FloatArray) -> list[bytes]:
 
 def _groups(x: FloatArray, order: IntArray) -> IntArray:
     """The group of copies of each sample, numbered in the order in which `order` meets them."""
-    rows, numbers = _rows(x), dict[bytes, int]()
+    rows = _rows(x)
+    numbers: dict[bytes, int] = {}
     group = np.empty(len(x), dtype=np.int64)
-    group[order] = [numbers.setdefault(rows[sample], len(numbers)) for sample in order.tolist()]
+    group[order] = [numbers.setdefault(rows[sample], len(numbers)) for sample in map(int, order)]
     if len(numbers) < len(x) and parent_process() is None:  # Workers split the same samples.
         _tell(len(x), len(x) - len(numbers))
     return group

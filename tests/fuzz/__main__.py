@@ -40,12 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         quicken()
     if "files" in kinds:
         corpus()
-        for module in ("onnxruntime", "torch"):
-            # Loaded once, before processes are forked.
-            try:
-                importlib.import_module(module)
-            except ImportError:
-                print(f"without {module}: its files are not drawn", flush=True)
+        importlib.import_module("onnxruntime")  # Loaded once, before processes are forked.
     campaign = Campaign(kinds, folder.absolute(), seed)
     print(f"seed {seed}, {options.seconds:g} s, state and failures in {folder}", flush=True)
     campaign.run(options.seconds, options.jobs, lambda text: print(text, flush=True))

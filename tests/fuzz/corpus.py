@@ -6,12 +6,11 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.universe import Universe
 
@@ -19,6 +18,7 @@ from fuzz.floats import FloatDrawing
 from fuzz.mutate import Mutator
 from fuzz.networks import Drawing
 from fuzz.pipelines import float_pipeline, integer_pipeline
+from fuzz.torch_archive import members, packed
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.model.model import Model
@@ -59,16 +59,8 @@ class Corpus:
             {"layers": [2, 3, 2], "layers_bitwidth": [3, 2, 4]}
         ).encode()
         self.dataset = _dataset()
-        self.has_torch = find_spec("torch") is not None
-        """Whether there can be checkpoints of PyTorch; else other files are drawn."""
-        self._states: tuple[bytes, bytes, bytes, bytes] | None = None
-
-    @property
-    def states(self) -> tuple[bytes, bytes, bytes, bytes]:
+        self.states = _states()
         """A checkpoint and its configuration, a pykan state and its configuration."""
-        if self._states is None:
-            self._states = _states()
-        return self._states
 
     def case(self, rng: np.random.Generator) -> Case:
         """A broken file and a command that reads it."""
@@ -78,11 +70,11 @@ class Corpus:
             return self._ir(mutator)
         if share < 0.76:
             return self._onnx(mutator)
-        if share < 0.82 and self.has_torch:
+        if share < 0.82:
             return self._checkpoint(mutator)
         if share < 0.88:
             return self._tables(mutator)
-        if share < 0.91 and self.has_torch:
+        if share < 0.91:
             return self._pykan(mutator)
         if share < 0.97:
             return self._data(mutator)
@@ -129,10 +121,11 @@ class Corpus:
 
     def _checkpoint(self, mutator: Mutator) -> Case:
         state, config, _, _ = self.states
-        files = {"in.pt": state, "config.json": config, "x.npy": _npy(mutator)}
+        written = packed(members(state))
+        files = {"in.pt": written, "config.json": config, "x.npy": _npy(mutator)}
         match mutator.below(4):
             case 0:
-                files["in.pt"] = mutator.bytes(state)
+                files["in.pt"] = mutator.bytes(written)
             case 1:
                 files["config.json"] = self._json(mutator, config)
             case _:
@@ -150,15 +143,14 @@ class Corpus:
         return Case(files, broken, self._command(mutator, "in.json"))
 
     def _pykan(self, mutator: Mutator) -> Case:
-        import yaml
-
         _, _, state, config = self.states
-        files = {"in_config.yml": config, "in_state": state, "x.npy": _npy(mutator)}
+        written = packed(members(state))
+        files = {"in_config.yml": config, "in_state": written, "x.npy": _npy(mutator)}
         match mutator.below(4):
             case 0:
                 files["in_state"] = mutator.state(state)
             case 1:
-                files["in_state"] = mutator.bytes(state)
+                files["in_state"] = mutator.bytes(written)
             case 2:
                 files["in_config.yml"] = mutator.text(config.decode(), "a: [1]\n").encode()
             case _:
@@ -281,24 +273,21 @@ def _dataset() -> bytes:
     return stream.getvalue()
 
 
-def _states() -> tuple[bytes, bytes, bytes, bytes]:
-    torch: Any = import_module("torch")
-    yaml: Any = import_module("yaml")
-
-    generator = torch.Generator().manual_seed(7)
+def _states() -> tuple[dict[str, Any], bytes, dict[str, Any], bytes]:
+    rng = np.random.default_rng(7)
 
     def normal(*shape: int) -> Any:
-        return torch.randn(*shape, generator=generator)
+        return rng.normal(size=shape).astype(np.float32)
 
     widths, grid, degree = [2, 3, 2], 4, 2
     pre, scale = "input_layer.pre_transforms", "act_quant.tensor_quant.scaling_impl.value"
     state: dict[str, Any] = {
-        f"input_layer.brevitas_module.{scale}": torch.tensor(1.5),
+        f"input_layer.brevitas_module.{scale}": np.array(1.5, np.float32),
         f"{pre}.0.weight": normal(2),
         f"{pre}.0.bias": normal(2),
         f"{pre}.0.running_mean": normal(2),
         f"{pre}.0.running_var": normal(2) ** 2 + 0.1,
-        f"{pre}.0.num_batches_tracked": torch.tensor(10),
+        f"{pre}.0.num_batches_tracked": np.array(10),
         f"{pre}.1.bias": normal(1),
     }
     pykan: dict[str, Any] = {}
@@ -310,7 +299,7 @@ def _states() -> tuple[bytes, bytes, bytes, bytes]:
         "base_fun_name": "silu",
         "symbolic_enabled": True,
     }
-    knots = torch.arange(-degree, grid + degree + 1) * (4.0 / grid) - 2.0
+    knots = np.arange(-degree, grid + degree + 1, dtype=np.float32) * np.float32(4.0 / grid) - 2
     for layer in range(len(widths) - 1):
         inputs, outputs = widths[layer], widths[layer + 1]
         prefix = f"layers.{layer}"
@@ -318,27 +307,24 @@ def _states() -> tuple[bytes, bytes, bytes, bytes]:
             f"{prefix}.base_weight": normal(outputs, inputs),
             f"{prefix}.spline_weight": normal(outputs, inputs, grid + degree),
             f"{prefix}.spline_scaler": normal(outputs, inputs),
-            f"{prefix}.spline_selector": torch.ones(outputs, inputs),
-            f"{prefix}.grid": knots.expand(inputs, -1).clone(),
-            f"{prefix}.output_quantizer.brevitas_module.{scale}": torch.tensor(2.5),
+            f"{prefix}.spline_selector": np.ones((outputs, inputs), np.float32),
+            f"{prefix}.grid": np.tile(knots, (inputs, 1)),
+            f"{prefix}.output_quantizer.brevitas_module.{scale}": np.array(2.5, np.float32),
         }
         pykan |= {
             f"node_bias_{layer}": normal(outputs),
             f"node_scale_{layer}": normal(outputs),
             f"subnode_bias_{layer}": normal(outputs),
             f"subnode_scale_{layer}": normal(outputs),
-            f"act_fun.{layer}.grid": knots.expand(inputs, -1).clone(),
+            f"act_fun.{layer}.grid": np.tile(knots, (inputs, 1)),
             f"act_fun.{layer}.coef": normal(inputs, outputs, grid + degree),
-            f"act_fun.{layer}.mask": torch.ones(inputs, outputs),
+            f"act_fun.{layer}.mask": np.ones((inputs, outputs), np.float32),
             f"act_fun.{layer}.scale_base": normal(inputs, outputs),
             f"act_fun.{layer}.scale_sp": normal(inputs, outputs),
-            f"symbolic_fun.{layer}.mask": torch.zeros(outputs, inputs),
-            f"symbolic_fun.{layer}.affine": torch.zeros(outputs, inputs, 4),
+            f"symbolic_fun.{layer}.mask": np.zeros((outputs, inputs), np.float32),
+            f"symbolic_fun.{layer}.affine": np.zeros((outputs, inputs, 4), np.float32),
         }
         config[f"symbolic.funs_name.{layer}"] = [["0"] * inputs for _ in range(outputs)]
-    checkpoint, pykan_state = io.BytesIO(), io.BytesIO()
-    torch.save({"epoch": 3, "model_state_dict": state}, checkpoint)
-    torch.save(pykan, pykan_state)
     settings = {
         "layers": widths,
         "layers_bitwidth": [3, 3, 4],
@@ -348,8 +334,8 @@ def _states() -> tuple[bytes, bytes, bytes, bytes]:
         "base_activation": "nn.SiLU",
     }
     return (
-        checkpoint.getvalue(),
+        {"epoch": 3, "model_state_dict": state},
         json.dumps(settings).encode(),
-        pykan_state.getvalue(),
+        pykan,
         yaml.dump(config).encode(),
     )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, cast
 
 import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
+
+from fuzz.torch_archive import STORAGES, members, packed
 
 NUMBERS = (
     "0", "1", "-1", "2", "3", "7", "31", "32", "33", "63", "64", "65", "127", "128", "255", "-128",
@@ -354,11 +356,9 @@ class Mutator:
         np.savez(stream, **arrays)
         return stream.getvalue()
 
-    def state(self, data: bytes) -> bytes:
+    def state(self, content: Mapping[str, Any]) -> bytes:
         """A PyTorch checkpoint with other tensors, keys and values."""
-        torch: Any = import_module("torch")
-
-        tree: Any = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
+        tree: Any = deepcopy(dict(content))
         for _ in range(1 + self.below(2)):
             inner = tree
             if isinstance(tree, dict) and "model_state_dict" in tree and self.below(8):
@@ -375,12 +375,14 @@ class Mutator:
                     entries[f"{key}.x"] = value
                 case 2:
                     entries[key] = self.value()
-                case _ if isinstance(value, torch.Tensor):
-                    changed = np.ascontiguousarray(self.array(value.numpy()))
-                    if changed.dtype.kind not in "Uu":
-                        entries[key] = torch.from_numpy(changed)
+                case _ if isinstance(value, np.ndarray):
+                    changed = self.array(value)
+                    if changed.dtype.str[1:] in STORAGES:
+                        entries[key] = changed
                 case _:
                     entries[key] = self.tree(value)
-        stream = io.BytesIO()
-        torch.save(tree, stream)
-        return stream.getvalue()
+        files = members(tree)
+        if not self.below(4):
+            # The pickle alone, in an archive whose checksums are right.
+            files["archive/data.pkl"] = self.bytes(files["archive/data.pkl"])
+        return packed(files)

@@ -13,7 +13,6 @@ from xdsl.dialects.builtin import ModuleOp
 from golden.options import Options, stages_of
 from kan_dialect.flows.simulate.simulation import compare, simulate
 from kan_dialect.frontends.loading import load_model, make_context
-from kan_dialect.frontends.torch.files import has_torch
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.interface import Interface
@@ -51,9 +50,7 @@ def load(name: str, folder: Path) -> Published:
         dataset = np.load(folder / "dataset.npz")
         codes.append(dataset["test_codes"])
         outputs.append(dataset["test_outputs"].reshape(-1, outputs[0].shape[1]))
-    # Both give the same tables; reading the former needs PyTorch.
-    file = "checkpoint.pt" if has_torch() else "truth_tables.json"
-    module = load_model(make_context(), folder / file)
+    module = load_model(make_context(), folder / "checkpoint.pt")
     both = (np.concatenate(each).astype(np.int64) for each in (codes, outputs))
     return Published(name, module, *both)
 

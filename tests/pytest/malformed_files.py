@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-import torch_archive
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from torch_archive import Call, Raw, tensor, typed_tensor
+
+from fuzz import torch_archive
+from fuzz.torch_archive import Call, Raw, tensor, typed_tensor
 
 Array = NDArray[Any]
 

@@ -312,10 +312,7 @@ def test_what_is_missing_is_told(builds: Callable[[str], Path], tmp_path: Path) 
     python.chmod(0o755)
     result = run_bench(tmp_path, python=str(python))
     assert result.returncode != 0
-    assert (
-        f"{python} does not import cocotb, numpy: pip install 'kan-dialect[cocotb]'"
-        in result.stderr
-    )
+    assert f"{python} does not import cocotb, numpy: pip install 'cocotb>=2.1,<3' " in result.stderr
     usage = subprocess.run(
         ["make", "-C", tmp_path / "sim", "help"], capture_output=True, text=True, check=True
     )

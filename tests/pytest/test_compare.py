@@ -544,13 +544,16 @@ CHANGE = ("--without", "kan-narrow")
         ((*SOME, "--pipeline", "a=kan-compile{bits=99}"), "pipeline 'a': pass kan-compile: "),
         ((*SOME, "--pipeline", "a=kan-compile{"), "pipeline 'a': cannot read the pass pipeline"),
         ((*SOME, "--pipeline", "a=@none.txt"), "there is no file none.txt"),
-        ((*SOME, *CHANGE, *CHANGE), "there are two pipelines 'without kan-narrow'"),
+        (
+            (*SOME, *CHANGE, *CHANGE),
+            "'without kan-narrow'; give one as --pipeline NAME=PASSES",
+        ),
         ((*SOME, *CHANGE, "--bits", "four"), "bits cannot be 'four'"),
         ((*SOME, *CHANGE, "--bits", "0"), "bits must lie in 1..16, got 0"),
         ((*SOME, *CHANGE, "--target", "none"), "none"),
         (("--benchmark-set", "--only", "wire", *CHANGE), "no network 'wire'; did you mean wires?"),
         (("none.onnx", *CHANGE), "there is no file none.onnx"),
-        ((EXAMPLE, EXAMPLE, *CHANGE), "there are two networks 'wine'"),
+        ((EXAMPLE, EXAMPLE, *CHANGE), "there are two networks 'wine'; rename the file of one"),
         ((*SOME, *CHANGE, "--scheduler", "x"), "--scheduler takes an address"),
     ],
 )

@@ -39,7 +39,6 @@ def test_random_networks(kind: str) -> None:
     assert chunk.counts[f"{kind} evaluated"] > 3
 
 
-@pytest.mark.usefixtures("torch")
 def test_broken_files() -> None:
     chunk = files("files", 1, range(1, 50), lambda _: None)
     assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)

@@ -29,6 +29,7 @@ from xdsl.dialects.builtin import (
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
+from kan_dialect.extras import install_command
 from kan_dialect.flows.prove import forms
 from kan_dialect.flows.prove import prove as prove_module
 from kan_dialect.flows.prove.circuit import Circuit
@@ -1137,7 +1138,7 @@ def test_errors_are_one_message(
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     assert run("prove", folder) == 1
     error = capfd.readouterr().err
-    assert "'yosys' is not installed; get it with: pip install 'kan-dialect[eda]'" in error
+    assert f"'yosys' is not installed; get it with: {install_command('synthesis')}" in error
     assert error.count("\n") == 1
 
 

@@ -19,6 +19,7 @@ from xdsl.dialects import hw
 
 from kan_dialect.cli.kan_flow import main
 from kan_dialect.errors import KanError
+from kan_dialect.extras import install_command
 from kan_dialect.flows.prove.cycles.solver import Solver
 from kan_dialect.flows.prove.cycles.terms import Pool, Term, apply, evaluate
 from kan_dialect.flows.prove.training.bench import (
@@ -434,7 +435,7 @@ def test_no_solver(
         KanError, match="needs the solver Bitwuzla, which is not installed"
     ) as raised:
         prove_training(rtl, step, *cycles)
-    assert raised.value.remedy == "get it with: pip install 'kan-dialect[proof]'"
+    assert raised.value.remedy == install_command("proof")
 
 
 def test_a_solver_does_not_outlive_its_questions() -> None:

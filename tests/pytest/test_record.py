@@ -21,10 +21,13 @@ from kan_dialect.cli.kan_flow import main as kan_flow
 from kan_dialect.cli.kan_opt import KanOptMain
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.loading import load_model, make_context, parse_text
+from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import dense, to_integers
 from kan_dialect.ir.module_text import module_text
+from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
 from kan_dialect.ops.table import LookupOp
@@ -531,4 +534,29 @@ def test_passes_that_run_again_are_told(caplog: pytest.LogCaptureFixture) -> Non
     ]
     caplog.clear()
     run(parse(str(module)), "kan-compile{fast=true}")
+
+
+# Marks that an edit deletes
+
+
+def test_a_deleted_mark_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """The last node of a layer, too: values that compute it are named after it."""
+    tables = np.arange(24).reshape(2, 3, 4) % 5
+    network = TableNetwork("net", UniformQuantizedType(2, False, 0.5), inputs=3)
+    module = network.add_layer(tables, saturate=(-8, 7)).module()
+    for stage in CompilePass().expand():
+        if stage.name == "lower-kan-to-hw":
+            break
+        stage.apply(make_context(), module)
+    whole = str(module)
+    lines = [line for line in whole.splitlines() if "kan.mark" in line]
+    assert len(lines) == 2
+    LowerKanToHwPass().apply(make_context(), parse(whole))
+    assert not caplog.messages
+    (last,) = (line for line in lines if "layer0_node1" in line)
+    LowerKanToHwPass().apply(make_context(), parse(whole.replace(f"{last}\n", "")))
+    assert "@net: the kan.mark of layer0_node1 is gone" in caplog.text
+    caplog.clear()
+    # Written by hand, without a record of passes.
+    LowerKanToHwPass().apply(make_context(), parse(NETWORK))
     assert not caplog.messages

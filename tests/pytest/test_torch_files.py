@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from torch_archive import (
+
+from fuzz.torch_archive import (
     Call,
     Name,
     Raw,
@@ -23,7 +24,6 @@ from torch_archive import (
     tensor,
     typed_tensor,
 )
-
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.torch.files import read_torch_file
 from kan_dialect.frontends.torch.tensors import Other

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,13 @@ class Mixing(torch.nn.Module):  # type: ignore[misc]
 class Failing(torch.nn.Module):  # type: ignore[misc]
     def forward(self, x: Any) -> Any:
         raise RuntimeError("no such luck")
+
+
+def test_the_example_says_what_it_needs_before_it_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    example = Path(__file__).parent.parent.parent / "examples" / "train_wine.py"
+    with pytest.raises(ImportError, match="onnxscript"):
+        runpy.run_path(str(example))
 
 
 def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:

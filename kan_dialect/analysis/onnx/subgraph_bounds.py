@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from kan_dialect.analysis.enclosures import Enclosure, NoEnclosureError, enclosure_of
+from kan_dialect.analysis.enclosures import Enclosure, NoEnclosureError
 from kan_dialect.analysis.onnx import (
     arithmetic_rules,
     contraction_rules,
@@ -237,8 +237,7 @@ def _opened(data: bytes) -> SubgraphBounds:
     return SubgraphBounds(data)
 
 
-@enclosure_of(OnnxOp)
-def _onnx(op: OnnxOp, operands: list[Enclosure]) -> Enclosure:
+def subgraph_enclosure(op: OnnxOp, operands: list[Enclosure]) -> Enclosure:
     """Bounds of F(rest with x_i for rest_i) - F(rest), with a row for each interval and input."""
     (x,) = operands
     graph, rest = _opened(op.graph), to_floats(op.rest)

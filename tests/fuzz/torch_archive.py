@@ -106,14 +106,15 @@ class _Writer:
                 return code
             case None:
                 return b"N"
-            case bool():
+            case bool() | np.bool_():
                 return b"\x88" if value else b"\x89"
-            case int():
+            case int() | np.integer():
+                value = int(value)
                 if -(1 << 31) <= value < 1 << 31:
                     return b"J" + struct.pack("<i", value)
                 data = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
                 return b"\x8a" + bytes([len(data)]) + data
-            case float():
+            case float() | np.floating():
                 return b"G" + struct.pack(">d", value)
             case str():
                 data = value.encode()
