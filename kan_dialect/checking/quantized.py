@@ -33,6 +33,11 @@ _FINEST = 2.0**-45
 _LEAST = 2.0**-999
 
 
+def _varies(low: float, high: float) -> bool:
+    """Whether a recorded range is more than rounding of a constant."""
+    return high - low > max(abs(low) * _FINEST, abs(high) * _FINEST, _LEAST)
+
+
 def quantization_problem(
     before: func.FuncOp,
     after: func.FuncOp,
@@ -139,7 +144,7 @@ def _rounding_problem(
         low, high = observed.seen[0 if len(observed.seen) == 1 else n].tolist()
         step = max((high - low) / ((1 << bits) - 1), each.scale)
         # Twice, as the next power of two; constants have a scale of their own.
-        if high > low and scale > 2 * step * _SLACK and upper[n] > lower[n] and exponent:
+        if _varies(low, high) and scale > 2 * step * _SLACK and upper[n] > lower[n] and exponent:
             return (
                 f"{n}: steps of {scale:.6g}, where {bits} bits over the recorded range have "
                 f"{step:.6g}"
@@ -162,7 +167,7 @@ def _sum_problem(codes: SSAValue, observed: Observed, bits: int, method: str) ->
     low, high = float(observed.seen[:, 0].min()), float(observed.seen[:, 1].max())
     step = (high - low) / ((1 << bits) - 1) * (2 if method == "pow2" else 1)
     wide = np.flatnonzero(steps > max(step, np.abs(observed.seen).max() * _FINEST) * _SLACK)
-    if high > low and wide.size:
+    if _varies(low, high) and wide.size:
         n = int(wide[0])
         return f"{n}: sums have steps of {steps[n]:.6g}, {bits} bits have {step:.6g}"
     return None

@@ -80,10 +80,10 @@ def _rows(x: FloatArray) -> list[bytes]:
 
 def _groups(x: FloatArray, order: IntArray) -> IntArray:
     """The group of copies of each sample, numbered in the order in which `order` meets them."""
-    rows = _rows(x)
-    numbers: dict[bytes, int] = {}
+    rows, numbers = _rows(x), dict[bytes, int]()
+    samples: list[int] = order.tolist()
     group = np.empty(len(x), dtype=np.int64)
-    group[order] = [numbers.setdefault(rows[sample], len(numbers)) for sample in map(int, order)]
+    group[order] = [numbers.setdefault(rows[sample], len(numbers)) for sample in samples]
     if len(numbers) < len(x) and parent_process() is None:  # Workers split the same samples.
         _tell(len(x), len(x) - len(numbers))
     return group

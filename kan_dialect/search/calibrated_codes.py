@@ -40,6 +40,8 @@ from kan_dialect.search.stepped_scales import stepped_scales
 _CELLS = 256
 """Cells of the flat histogram that stands for a range without observations."""
 
+MAX_INPUT_SHIFT = 31
+"""Largest exponent between the scales of an input's format and of the network's codes."""
 MAX_RESULT_SHIFT = 24
 """Largest exponent between the step of sums and the step of a result's format."""
 
@@ -197,6 +199,13 @@ class CalibratedCodes(CodeChoice):
         for index, each in enumerate(formats):
             if each is not None and each.bits <= bits:
                 exponents[index], points[index] = 0, each.zero_point - each.codes[0]
+            elif each is not None and exponents[index] > MAX_INPUT_SHIFT:
+                low, high = seen.seen[index].tolist()
+                raise KanError(
+                    f"the format {each} of inputs is 2^{int(exponents[index])} times as fine as "
+                    f"{bits}-bit codes for values from {low:g} to {high:g}",
+                    remedy="give a format for numbers of this size, or leave out far samples",
+                )
         count = tensor_shape(value)[0]
         return (
             np.broadcast_to(exponents, count).copy(),

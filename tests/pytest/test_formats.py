@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +26,7 @@ from kan_dialect.devices.device import DEVICES
 from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.rescaling import CodeKind, Rescaling
+from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import FloatArray, IntArray, dense
 from kan_dialect.ir.quant import UniformQuantizedType, storage_for
@@ -645,3 +647,41 @@ def test_bad_formats_get_one_message(
     told = failing(capsys, "build", WINE, "--calibration", DATA, "-o", folder, *options)
     assert message in told
     assert told.count("\n") == 1 and not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "problem"),
+    [
+        # Rounding of float64 apart: a constant.
+        ([[4e-15, -4e-15], [-4e-15, 4e-15]], {"output_format": "s12.6"}, None),
+        ([[1e-310, -1e-310], [-1e-310, 1e-310]], {"input_format": "s32:2.28e-05"}, None),
+        # One sample far out.
+        (
+            [[0.1, 0.0], [-0.5, 0.0], [1e19, 0.0]],
+            {"input_format": "s4.15", "bits": 1},
+            "the format s4.15 of inputs is 2^78 times as fine as 1-bit codes for",
+        ),
+    ],
+)
+def test_formats_of_values_that_hardly_vary(
+    x: list[list[float]], options: dict[str, Any], problem: str | None, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "data.npz", x=np.array(x))
+    module = parse_text(make_context(), NEARLY_CONSTANT.encode(), "test")
+    passes = CompilePass(data=str(tmp_path / "data.npz"), fast=True, **options).passes()
+    if problem is None:
+        run_passes(Context(), module, passes)
+    else:
+        with pytest.raises(KanError, match=re.escape(problem)):
+            run_passes(Context(), module, passes)
+
+
+NEARLY_CONSTANT = """
+func.func @net(%x: tensor<2xf32>) -> tensor<1xf32> {
+  %e = kan.base "relu" %x as "layer0" weights dense<[[1.0, 0.5]]> : tensor<1x2xf32>
+    : tensor<2xf32> -> tensor<1x2xf32>
+  %s = kan.node_sum %e as "layer0" bias dense<0.3> : tensor<1xf32>
+    : tensor<1x2xf32> -> tensor<1xf32>
+  func.return %s : tensor<1xf32>
+}
+"""

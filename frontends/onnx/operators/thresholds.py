@@ -168,7 +168,8 @@ def find_thresholds(static: StaticGraph, likely: FloatArray) -> Thresholds | Non
     if not margins:
         return None
     dtype = static.source.input_dtype
-    likely = likely.astype(dtype).astype(np.float64)
+    with np.errstate(over="ignore"):
+        likely = likely.astype(dtype).astype(np.float64)
     direct = [each for each in margins if each.name in arranged and each.against is None]
     further = [each for each in margins if each not in direct]
     parts: list[SignChanges] = []

@@ -7,11 +7,12 @@ parameters are exactly those of the file, and the form of a recursion does not m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeAlias
 
 import numpy as np
 
+from kan_dialect.frontends.onnx.operators.branch_values import BRANCHES, DECISIONS, limits_of
 from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, Kind, Tensor
 from kan_dialect.frontends.onnx.operators.elementwise import COMPARISONS
 from kan_dialect.frontends.onnx.recognise.bases import (
@@ -138,7 +139,7 @@ def _is_everywhere(
 def _recognise_spline(
     region: Region, bottleneck: Tensor, columns: IntArray
 ) -> BasisCombination | None:
-    thresholds = _thresholds(region, bottleneck)
+    thresholds = _thresholds(region, bottleneck, COMPARISONS)
     ranks = _ranks(columns)
     for knots in _knot_vectors(thresholds, columns, bottleneck.size):
         degree = _degree(knots, int(ranks.max()) + 1)
@@ -160,31 +161,38 @@ def _degree(knots: FloatArray, count: int) -> int | None:
     return degree if 0 <= degree <= MAX_DEGREE else None
 
 
-def _thresholds(region: Region, bottleneck: Tensor) -> tuple[IntArray, FloatArray]:
-    """Thresholds of comparisons with the elements of the bottleneck.
+def _thresholds(
+    region: Region, bottleneck: Tensor, kinds: Collection[str]
+) -> tuple[IntArray, FloatArray]:
+    """Values of the bottleneck's elements at which operators of some kinds branch.
+
+    Only operators that read affine functions of the bottleneck are looked at.
 
     Returns
     -------
-    columns, thresholds : sorted by both. A threshold repeats as often as in the one comparison that
+    columns, thresholds : sorted by both. A threshold repeats as often as in the one operator that
         repeats it most for its column.
     """
     found: list[tuple[IntArray, FloatArray, IntArray]] = []
     for tensor in region.above(bottleneck):
-        if tensor.node is None or tensor.node.op_type not in COMPARISONS:
+        if tensor.node is None or tensor.node.op_type not in kinds:
             continue
-        operands = tensor.operands
-        constants = [each for each in tensor.arguments if not isinstance(each, Tensor)]
-        if len(operands) != 1 or len(constants) != 1:
-            continue
-        affine = _affine_in(region, operands[0], bottleneck)
-        if affine is None:
-            continue
-        columns, scale, offset = affine
-        read = tensor.elements_of(operands[0])
-        limits = np.broadcast_to(constants[0].astype(np.float64), tensor.shape).ravel()
-        values = (limits - offset[read]) / scale[read]
-        if bool(np.isfinite(values).all()):
-            found.append(_merged_thresholds(columns[read], values, np.ones_like(read), np.add))
+        known = [None if isinstance(each, Tensor) else each for each in tensor.arguments]
+        for position, limit in limits_of(tensor.node, known, exact=True):
+            affine = _affine_at(region, tensor, position, bottleneck)
+            if affine is None:
+                continue
+            columns, scale, offset = affine
+            if isinstance(limit, int):
+                other = _affine_at(region, tensor, limit, bottleneck)
+                if other is None or not np.array_equal(other[0], columns):
+                    continue
+                scale, limits = scale - other[1], other[2]
+            else:
+                limits = np.broadcast_to(limit.astype(np.float64), tensor.shape).ravel()
+            values = (limits - offset) / scale
+            if bool(np.isfinite(values).all()):
+                found.append(_merged_thresholds(columns, values, np.ones_like(columns), np.add))
     if not found:
         return np.zeros(0, dtype=np.int64), np.zeros(0)
     columns, values, counts = _merged_thresholds(
@@ -194,6 +202,19 @@ def _thresholds(region: Region, bottleneck: Tensor) -> tuple[IntArray, FloatArra
         np.maximum,
     )
     return np.repeat(columns, counts), np.repeat(values, counts)
+
+
+def _affine_at(
+    region: Region, tensor: Tensor, position: int, bottleneck: Tensor
+) -> tuple[IntArray, FloatArray, FloatArray] | None:
+    """`affine_in` of an operand of an elementwise op, for each element of its result."""
+    operand = tensor.arguments[position]
+    affine = _affine_in(region, operand, bottleneck) if isinstance(operand, Tensor) else None
+    if affine is None or not isinstance(operand, Tensor):
+        return None
+    read = tensor.elements_of(operand)
+    columns, scale, offset = affine
+    return columns[read], scale[read], offset[read]
 
 
 def _affine_in(
@@ -283,6 +304,123 @@ def _ranks(columns: IntArray) -> IntArray:
     return ranks
 
 
+# Hat functions
+
+_HAT_BRANCHES = BRANCHES - (DECISIONS - COMPARISONS.keys())
+"""Operators that hats are made of."""
+
+
+def _recognise_hats(
+    region: Region, bottleneck: Tensor, columns: IntArray
+) -> BasisCombination | None:
+    """Recognise functions with straight flanks, max(0, 1 - |x - t| / h), as sums of B-splines.
+
+    Peaks are proposed from operators that branch. A flank is 0 where its line is. Hats whose
+    neighbours have their peaks there are B-splines of degree 1 themselves.
+    """
+    peaks = _peaks(region, bottleneck, columns)
+    if peaks is None:
+        return None
+    places, heights = peaks
+    widths = _flanks(region, bottleneck, columns, places, heights)
+    if widths is None:
+        return None
+    thresholds = _merged_knots(columns, places, widths, SPLINE_TOLERANCE * region.probe.slack)
+    candidates = _knot_vectors(thresholds, columns, bottleneck.size)
+    if not candidates:
+        return None
+    knots = candidates[0]
+    factors = region.evaluate(bottleneck, knots.T)[1:-1]
+    tolerance = SPLINE_TOLERANCE * region.probe.slack
+    factors = np.where(np.abs(factors) <= tolerance * np.abs(heights), 0.0, factors)
+    points = _knot_points(knots)
+    basis = bsplines.bspline_basis(points, knots, 1)[:, columns, :]
+    expected = np.einsum("sef,fe->se", basis, factors)
+    actual = region.evaluate(bottleneck, points)
+    if not _agree(actual / heights, expected / heights, tolerance):
+        return None
+    functions, elements = np.nonzero(factors)
+    return BasisCombination(
+        bottleneck,
+        SplineBasis(1, knots, False),
+        elements,
+        columns[elements],
+        functions,
+        factors[functions, elements],
+    )
+
+
+def _peaks(
+    region: Region, bottleneck: Tensor, columns: IntArray
+) -> tuple[FloatArray, FloatArray] | None:
+    """Where each element of the top is largest among the thresholds of its column, and how large.
+
+    None if a column has no thresholds, or an element is 0 at all of them.
+    """
+    owners, values = _thresholds(region, bottleneck, _HAT_BRANCHES)
+    counts = np.bincount(owners, minlength=bottleneck.size)
+    if not bool(counts[columns].all()):
+        return None
+    first = np.cumsum(counts) - counts
+    places = first + np.minimum(np.arange(counts.max())[:, np.newaxis], np.maximum(counts, 1) - 1)
+    points = values[np.minimum(places, len(values) - 1)]
+    actual = region.evaluate(bottleneck, points)
+    if not bool(np.isfinite(actual).all()):
+        return None
+    best, every = np.abs(actual).argmax(axis=0), np.arange(columns.size)
+    heights = actual[best, every]
+    return (points[best, columns], heights) if bool(heights.all()) else None
+
+
+def _flanks(
+    region: Region,
+    bottleneck: Tensor,
+    columns: IntArray,
+    places: FloatArray,
+    heights: FloatArray,
+) -> FloatArray | None:
+    """Widths (elements, 2) of the flanks on the left and on the right of the peaks, if any."""
+    found: list[FloatArray] = []
+    for side in (-1.0, 1.0):
+        points = places[:, np.newaxis] + side * 2.0 ** np.arange(-30.0, 31.0)
+        away = np.abs(points - places[:, np.newaxis])
+        left = _evaluate_elements(region, bottleneck, columns, points) / heights[:, np.newaxis]
+        # Halfway down, a line through the peak is known exactly.
+        halfway = (left > 0.2) & (left < 0.9)
+        if not bool(halfway.any(axis=1).all()):
+            return None
+        chosen = np.arange(columns.size), halfway.shape[1] - 1 - halfway[:, ::-1].argmax(axis=1)
+        found.append(away[chosen] / (1.0 - left[chosen]))
+    return np.stack(found, axis=1)
+
+
+def _merged_knots(
+    columns: IntArray, places: FloatArray, widths: FloatArray, tolerance: float
+) -> tuple[IntArray, FloatArray]:
+    """Knots of hats with their columns, sorted by both. Knots that nearly coincide are merged.
+
+    A peak, which is a constant of the file, stands for the ends of flanks near it.
+
+    Parameters
+    ----------
+    tolerance : of flanks, in widths.
+    """
+    ends = np.concatenate([places - widths[:, 0], places + widths[:, 1]])
+    sizes = np.tile(np.abs(places), 2) + widths.T.ravel()
+    ends = _snap(ends, 1e-13 * sizes)
+    owners, values = np.tile(columns, 3), np.concatenate([places, ends])
+    is_end = np.arange(values.size) >= places.size
+    apart = np.full(columns.max() + 1, np.inf)
+    np.minimum.at(apart, columns, tolerance * widths.min(axis=1))
+    order = np.lexsort((values, owners))
+    new = np.ones(values.size, dtype=np.bool_)
+    new[1:] = (np.diff(owners[order]) != 0) | (np.diff(values[order]) > apart[owners[order][1:]])
+    knot = np.cumsum(new) - 1
+    # Of each knot, a peak comes first.
+    order = order[np.lexsort((is_end[order], knot))][np.flatnonzero(new)]
+    return owners[order], values[order]
+
+
 # Radial functions
 
 _RadialFunction: TypeAlias = Callable[[FloatArray], FloatArray]
@@ -304,7 +442,7 @@ def _recognise_radial(
     if shifted is None:
         return None
     scale, offset = shifted
-    centers = _snap(-offset / scale)
+    centers = _snap(-offset / scale, 4e-15 * np.abs(offset / scale))
     # Two points for each element, where all kinds are far from 0 and 1.
     probes = centers[:, np.newaxis] + np.array([0.8, -1.1]) / np.abs(scale)[:, np.newaxis]
     actual = _evaluate_elements(region, bottleneck, columns, probes)
@@ -318,7 +456,8 @@ def _recognise_radial(
         ):
             continue
         exact = np.where(np.abs(gain - 1.0) < 1e-12, 1.0, gain)
-        widths = _snap(1.0 / (np.abs(scale) * np.sqrt(exact)))
+        widths = 1.0 / (np.abs(scale) * np.sqrt(exact))
+        widths = _snap(widths, 4e-15 * widths)
         if _confirm_radial(region, bottleneck, columns, kind, centers, widths):
             return _radial_combination(bottleneck, columns, kind, centers, widths)
     return None
@@ -386,10 +525,10 @@ def _radial_combination(
     return _one_to_one(bottleneck, RadialBasis(kind, all_centers, all_widths), columns, ranks)
 
 
-def _snap(values: FloatArray) -> FloatArray:
-    """Round values that lie within a few float64 units of a float32 value."""
+def _snap(values: FloatArray, tolerance: FloatArray) -> FloatArray:
+    """Round values that lie within some units of float64 of a float32 value."""
     single = values.astype(np.float32).astype(np.float64)
-    return np.where(np.abs(single - values) <= 4e-15 * np.abs(values), single, values)
+    return np.where(np.abs(single - values) <= tolerance, single, values)
 
 
 # Polynomials
@@ -459,4 +598,10 @@ def _polynomial_combination(
     )
 
 
-_RECOGNISERS = (_recognise_fixed, _recognise_spline, _recognise_radial, _recognise_polynomials)
+_RECOGNISERS = (
+    _recognise_fixed,
+    _recognise_spline,
+    _recognise_hats,
+    _recognise_radial,
+    _recognise_polynomials,
+)
