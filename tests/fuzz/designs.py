@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from xdsl.context import Context
@@ -28,6 +29,8 @@ from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.targets.circt import CirctTarget
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
+from kan_dialect.lowering.wrappers.wrapper_ports import InterfaceName
 from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
@@ -36,6 +39,7 @@ from kan_dialect.passbase.pipeline import PassFactory, build_pipeline
 
 VECTORS = 80
 """Samples that a design is compared on, beyond those of the check of every pass."""
+INTERFACES: tuple[InterfaceName, ...] = get_args(InterfaceName)
 CIRCT_PASSES = "builtin.module(canonicalize,cse,lower-seq-to-sv,hw-memory-sim)"
 
 
@@ -104,6 +108,19 @@ def compile_design(module: ModuleOp, pipeline: Sequence[str], seed: int) -> Desi
     if not verdict.passed:
         raise Mismatch(f"hardware level in NumPy: {verdict.describe(interface)}")
     return Design(module, integer, tables, circuit, interface, codes, expected)
+
+
+def require_wrapper(design: Design, interface: InterfaceName) -> None:
+    """Wrap a design, which has a clock, and emit it.
+
+    Raises
+    ------
+    VerifyException : the wrapper is invalid. KanError : it is in another language than proofs read.
+    """
+    module = design.module.clone()
+    WrapInterfacePass(interface, clock_enable=interface == "valid").apply(Context(), module)
+    module.verify()
+    check_text(emit_systemverilog(module))
 
 
 def require_same_text(module: ModuleOp) -> None:

@@ -19,6 +19,7 @@ from fuzz.campaign import Chunk, Failure, Kind
 from fuzz.commands import Ended, place_outputs, problem, run_inside, run_process
 from fuzz.corpus import Case, Corpus
 from fuzz.designs import (
+    INTERFACES,
     Design,
     Member,
     circt_export,
@@ -26,6 +27,7 @@ from fuzz.designs import (
     compile_design,
     require_proof,
     require_same_text,
+    require_wrapper,
     simulate_batch,
 )
 from fuzz.floats import FloatDrawing, FloatNetwork
@@ -86,7 +88,8 @@ def _has_circt() -> bool:
 def network_case(kind: str, seed: int, index: int) -> tuple[AnyNetwork, list[str]]:
     """The network and the pipeline of a case."""
     if kind == "compiled":
-        return compiled_case(seed, index)
+        targets = device_names()
+        return compiled_case(seed, index, targets[index % len(targets)])
     rng = np.random.default_rng([seed, index, kind == "floats"])
     if kind == "floats":
         return FloatDrawing(rng).network(f"net{index}"), float_pipeline(rng)
@@ -94,13 +97,11 @@ def network_case(kind: str, seed: int, index: int) -> tuple[AnyNetwork, list[str
     return drawing.network(f"net{index}"), integer_pipeline(rng)
 
 
-def compiled_case(seed: int, index: int) -> tuple[Network, list[str]]:
-    """A network of integers and the default pipeline: all devices in turn, with any clock."""
+def compiled_case(seed: int, index: int, target: str) -> tuple[Network, list[str]]:
+    """A network of integers and the default pipeline of a device, for any clock."""
     rng = np.random.default_rng([seed, index, 7])
     drawing = RelatedDrawing(rng) if index % 3 else Drawing(rng)
     network = drawing.network(f"net{index}")
-    names = device_names()
-    target = names[index % len(names)]
     return network, compiled_pipeline(rng, target, coded=network.coded)
 
 
@@ -117,6 +118,8 @@ def check_network(
     if index % CIRCT_EVERY == 0:
         require_same_text(module)
     design = compile_design(module, pipeline, index)
+    if not design.interface.combinational:
+        require_wrapper(design, INTERFACES[index % len(INTERFACES)])
     if index % CIRCT_EVERY == 0:
         require_same_text(design.module)
         if circt:
@@ -124,6 +127,11 @@ def check_network(
     if prove:
         require_proof(design)
     return design
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether a network, or its proof, may be refused so."""
+    return any(refusal in _told(error) for refusal in REFUSALS)
 
 
 def _told(error: BaseException) -> str:
@@ -151,7 +159,7 @@ def networks(kind: str, seed: int, cases: range, tell: Callable[[int], None]) ->
             if "undecided" in message and "differs" not in message:
                 chunk.counts["networks undecided by the proof"] += 1
                 continue
-            if any(refusal in message for refusal in REFUSALS):
+            if is_refusal(error):
                 chunk.counts[f"{kind} refused"] += 1
                 continue
             chunk.failures.append(

@@ -11,17 +11,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 from build_lists import list_files
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from fuzz.campaign import Campaign, Chunk, Kind
 from fuzz.commands import Ended, place_outputs, problem, run_inside
 from fuzz.designs import compile_design, require_proof
 from fuzz.folders import FOLDER, Folders, proven_wrongly
-from fuzz.kinds import files, networks, options_of_commands
+from fuzz.kinds import (
+    check_network,
+    compiled_case,
+    files,
+    is_refusal,
+    networks,
+    options_of_commands,
+)
 from fuzz.networks import Drawing
 from fuzz.outputs import outputs
 from fuzz.shrink import shrunk, smaller_bytes
 from kan_dialect import multiverse
 from kan_dialect.checking import Checker, run_passes
+from kan_dialect.devices.device import device_names
+from kan_dialect.errors import KanError
 from kan_dialect.files.manifest import Listing
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context, parse_text
@@ -37,6 +48,39 @@ def test_random_networks(kind: str) -> None:
     chunk = networks(kind, 1, range(0, 12 if kind == "networks" else 6), lambda _: None)
     assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
     assert chunk.counts[f"{kind} evaluated"] > 3
+
+
+def check_compiled(target: str, seed: int) -> None:
+    network, pipeline = compiled_case(seed, seed, target)
+    try:
+        check_network(network, pipeline, seed, prove=False, circt=False)
+    except KanError as error:
+        if not is_refusal(error):
+            raise
+
+
+compiled = given(st.sampled_from(device_names()), st.integers(0, 1 << 30))
+
+
+@compiled
+@settings(max_examples=15, deadline=None, derandomize=True, phases=[Phase.generate])
+def test_any_device_and_clock(target: str, seed: int) -> None:
+    """Every stage of the default pipeline gives the integers of the tables."""
+    check_compiled(target, seed)
+
+
+@pytest.mark.ci
+@compiled
+@settings(max_examples=400, deadline=None, phases=[Phase.generate])
+def test_many_devices_and_clocks(target: str, seed: int) -> None:
+    check_compiled(target, seed)
+
+
+@pytest.mark.ci
+def test_all_devices_in_simulation() -> None:
+    chunk = networks("compiled", 1, range(2 * len(device_names())), lambda _: None)
+    assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
+    assert chunk.counts["compiled evaluated"] > len(device_names())
 
 
 def test_broken_files() -> None:
