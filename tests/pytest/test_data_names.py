@@ -153,6 +153,11 @@ def test_names_change_no_hardware(model: Path, named: Path) -> None:
     unnamed = [re.sub(r"^(//   x\d) \(.*\):", r"\1:", line) for line in lines]
     assert unnamed == plain.systemverilog().splitlines()
     assert "(petal width)" in other.systemverilog()
+    # Nor do they count as an edit of recorded IR.
+    data = {"x": np.ones((2, 2)), "feature_names": list(FEATURES)}
+    later = kan.from_ir(plain.text(), data=data)
+    assert later.features == FEATURES
+    assert later.passes == plain.passes
 
 
 def test_a_network_that_trains_keeps_its_names(
