@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import IO
 from zipfile import ZIP_STORED, ZipFile
 
-_MAX_PICKLE_BYTES = 1 << 23
-"""Longest pickle: some 10,000 tensors, or 800,000 numbers in lists."""
+_MAX_PICKLE_BYTES = 1 << 22
+"""Longest pickle: some 20,000 tensors, or 400,000 numbers in lists."""
 
 _BYTE_ORDERS = {b"little": "<", b"big": ">"}
 
