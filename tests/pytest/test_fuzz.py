@@ -15,6 +15,7 @@ from fuzz.campaign import Campaign, Chunk, Kind
 from fuzz.commands import Ended, place_outputs, problem, run_inside
 from fuzz.designs import compile_design, require_proof
 from fuzz.folders import FOLDER, Folders, proven_wrongly
+from fuzz.graphs import graphs
 from fuzz.kinds import files, networks, options_of_commands
 from fuzz.networks import Drawing
 from fuzz.outputs import outputs
@@ -36,6 +37,12 @@ def test_random_networks(kind: str) -> None:
     chunk = networks(kind, 1, range(0, 12 if kind == "networks" else 6), lambda _: None)
     assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
     assert chunk.counts[f"{kind} evaluated"] > 3
+
+
+def test_random_graphs() -> None:
+    chunk = graphs(5, range(3), lambda _: None)
+    assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
+    assert chunk.counts["graphs built"] > 0
 
 
 @pytest.mark.usefixtures("torch")
