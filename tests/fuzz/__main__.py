@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kinds = {name: kind for name, kind in KINDS.items() if name in (options.only or KINDS)}
     if "folders" in kinds:
         folders()
-    if kinds.keys() & {"files", "folders", "options", "outputs"}:
+    if kinds.keys() & {"files", "folders", "graphs", "options", "outputs"}:
         quicken()
     if "files" in kinds:
         corpus()

@@ -32,6 +32,7 @@ from fuzz.designs import (
 )
 from fuzz.floats import FloatDrawing, FloatNetwork
 from fuzz.folders import Folders, outcome, proven_wrongly
+from fuzz.graphs import graphs
 from fuzz.networks import Drawing, Network
 from fuzz.outputs import outputs
 from fuzz.pipelines import NEEDED, compiled_pipeline, float_pipeline, integer_pipeline
@@ -340,6 +341,7 @@ KINDS = {
     "folders": Kind(partial(files, "folders"), 100, 900, 2),
     "options": Kind(options_of_commands, 200, 900, 1),
     "outputs": Kind(outputs, 100, 900, 1),
+    "graphs": Kind(graphs, 20, 900, 1),
     "branches": Kind(branches, 100, 900, 1),
     "trainings": Kind(trainings, 10, 900, 1),
 }

@@ -18,6 +18,7 @@ from fuzz.campaign import Campaign, Chunk, Kind
 from fuzz.commands import Ended, place_outputs, problem, run_inside
 from fuzz.designs import compile_design, require_proof
 from fuzz.folders import FOLDER, Folders, proven_wrongly
+from fuzz.graphs import graphs
 from fuzz.kinds import (
     check_network,
     compiled_case,
@@ -83,6 +84,13 @@ def test_all_devices_in_simulation() -> None:
     assert chunk.counts["compiled evaluated"] > len(device_names())
 
 
+def test_random_graphs() -> None:
+    chunk = graphs(5, range(3), lambda _: None)
+    assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
+    assert chunk.counts["graphs built"] > 0
+
+
+@pytest.mark.usefixtures("torch")
 def test_broken_files() -> None:
     chunk = files("files", 1, range(1, 50), lambda _: None)
     assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)

@@ -318,6 +318,8 @@ def _recognise_hats(
     Peaks are proposed from operators that branch. A flank is 0 where its line is. Hats whose
     neighbours have their peaks there are B-splines of degree 1 themselves.
     """
+    if region.top.kind is not Kind.FUNCTION and len(region.top.operands) == 1:
+        return None  # Scaled or moved: its operand is examined next.
     peaks = _peaks(region, bottleneck, columns)
     if peaks is None:
         return None
@@ -333,6 +335,7 @@ def _recognise_hats(
     factors = region.evaluate(bottleneck, knots.T)[1:-1]
     tolerance = SPLINE_TOLERANCE * region.probe.slack
     factors = np.where(np.abs(factors) <= tolerance * np.abs(heights), 0.0, factors)
+    factors = np.where(np.abs(factors - 1.0) <= 1e-12, 1.0, factors)
     points = _knot_points(knots)
     basis = bsplines.bspline_basis(points, knots, 1)[:, columns, :]
     expected = np.einsum("sef,fe->se", basis, factors)

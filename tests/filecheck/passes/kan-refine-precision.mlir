@@ -6,9 +6,9 @@
 // CHECK: kan.pipeline = ["kan-refine-precision{max-accuracy-loss=0.02}"]
 
 // The class only depends on whether the first input is at least 4: of the first edge a few steps
-// are left, of the second nothing.
+// are left, of the second nothing. Copies of a sample are calibration or validation samples together.
 // CHECK-LABEL: @threshold
-// CHECK-SAME: kan.precision = {max_accuracy_loss = 2.000000e-02 : f64, seed = 0 : i64, calibration_before = 1.000000e+00 : f64, calibration_after = 1.000000e+00 : f64, calibration_samples = 200 : i64, validation_before = 1.000000e+00 : f64, validation_after = 1.000000e+00 : f64, validation_samples = 50 : i64, edges_before = 2 : i64, edges_after = 1 : i64
+// CHECK-SAME: kan.precision = {max_accuracy_loss = 2.000000e-02 : f64, seed = 0 : i64, calibration_before = 1.000000e+00 : f64, calibration_after = 1.000000e+00 : f64, calibration_samples = 200 : i64, repeated_samples = 139 : i64, validation_before = 1.000000e+00 : f64, validation_after = 1.000000e+00 : f64, validation_samples = 54 : i64, edges_before = 2 : i64, edges_after = 1 : i64
 // CHECK: kan.lookup {{%.*}} as "l" tables
 // CHECK: kan.node_sum {{%.*}} as "l" mask dense<{{\[\[}}1, 0]]> : tensor<1x2xi8> bias
 func.func @threshold(%x: tensor<2xf32>) -> tensor<1xf32> {
