@@ -19,7 +19,7 @@ import numpy as np
 import onnx
 import pyslang
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from onnx import TensorProto, helper, numpy_helper
@@ -416,6 +416,9 @@ def text_of(html: str) -> list[str]:
 
 @settings(max_examples=5, deadline=None)
 @given(names=FIVE)
+@example(
+    names=["\N{KELVIN SIGN}*/", "\N{LATIN SMALL LETTER LONG S}??/", '"\\', "</script>", "@name@|"]
+)
 def test_hostile_names_are_data_in_every_language(
     names: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
