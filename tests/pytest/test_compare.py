@@ -211,11 +211,21 @@ def test_a_gain_by_estimate_alone_is_not_real() -> None:
     found = ratio_of("luts", sizes(other, changed), sizes(base, measured))
     assert found is not None and found.basis == "by synthesis of 12 of 60"
     assert found.verdict == "within noise" and found.mean == pytest.approx(1.0, abs=0.006)
+    other_tool = [row | {"synthesis_tool": "another"} for row in sizes(other, changed)]
+    found = ratio_of("luts", other_tool, sizes(base, measured))
+    assert found is not None and found.basis == "by estimate"
     real = {number: luts * 0.9 for number, luts in measured.items()}
     found = ratio_of("luts", sizes(other, real), sizes(base, measured))
     assert found is not None and found.verdict == "less" and found.mean == pytest.approx(0.9)
     found = ratio_of("luts", sizes([0.9 * luts for luts in base], {}), sizes(base, {}))
     assert found is not None and found.verdict == "less" and found.basis == "by estimate"
+    assert found.interval == pytest.approx((0.9 / np.exp(0.1), 0.9 * np.exp(0.1)))
+    designs = [f"d{number}" for number in range(60)]
+    half = sizes([*base[:30], *(0.9 * luts for luts in base[30:])], {}, [*designs[:30], *"x" * 30])
+    found = ratio_of("luts", half, sizes(base, {}, designs))
+    assert found is not None and found.interval is not None
+    # Half of the networks have no error, since their designs are the same.
+    assert np.log(found.interval[1] / found.interval[0]) < 0.1 + 0.06
 
 
 def test_errors_of_the_estimate_widen_the_interval() -> None:
