@@ -112,7 +112,7 @@ lock: $(VENV)/.test
 	$(BIN)/nox --session lock
 
 fuzz: $(VENV)/.test
-	PYTHONPATH=tests:tests/pytest $(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --jobs $(JOBS)
+	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --jobs $(JOBS)
 
 golden: $(VENV)/.test
 	PYTHONPATH=tests $(BIN)/python -m golden --jobs $(JOBS)

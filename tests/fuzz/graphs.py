@@ -14,7 +14,7 @@ from onnx import helper
 
 from fuzz.campaign import Chunk, Failure
 from fuzz.commands import Ended, place_outputs, problem, run_inside
-from random_graphs import MIXINGS, REGIMES, Network, make_network
+from fuzz.random_graphs import MIXINGS, REGIMES, Network, make_network
 
 REFUSALS = (
     # The graphs of the samples: undefined there, or branches that rounding decides.

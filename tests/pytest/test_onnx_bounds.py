@@ -14,6 +14,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from test_certificate import Functions, excess, one_layer, only, quantised, samples_of
 
+from fuzz.random_graphs import REGIMES, make_network
 from kan_dialect.analysis.certificate import certify
 from kan_dialect.analysis.enclosures import NoEnclosureError
 from kan_dialect.analysis.onnx import bounds as graph_bounds
@@ -31,7 +32,6 @@ from kan_dialect.model.model import Model
 from kan_dialect.ops.onnx import OnnxOp
 from kan_dialect.passes.calibrate import observe
 from kan_dialect.passes.quantize import QuantizePass
-from random_graphs import REGIMES, make_network
 
 BATCH, INPUTS = 4, 3
 

@@ -10,12 +10,12 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from fuzz.random_graphs import Writer
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.ir.constants import Array, FloatArray, to_floats
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
 from kan_dialect.ops.spline import BaseOp, BSplineOp
-from random_graphs import Writer
 
 INPUTS, HATS, NODES = 3, 6, 2
 GRID = np.linspace(-1, 1.5, HATS).astype(np.float32)

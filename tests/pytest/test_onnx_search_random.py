@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from xdsl.context import Context
 
+from fuzz.random_graphs import MIXINGS, REGIMES, Network, make_network
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import ImportOptions
@@ -18,7 +19,6 @@ from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
 from kan_dialect.ops.onnx import OnnxOp
 from kan_dialect.ops.spline import BaseOp
-from random_graphs import MIXINGS, REGIMES, Network, make_network
 
 FOUND = {
     2: "large, with samples: narrow functions of hidden nodes",
