@@ -56,13 +56,12 @@ def chosen(build: HwBuilder, op: ChooseOp, wires: Sequence[SSAValue]) -> SSAValu
     ----------
     wires : of the condition and of both numbers.
     """
-    condition, *values = wires
-    bits, kinds = range_of(op.result).bits, map(range_of, (op.one, op.other))
+    bits = range_of(op.result).bits
     one, other = (
-        build.resized(wire, kind.bits, bits, kind.is_signed)
-        for wire, kind in zip(values, kinds, strict=True)
+        build.resized(wire, range_of(value).bits, bits, range_of(value).is_signed)
+        for wire, value in zip(wires[1:], (op.one, op.other), strict=True)
     )
-    return build.chosen(condition, one, other, op.given_name)
+    return build.chosen(wires[0], one, other, op.given_name)
 
 
 def _sign(kind: IntType) -> str:
