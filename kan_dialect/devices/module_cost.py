@@ -173,6 +173,9 @@ class _Reader:
             case comb.XorOp():
                 found = self._each(op, gates.differ)
             case comb.MuxOp() if (choices := _exclusive(op)) is not None:
+                users = [use.operation for use in op.result.uses]
+                if len(users) == 1 and _goes_on(op, users[0]):
+                    return  # It is read as a part of its user.
                 # As synthesis has them: each word with the bit that chooses it, and all joined.
                 words = [
                     [gates.all_of(bits[condition][0], bit) for bit in bits[value]]
@@ -372,6 +375,13 @@ class _Mapper:
     def cut_of(self, gate: int) -> frozenset[int]:
         """The inputs of the LUT that makes a gate."""
         return self._cuts[gate][0]
+
+
+def _goes_on(op: comb.MuxOp, user: Operation) -> bool:
+    """Whether a multiplexer is the rest of the row of another one."""
+    if not isinstance(user, comb.MuxOp) or user.false_value is not op.result:
+        return False
+    return _exclusive(user) is not None
 
 
 def _exclusive(op: comb.MuxOp) -> list[tuple[SSAValue, SSAValue]] | None:
