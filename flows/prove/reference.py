@@ -235,6 +235,10 @@ def _precedes(inputs: Sequence[Form]) -> Form:
     """Whether the left one of two candidates, value and index each, comes first."""
     left, left_index, right, right_index = inputs
     (low, high), (least, largest) = bounds(left_index), bounds(right_index)
+    values, others = bounds(left), bounds(right)
+    if values[0] > others[1] or values[1] < others[0]:
+        # Where nothing reads a candidate, no variable stands for it.
+        return constant(int(values[0] > others[1]))
     apart = subtract(left, right)
     if high < least or largest < low:
         return is_positive(apart, or_zero=high < least)
@@ -244,8 +248,12 @@ def _precedes(inputs: Sequence[Form]) -> Form:
 
 
 def _chosen(op: ChooseOp, inputs: Sequence[Form]) -> Form:
-    found, kind = choose(*inputs), range_of(op.result)
-    return replace(found, low=kind.low, high=kind.high) if isinstance(found, Choice) else found
+    found = choose(*inputs)
+    if not isinstance(found, Choice):
+        return found
+    ends = zip(*map(bounds, inputs[1:]), strict=True)
+    low, high = (end(*each) for end, each in zip(op.ends, ends, strict=True))
+    return replace(found, low=low, high=high)
 
 
 def _many_input_table(op: TableOp, inputs: Sequence[Form]) -> Form:

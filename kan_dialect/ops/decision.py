@@ -152,8 +152,13 @@ class ChooseOp(WireOp, Evaluable, Ranged):
         (kind,) = self._ranges(ends, [range_of(value) for value in values])
         self.set_up(values, [kind], {"name": optional_name(name)})
 
+    @property
+    def ends(self) -> tuple[_End, _End]:
+        """How the lowest and the highest result follow from those of both values."""
+        return self._ends(self.condition, self.one, self.other)
+
     def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
-        return self._ranges(self._ends(self.condition, self.one, self.other), operands)
+        return self._ranges(self.ends, operands)
 
     @staticmethod
     def _ends(condition: SSAValue, one: SSAValue, other: SSAValue) -> tuple[_End, _End]:

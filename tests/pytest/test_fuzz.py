@@ -373,6 +373,13 @@ def test_a_sum_that_fits_in_two_ways_is_proven() -> None:
     require_proof(compile_design(module, ["kan-expand-wires", "lower-kan-to-hw"], 0))
 
 
+@pytest.mark.skipif(toolchain.look_for("yosys") is None, reason="Yosys is not installed")
+def test_an_output_that_never_wins_is_proven() -> None:
+    """Nothing reads the last candidate that is compared with it, so no signal holds that one."""
+    network, pipeline = compiled_case(9, 5074, "nexus")
+    require_proof(compile_design(network.module(), pipeline, 5074))
+
+
 # Output folders and options.
 
 
