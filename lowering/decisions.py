@@ -8,7 +8,7 @@ from xdsl.ir import SSAValue
 
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering.hw_builder import HwBuilder
-from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
+from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
 
 
 def greater(build: HwBuilder, op: GreaterOp, wire: SSAValue) -> SSAValue:
@@ -49,7 +49,7 @@ def precedes(build: HwBuilder, op: PrecedesOp, wires: Sequence[SSAValue]) -> SSA
     return build.compared(keys[0], keys[1], f"{sign}gt", op.given_name)
 
 
-def chosen(build: HwBuilder, op: ChooseOp, wires: Sequence[SSAValue]) -> SSAValue:
+def chosen(build: HwBuilder, op: SelectOp, wires: Sequence[SSAValue]) -> SSAValue:
     """One of two numbers, in the bits of a range that holds it wherever it is chosen.
 
     Parameters

@@ -41,7 +41,7 @@ from kan_dialect.lowering.decisions import chosen, greater, precedes
 from kan_dialect.lowering.hw_builder import HwBuilder, integer
 from kan_dialect.lowering.wire_interface import lowered
 from kan_dialect.model.head import declare_head, declared_head
-from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
+from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
 from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,
@@ -238,7 +238,7 @@ class Lowering:
                 return greater(self.build, op, self.wires[op.input])
             case PrecedesOp():
                 return precedes(self.build, op, [self.wires[value] for value in op.operands])
-            case ChooseOp():
+            case SelectOp():
                 return chosen(self.build, op, [self.wires[value] for value in op.operands])
             case _:
                 return None

@@ -38,7 +38,7 @@ from kan_dialect.ir.types import MAX_RANGE_BITS, range_of
 from kan_dialect.model.head import Head, Kind, declare_head, declared_head, logit
 from kan_dialect.model.interface import Port
 from kan_dialect.model.port_codes import decode
-from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
+from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
 from kan_dialect.ops.wire import ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
@@ -185,7 +185,7 @@ class _Builder:
         for mark in self.marks:
             if mark.value.has_one_use():  # Nothing but the mark reads it.
                 chosen = mark.value.owner
-                assert isinstance(chosen, ChooseOp)
+                assert isinstance(chosen, SelectOp)
                 Rewriter.erase_op(mark)
                 Rewriter.erase_op(chosen)
         self.function.update_function_type()
@@ -312,8 +312,8 @@ class _Builder:
         self, condition: SSAValue, one: _Candidate, other: _Candidate, name: str
     ) -> _Candidate:
         """One of two candidates, by a condition, with marks."""
-        value = ChooseOp(condition, one.value, other.value, name=f"{name}_value")
-        number = ChooseOp(condition, one.number, other.number, name=f"{name}_index")
+        value = SelectOp(condition, one.value, other.value, name=f"{name}_value")
+        number = SelectOp(condition, one.number, other.number, name=f"{name}_index")
         return self.marked(name, self.add(value), self.add(number))
 
     def name(self) -> str:

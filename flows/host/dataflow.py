@@ -19,7 +19,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import IntType, range_of
-from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
+from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
 from kan_dialect.ops.wire import (
     MAX_TABLE_BITS,
     BitsOp,
@@ -69,7 +69,7 @@ class Sum:
         return sum(int(entries.max()) for entries in self.rows.values())
 
 
-_Computed: TypeAlias = ClampOp | ShiftOp | BitsOp | GreaterOp | PrecedesOp | ChooseOp
+_Computed: TypeAlias = ClampOp | ShiftOp | BitsOp | GreaterOp | PrecedesOp | SelectOp
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Dataflow:
                 return None
             case SumOp():
                 return self._sum(value, op)
-            case ClampOp() | ShiftOp() | BitsOp() | GreaterOp() | PrecedesOp() | ChooseOp():
+            case ClampOp() | ShiftOp() | BitsOp() | GreaterOp() | PrecedesOp() | SelectOp():
                 return Arithmetic(value, op, tuple(map(_undelayed, op.operands)))
             case _:
                 lookup = self._lookup(value, op)

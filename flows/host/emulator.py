@@ -47,7 +47,7 @@ from kan_dialect.lowering.systemverilog.layout import commented
 from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Interface, Port
 from kan_dialect.model.model import Model
-from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
+from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
 from kan_dialect.ops.wire import BitsOp, ClampOp, ShiftOp
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.narrow import NarrowPass
@@ -440,7 +440,7 @@ class _Text:
                 left, left_index, right, right_index = refs
                 text = f"{left} > {right} || ({left} == {right} && {left_index} < {right_index})"
                 return self._assign(definition.value, text, wide=False)
-            case ChooseOp():
+            case SelectOp():
                 wide = any(self._is_wide(value) for value in definition.reads)
                 condition, one, other = refs
                 return self._assign(definition.value, f"{condition} ? {one} : {other}", wide=wide)

@@ -40,7 +40,7 @@ from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import quantized_type, range_of, tensor_shape
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
-from kan_dialect.ops.decision import ChooseOp, PrecedesOp
+from kan_dialect.ops.decision import PrecedesOp, SelectOp
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp
 from kan_dialect.ops.table import LookupOp, RequantizeOp
 from kan_dialect.ops.wire import (
@@ -225,7 +225,7 @@ class _WireReference(_Builder):
                 return [inputs[0]]
             case PrecedesOp():
                 return [_precedes(inputs)]
-            case ChooseOp():
+            case SelectOp():
                 return [_chosen(op, inputs)]
             case _:
                 return [_evaluated(op, index, inputs) for index in range(len(op.results))]
@@ -247,7 +247,7 @@ def _precedes(inputs: Sequence[Form]) -> Form:
     return is_positive(add(scale(apart, weight), indices))
 
 
-def _chosen(op: ChooseOp, inputs: Sequence[Form]) -> Form:
+def _chosen(op: SelectOp, inputs: Sequence[Form]) -> Form:
     found = choose(*inputs)
     if not isinstance(found, Choice):
         return found

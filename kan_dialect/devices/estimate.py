@@ -22,7 +22,7 @@ from kan_dialect.devices.lut_count import (
 from kan_dialect.devices.register_cost import register_cost
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
-from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
+from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
 from kan_dialect.ops.wire import (
     ClampOp,
     ConstantOp,
@@ -114,7 +114,7 @@ def levels_of(op: Operation, device: DeviceFamily) -> int:
             return 1
         case ShiftOp():
             return 2 if op.amount.value.data > 0 else 0
-        case PrecedesOp() | ChooseOp():
+        case PrecedesOp() | SelectOp():
             return 1
         case GreaterOp():
             return int(op.bound.value.data != -1)
@@ -156,7 +156,7 @@ def delays_of(op: Operation, device: DeviceFamily) -> Delay:
             return Delay(device.timing.lut + adder_delay(range_of(op.input).bits, device).whole)
         case PrecedesOp():
             return Delay(adder_delay(compared_bits(op), device).whole)
-        case ChooseOp():
+        case SelectOp():
             return Delay(device.timing.lut)
         case GreaterOp():
             if op.bound.value.data == -1:

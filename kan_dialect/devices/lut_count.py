@@ -21,7 +21,7 @@ from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.table_cost import MAPPED_INPUTS, MUX_INPUTS, Mapper
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.maths.truth_tables import bits_of_code, by_size, planes, supports
-from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
+from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
 from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,
@@ -84,7 +84,7 @@ def count_luts(ops: Iterable[Operation], device: DeviceFamily) -> Counter[int]:
                     luts[device.adders.bit_inputs] += _rounding(op, device)
             case PrecedesOp():
                 luts[device.adders.bit_inputs] += compared_bits(op)
-            case ChooseOp():
+            case SelectOp():
                 luts[MUX_INPUTS] += range_of(op.result).bits
             case GreaterOp():
                 if op.bound.value.data != -1:

@@ -1,8 +1,8 @@
 """Wire level: decisions on values, which a head makes of the outputs of a network.
 
-A *candidate* is a value and its index. The first of two candidates is the one of the larger value,
-or of the smaller index where the values are equal: a total order, so trees and networks of these
-ops decide as `numpy.argmax` and a stable sort do.
+A *candidate* is a value and its index. The first of two candidates is the one of the larger
+value, or of the smaller index where the values are equal: a total order, so trees and networks of
+these ops decide as `numpy.argmax` and a stable sort do.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class PrecedesOp(WireOp, Evaluable, Ranged):
 
 @direct_access
 @irdl_op_definition
-class ChooseOp(WireOp, Evaluable, Ranged):
+class SelectOp(WireOp, Evaluable, Ranged):
     """One of two values: `one` where the condition is 1, `other` where it is 0.
 
     The larger of two values, which `kan.precedes` compares, is at least the larger one of their
@@ -121,11 +121,11 @@ class ChooseOp(WireOp, Evaluable, Ranged):
 
     Example:
 
-        %v = kan.choose %a if %p else %b as "head0_value" : !kan.int<0:9> if !kan.int<0:1>
+        %v = kan.select %a if %p else %b as "head0_value" : !kan.int<0:9> if !kan.int<0:1>
           else !kan.int<-4:3> -> !kan.int<0:9>
     """
 
-    name = "kan.choose"
+    name = "kan.select"
 
     condition = operand_def(IntType)
     one = operand_def(IntType)
@@ -194,7 +194,12 @@ class ChooseOp(WireOp, Evaluable, Ranged):
 @direct_access
 @irdl_op_definition
 class GreaterOp(WireOp, Evaluable, Ranged):
-    """Whether a value is greater than a constant: 1 if input > bound, else 0."""
+    """Whether a value is greater than a constant: 1 if input > bound, else 0.
+
+    Example:
+
+        %g = kan.greater %b than -2 as "above" : !kan.int<-4:3> -> !kan.int<0:1>
+    """
 
     name = "kan.greater"
 
@@ -226,4 +231,4 @@ class GreaterOp(WireOp, Evaluable, Ranged):
         return ((operands[0] > self.bound.value.data).astype(np.int64),)
 
 
-DECISION_OPS: list[type[Operation]] = [PrecedesOp, ChooseOp, GreaterOp]
+DECISION_OPS: list[type[Operation]] = [PrecedesOp, SelectOp, GreaterOp]

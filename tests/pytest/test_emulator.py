@@ -45,7 +45,7 @@ from kan_dialect.ir.types import MAX_RANGE_BITS, IntType, int_type, range_of
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.interface import Interface, Port
 from kan_dialect.model.model import Model
-from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
+from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
 from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,
@@ -248,13 +248,13 @@ def decisions(bits: int) -> Model:
     first, second = (one, indices[0]), (two, indices[1])
     left = block_add(block, PrecedesOp(*first, *second))
     exchanged = [
-        block_add(block, ChooseOp(left, *pair))
+        block_add(block, SelectOp(left, *pair))
         for order in ((first, second), (second, first))
         for pair in zip(*order, strict=True)
     ]
     smaller, third = exchanged[2:], (three, indices[2])
     left = block_add(block, PrecedesOp(*smaller, *third))
-    larger = [block_add(block, ChooseOp(left, *pair)) for pair in zip(smaller, third, strict=True)]
+    larger = [block_add(block, SelectOp(left, *pair)) for pair in zip(smaller, third, strict=True)]
     greater = block_add(block, GreaterOp(larger[0], -5))
     return function_of(block, [*exchanged, *larger, greater])
 

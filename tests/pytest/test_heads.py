@@ -32,7 +32,7 @@ from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.head import Head, logit
 from kan_dialect.model.model import Model
-from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
+from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
 from kan_dialect.ops.wire import ConstantOp, DelayOp, MarkOp, SumOp
 from kan_dialect.passes.add_head import AddHeadPass
 from kan_dialect.passes.balance_sums import BalanceSumsPass
@@ -166,7 +166,7 @@ def test_ranges_of_candidates_are_exact(spans: list[tuple[int, int]]) -> None:
     late = DelayOp(precedes, 1)  # Registers may stand between.
     pairs = [(left, right), (left_index, right_index)]
     chosen = [
-        ChooseOp(late, *pair) for one, other in pairs for pair in ((one, other), (other, one))
+        SelectOp(late, *pair) for one, other in pairs for pair in ((one, other), (other, one))
     ]
     first = precedes.evaluate(columns)
     values = dict(zip(block.args, columns, strict=True))

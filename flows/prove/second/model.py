@@ -25,7 +25,7 @@ from kan_dialect.ir.constants import IntArray, to_numpy
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import quantized_type, range_of, tensor_shape
 from kan_dialect.model.model import Model
-from kan_dialect.ops.decision import ChooseOp, GreaterOp, PrecedesOp
+from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp
 from kan_dialect.ops.table import LookupOp, RequantizeOp
 from kan_dialect.ops.wire import (
@@ -367,7 +367,7 @@ def _wire_codes(op: Operation, inputs: Sequence[Code]) -> list[Code]:
             return [inputs[0]]
         case GreaterOp():
             return [inputs[0].then(Greater(op.bound.value.data))]
-        case PrecedesOp() | ChooseOp():
+        case PrecedesOp() | SelectOp():
             raise Undecided("a head that compares outputs; leave --second out, or the head")
         case TableOp() | BitsOp():
             raise Undecided(f"'{op.name}' of a network that passes went through")

@@ -13,7 +13,7 @@ func.func @tree(%x: !kan.int<0:7>, %y: !kan.int<0:7>) -> !kan.int<0:1> {
   %i = kan.constant 0 : !kan.int<0:0>
   %j = kan.constant 1 : !kan.int<1:1>
   %f = kan.precedes %x at %i, %y at %j as "head_left" : !kan.int<0:7> at !kan.int<0:0>, !kan.int<0:7> at !kan.int<1:1> -> !kan.int<0:1>
-  %k = kan.choose %i if %f else %j as "head_index" : !kan.int<0:0> if !kan.int<0:1> else !kan.int<1:1> -> !kan.int<0:1>
+  %k = kan.select %i if %f else %j as "head_index" : !kan.int<0:0> if !kan.int<0:1> else !kan.int<1:1> -> !kan.int<0:1>
   func.return %k : !kan.int<0:1>
 }
 
@@ -22,8 +22,8 @@ func.func @tree(%x: !kan.int<0:7>, %y: !kan.int<0:7>) -> !kan.int<0:1> {
 // SV: wire logic head_left = $signed({{[{][{]}}1'b0, x0}, ~x1}) > $signed({{[{]}}x2, ~x3});
 func.func @network(%x: !kan.int<0:7>, %i: !kan.int<0:3>, %y: !kan.int<-8:7>, %j: !kan.int<0:3>) -> (!kan.int<-8:7>, !kan.int<0:3>) {
   %f = kan.precedes %x at %i, %y at %j as "head_left" : !kan.int<0:7> at !kan.int<0:3>, !kan.int<-8:7> at !kan.int<0:3> -> !kan.int<0:1>
-  %k = kan.choose %i if %f else %j : !kan.int<0:3> if !kan.int<0:1> else !kan.int<0:3> -> !kan.int<0:3>
-  %w = kan.choose %y if %f else %x : !kan.int<-8:7> if !kan.int<0:1> else !kan.int<0:7> -> !kan.int<-8:7>
+  %k = kan.select %i if %f else %j : !kan.int<0:3> if !kan.int<0:1> else !kan.int<0:3> -> !kan.int<0:3>
+  %w = kan.select %y if %f else %x : !kan.int<-8:7> if !kan.int<0:1> else !kan.int<0:7> -> !kan.int<-8:7>
   func.return %w, %k : !kan.int<-8:7>, !kan.int<0:3>
 }
 

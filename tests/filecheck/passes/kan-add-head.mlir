@@ -6,12 +6,12 @@
 // CHECK-LABEL: @codes
 // CHECK-SAME: -> !kan.int<0:2> attributes {kan.head = {kind = "argmax", reads = 3 : i64}}
 // CHECK: [[F:%.*]] = kan.precedes %x at %{{.*}}, %y at %{{.*}} as "head0_left"
-// CHECK-NEXT: [[V:%.*]] = kan.choose %x if [[F]] else %y as "head0_value"
-// CHECK-NEXT: [[I:%.*]] = kan.choose %{{.*}} if [[F]] else %{{.*}} as "head0_index"
+// CHECK-NEXT: [[V:%.*]] = kan.select %x if [[F]] else %y as "head0_value"
+// CHECK-NEXT: [[I:%.*]] = kan.select %{{.*}} if [[F]] else %{{.*}} as "head0_index"
 // CHECK-NEXT: kan.mark [[V]] as "head0_value"
 // CHECK-NEXT: kan.mark [[I]] as "head0_index"
 // CHECK-NEXT: [[G:%.*]] = kan.precedes [[V]] at [[I]], %z at %{{.*}} as "head1_left"
-// CHECK-NEXT: [[J:%.*]] = kan.choose [[I]] if [[G]] else %{{.*}} as "head1_index"
+// CHECK-NEXT: [[J:%.*]] = kan.select [[I]] if [[G]] else %{{.*}} as "head1_index"
 // CHECK-NEXT: kan.mark [[J]] as "head1_index"
 // CHECK-NEXT: func.return [[J]] : !kan.int<0:2>
 
