@@ -48,7 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("model", type=Path, help="IR (.mlir; - is standard input) or a model file")
     parser.add_argument(
-        "--inputs", type=Path, metavar="X", help=".npy (samples, inputs), or .npz with x_test or x"
+        "--inputs",
+        type=Path,
+        metavar="X",
+        help=".npy (samples, inputs), .npz or .csv",
     )
     parser.add_argument("--outputs", type=Path, metavar="Y", help="write the outputs here, .npy")
     parser.add_argument(
@@ -91,7 +94,7 @@ def _inputs(options: argparse.Namespace, model: Model) -> tuple[Array, Array | N
     labels: Array | None = None
     if path is None:
         raise KanError("no samples to evaluate", remedy="give --inputs X.npy")
-    if path.suffix == ".npz":
+    if path.suffix.lower() in (".npz", ".csv"):
         dataset = dataset_for([model.op], path)
         x, labels = dataset.x, dataset.y
         if dataset.x_test is not None:

@@ -282,6 +282,7 @@ def test_wrong_names_of_a_file_are_refused(
         ),
         lambda model, data, out: (kan_flow, "tune", model, "--calibration", data, "-o", out),
         lambda model, data, out: (kan_run, model, "--inputs", data),
+        lambda model, data, out: (kan_run, model, "--inputs", data.with_suffix(".csv")),
         lambda model, data, out: (
             *(kan_flow, "build", model, "--calibration", data, "-o", out, "--trainable"),
         ),
@@ -301,9 +302,10 @@ def test_columns_in_another_order_are_refused(
 ) -> None:
     data = tmp_path / "d.npz"
     np.savez(data, x=np.ones((9, 2)), y=np.arange(9) % 3, feature_names=np.array(FEATURES[::-1]))
+    write_csv(data.with_suffix(".csv"), FEATURES[::-1])
     tool, *arguments = command(named, data, tmp_path / "out")
     assert run(tool, *arguments) == 1
-    assert f"{data}: {SWAPPED}" in capsys.readouterr().err
+    assert f": {SWAPPED}" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
