@@ -54,6 +54,7 @@ _FILES = (
     ("project/quartus/*", "Quartus Prime: project with virtual pins, constraints"),
     ("project/lattice/*", "Lattice Diamond and Radiant: projects, constraints"),
     ("project/gowin/*", "Gowin EDA: script, constraints"),
+    ("project/*_few_pins.sv", "the top module with three pins, for parts with fewer pins than it"),
     ("project/open/*", "Yosys and nextpnr: `make -C project/open`, with constraints"),
     (
         "report.json",

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr, i64
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation, OpResult, SSAValue
 from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
@@ -121,6 +121,8 @@ class SelectOp(WireOp, Evaluable, Ranged):
 
     Example:
 
+        %p = kan.precedes %a at %i, %b at %j : !kan.int<0:9> at !kan.int<0:1>,
+          !kan.int<-4:3> at !kan.int<2:3> -> !kan.int<0:1>
         %v = kan.select %a if %p else %b as "head0_value" : !kan.int<0:9> if !kan.int<0:1>
           else !kan.int<-4:3> -> !kan.int<0:9>
     """
@@ -163,8 +165,8 @@ class SelectOp(WireOp, Evaluable, Ranged):
     @staticmethod
     def _ends(condition: SSAValue, one: SSAValue, other: SSAValue) -> tuple[_End, _End]:
         """How the ends of the range follow from those of both values."""
-        compared = before_registers(condition).owner
-        if isinstance(compared, PrecedesOp):
+        source = before_registers(condition)
+        if isinstance(source, OpResult) and isinstance(compared := source.op, PrecedesOp):
             values = [before_registers(value) for value in (one, other)]
             candidates = [before_registers(value) for value in (compared.left, compared.right)]
             if values == candidates:

@@ -25,7 +25,7 @@ from xdsl.dialects.builtin import (
     i64,
 )
 from xdsl.interfaces import HasFolderInterface
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 from xdsl.irdl import (
     VarConstraint,
     base,
@@ -640,8 +640,8 @@ class _Functions:
 
 def before_registers(value: SSAValue) -> SSAValue:
     """The value that registers delay."""
-    while type(value.owner) is DelayOp:
-        value = value.owner.input
+    while isinstance(value, OpResult) and type(value.op) is DelayOp:
+        value = value.op.input
     return value
 
 
