@@ -71,6 +71,7 @@ REFUSALS = (
     "on one scale they need",
     # Clocks are drawn without a look at the tables.
     " alone takes ",
+    "leaves no time for logic",
 )
 """What a network of floats, and a proof, may be refused for."""
 
