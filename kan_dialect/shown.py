@@ -13,11 +13,16 @@ WIDTH = 100
 
 
 class _ShortRepr(Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxdict = self.maxlist = self.maxtuple = self.maxset = 8
+        self.maxstring = self.maxother = 80
+
     def repr_float(self, value: float, _level: int) -> str:
         return f"{value:.6g}"
 
 
-_SHORT = _ShortRepr(maxdict=8, maxlist=8, maxtuple=8, maxset=8, maxstring=80, maxother=80)
+_SHORT = _ShortRepr()
 
 
 def shown_figures(owner: object, figures: Mapping[str, object]) -> str:
