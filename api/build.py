@@ -53,8 +53,8 @@ class Build:
 
     @property
     def rtl(self) -> Path:
-        """The SystemVerilog file."""
-        return self._design.rtl
+        """The SystemVerilog file of the network, which a wrapper may stand around."""
+        return self._folder / "rtl" / f"{self._design.known['name']}.sv"
 
     @property
     def report(self) -> dict[str, Any]:

@@ -201,7 +201,8 @@ def test_a_build_proves_its_wrapper(built: Path, capsys: pytest.CaptureFixture[s
     assert run("prove", built, "--report") == 0
     shown = capsys.readouterr()
     assert "tracker in SystemVerilog: every sample and every access" in shown.out
-    assert "tracker_axi_lite: reads and writes are those of its registers" in shown.out
+    claim = "reads and writes are those of its registers"
+    assert f"tracker_axi_lite in SystemVerilog: {claim}" in shown.out
     assert "warning" not in shown.err
     found = kan.Build(built).report["proof"]["interface"]
     assert found["module"] == "tracker_axi_lite" and found["claims"] > 20

@@ -273,7 +273,7 @@ def test_builds_prove_their_wrappers(
         "axi-lite": "reads and writes are those of its registers",
         "clock-enable": "with ce high it is net",
     }
-    assert f"{name}: {says[interface]}" in shown.out
+    assert f"{name} in SystemVerilog: {says[interface]}" in shown.out
     assert built.report["proof"]["interface"]["module"] == name
     assert built.prove_wrapper().proven
     wrapper = tmp_path / "out" / "rtl" / f"{name}.sv"
@@ -281,4 +281,8 @@ def test_builds_prove_their_wrappers(
     old = {"ready-valid": "full_next = ", "axi-lite": "starts = ", "clock-enable": "<= ce ? "}
     assert old[interface] in text
     wrapper.write_text(text.replace(old[interface], f"{old[interface]}~", 1))
-    assert not built.prove_wrapper().proven
+    with pytest.raises(KanError, match="is not as kan-flow build wrote it"):
+        built.prove_wrapper()
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main(["prove", str(tmp_path / "out"), "--changed"])
+    assert ended.value.code == 1
