@@ -402,7 +402,7 @@ def job_of(
     labels = dataset.y.astype(np.int64)
     folds = 4 if len(labels) < FEW_SAMPLES else 1
     share = share or TrainingOptions().validation
-    parts = list(folds_of(torch.from_numpy(labels), True, folds, share))
+    parts = list(folds_of(dataset.x, torch.from_numpy(labels), True, folds, share))
     held = np.zeros((folds, len(labels)), dtype=np.bool_)
     for fold, (_, samples) in enumerate(parts):
         held[fold, samples.numpy()] = True

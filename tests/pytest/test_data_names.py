@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import pyslang
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -52,6 +51,8 @@ from kan_dialect.lowering.wrappers.wrapper_ports import StreamChoice
 from kan_dialect.model.model import Model
 from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.pipeline import build_pipeline
+
+pyslang: Any = pytest.importorskip("pyslang", reason="pyslang is not installed")
 
 NETWORK = """\
 func.func @flowers(%x: tensor<2xf32>) -> tensor<3xf32> {

@@ -230,7 +230,7 @@ def test_a_front_is_made_of_several_trainings(
 def test_peers_read_the_bits_and_hold_out_the_share_of_ours() -> None:
     pytest.importorskip("torch")
     rng = np.random.default_rng(5)
-    pixels = (rng.random((3000, 4)) < 0.5).astype(np.float64)
+    pixels = (rng.random((3000, 24)) < 0.5).astype(np.float64)
     dataset = Dataset(pixels, np.arange(3000) % 3, pixels[:2], np.zeros(2, int))
     job = job_of(dataset, seed=0, seconds=1.0, most=1, bits=1, share=0.1)
     np.testing.assert_array_equal(job.codes, pixels)
@@ -265,8 +265,9 @@ def test_a_front_of_images_from_file_to_cells(
     pytest.importorskip("torch")
     rng = np.random.default_rng(7)
     labels = np.arange(90) % 3
-    images = rng.integers(0, 100, (90, 3, 3))
+    images = rng.integers(0, 100, (90, 3, 4))
     images[np.arange(90), labels, labels] = 255
+    images[:, :, 3] = rng.integers(0, 256, (90, 3))
     arrays = {"x_train": images[:60], "y_train": labels[:60]}
     np.savez(tmp_path / "i.npz", **arrays, x_test=images[60:], y_test=labels[60:])
     options = [{"input_bits": 1, "teacher": "perceptrons", "last_price": 1e-2}]
