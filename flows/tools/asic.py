@@ -176,6 +176,8 @@ def _read(text: str, library: Library, digest: str, yosys: Tool) -> AsicSynthesi
         area = float(entry.get("area", 0.0))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise KanError(f"Yosys's statistics cannot be read: {error}") from None
+    # Flattening notes in such a cell where an instance was.
+    cells.pop("$scopeinfo", None)
     unmapped = sorted(kind for kind in cells if kind.startswith(("$", "\\$")))
     if unmapped:
         raise KanError(

@@ -561,7 +561,7 @@ def test_notebooks_show_networks(
     assert "LUTs" in design._repr_html_()
     monkeypatch.setattr("kan_dialect.api.page.has_matplotlib", lambda: False)
     html = network._repr_html_()
-    assert "kan-dialect[pictures]" in html and "<svg" not in html
+    assert "[pictures]" in html and "<svg" not in html
 
 
 def test_pictures(network: kan.Network, tables: kan.Network) -> None:

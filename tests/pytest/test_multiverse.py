@@ -52,9 +52,9 @@ WRONG = [
     ("1 / 0", f"cannot be loaded: division by zero at {PACKAGE}.py:2; it is no part of"),
     ("3", f"{PACKAGE}:UNIVERSE is a int, not a Universe; it is no part of kan-dialect"),
     ("Universe(all_passes=[])", "all_passes is a list"),
-    ("Universe(all_passes={'kan-narrow': int})", "both have a pass 'kan-narrow'; uninstall one"),
+    ("Universe(all_passes={'kan-narrow': int})", "both have a pass 'kan-narrow'; uninstall their"),
     ("Universe(all_dialects={'hw': int})", "both have a dialect 'hw'; uninstall one of them"),
-    ("Universe(all_targets={'vhdl': int})", "both have a target 'vhdl'; uninstall one of them"),
+    ("Universe(all_targets={'vhdl': int})", "both have a target 'vhdl'; uninstall their_universe"),
 ]
 
 

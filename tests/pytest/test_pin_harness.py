@@ -10,6 +10,7 @@ import pytest
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
+from kan_dialect.files.manifest import NAME, Listing
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.flows.tools.pin_harness import harness
 from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute, Routed, place_and_route
@@ -180,6 +181,8 @@ def test_the_command_notes_the_device(tmp_path: Path, capsys: pytest.CaptureFixt
     (tmp_path / "rtl").mkdir()
     (tmp_path / "rtl" / "tiny.sv").write_text(DESIGN)
     (tmp_path / "report.json").write_text('{"name": "tiny", "latency_cycles": 2}')
+    listing = Listing.of("kan-flow build", tmp_path, ["rtl/tiny.sv", "report.json"])
+    (tmp_path / NAME).write_text(listing.text())
     with pytest.raises(SystemExit) as ended:
         kan_flow.main(["pnr", str(tmp_path), "--target", "gowin", "--seeds", "1"])
     assert not ended.value.code

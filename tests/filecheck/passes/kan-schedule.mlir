@@ -28,7 +28,7 @@
 // NETWORK: kan-opt: error: a clock of 2000 MHz is more than the clock network of xcup can do; take at most mhz=775
 // FAST: kan-opt: error: kan.shift alone takes 3.46 ns, by the delays of ecp5; of a period of 3.33 ns, registers and the margin for routing leave
 // FAST-SAME: take at most mhz=
-// REGISTERS: kan-opt: error: a register and a lookup table take 3.10 ns, by the delays of ecp5: a period of 0.50 ns leaves no time for logic; take less than mhz=351
+// REGISTERS: kan-opt: error: registers alone take 1.70 ns, by the delays of ecp5: a period of 0.50 ns leaves no time for logic; take less than mhz=641
 // BOTH: kan-opt: error: pass kan-schedule: mhz and combinational exclude each other; keep one of them
 // TWO: kan-opt: error: pass kan-schedule: levels=4 and cycles=2 exclude each other; keep one of them
 // By default, four levels are a stage.
