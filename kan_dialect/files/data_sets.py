@@ -53,7 +53,7 @@ class Dataset(Shown):
 
     def figures(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the arrays that are known."""
-        return {name: array.shape for name, array in vars(self).items() if array is not None}
+        return {name: array.shape for name, array in self.arrays.items()}
 
 
 def load_dataset(path: str | Path) -> Dataset:
