@@ -99,7 +99,7 @@ def observe(function: func.FuncOp, inputs: list[FloatArray], bins: int) -> None:
         if not finite.all():
             raise KanError(
                 f"@{function.sym_name.data}: {_describe(value)} is not finite for "
-                f"{np.count_nonzero(~finite)} of {len(finite)} calibration samples, the first is "
+                f"{np.count_nonzero(~finite)} of {len(seen)} calibration samples, the first is "
                 f"sample {int(np.argmin(finite))}",
                 remedy="leave such samples out, or correct the model where it is not defined",
             )

@@ -365,7 +365,8 @@ def _peaks(
     if not bool(counts[columns].all()):
         return None
     first = np.cumsum(counts) - counts
-    places = first + np.minimum(np.arange(counts.max())[:, np.newaxis], np.maximum(counts, 1) - 1)
+    ranks = np.arange(int(counts.max()))
+    places = first + np.minimum(ranks[:, np.newaxis], np.maximum(counts, 1) - 1)
     points = values[np.minimum(places, len(values) - 1)]
     actual = region.evaluate(bottleneck, points)
     if not bool(np.isfinite(actual).all()):
