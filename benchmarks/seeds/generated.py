@@ -41,7 +41,7 @@ _HEADS = [
     *found_by(
         _DECISIONS,
         "heads",
-        "decisions:_is_first",
+        "decisions:precedes",
         (
             "of equal outputs the last is the largest",
             Replace("f'{sign}ge'", "f'{sign}gt'"),
@@ -206,7 +206,7 @@ _HOST = [
     *found_by(
         "test_emulator.py::test_decisions[25]",
         "emulator",
-        "emulator:_Text._compared",
+        "emulator:_Text._arithmetic",
         (
             "equal candidates change places in C",
             ReplaceText("{left_index} < {right_index}", "{left_index} > {right_index}"),

@@ -242,7 +242,7 @@ SEEDS = [
     ),
     *seeds_in(
         "SystemVerilog text",
-        "description",
+        "tables:description",
         (
             "tables of 256 entries and more are described in words",
             Replace("len(entries) > LISTED_ENTRIES", "len(entries) > 2 * LISTED_ENTRIES"),
