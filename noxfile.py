@@ -27,18 +27,18 @@ UV = "uv==0.13.9"
 """Resolver of `make lock`."""
 
 QUICK = [
-    "test_benchmark_set.py",
-    "test_circt.py",
-    "test_constants.py",
-    "test_onnx_import.py",
-    "test_quant.py",
-    "test_code_blocks.py",
-    "test_semantics.py",
-    "test_simulation.py",
-    "test_splines.py",
-    "test_systemverilog.py",
-    "test_tools.py",
-    "test_wire_passes.py",
+    "flows/test_benchmark_set.py",
+    "lowering/targets/test_circt.py",
+    "ir/test_constants.py",
+    "frontends/onnx/test_recognise.py",
+    "ir/test_quant.py",
+    "docs/test_code_blocks.py",
+    "evaluate/test_semantics.py",
+    "flows/simulate/test_simulation.py",
+    "ops/test_splines.py",
+    "lowering/test_systemverilog.py",
+    "flows/tools/test_tools.py",
+    "passes/test_wire_passes.py",
 ]
 """Test files that touch each dependency and each stage once; run on every Python."""
 

@@ -34,7 +34,8 @@ def verdict(name: str) -> str:
     """The first claim that fails with a seed; empty: all wrappers are proven."""
     seed = next((seed for seed in SEEDS if seed.name == name), None)
     with imported_with_bug(spoilt_module(seed)) if seed else nullcontext():
-        sys.path.append(str(ROOT / "tests" / "pytest"))
+        for folder in ("", "flows/prove/interfaces", "flows/prove/training"):
+            sys.path.append(str(ROOT / "tests" / "pytest" / folder))
         for wrapper in _wrappers(seed):
             with tempfile.TemporaryDirectory(prefix="kan-seeded-") as folder:
                 try:
@@ -50,7 +51,7 @@ def verdict(name: str) -> str:
 def _proof(wrapper: str, folder: Path) -> AnyProof:
     """The proof of a wrapper, by its name in `test_prove_wrappers.py`, or of one that trains."""
     if wrapper == TRAINING:
-        tests = importlib.import_module("test_prove_training_registers")
+        tests = importlib.import_module("test_training_registers")
         return tests.proof_of(folder, tests.network())
     tests = importlib.import_module("test_prove_wrappers")
     return tests.proof_of(folder, getattr(tests, wrapper), 1)

@@ -20,7 +20,7 @@ from kan_dialect.model.interface import Port
 
 WORDS = 64
 WRAPPERS = ("READY", "STREAM", "BEATS", "SLOW", "LITE", "ENABLE")
-"""Names in `test_prove_wrappers.py`."""
+"""Names in `flows/prove/interfaces/test_prove_wrappers.py`."""
 INPUTS = [Port.of_range(f"x{index}", -8, 3 << index) for index in range(10)]
 
 
@@ -29,7 +29,8 @@ def main() -> int:
     parser.add_argument("--latency", type=int, nargs="+", default=[2, 12, 20, 40], metavar="N")
     parser.add_argument("--only", nargs="+", default=[*WRAPPERS], choices=WRAPPERS)
     options = parser.parse_args()
-    sys.path.append(str(Path(__file__).parent.parent / "tests" / "pytest"))
+    tests_folder = Path(__file__).parent.parent / "tests" / "pytest"
+    sys.path += [str(tests_folder), str(tests_folder / "flows" / "prove" / "interfaces")]
     tests = importlib.import_module("test_prove_wrappers")
     print(f"{'wrapper':24} latency  invariants  processor [s]")
     bad = 0

@@ -19,7 +19,7 @@ class CheckedSeed:
 
     seed: Seed
     check: str
-    """`test_heads.py::test_builds`; with a parameter, `test_cocotb.py::test_x[valid]`."""
+    """`passes/test_add_head.py::test_builds`; with a parameter, `test_cocotb.py::test_x[valid]`."""
 
 
 def found_by(check: str, subject: str, function: str, *bugs: tuple[str, Edit]) -> list[CheckedSeed]:
@@ -27,9 +27,9 @@ def found_by(check: str, subject: str, function: str, *bugs: tuple[str, Edit]) -
     return [CheckedSeed(seed, check) for seed in seeds_in(subject, function, *bugs)]
 
 
-_DECISIONS = "test_heads.py::test_decisions_of_random_outputs"
-_THRESHOLDS = "test_heads.py::test_thresholds_are_decided_on_decoded_numbers"
-_SUM_THRESHOLD = "test_heads.py::test_a_threshold_takes_the_sums_constant"
+_DECISIONS = "passes/test_add_head.py::test_decisions_of_random_outputs"
+_THRESHOLDS = "passes/test_add_head.py::test_thresholds_are_decided_on_decoded_numbers"
+_SUM_THRESHOLD = "passes/test_add_head.py::test_a_threshold_takes_the_sums_constant"
 
 _HEADS = [
     *found_by(
@@ -95,7 +95,7 @@ _HEADS = [
         ),
     ),
     *found_by(
-        "test_heads.py::test_outputs_of_other_scales_are_compared_as_numbers",
+        "passes/test_add_head.py::test_outputs_of_other_scales_are_compared_as_numbers",
         "heads",
         "_Builder.on_one_scale",
         ("zero points of outputs are added", Replace("-port.zero_point", "port.zero_point")),
@@ -103,7 +103,7 @@ _HEADS = [
     ),
 ]
 
-_FORMAT = "test_formats.py::test_hardware_computes_what_the_reference_does"
+_FORMAT = "model/test_number_formats.py::test_hardware_computes_what_the_reference_does"
 
 _FORMATS = [
     *found_by(
@@ -142,7 +142,7 @@ _FORMATS = [
         ),
     ),
     *found_by(
-        "test_formats.py::test_a_fixed_number_holds_what_hls_says",
+        "model/test_number_formats.py::test_a_fixed_number_holds_what_hls_says",
         "formats",
         "_of_fixed",
         (
@@ -154,7 +154,7 @@ _FORMATS = [
 
 _HOST = [
     *found_by(
-        "test_host_codec.py::test_python_and_c_encode_as_defined",
+        "flows/host/test_codec.py::test_python_and_c_encode_as_defined",
         "host",
         "c:_HEADER",
         ("a half is rounded away from zero in C", ReplaceText("rounded % 2 == 1", "rest == 0.5")),
@@ -164,7 +164,7 @@ _HOST = [
         ),
     ),
     *found_by(
-        "test_host_codec.py::test_axi_streams_carry_codes",
+        "flows/host/test_codec.py::test_axi_streams_carry_codes",
         "host",
         "BusBytes.of",
         (
@@ -174,7 +174,7 @@ _HOST = [
         ("the order of beats is forgotten", Replace("sent_at[word]", "word")),
     ),
     *found_by(
-        "test_host_codec.py::test_buses_carry_outputs",
+        "flows/host/test_codec.py::test_buses_carry_outputs",
         "host",
         "host.python:_MODULE",
         (
@@ -183,7 +183,7 @@ _HOST = [
         ),
     ),
     *found_by(
-        "test_emulator.py::test_random_wires",
+        "flows/host/test_emulator.py::test_random_wires",
         "emulator",
         "emulator:_Text._index",
         (
@@ -192,19 +192,19 @@ _HOST = [
         ),
     ),
     *found_by(
-        "test_emulator.py::test_wide_values_are_rounded_and_clamped",
+        "flows/host/test_emulator.py::test_wide_values_are_rounded_and_clamped",
         "emulator",
         "emulator:_Text._clamped",
         ("the lower end does not saturate in C", Replace("source.low < target.low", "False")),
     ),
     *found_by(
-        "test_emulator.py::test_wide_values_are_rounded_and_clamped",
+        "flows/host/test_emulator.py::test_wide_values_are_rounded_and_clamped",
         "emulator",
         "emulator:_ROUNDED",
         ("a half rounds up in C", ReplaceText("quotient % 2 != 0", "1")),
     ),
     *found_by(
-        "test_emulator.py::test_decisions[25]",
+        "flows/host/test_emulator.py::test_decisions[25]",
         "emulator",
         "emulator:_Text._arithmetic",
         (
@@ -213,7 +213,7 @@ _HOST = [
         ),
     ),
     *found_by(
-        "test_emulator.py::test_sums_share_words",
+        "flows/host/test_emulator.py::test_sums_share_words",
         "emulator",
         "dataflow:Word.takes",
         (
@@ -222,7 +222,7 @@ _HOST = [
         ),
     ),
     *found_by(
-        "test_emulator.py::test_the_cpp_class",
+        "flows/host/test_emulator.py::test_the_cpp_class",
         "C++ header",
         "cpp:_HEADER",
         (
@@ -234,7 +234,7 @@ _HOST = [
         ),
     ),
     *found_by(
-        "test_emulator.py::test_predictions_are_those_of_the_integer_model",
+        "flows/host/test_emulator.py::test_predictions_are_those_of_the_integer_model",
         "Python loader",
         "host.python_emulator:_MODULE",
         (
@@ -243,7 +243,7 @@ _HOST = [
         ),
     ),
     *found_by(
-        "test_emulator.py::test_wrong_codes_are_refused",
+        "flows/host/test_emulator.py::test_wrong_codes_are_refused",
         "Python loader",
         "host.python_emulator:_MODULE",
         (
@@ -252,7 +252,7 @@ _HOST = [
         ),
     ),
     *found_by(
-        "test_pynq.py::test_transfers_fit_the_engine",
+        "flows/host/test_pynq.py::test_transfers_fit_the_engine",
         "drivers",
         "pynq:_STREAM",
         (
@@ -261,7 +261,7 @@ _HOST = [
         ),
     ),
     *found_by(
-        "test_register_drivers.py::test_samples_go_through_registers",
+        "flows/host/test_register_drivers.py::test_samples_go_through_registers",
         "drivers",
         "pynq:_REGISTERS",
         (
@@ -271,7 +271,7 @@ _HOST = [
     ),
 ]
 
-_HARDWARE = "test_vhdl.py::test_random_hardware_is_what_numpy_evaluates"
+_HARDWARE = "lowering/test_vhdl.py::test_random_hardware_is_what_numpy_evaluates"
 
 _VHDL = [
     *found_by(
@@ -281,7 +281,7 @@ _VHDL = [
         ("greater is greater or equal", Replace("'?>'", "'?>='")),
     ),
     *found_by(
-        "test_vhdl.py::test_divisions_are_those_of_integers",
+        "lowering/test_vhdl.py::test_divisions_are_those_of_integers",
         "VHDL",
         "vhdl.operations:_DIVISION",
         (
@@ -308,13 +308,13 @@ _VHDL = [
         ),
     ),
     *found_by(
-        "test_vhdl.py::test_constants_are_added_and_subtracted",
+        "lowering/test_vhdl.py::test_constants_are_added_and_subtracted",
         "VHDL",
         "vhdl.operations:_plus",
         ("a negative constant is one too large", ReplaceText(" - {below}", " - {below - 1}")),
     ),
     *found_by(
-        "test_vhdl.py::test_long_tables_have_rows_of_vectors",
+        "lowering/test_vhdl.py::test_long_tables_have_rows_of_vectors",
         "VHDL",
         "vhdl.functions:_TEXTS",
         (
@@ -323,7 +323,7 @@ _VHDL = [
         ),
     ),
     *found_by(
-        "test_vhdl.py::test_hardware_that_trains_is_its_systemverilog",
+        "lowering/test_vhdl.py::test_hardware_that_trains_is_its_systemverilog",
         "VHDL",
         "_EntityWriter._load",
         (
@@ -335,7 +335,7 @@ _VHDL = [
         ),
     ),
     *found_by(
-        "test_vhdl.py::test_wrappers_are_their_systemverilog[options0]",
+        "lowering/test_vhdl.py::test_wrappers_are_their_systemverilog[options0]",
         "VHDL",
         "_EntityWriter._process",
         (
@@ -344,7 +344,7 @@ _VHDL = [
         ),
     ),
     *found_by(
-        "test_vhdl_files.py::test_wrapper_and_package_of_any_name[net]",
+        "flows/test_vhdl.py::test_wrapper_and_package_of_any_name[net]",
         "VHDL",
         "vhdl.package:package_text",
         (
@@ -353,7 +353,7 @@ _VHDL = [
         ),
     ),
     *found_by(
-        "test_vhdl_files.py::test_build_simulates_the_vhdl[options0]",
+        "flows/test_vhdl.py::test_build_simulates_the_vhdl[options0]",
         "VHDL",
         "vhdl.testbench:_BENCH",
         ("the testbench in VHDL checks nothing", ReplaceText("{checks}\n", "")),
@@ -362,7 +362,7 @@ _VHDL = [
 
 _COCOTB = [
     *found_by(
-        "test_cocotb.py::test_wrong_designs_fail[valid]",
+        "flows/test_cocotb.py::test_wrong_designs_fail[valid]",
         "cocotb",
         "cocotb.python:_OUTPUTS",
         (
@@ -371,7 +371,7 @@ _COCOTB = [
         ),
     ),
     *found_by(
-        "test_cocotb.py::test_wrong_designs_fail[valid-late]",
+        "flows/test_cocotb.py::test_wrong_designs_fail[valid-late]",
         "cocotb",
         "cocotb.python:_VALID",
         (
@@ -380,7 +380,7 @@ _COCOTB = [
         ),
     ),
     *found_by(
-        "test_cocotb.py::test_wrong_designs_fail[valid-reset]",
+        "flows/test_cocotb.py::test_wrong_designs_fail[valid-reset]",
         "cocotb",
         "cocotb.python:_VALID",
         (
@@ -389,7 +389,7 @@ _COCOTB = [
         ),
     ),
     *found_by(
-        "test_cocotb.py::test_wrong_designs_fail[ready-valid-changes]",
+        "flows/test_cocotb.py::test_wrong_designs_fail[ready-valid-changes]",
         "cocotb",
         "cocotb.python:_READY_VALID",
         (
@@ -398,7 +398,7 @@ _COCOTB = [
         ),
     ),
     *found_by(
-        "test_cocotb.py::test_wrong_designs_fail[axi-stream]",
+        "flows/test_cocotb.py::test_wrong_designs_fail[axi-stream]",
         "cocotb",
         "cocotb.python:_AXI_STREAM",
         (
@@ -407,7 +407,7 @@ _COCOTB = [
         ),
     ),
     *found_by(
-        "test_cocotb.py::test_wrong_designs_fail[beats]",
+        "flows/test_cocotb.py::test_wrong_designs_fail[beats]",
         "cocotb",
         "cocotb.python:_AXI_STREAM",
         (
@@ -416,20 +416,20 @@ _COCOTB = [
         ),
     ),
     *found_by(
-        "test_cocotb.py::test_wrong_designs_fail[axi-lite]",
+        "flows/test_cocotb.py::test_wrong_designs_fail[axi-lite]",
         "cocotb",
         "cocotb.python:_AXI_LITE",
         ("registers are not compared", ReplaceText("assert got[index] == words", "assert got")),
     ),
     *found_by(
-        "test_cocotb.py::test_backpressure_that_is_not_covered_fails",
+        "flows/test_cocotb.py::test_backpressure_that_is_not_covered_fails",
         "cocotb",
         "cocotb.parts:PAUSES",
         ("coverage is not required", ReplaceText("assert not missing, ", "assert True, ")),
     ),
 ]
 
-_IPXACT = "test_projects.py::test_descriptions_have_the_ports_and_files_of_the_design"
+_IPXACT = "flows/test_projects.py::test_descriptions_have_the_ports_and_files_of_the_design"
 
 _PROJECTS = [
     *found_by(
@@ -439,7 +439,7 @@ _PROJECTS = [
         ("vectors have a bit too many", Replace("port.bits - 1", "port.bits")),
     ),
     *found_by(
-        "test_projects.py::test_ports_of_wrappers_are_bus_interfaces",
+        "flows/test_projects.py::test_ports_of_wrappers_are_bus_interfaces",
         "projects",
         "ipxact:_BUSES",
         (
@@ -451,13 +451,13 @@ _PROJECTS = [
         ),
     ),
     *found_by(
-        "test_projects.py::test_the_clock_is_the_given_one_else_the_estimate",
+        "flows/test_projects.py::test_the_clock_is_the_given_one_else_the_estimate",
         "projects",
         "Period.mhz",
         ("the clock is in kHz", Replace("1000 / self.ns", "1000000 / self.ns")),
     ),
     *found_by(
-        "test_projects.py::test_constraints_are_tcl_that_names_every_port",
+        "flows/test_projects.py::test_constraints_are_tcl_that_names_every_port",
         "projects",
         "sdc_commands",
         (
@@ -468,7 +468,7 @@ _PROJECTS = [
         ),
     ),
     *found_by(
-        "test_projects.py::test_scripts_take_the_vhdl[vivado/wine_ooc.tcl]",
+        "flows/test_projects.py::test_scripts_take_the_vhdl[vivado/wine_ooc.tcl]",
         "projects",
         "tcl:by_language",
         (

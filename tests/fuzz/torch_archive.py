@@ -1,6 +1,6 @@
 """Writes files as `torch.save` does, without PyTorch; also files that it would not write.
 
-`test_torch_files.py` compares them with PyTorch's reader.
+`frontends/torch/test_files.py` compares them with PyTorch's reader.
 """
 
 from __future__ import annotations

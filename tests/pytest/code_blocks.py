@@ -28,8 +28,8 @@ from typing import Any
 import pytest
 
 from kan_dialect.flows.tools.toolchain import look_for
+from repository import EXAMPLES, ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     str(path.relative_to(ROOT))
     for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "benchmarks/**/*.md")
@@ -152,7 +152,7 @@ class Pages:
         here = self.parent / page.replace("/", "-")
         if not here.exists():
             here.mkdir()
-            shutil.copytree(ROOT / "examples", here / "examples")
+            shutil.copytree(EXAMPLES, here / "examples")
             _write_files(page, here)
         return here
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from repository import ROOT
+
 # Before NumPy is imported: several tests run at a time, and threads that wait take time, too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -31,8 +33,6 @@ from kan_dialect.lowering.lut_modules import LutModule
 from kan_dialect.lowering.map_tables import MapTablesPass
 from kan_dialect.lowering.systemverilog import target
 from kan_dialect.passbase.kan_pass import KanPass
-
-ROOT = Path(__file__).parent.parent.parent
 
 CIRCT_MODULES = 20
 """Of the modules that a test lowers, the first so many are put through CIRCT."""

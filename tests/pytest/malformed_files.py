@@ -24,13 +24,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fuzz import torch_archive
 from fuzz.torch_archive import Call, Raw, tensor, typed_tensor
+from repository import TEST_DATA
 
 Array = NDArray[Any]
 
 MARKER = "something_ran"
 """The file that foreign code would leave behind."""
 
-FIXTURE = Path(__file__).parent.parent / "data" / "onnx" / "depth1_script17.onnx"
+FIXTURE = TEST_DATA / "onnx" / "depth1_script17.onnx"
 
 
 @dataclass(frozen=True)

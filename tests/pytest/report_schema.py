@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from repository import ROOT
+
 jsonschema: Any = pytest.importorskip("jsonschema")
 
-SCHEMA = Path(__file__).parents[2] / "flows" / "report.schema.json"
+SCHEMA = ROOT / "flows" / "report.schema.json"
 ADD = "add the key, its type and its meaning to flows/report.schema.json: one place"
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from kan_dialect.flows.prove.text.tokens import KEYWORDS
+from repository import ROOT
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "rtl-subset.md"
+PAGE = ROOT / "docs" / "reference" / "rtl-subset.md"
 
 Node = tuple[str, object]
 """`("token", text)`, `("rule", name)`, `("all", nodes)`, `("any", nodes)`, `("many", node)`."""

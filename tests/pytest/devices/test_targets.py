@@ -1,0 +1,223 @@
+"""Further FPGA families and standard cells: their cells are counted, and bad input is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from xdsl.ir import Block
+
+from kan_dialect.cli import kan_flow
+from kan_dialect.devices.device import DEVICES, ECP5, device
+from kan_dialect.devices.lut_count import luts_of
+from kan_dialect.devices.parts import Part
+from kan_dialect.errors import KanError
+from kan_dialect.flows import part_fit
+from kan_dialect.flows.page.verdicts import verdicts
+from kan_dialect.flows.part_fit import part_caution, part_entry
+from kan_dialect.flows.tools.asic import read_library, synthesize_asic
+from kan_dialect.flows.tools.synthesis import TARGETS, count_cells, find_target, synthesize
+from kan_dialect.flows.tools.toolchain import look_for
+from kan_dialect.ir.types import IntType
+from kan_dialect.ops.wire import DelayOp, MarkOp, SumOp, TableOp
+from repository import EXAMPLES, ROOT
+
+PAGE = "report.html"
+LIBRARY = ROOT / "tests" / "pytest" / "small.lib"
+AREAS = {"BUF": 1.5, "INV": 1.0, "NAND2": 2.0, "NOR2": 2.5, "DFF": 9.0}
+"""Areas of the cells of the library, as it says them."""
+
+ESTIMATE = {
+    "target": "gowin",
+    "luts": 9000,
+    "registers": 20,
+    "levels": 4,
+    "delay_ns": 10.0,
+    "latency_ns": 20.0,
+}
+
+DESIGN = """\
+module tiny (input clk, input [5:0] x0, input [5:0] x1, output reg [6:0] y0);
+  always @(posedge clk) y0 <= x0 + x1;
+endmodule
+"""
+
+needs_yosys = pytest.mark.skipif(look_for("yosys") is None, reason="yosys not installed")
+
+
+@pytest.fixture
+def design(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.sv"
+    path.write_text(DESIGN)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "luts", "registers"),
+    [
+        ("cyclonev", {"MISTRAL_ALUT6": 4, "MISTRAL_NOT": 1, "MISTRAL_ALUT_ARITH": 9}, 14, 0),
+        ("gowin", {"ALU": 9, "LUT4": 15, "LUT3": 1, "MUX2_LUT5": 8, "DFFR": 13, "VCC": 1}, 25, 13),
+        ("nexus", {"CCU2": 6, "LUT4": 3, "WIDEFN9": 12, "FD1P3IX": 13, "VLO": 1}, 39, 13),
+        ("gatemate", {"CC_ADDF": 9, "CC_LUT2": 8, "CC_MX2": 2, "CC_MX4": 5, "CC_DFF": 13}, 29, 13),
+    ],
+)
+def test_cells_are_counted(name: str, cells: dict[str, int], luts: int, registers: int) -> None:
+    found = count_cells(find_target(name), cells)
+    assert (found.luts, found.registers) == (luts, registers)
+    assert device(name).name == name
+
+
+def test_each_family_has_a_part_to_compare_with() -> None:
+    assert {name for name, family in DEVICES.items() if family.parts} == TARGETS.keys()
+    report = {"name": "tiny", "latency_cycles": 2, "estimate": ESTIMATE}
+    fits, fast, *_ = verdicts(report)
+    assert (fits.state, fits.lines[1]) == (
+        "good",
+        "GW2A-18 holds it: 43.4% of its LUTs, 0.1% of its registers",
+    )
+    assert "kan-flow pnr .<" in str(fast.lines[-1])
+
+
+@pytest.mark.parametrize(
+    ("target", "luts", "registers", "part", "caution"),
+    [
+        ("ecp5", 12_144, 900, ("LFE5U-12F", True), None),
+        ("ecp5", 12_145, 900, ("LFE5U-25F", True), None),
+        ("ecp5", 900, 43_849, ("LFE5U-85F", True), None),
+        (
+            "ecp5",
+            197_031,
+            900,
+            ("LFE5U-85F", False),
+            "larger than every part of ecp5: 197031 LUTs and 900 registers, where LFE5U-85F has "
+            "83640 and 83640; give fewer bits",
+        ),
+        (
+            "xcup",
+            300_000,
+            900,
+            ("XCVU9P", True),
+            "larger than the part of its projects: 300000 LUTs and 900 registers, where XCKU5P has "
+            "216960 and 433920; take XCVU9P there",
+        ),
+        ("ice40", 5_000, 5_281, ("iCE40HX8K", True), None),
+    ],
+)
+def test_a_design_is_compared_with_the_parts_of_its_family(
+    target: str, luts: int, registers: int, part: tuple[str, bool], caution: str | None
+) -> None:
+    entry = part_entry(target, luts, registers)
+    assert entry is not None and (entry["name"], entry["fits"]) == part
+    assert entry["luts_share"] == pytest.approx(luts / entry["luts"], abs=1e-4)
+    warnings = part_caution(target, luts, registers)
+    assert len(warnings) == (caution is not None) and (caution or "") in "".join(warnings)
+
+
+def test_families_without_parts_have_no_part() -> None:
+    assert part_entry("lut6", 9, 9) is None and part_caution("lut6", 9, 9) == []
+    assert part_entry("another", 9, 9) is None
+
+
+def test_a_build_that_does_not_fit_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = Part("TINY", 20, 20, 0, 0, "TINY-1", 10)
+    monkeypatch.setattr(
+        part_fit, "device", lambda _: replace(ECP5, parts=(small,), project_part="TINY")
+    )
+    command = ["build", str(EXAMPLES / "wine.onnx"), "-o", str(tmp_path / "wine"), "--bits", "3"]
+    command += ["--calibration", str(EXAMPLES / "wine.npz"), "--fast"]
+    command += ["--simulator", "none", "--no-check-passes", "--vectors", "9"]
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main([*command, "--certificate", "never", "--target", "ecp5"])
+    assert not ended.value.code
+    printed = " ".join(capsys.readouterr().out.split())
+    report = json.loads((tmp_path / "wine" / "report.json").read_text())
+    (warning,) = [each for each in report["warnings"] if "larger than every part" in each]
+    assert f"warning: {warning}" in printed
+    assert not report["estimate"]["part"]["fits"]
+    told = "TINY is the largest, and too small:"
+    for text in (printed, *((tmp_path / "wine" / n).read_text() for n in ("README.md", PAGE))):
+        assert told in text
+
+
+def test_carry_chains_of_nexus_begin_with_a_cell() -> None:
+    """A sum of two terms of 8 and 8 bits: 9 bits, and the two lookup tables of that cell."""
+    block = Block(arg_types=[IntType(0, 255)] * 2)
+    total = SumOp(list(block.args))
+    assert luts_of(total, device("nexus")) == 9 + 2
+    assert luts_of(total, device("gowin")) == 9
+
+
+@pytest.mark.parametrize("low", [-4, 0])
+def test_bits_that_no_table_depends_on_are_not_counted(low: int) -> None:
+    """Synthesis removes them. The upper half of the codes is one bit, each quarter two."""
+    halves, quarters = np.arange(8) // 4, np.arange(8) // 2
+    entries = np.array([5, 0, 3, 6, 1, 7, 2, 4]) + low
+    for readers, luts in [([halves], 1), ([quarters, halves], 2), ([halves, np.arange(8)], 3)]:
+        block = Block(arg_types=[IntType(0, 7)])
+        table = TableOp([block.args[0]], entries)
+        block.add_ops([table, later := DelayOp(table, 1), MarkOp(later, "node")])
+        for index, reader in enumerate(readers):
+            # One reads it a cycle later.
+            block.add_op(TableOp([later.result if index == 0 else table.result], reader))
+        assert luts_of(table, device("lut4")) == luts
+    block.add_op(SumOp([table, table]))
+    assert luts_of(table, device("lut4")) == 3
+
+
+@needs_yosys
+@pytest.mark.ci
+@pytest.mark.parametrize("name", ["xc7", "cyclonev", "gowin", "nexus", "gatemate"])
+def test_families_are_synthesised(name: str, design: Path) -> None:
+    cells = synthesize(design, find_target(name)).cells
+    assert cells.registers == 7
+    assert (3 if name == "xc7" else 6) <= cells.luts <= 20  # There, two small tables share one.
+    assert cells.carries
+
+
+@needs_yosys
+def test_area_is_that_of_the_cells(design: Path) -> None:
+    found = synthesize_asic(design, LIBRARY)
+    assert found.library == "small"
+    assert found.registers == 7
+    assert found.cells.keys() <= AREAS.keys()
+    assert found.area == sum(AREAS[kind] * count for kind, count in found.cells.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("module cells; endmodule", "is no Liberty file: it has no library"),
+        (LIBRARY.read_text()[:-5], "is no whole Liberty file: it has 20 opening and"),
+        ('library (l) { cell (INV) { pin (Y) { function : "A\'"; } } }', "has no flip-flop"),
+    ],
+)
+def test_a_broken_library_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "broken.lib"
+    path.write_text(text)
+    with pytest.raises(KanError, match=message):
+        read_library(path)
+
+
+def test_a_library_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(KanError, match=r"cannot read the library .*: No such file"):
+        read_library(tmp_path / "none.lib")
+
+
+@needs_yosys
+def test_a_library_without_gates_is_refused(design: Path, tmp_path: Path) -> None:
+    text = LIBRARY.read_text()
+    path = tmp_path / "dff.lib"
+    path.write_text("library (dff) {\n  " + text[text.index("cell (DFF)") :])
+    with pytest.raises(KanError, match=r"cannot map to the cells of .*dff\.lib|has no cell for"):
+        synthesize_asic(design, path)
+
+
+def test_liberty_needs_synthesis(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        kan_flow.main(["build", "x.mlir", "-o", str(tmp_path / "o"), "--liberty", str(LIBRARY)])
+    assert "--liberty has no meaning without --synth" in capsys.readouterr().err

@@ -1,0 +1,558 @@
+"""`kan-flow sweep`: grids, fronts, figures, what is resumed, processes and clusters, pictures."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from dataclasses import replace
+from functools import partial
+from multiprocessing import active_children
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+
+import kan_dialect
+from kan_dialect.cli import kan_flow
+from kan_dialect.cli.flow import sweep as command
+from kan_dialect.cli.flow import workers
+from kan_dialect.errors import KanError
+from kan_dialect.extras import install_command
+from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.flows.pipelines.varied import DEFAULT
+from kan_dialect.flows.sweep.columns import Row
+from kan_dialect.flows.sweep.grid import Axis, Point, grid, parse_axis
+from kan_dialect.flows.sweep.pareto import cheapest, pareto_front
+from kan_dialect.flows.sweep.schedules import useful
+from kan_dialect.flows.sweep.study import Study, make_study
+from kan_dialect.flows.sweep.workers.tasks import Task, make_tasks, perform
+from kan_dialect.flows.sweep.workers.workbench import Workbench
+from kan_dialect.flows.workers import processes
+from kan_dialect.flows.workers.cluster import connected, run_on_cluster
+from kan_dialect.flows.workers.compiler_digest import compiler_digest
+from kan_dialect.flows.workers.outcomes import Outcome, Work
+from kan_dialect.flows.workers.processes import run_here, run_in_processes
+from kan_dialect.frontends.loading import load_model, make_context
+from kan_dialect.passes.calibrate import CalibratePass
+from repository import EXAMPLES
+
+EXAMPLE, DATA = EXAMPLES / "wine.onnx", EXAMPLES / "wine.npz"
+GRID = ("--vary", "input-bits=2,3", "--vary", "activation-bits=3..4", "--loss", "0.1")
+needs_tools = pytest.mark.skipif(
+    shutil.which("yosys") is None or shutil.which("nextpnr-ecp5") is None,
+    reason="Yosys or nextpnr-ecp5 is not on the PATH",
+)
+
+
+def run(*arguments: object) -> int:
+    """Exit code of `kan-flow sweep`, run in this process."""
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main(["sweep", *(str(argument) for argument in arguments)])
+    code = ended.value.code
+    return code if isinstance(code, int) else 0
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "sweep.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    return make_study(load_model(make_context(), EXAMPLE), load_dataset(DATA))
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sweep") / "wine"
+    assert run(EXAMPLE, "--calibration", DATA, *GRID, "--jobs", 1, "-o", folder) == 0
+    return folder
+
+
+# Grids.
+
+
+def test_values_are_read_by_the_type_of_their_option() -> None:
+    assert parse_axis("bits=2..4,8,6:8:8") == Axis("bits", (2, 3, 4, 8, (6, 8, 8)))
+    assert parse_axis("guard_bits=0..8..4") == Axis("guard-bits", (0, 4, 8))
+    assert parse_axis("cycles=none,2,2") == Axis("cycles", (None, 2))
+    assert parse_axis("percentile=99,99.9") == Axis("percentile", (99.0, 99.9))
+    assert parse_axis("per-tensor=true,false") == Axis("per-tensor", (True, False))
+    assert parse_axis("scale=mse, minmax") == Axis("scale", ("mse", "minmax"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("bits", "write --vary OPTION=VALUES"),
+        ("bist=2", r"no option 'bist' to vary; did you mean bits\? Options are"),
+        ("data=a.npz", "calibration gives the data"),
+        ("bits=", "the grid is empty"),
+        ("bits=5..3", "the grid is empty"),
+        ("bits=two", "cannot be 'two'; it takes whole numbers, as 8 or 6:8:8, auto, or none"),
+        ("levels=2.5", "cannot be '2.5'; it takes a whole number"),
+        ("per-tensor=1", "it takes true or false"),
+        ("levels=1..9..0", "step of 1..9..0 is 0"),
+        ("levels=1..999999999", "999999999 values, more than"),
+    ],
+)
+def test_what_is_no_axis_is_refused(text: str, message: str) -> None:
+    with pytest.raises(KanError, match=message):
+        parse_axis(text)
+
+
+def test_a_grid_is_all_combinations() -> None:
+    axes = [parse_axis("input-bits=4,6"), parse_axis("activation-bits=8"), parse_axis("levels=1,2")]
+    points = grid(axes)
+    assert [str(point) for point in points][:2] == [
+        "input-bits=4 activation-bits=8 levels=1",
+        "input-bits=4 activation-bits=8 levels=2",
+    ]
+    assert len(points) == 4
+    assert DEFAULT.resolved(points[3].options, 2, None).text == "kan-compile{bits=6,8,8 levels=2}"
+    assert DEFAULT.resolved((("activation-bits", 3),), 1, None).text == "kan-compile{bits=8,3}"
+    for twice in (["bits=2", "bits=3"], ["bits=2", "input-bits=3"]):
+        with pytest.raises(KanError, match=r"varies twice|cannot vary beside"):
+            grid([parse_axis(text) for text in twice])
+    with pytest.raises(KanError, match="1000000 points, more than"):
+        grid([parse_axis(f"{name}=1..1000") for name in ("levels", "cycles")])
+
+
+# Fronts.
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([0.0, 1.0, 2.0, float("nan")]), min_size=3, max_size=3),
+        max_size=14,
+    )
+)
+def test_the_front_is_what_no_point_dominates(costs: list[list[float]]) -> None:
+    array = np.array(costs, dtype=np.float64).reshape(len(costs), 3)
+
+    def dominates(one: list[float], other: list[float]) -> bool:
+        pairs = list(zip(one, other, strict=True))
+        return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
+
+    expected = [
+        not any(np.isnan(row)) and not any(dominates(other, row) for other in costs)
+        for row in costs
+    ]
+    assert pareto_front(array).tolist() == expected
+
+
+def test_the_choice_is_the_cheapest_that_is_good_enough() -> None:
+    def row(accuracy: float, luts: int, error: float) -> Row:
+        return {
+            "validation_accuracy": accuracy,
+            "estimate_luts": luts,
+            "validation_error": error,
+        }
+
+    rows = [row(0.97, 50, 0.1), row(0.99, 80, 0.3), row(0.99, 80, 0.2), row(1.0, 90, 0.1)]
+    choose = ("validation_accuracy", "estimate_luts", 1.0)
+    assert cheapest(rows, *choose, 0.01) == 2
+    assert cheapest(rows, *choose, 0.0) == 3
+    assert cheapest(rows, *choose, 0.05) == 0
+    assert cheapest(rows[:3], *choose, 0.0) is None
+    errors: list[Row] = [{"validation_mse": 1.04, "estimate_luts": 5}, {"validation_mse": 1.2}]
+    assert cheapest(errors, "validation_mse", "estimate_luts", 1.0, 0.05) == 0
+
+
+def test_schedules_that_only_delay_are_left_out() -> None:
+    def schedule(name: str, cycles: int, levels: int, registers: int) -> tuple[Point, Row]:
+        row = {
+            "design": name,
+            "latency_cycles": cycles,
+            "estimate_levels": levels,
+            "estimate_delay_ns": levels / 2,
+            "estimate_luts": 100,
+            "estimate_registers": registers,
+        }
+        return Point((("cycles", len(points)),)), row
+
+    points: list[tuple[Point, Row]] = []
+    for of in (
+        ("flat", 0, 9, 0),
+        ("a", 1, 9, 20),
+        ("b", 2, 5, 40),
+        ("b", 2, 5, 40),
+        ("c", 3, 5, 60),
+    ):
+        points.append(schedule(*of))
+    kept = useful([point for point, _ in points], dict(points))
+    assert kept == [points[n][0] for n in (0, 1, 2)]
+
+
+# Figures.
+
+
+def test_a_table_has_a_row_for_each_point(swept: Path) -> None:
+    rows = rows_of(swept)
+    assert [(row["input_bits"], row["activation_bits"]) for row in rows] == [
+        (str(a), str(b)) for a in (2, 3) for b in (3, 4)
+    ]
+    assert len({row["design"] for row in rows}) == 4
+    assert len(list((swept / "points").glob("*.json"))) == 4
+    luts = [int(row["estimate_luts"]) for row in rows]
+    assert luts[0] < luts[1] < luts[3]
+    assert any(row["front"] == "true" for row in rows) and "error" not in rows[0]
+
+
+def test_parquet_holds_the_same(swept: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = parquet.read_table(swept / "sweep.parquet").to_pydict()
+    rows = rows_of(swept)
+    assert list(table) == list(rows[0])
+    for name, column in table.items():
+        shown = [str(value).lower() if isinstance(value, bool) else str(value) for value in column]
+        assert shown == [row[name] for row in rows]
+
+
+def test_the_choice_can_be_built_and_has_these_figures(swept: Path, tmp_path: Path) -> None:
+    whole = json.loads((swept / "sweep.json").read_text())
+    pipeline = whole["pipeline"].replace('"calibration.npz"', f'"{swept / "calibration.npz"}"')
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main(
+            [
+                *("build", str(EXAMPLE), "-p", pipeline, "--simulator", "none"),
+                *("--no-check-passes", "--calibration", str(swept / "calibration.npz")),
+                *("-o", str(tmp_path / "built")),
+            ]
+        )
+    assert not ended.value.code
+    report = json.loads((tmp_path / "built" / "report.json").read_text())
+    choice = whole["choice"]
+    assert report["latency_cycles"] == choice["latency_cycles"]
+    assert report["table_bits"] == choice["table_bits"]
+    for name in ("luts", "registers", "levels"):
+        assert report["estimate"][name] == choice[f"estimate_{name}"]
+    assert report["accuracy"]["integer"] == pytest.approx(choice["test_accuracy"])
+    assert report["mean_abs_error"] == pytest.approx(choice["test_error"])
+
+
+def test_points_are_compared_by_samples_that_did_not_calibrate(study: Study) -> None:
+    data = load_dataset(DATA)
+    assert study.calibration is not None and study.validation is not None
+    together = np.concatenate([study.calibration, study.validation.x])
+    assert len(study.validation.x) == 31
+    assert sorted(together.tolist()) == sorted(data.x.tolist())
+    assert study.test is not None and data.x_test is not None
+    assert np.array_equal(study.test.x, data.x_test)
+
+
+def test_the_test_set_decides_nothing(swept: Path, tmp_path: Path) -> None:
+    with np.load(DATA) as archive:
+        arrays = dict(archive)
+    arrays["y_test"] = (arrays["y_test"] + 1) % 3
+    np.savez(tmp_path / "wrong.npz", **arrays)
+    options = (*GRID, "--jobs", 1, "-o", tmp_path / "wrong")
+    assert run(EXAMPLE, "--calibration", tmp_path / "wrong.npz", *options) == 0
+    first, second = rows_of(swept), rows_of(tmp_path / "wrong")
+    for one, other in zip(first, second, strict=True):
+        differ = {name for name in one if one[name] != other[name]}
+        assert differ == {"test_accuracy"}
+
+
+def test_without_labels_points_are_compared_by_their_error(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=load_dataset(DATA).x)
+    options = ("--vary", "bits=2,3", "--jobs", 1, "-o", tmp_path / "out")
+    assert run(EXAMPLE, "--calibration", tmp_path / "x.npz", *options) == 0
+    rows = rows_of(tmp_path / "out")
+    assert "validation_accuracy" not in rows[0]
+    assert [row["front"] for row in rows] == ["true", "true"]
+
+
+def test_neighbours_share_what_their_passes_have_in_common(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    calibrate = CalibratePass.run
+
+    def counted(self: CalibratePass, ctx: Context, module: ModuleOp) -> bool:
+        calls.append(self.name)
+        return calibrate(self, ctx, module)
+
+    monkeypatch.setattr(CalibratePass, "run", counted)
+    axes = [parse_axis("bits=2,3"), parse_axis("levels=1,2")]
+    tasks = make_tasks(study, grid(axes))
+    bench = Workbench(study)
+    figures = [bench.compile(task.point, task.keep) for task in tasks]
+    assert len(calls) == 1
+    alone = [Workbench(study).compile(task.point, frozenset()) for task in tasks]
+    assert figures == alone
+
+
+def test_a_schedule_curve_goes_from_combinational_to_the_most_stages(tmp_path: Path) -> None:
+    fixed = ("--vary", "bits=3", "--schedule", "--jobs", 1)
+    assert run(EXAMPLE, "--calibration", DATA, *fixed, "-o", tmp_path) == 0
+    rows = rows_of(tmp_path)
+    cycles = [int(row["latency_cycles"]) for row in rows]
+    assert rows[0]["combinational"] == "true" and cycles[0] == 0
+    assert len({row["design"] for row in rows}) == len(rows)
+    assert set(range(1, 4)) <= set(cycles)
+    levels = {int(row["estimate_levels"]) for row in rows if row["latency_cycles"] != "0"}
+    assert len(levels) > 2 and min(levels) <= 2
+    assert (tmp_path / "schedule.png").exists() and not (tmp_path / "front.png").exists()
+
+
+@needs_tools
+def test_tools_measure_each_design_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ("--vary", "bits=2", "--vary", "levels=8,9", "--synth", "--pnr", "--jobs", 1)
+    assert run(EXAMPLE, "--calibration", DATA, *options, "-o", tmp_path) == 0
+    first, second = rows_of(tmp_path)
+    assert first["design"] == second["design"]
+    measured = [name for name in first if name.startswith(("synthesis", "pnr"))]
+    assert {name: first[name] for name in measured} == {name: second[name] for name in measured}
+    assert 0 < int(first["synthesis_luts"]) < 60 and int(first["synthesis_registers"]) > 0
+    assert float(first["pnr_latency_ns"]) == pytest.approx(
+        int(first["latency_cycles"]) * float(first["pnr_delay_ns"]), abs=0.01
+    )
+    # Another time, nothing is left to do.
+    monkeypatch.setattr(workers, "run_here", forbidden)
+    assert run(EXAMPLE, "--calibration", DATA, *options, "-o", tmp_path) == 0
+
+
+# What is resumed.
+
+
+def forbidden(_work: object, tasks: list[Task]) -> Generator[tuple[int, Outcome]]:
+    raise AssertionError(f"{len(tasks)} tasks were not to be done")
+    yield 0, ""
+
+
+def counting(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
+    """The tasks that sweeps in this process do from now on."""
+    done: list[Task] = []
+
+    def counted(work: Work[Task], tasks: list[Task]) -> Generator[tuple[int, Outcome]]:
+        for number, outcome in run_here(work, tasks):
+            done.append(tasks[number])
+            yield number, outcome
+
+    monkeypatch.setattr(workers, "run_here", counted)
+    return done
+
+
+def test_a_sweep_does_only_what_is_missing(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "again"
+    shutil.copytree(swept, folder)
+    common = (EXAMPLE, "--calibration", DATA, "--jobs", 1, "-o", folder)
+    done = counting(monkeypatch)
+    assert run(*common, *GRID) == 0 and not done
+    assert rows_of(folder) == rows_of(swept)
+    # A damaged file, and a point more of another grid.
+    damaged = next((folder / "points").glob("*.json"))
+    damaged.write_text("")
+    other = max((folder / "points").glob("*.json"), key=lambda path: path != damaged)
+    other.write_text(other.read_text().replace('"design"', '"sign"'))
+    assert run(*common, *GRID) == 1
+    assert run(*common, *GRID, "--force") == 0 and len(done) == 2
+    assert run(*common, "--vary", "input-bits=3", "--vary", "activation-bits=3,5") == 0
+    assert [str(task.point) for task in done[2:]] == ["input-bits=3 activation-bits=5"]
+
+
+def test_another_model_or_other_data_is_another_sweep(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "again"
+    shutil.copytree(swept, folder)
+    done = counting(monkeypatch)
+    once = ("--vary", "input-bits=3", "--vary", "activation-bits=3", "--jobs", 1, "-o", folder)
+    assert run(EXAMPLE, "--calibration", DATA, "--validation", 0.3, *once) == 0
+    assert len(done) == 1
+    changed = tmp_path / "wine.mlir"
+    text = str(load_model(make_context(), EXAMPLE)).replace('"silu"', '"relu"')
+    changed.write_text(text)
+    assert run(changed, "--calibration", DATA, *once) == 0
+    assert len(done) == 2
+    assert run(EXAMPLE, "--calibration", DATA, *once) == 0
+    assert len(done) == 2
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_sweep_that_was_ended_goes_on(
+    how: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["--calibration", str(DATA), "--vary", "bits=4", "--vary", "levels=1..60"]
+    arguments = [str(EXAMPLE), *options, "--jobs", "2", "-o", str(tmp_path)]
+    program = "import sys; from kan_dialect.cli.kan_flow import main; main(sys.argv[1:])"
+    started = subprocess.Popen(
+        [sys.executable, "-c", program, "sweep", *arguments], stderr=subprocess.PIPE, text=True
+    )
+    points = tmp_path / "points"
+    while len(list(points.glob("*.json"))) < 2:
+        assert started.poll() is None
+        time.sleep(0.02)
+    started.send_signal(how)
+    _, said = started.communicate()
+    if how is signal.SIGINT:
+        assert (started.returncode, said) == (130, "kan-flow: interrupted\n")
+    known = len(list(points.glob("*.json")))
+    assert 2 <= known < 60
+    # What is known already is not done again.
+    done = counting(monkeypatch)
+    passes = [json.loads(path.read_text())["passes"] for path in points.glob("*.json")]
+    schedules = [next(text for text in each if "kan-schedule" in text) for each in passes]
+    levels = [(re.findall(r"levels=(\d+)", text) or ["4"])[0] for text in schedules]
+    few = ("--vary", "bits=4", "--vary", f"levels={','.join(levels)}", "--jobs", 1)
+    assert run(EXAMPLE, "--calibration", DATA, *few, "-o", tmp_path) == 0
+    assert not done and len(rows_of(tmp_path)) == known
+
+
+# Processes and clusters.
+
+
+def test_a_process_that_is_killed_is_replaced(study: Study) -> None:
+    tasks = make_tasks(study, grid([parse_axis("bits=4,5"), parse_axis("levels=1,2,3")]))
+    outcomes: dict[int, Outcome] = {}
+    for number, outcome in run_in_processes(partial(perform, study), tasks, 2):
+        if not outcomes:
+            victim = active_children()[0].pid
+            assert victim is not None
+            os.kill(victim, signal.SIGKILL)
+        outcomes[number] = outcome
+    assert outcomes == dict(run_here(partial(perform, study), tasks))
+    assert not active_children()
+
+
+def test_a_task_that_kills_its_processes_is_given_up(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_serve", dying)
+    tasks = make_tasks(study, [Point((("bits", 3),))])
+    assert dict(run_in_processes(partial(perform, study), tasks, 1)) == {
+        0: "its process was killed 3 times: out of memory?"
+    }
+
+
+def dying(_work: object, _connection: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(study: Study, scheduler: str) -> None:
+    tasks = make_tasks(study, grid([parse_axis("bits=4,5"), parse_axis("levels=1,2,3")]))
+    outcomes: dict[int, Outcome] = {}
+    with connected(scheduler) as client:
+        workers = client.run(os.getpid)
+        for number, outcome in run_on_cluster(partial(perform, study), tasks, client):
+            if not outcomes:
+                os.kill(next(iter(workers.values())), signal.SIGKILL)
+            outcomes[number] = outcome
+    assert outcomes == dict(run_here(partial(perform, study), tasks))
+
+
+def test_a_cluster_gives_the_same_table(scheduler: str, swept: Path, tmp_path: Path) -> None:
+    options = ("--scheduler", scheduler, "-o", tmp_path)
+    assert run(EXAMPLE, "--calibration", DATA, *GRID, *options) == 0
+    assert rows_of(tmp_path) == rows_of(swept)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    ["fpga.py", "precision/search.py", "passes/narrow.py", "lowering/systemverilog/module.py"],
+)
+def test_another_compiler_has_another_digest(
+    changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The emitter's source counts too: figures of Yosys depend on its text."""
+    root = tmp_path / "kan_dialect"
+    for path in ("fpga.py", "passes/narrow.py", "lowering/systemverilog/module.py", changed):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text("pass\n")
+    monkeypatch.setattr(kan_dialect, "__file__", str(root / "__init__.py"))
+    before = compiler_digest.__wrapped__()
+    assert compiler_digest.__wrapped__() == before
+    (root / changed).write_text("pass  # something else\n")
+    assert compiler_digest.__wrapped__() != before
+
+
+def test_another_compiler_on_a_cluster_is_refused(study: Study) -> None:
+    other = replace(study, compiler="another")
+    tasks = make_tasks(other, [Point()])
+    ((_, outcome),) = run_here(partial(perform, other), tasks)
+    assert outcome == (
+        "a worker of the cluster has another kan-dialect; install the same version on all workers"
+    )
+
+
+# Pages and pictures.
+
+
+def test_the_page_refers_to_nothing_outside(swept: Path) -> None:
+    page = (swept / "sweep.html").read_text()
+    assert not re.search(r"https?://|\b(src|href)\s*=|@import|url\(|fetch\(|XMLHttp", page)
+    content = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert content is not None
+    data = json.loads(content[1])
+    assert len(data["rows"]) == 4 and data["y"] == "validation_accuracy"
+    assert set(data["rows"][0]) <= set(data["columns"])
+
+
+def test_text_in_a_page_cannot_end_its_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_work: Work[Task], tasks: list[Task]) -> Generator[tuple[int, Outcome]]:
+        yield 0, "</script><b>"
+        yield from ((n, o) for n, o in run_here(_work, tasks) if n)
+
+    monkeypatch.setattr(workers, "run_here", failing)
+    options = ("--vary", "bits=2,3", "--jobs", 1, "-o", tmp_path)
+    assert run(EXAMPLE, "--calibration", DATA, *options) == 0
+    page = (tmp_path / "sweep.html").read_text()
+    assert page.count("</script>") == 2 and "<b>" not in page
+    assert rows_of(tmp_path)[0]["error"] == "</script><b>"
+
+
+def test_pictures_are_png(swept: Path) -> None:
+    for name in ("front.png", "heatmap.png"):
+        assert (swept / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_the_extra_there_are_tables_and_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    absent = {"matplotlib", "pyarrow"}
+    monkeypatch.setattr(command, "find_spec", lambda name: None if name in absent else name)
+    options = ("--vary", "bits=2,3", "--loss", 0.1, "--jobs", 1, "-o", tmp_path)
+    assert run(EXAMPLE, "--calibration", DATA, *options) == 0
+    said = capsys.readouterr()
+    assert said.err.count(install_command("sweep")) == 1
+    assert "fewest LUTs within" in said.out
+    names = {path.name for path in tmp_path.iterdir()}
+    tables = {"sweep.csv", "sweep.html", "sweep.json"}
+    assert names == {*tables, "points", "calibration.npz", ".kan-files"}
+
+
+# Bad input.
+
+
+def test_a_point_that_fails_does_not_end_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--vary", "bits=3,6:8", "--jobs", 1, "-o", tmp_path)
+    assert run(EXAMPLE, "--calibration", DATA, *options) == 0
+    assert "2 numbers of bits for @wine" in capsys.readouterr().out
+    rows = rows_of(tmp_path)
+    assert rows[0]["error"] == "" and rows[1]["front"] == "false"
+
+
+def test_no_scheduler_is_told_with_its_remedy(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    refused = r"cannot reach a Dask scheduler at 'tcp://nowhere.*dask worker"
+    with pytest.raises(KanError, match=refused), connected("tcp://nowhere.invalid:8786"):
+        pass
