@@ -221,7 +221,9 @@ def test_paths_and_names_in_pages_exist() -> None:
         if page.name == "CHANGELOG.md":  # of earlier versions, too
             continue
         for code in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", FENCED.sub("", page.read_text())):
-            if re.fullmatch(rf"({tops})(/[\w.-]+)+/?", code) and not (ROOT / code).exists():
+            places = [ROOT / code, ROOT / "tests" / "pytest" / code]
+            is_path = re.fullmatch(rf"({tops})(/[\w.-]+)+/?", code)
+            if is_path and not any(place.exists() for place in places):
                 missing.append(f"{page.relative_to(ROOT)}: {code}")
             if re.fullmatch(r"test_\w+\.py", code) and not any(ROOT.rglob(f"tests/**/{code}")):
                 missing.append(f"{page.relative_to(ROOT)}: {code}")
