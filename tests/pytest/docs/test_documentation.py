@@ -306,7 +306,7 @@ def test_what_examples_import_is_public() -> None:
             text = Template(path.read_text()).safe_substitute(package="made", class_name="MadePass")
             code.append((path, text))
     for page in PAGES:
-        if page.is_relative_to(ROOT / "docs") or page.is_relative_toEXAMPLES:
+        if page.is_relative_to(ROOT / "docs") or page.is_relative_to(EXAMPLES):
             found = re.findall(r"^( *)```python\n(.*?)^\1```$", page.read_text(), re.M | re.DOTALL)
             code += [(page, text) for _, text in found]
     assert len(code) > 60
