@@ -11,6 +11,9 @@ COVERAGE ?= 94
 SECONDS ?= 300
 SEED ?=
 
+# What setup.py builds a library of.
+C_SOURCES := setup.py $(wildcard kan_dialect/search/*/c/*)
+
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --durations 20
 
@@ -45,14 +48,14 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # What a user installs: the compiler, a simulator, Yosys.
-$(VENV)/.demo: requirements/demo.txt pyproject.toml | $(BIN)/python
+$(VENV)/.demo: requirements/demo.txt pyproject.toml $(C_SOURCES) | $(BIN)/python
 	@echo "Setting up $(VENV) (downloads 90 MB, takes 380 MB)"
 	@$(PIP) --require-hashes --only-binary :all: --requirement requirements/demo.txt
 	@$(PIP) --no-build-isolation --editable .
 	@touch $@
 
 # What a developer installs: checkers, test tools, place and route, sweeps.
-$(VENV)/.test: requirements/test.txt pyproject.toml | $(BIN)/python
+$(VENV)/.test: requirements/test.txt pyproject.toml $(C_SOURCES) | $(BIN)/python
 	@echo "Setting up $(VENV) (downloads 535 MB, takes 2.2 GB)"
 	@$(PIP) --require-hashes --only-binary :all: --requirement requirements/test.txt
 	@$(PIP) --no-build-isolation --editable .
@@ -170,4 +173,4 @@ dist: $(VENV)/.test
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) .nox build dist out *.egg-info
+	rm -rf $(VENV) .nox build dist out *.egg-info kan_dialect/search/*.so

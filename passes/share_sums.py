@@ -35,6 +35,7 @@ from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.shared_sums import MAX_INPUT_BITS, SharedSum, shared_sums
+from kan_dialect.search.table_split.limits import MAX_RESULT_BITS
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def _node(op: SumOp) -> _Node:
             and table.care is None
             and value.has_one_use()
             and range_of(table.inputs[0]).bits <= MAX_INPUT_BITS
+            and range_of(table.result).bits <= MAX_RESULT_BITS
         ):
             tables.setdefault(table.inputs[0], table)
     return _Node(op, tables)

@@ -45,7 +45,7 @@ from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.rewriting import rewrite_ops
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
-from kan_dialect.search.table_split.limits import MAX_INPUT_BITS
+from kan_dialect.search.table_split.limits import MAX_INPUT_BITS, MAX_RESULT_BITS
 from kan_dialect.search.table_split.part_ops import PartOps
 from kan_dialect.search.table_split.parts import Split
 from kan_dialect.search.table_split.splitter import Splitter, splitter_for
@@ -57,10 +57,6 @@ PARTS = Bounds(1, 64)
 
 DEFAULT_PARTS = 3
 """The most parts of a table on devices where parts are worth it."""
-
-MAX_RESULT_BITS = 48
-"""Result bits of the widest table that is split: sums of wider parts could leave the widest range
-of an integer type."""
 
 
 @dataclass

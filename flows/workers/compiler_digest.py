@@ -27,7 +27,7 @@ def compiler_digest(packages: tuple[str, ...] = ()) -> str:
     files = [*root.glob("*.py")]
     for folder in root.iterdir():
         if folder.is_dir() and folder.name not in ("flows", "cli"):
-            files += folder.rglob("*.py")
+            files += [*folder.rglob("*.py"), *folder.rglob("*.[ch]")]
     whole = hashlib.sha256(f"xdsl {version('xdsl')}, numpy {version('numpy')}\n".encode())
     for line in _lines(root, files):
         whole.update(line)

@@ -14,8 +14,7 @@ from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import absorbed_bits, absorbed_bits_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp, complement_of, low_zeros
-from kan_dialect.search.adder_trees.compiled import pairing_of
-from kan_dialect.search.adder_trees.pairing import Summands
+from kan_dialect.search.adder_trees.pairing import Pairing, Summand
 from kan_dialect.search.adder_trees.side_by_side import Extent, side_by_side
 
 MOSTLY_BITS = 2
@@ -61,7 +60,7 @@ class AdderTree:
         self._count = len(terms)
         self._left = dict(enumerate(terms))
         whole_bits = target.adders.whole_bits
-        self._pairing = pairing_of(self._summands(terms), further, whole_bits=whole_bits)
+        self._pairing = Pairing(self._summands(terms), further, whole_bits=whole_bits)
         # Constants last: an adder with a constant is the cheapest, and can wait.
         last = self._add_up(constants)
         if len(self._carries) == 1 and len(last) == 2:
@@ -112,13 +111,17 @@ class AdderTree:
         """A name for the next adder."""
         return None if self._name is None else f"{self._name}_part{len(self.adders)}"
 
-    def _summands(self, values: Sequence[SSAValue]) -> Summands:
-        return Summands.of(
-            [(kind.low, kind.high) for kind in map(range_of, values)],
-            [low_zeros(value, self._zeros) for value in values],
-            [self._levels_of(value) for value in values],
-            [self._absorbed_bits(value) for value in values],
-        )
+    def _summands(self, values: Sequence[SSAValue]) -> list[Summand]:
+        return [
+            Summand(
+                range_of(value).low,
+                range_of(value).high,
+                low_zeros(value, self._zeros),
+                self._levels_of(value),
+                self._absorbed_bits(value),
+            )
+            for value in values
+        ]
 
     def _absorbed_bits(self, value: SSAValue) -> int:
         if value not in self._absorbed:
@@ -135,8 +138,8 @@ class AdderTree:
     def _add_up(self, constants: Sequence[SSAValue]) -> list[SSAValue]:
         """Add pairs until one adder is left; its operands."""
         while len(self._left) + len(constants) > 2 and len(self._left) > 1:
-            left, right = self._pairing.best()
-            carry = self._take_carry(self._pairing.most_zeros(left, right))
+            left, right, most_zeros = self._pairing.best()
+            carry = self._take_carry(most_zeros)
             pair = [self._left.pop(left), self._left.pop(right)]
             adder = SumOp([*pair, *carry], name=self._part_name())
             self.adders.append(adder)

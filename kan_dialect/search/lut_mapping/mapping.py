@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kan_dialect.maths.truth_tables import all_codes, low_half
-from kan_dialect.search.lut_mapping.compiled import resubstituted
 from kan_dialect.search.lut_mapping.network import LutNetwork
-from kan_dialect.search.lut_mapping.resubstitution import Effort
+from kan_dialect.search.lut_mapping.resubstitution import resubstituted
 from kan_dialect.search.lut_mapping.start import start_network
 
 LUT_INPUTS = range(3, 7)
@@ -17,7 +16,7 @@ MOST_INPUTS = 10
 """Bits that functions may depend on: 1024 patterns."""
 
 ROUNDS = 150
-"""The search takes some 20 µs a LUT and round in C, and a millisecond in Python."""
+"""The search takes some 20 µs a LUT and round."""
 
 
 def map_functions(
@@ -29,8 +28,7 @@ def map_functions(
 ) -> LutNetwork:
     """A network of few LUTs that computes functions of the same bits.
 
-    It is the same with C and without. The time grows with the number of LUTs and of rounds;
-    without a C compiler, it takes some fifty times as long.
+    The time grows with the number of LUTs and of rounds.
 
     Parameters
     ----------
@@ -57,4 +55,4 @@ def map_functions(
         start = start_network(functions, inputs, lut_inputs, wide=True)
     deepest = len(start.luts) if most_levels is None else max(most_levels, start.levels)
     known = start.functions([every ^ low_half(inputs, each) for each in range(inputs)], every)
-    return resubstituted(start, known, 1 << inputs, lut_inputs, deepest, Effort(rounds))
+    return resubstituted(start, known, 1 << inputs, lut_inputs, deepest, rounds)

@@ -10,10 +10,10 @@ and Stine, "Approximating elementary functions with symmetric bipartite tables",
 Computers 48(8), 1999. A class of a bound set of inputs is as in Ashenhurst, "The decomposition of
 switching functions", 1957, and Curtis, "A new approach to the design of switching circuits", 1962.)
 
-`parts` holds the sums, `costs` their LUTs and best offsets, `decompositions` and `gates` the ways
-to split a table once, `splitter` the search, `sums` the choice for all tables of a sum,
-`whole_sums` the choice by the estimate of the sum, `part_ops` the ops of parts, `halves` tables as
-choices between smaller ones, and `limits` what bounds the search.
+`parts` holds the sums, `splitter` the search, which is in C (`c/`, called by `compiled`), `costs`
+the LUTs of sums, `sums` the choice for all tables of a sum, `whole_sums` the choice by the estimate
+of the sum, `part_ops` the ops of parts, `halves` tables as choices between smaller ones, and
+`limits` what bounds the search.
 
 Arrays are indexed by bit patterns of the input; their length is a power of two.
 """

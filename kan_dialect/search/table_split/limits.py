@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from kan_dialect.devices.device import DeviceFamily
 
 MAX_INPUT_BITS = 14
 """Input bits of the widest table that is split."""
 
+MAX_RESULT_BITS = 48
+"""Result bits of the widest table that is split: sums of wider parts could leave the widest range
+of an integer type."""
+
 NO_GATES = -1
 """`gate_bits` of a search without gates."""
 
 
-@dataclass(frozen=True)
-class SearchLimits:
-    """Limits of the search for the parts of one table."""
+class SearchLimits(NamedTuple):
+    """Limits of the search for the parts of one table: `Limits` of `c/state.h`, in its order."""
 
     offsets: int = 64
     """Offsets tried for a part; evenly spaced if more leave its width as it is."""
@@ -37,16 +40,10 @@ class SearchLimits:
     shape_inputs: int = 6
     """Bits of the gate and of the class, together, of such a gate at most."""
     gate_bits: int = 10
-    """Bits of the largest difference of neighbours that a gate adds."""
-    batch_entries: int = 1 << 12
-    """Entries of the tables that are searched as one batch."""
-    cached_splits: int = 1 << 11
-    """Results that are kept for tables that occur again."""
-    thinned_at: tuple[int, ...] = (1, 3)
-    """Input bits left out from which on repeated entries are dropped before offsets are tried."""
+    """Bits of the largest difference of neighbours that a gate adds; at most 14."""
 
 
 def limits_on(device: DeviceFamily) -> SearchLimits:
     """Limits for a device, where all gates are tried for tables that take several lookup tables."""
-    limits = SearchLimits(gate_variants=2 << device.lut_inputs)
-    return limits if device.keeps_gates else replace(limits, gate_bits=NO_GATES)
+    gate_bits = SearchLimits().gate_bits if device.keeps_gates else NO_GATES
+    return SearchLimits(gate_variants=2 << device.lut_inputs, gate_bits=gate_bits)

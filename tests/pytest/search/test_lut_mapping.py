@@ -1,21 +1,19 @@
-"""Functions mapped to networks of LUTs: what the networks compute, their levels, C and Python."""
+"""Functions mapped to networks of LUTs: what the networks compute, their levels and LUTs."""
 
 from __future__ import annotations
 
 import random
-import shutil
+from collections.abc import Iterable
+from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kan_dialect.search.lut_mapping import compiled
 from kan_dialect.search.lut_mapping.mapping import map_functions
 from kan_dialect.search.lut_mapping.network import Lut, LutNetwork
-from kan_dialect.search.lut_mapping.resubstitution import Effort, Resubstitution
+from kan_dialect.search.lut_mapping.resubstitution import resubstituted
 from kan_dialect.search.lut_mapping.start import start_network
-
-needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
 
 
 def results(network: LutNetwork, pattern: int) -> list[int]:
@@ -100,40 +98,52 @@ def test_networks_compute_their_functions(
         assert network.levels <= 1 + -(-max(inputs - lut_inputs, 0) // step)
 
 
-@needs_compiler
-@settings(max_examples=40, deadline=None)
-@given(problems(7), st.integers(3, 6), st.sampled_from([None, 2, 3]), st.integers(0, 3))
-def test_c_finds_the_networks_of_python(
-    problem: tuple[list[int], int],
-    lut_inputs: int,
-    most_levels: int | None,
-    rounds: int,
-) -> None:
-    functions, inputs = problem
-    found = map_functions(functions, inputs, lut_inputs, most_levels, rounds)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(compiled, "_library", lambda: None)
-        expected = map_functions(functions, inputs, lut_inputs, most_levels, rounds)
-    assert found == expected
+VARIABLES = [as_plane([x >> place for x in range(16)]) for place in range(4)]
 
 
-def test_rounds_end_where_only_outputs_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    visited: list[int] = []
-    visit = Resubstitution._improve
-    monkeypatch.setattr(compiled, "_library", lambda: None)
-    monkeypatch.setattr(
-        Resubstitution,
-        "_improve",
-        lambda self, signal, tries: visited.append(signal) or visit(self, signal, tries),
+def function_of(table: int, inputs: Iterable[int]) -> int:
+    """The plane of a LUT of three inputs, pattern by pattern of four variables."""
+    planes = list(inputs)
+    patterns = (sum((plane >> x & 1) << k for k, plane in enumerate(planes)) for x in range(16))
+    return as_plane([table >> pattern for pattern in patterns])
+
+
+def depends_only_on(function: int, planes: Iterable[int]) -> bool:
+    cells: dict[tuple[int, ...], set[int]] = {}
+    planes = list(planes)
+    for x in range(16):
+        cells.setdefault(tuple(plane >> x & 1 for plane in planes), set()).add(function >> x & 1)
+    return all(len(values) == 1 for values in cells.values())
+
+
+def fewest_luts(function: int) -> int:
+    """LUTs of three inputs for a function of four bits; 3 for 3 or more. Tries all pairs."""
+    threes = list(combinations(VARIABLES, 3))
+    if function in VARIABLES:
+        return 0
+    if any(depends_only_on(function, three) for three in threes):
+        return 1
+    below = {function_of(table, three) for three in threes for table in range(1, 128)}
+    found = any(
+        depends_only_on(function, (lower, *two))
+        for lower in below
+        for two in combinations(VARIABLES, 2)
     )
-    assert map_functions([0b0110, 0b1000], 2, 4, rounds=50).lut_count == 2
-    assert len(visited) == 2
+    return 2 if found else 3
 
 
-@needs_compiler
-def test_the_c_text_is_used_where_there_is_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Resubstitution, "run", None)
-    assert map_functions([0b0110], 2, 4).lut_count == 1
+@pytest.mark.parametrize("seed", range(12))
+def test_functions_of_four_bits_take_the_fewest_luts_of_three_inputs(seed: int) -> None:
+    """A choice by one bit takes three, where a search through all pairs may find two."""
+    rng = random.Random(seed)
+    lower = function_of(rng.randrange(1, 255), rng.sample(VARIABLES, 3))
+    function = function_of(rng.randrange(1, 255), [lower, *rng.sample(VARIABLES, 2)])
+    if seed % 3 == 0:
+        function = rng.randrange(1, 0xFFFF)
+    if function not in (0, 0xFFFF):
+        network = map_functions([function], 4, 3)
+        assert computes(network, [function])
+        assert network.lut_count == fewest_luts(function)
 
 
 def curve(inputs: int, bits: int) -> list[int]:
@@ -152,7 +162,6 @@ def test_other_inputs_save_luts(inputs: int) -> None:
     assert network.lut_count <= 0.85 * start.lut_count
 
 
-@needs_compiler
 def test_functions_of_ten_bits_are_mapped() -> None:
     functions = curve(10, 10)
     network = map_functions(functions, 10, 6, rounds=2)
@@ -202,8 +211,5 @@ def test_more_rounds_never_take_more_luts() -> None:
     functions = curve(7, 8)
     start = start_network(functions, 7, 4, wide=False)
     known = start.functions([as_plane([x >> i for x in range(128)]) for i in range(7)], 2**128 - 1)
-    counts = [
-        compiled.resubstituted(start, known, 128, 4, 99, Effort(rounds)).lut_count
-        for rounds in range(8)
-    ]
+    counts = [resubstituted(start, known, 128, 4, 99, rounds).lut_count for rounds in range(8)]
     assert counts == sorted(counts, reverse=True) and counts[0] > counts[-1]

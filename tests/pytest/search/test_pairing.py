@@ -12,8 +12,7 @@ from kan_dialect.devices.device import XCUP
 from kan_dialect.devices.lut_count import absorbed_bits_of, count_luts
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp
-from kan_dialect.search.adder_trees.compiled import pairing_of
-from kan_dialect.search.adder_trees.pairing import Pairing, Summands
+from kan_dialect.search.adder_trees.pairing import Pairing, Summand
 from kan_dialect.search.adder_trees.side_by_side import Extent, side_by_side
 from kan_dialect.search.adder_trees.tree import adder_tree
 
@@ -69,13 +68,10 @@ class Reference:
         return min((p for p in pairs if costs[p][1]), key=lambda p: (costs[p][0], p))
 
 
-def summands_of(some: list[tuple[int, int, int, int, int]]) -> Summands:
-    return Summands.of(
-        [(low, high) for low, high, *_ in some],
-        [each[2] for each in some],
-        [each[4] for each in some],
-        [each[3] for each in some],
-    )
+def summands_of(some: list[tuple[int, int, int, int, int]]) -> list[Summand]:
+    return [
+        Summand(low, high, zeros, arrival, absorbed) for low, high, zeros, absorbed, arrival in some
+    ]
 
 
 @settings(deadline=None, max_examples=60)
@@ -95,8 +91,7 @@ def test_the_best_pair_is_that_of_a_search_through_all(
 ) -> None:
     """Some summands are there from the start, others come after some steps.
 
-    So many that those which are gone leave their places to others, or few. Python's search and the
-    compiled one, where there is a compiler, tell the same pairs.
+    So many that those which are gone leave their places to others, or few.
     """
     early, late = (
         [(low, low + size, *rest) for low, size, *rest in some] for some in (early, late)
@@ -105,29 +100,23 @@ def test_the_best_pair_is_that_of_a_search_through_all(
     reference.deepen(early)
     reference.scale = reference.depth + further + 8
     reference.depth += further
-    pairings = [
-        make(summands_of(early), further, whole_bits=whole_bits) for make in (Pairing, pairing_of)
-    ]
+    pairing = Pairing(summands_of(early), further, whole_bits=whole_bits)
     count = len(early)
     while len(reference.left) > 1 or late:
         if late and (len(reference.left) == 1 or count - len(early) >= when):
             reference.deepen(late)
-            for pairing in pairings:
-                pairing.extend(summands_of(late))
+            pairing.extend(summands_of(late))
             count, late = count + len(late), []
         left, right = reference.best()
-        assert [pairing.best() for pairing in pairings] == [(left, right)] * 2
         one, other = reference.left[left], reference.left[right]
-        most_zeros = max(one[2], other[2])
-        assert [pairing.most_zeros(left, right) for pairing in pairings] == [most_zeros] * 2
+        assert pairing.best() == (left, right, max(one[2], other[2]))
         del reference.left[left], reference.left[right]
         low, high = one[0] + other[0], one[1] + other[1]
         zeros, arrival = min(one[2], other[2]), max(one[4], other[4]) + 1
         reference.left[count] = low, high, zeros, 0, arrival
         reference.count += 1
         count += 1
-        for pairing in pairings:
-            pairing.add(left, right, IntType(low, high), zeros)
+        pairing.add(left, right, IntType(low, high), zeros)
 
 
 EXTENTS = st.lists(

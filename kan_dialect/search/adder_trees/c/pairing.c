@@ -1,16 +1,17 @@
-/* The pair of summands that is best added next, in C: `kan_dialect.search.adder_trees.pairing`.
+/* The pair of summands that is best added next: the class `Pairing` of `pairing.py`.
 
-   It does what the class `Pairing` does with NumPy. Costs are computed by the same operations in
-   the same order, so that they are equal to the last bit; of equal costs, the first pair wins. */
+   The cost of a pair stays the same while others are added, so it is computed once. Of equal
+   costs, the first pair wins. */
 
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* More bits than any summand has: `_SIGNED`. */
+/* `top` of a summand that may be negative: more bits than any summand has. */
 #define SIGNED_BITS (1 << 10)
 
+/* `Summand`; its bits without those that are absorbed and lowest zeros; its bits; its number. */
 typedef struct {
     int64_t low, high, zeros, arrival, absorbed, own, top, number;
 } Summand;
@@ -23,7 +24,7 @@ typedef struct {
     int64_t used, room, left, next_number, depth, whole_bits;
 } Pairing;
 
-/* Bits of a number at least 0, as `numpy.frexp` tells them: that of the nearest float64. */
+/* Bits of a number at least 0, rounded to the nearest float64. */
 static int64_t width_of(int64_t value)
 {
     union {
@@ -33,7 +34,7 @@ static int64_t width_of(int64_t value)
     return value > 0 ? (int64_t)(as.bits >> 52 & 0x7FF) - 1022 : 0;
 }
 
-/* `bits_of` */
+/* Bits of integers in this range: two's complement where they may be negative. */
 static int64_t bits_of(int64_t low, int64_t high)
 {
     int64_t negative = low < 0 ? ~low : 0;
@@ -60,7 +61,8 @@ static double power_of_two(int64_t exponent)
     return ldexp(1.0, (int)exponent);
 }
 
-/* `_costs` of one pair. */
+/* Cost of a pair in LUTs. Of equal costs, the fractions prefer early pairs, and then pairs of one
+   level. Where a number has no sign, nothing is added above its highest bit, but the carry. */
 static double cost_of(const Summand *one, const Summand *other, int64_t depth, int64_t whole_bits)
 {
     int64_t whole = bits_of(added(one->low, other->low), added(one->high, other->high));
@@ -136,7 +138,7 @@ Pairing *kan_new_pairing(int64_t depth, int64_t whole_bits)
     return pairing;
 }
 
-/* `Pairing.extend`, for rows of low, high, zeros, arrival, absorbed. Returns 1 where memory ends. */
+/* More summands: a row of low, high, zeros, arrival, absorbed each. Returns 1 where memory ends. */
 int kan_extend_pairing(Pairing *pairing, const int64_t *rows, int64_t count)
 {
     if (pairing->used + count > pairing->room && make_room(pairing, count))
@@ -144,14 +146,8 @@ int kan_extend_pairing(Pairing *pairing, const int64_t *rows, int64_t count)
     for (int64_t i = 0; i < count; i++) {
         int64_t place = pairing->used++;
         Summand *new = &pairing->summands[place];
-        *new = (Summand){rows[i],
-                         rows[count + i],
-                         rows[2 * count + i],
-                         rows[3 * count + i],
-                         rows[4 * count + i],
-                         0,
-                         0,
-                         pairing->next_number++};
+        const int64_t *row = rows + 5 * i;
+        *new = (Summand){row[0], row[1], row[2], row[3], row[4], 0, 0, pairing->next_number++};
         int64_t bits = bits_of(new->low, new->high);
         new->own = larger(bits - new->zeros - new->absorbed, 0);
         new->top = new->low < 0 ? SIGNED_BITS : bits;
@@ -171,7 +167,7 @@ int kan_extend_pairing(Pairing *pairing, const int64_t *rows, int64_t count)
     return 0;
 }
 
-/* `Pairing.best`: the numbers of two summands, and the larger number of their zeros. Later arrivals
+/* The numbers of the cheapest two summands, and the larger number of their zeros. Later arrivals
    than `bits` fit with equal ones only, `bits` itself with those of at least `missing`. */
 void kan_best_pair(const Pairing *pairing, int64_t bits, int64_t missing, int64_t *found)
 {

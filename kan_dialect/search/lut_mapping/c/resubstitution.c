@@ -1,27 +1,33 @@
-/* Fewer LUTs by other inputs, in C: `kan_dialect.search.lut_mapping.resubstitution`.
+/* Fewer LUTs by other inputs: the search of `resubstitution.py`, which describes it.
 
-   It does what the class `Resubstitution` does, with arrays of words for truth tables. It draws the
-   same random numbers in the same order, so that both find the same network. */
+   Truth tables are arrays of words. Random numbers decide between equals. */
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MOST_INPUTS 6
+/* LUTs below one LUT that can be counted as unread: bits of a word. */
 #define MOST_FREED 63
+/* Signals that are tried as the first input of a LUT, and as further ones except the last. */
 #define FIRST_OPTIONS 24
 #define FURTHER_OPTIONS 12
+/* Signals that are tried as each input of two LUTs, except the last one. */
 #define PAIR_OPTIONS 8
+/* Sets of inputs that are extended: of the upper one of two LUTs; of the lower one, each time. */
 #define PAIR_TRIES 60
 #define BELOW_TRIES 20
+/* Combinations of values of other inputs in which a LUT below may have to tell patterns apart. */
 #define MOST_PARTS 6
+/* Choices of what the LUT below is in each of these. */
 #define SIDES 2
+/* What a LUT and an input less count for. Random numbers below the latter decide between equals. */
 #define SCORE_LUT 64
 #define SCORE_INPUT 8
 
 typedef uint64_t Word;
 
-/* The search for inputs of one LUT: `Inputs`. */
+/* The search for inputs of one LUT. */
 typedef struct {
     int64_t chosen[MOST_INPUTS];
     int64_t part_counts[MOST_INPUTS + 1];
@@ -62,7 +68,7 @@ typedef struct {
     Word *on, *off, *care;
 } Search;
 
-/* --- Random numbers: SplitMix64 --- */
+/* --- Random numbers: SplitMix64 (G. Steele, D. Lea and C. Flood, OOPSLA 2014) --- */
 
 static uint64_t below(Search *s, uint64_t count)
 {
@@ -128,7 +134,7 @@ static void evaluate(Search *s, int64_t signal, const char *changed, Word *resul
         result[s->words - 1] &= ((Word)1 << rest) - 1;
 }
 
-/* The lowest set bit from a place on, cyclic: as `_pick`. */
+/* One of the patterns, random: the lowest set bit from a place on, cyclic. */
 static int64_t pick(Search *s, const Word *set)
 {
     int64_t start = (int64_t)below(s, (uint64_t)s->patterns), word = start >> 6;
@@ -157,7 +163,7 @@ static void visit(Search *s, int64_t signal)
     s->order[s->ordered++] = signal;
 }
 
-/* Order, readers, levels and heights anew: `_refresh`. */
+/* Order, readers, levels and heights anew. */
 static void refresh(Search *s)
 {
     memset(s->seen, 0, (size_t)s->signals);
@@ -254,7 +260,7 @@ static void find_freed(Search *s, int64_t signal)
 
 /* --- Other inputs for one LUT --- */
 
-/* Score of `count` inputs, or of more, that keep these of `freed` read: `_score`. */
+/* Score of `count` inputs, or of more, that keep these of `freed` read. */
 static int64_t score_of(const Search *s, Word kept, int64_t count)
 {
     int64_t cost = s->pair ? 2 : count > 1;
@@ -262,7 +268,7 @@ static int64_t score_of(const Search *s, Word kept, int64_t count)
     return saved * SCORE_LUT + (s->lut_inputs - count) * SCORE_INPUT;
 }
 
-/* Parts split by a signal; returns how many are left: `split`. */
+/* Parts split by a signal; returns how many are left. */
 static int64_t split(const Search *s, const Word *parts, int64_t count, const Word *by, Word *into)
 {
     int64_t words = s->words;
@@ -620,7 +626,7 @@ static void find_columns(Search *s)
     }
 }
 
-/* Search other inputs for a LUT, and perhaps for one below it: `_improve`. */
+/* Search other inputs for a LUT, and perhaps for one below it. */
 static void improve(Search *s, int64_t signal)
 {
     int64_t words = s->words, lut = signal - s->inputs;
@@ -699,8 +705,9 @@ static void *room_for(int64_t count, size_t size, int *failed)
     return found;
 }
 
-/* `Resubstitution.run`. Numbers: inputs, LUTs, outputs, LUT inputs, patterns, most levels, tries,
-   rounds, rounds without gain. Everything else is changed in place. Returns 1 where memory ends. */
+/* Numbers: inputs, LUTs, outputs, LUT inputs, patterns, most levels, tries, rounds, rounds without
+   gain. LUTs are visited in random order, round by round, until only outputs are left. Everything
+   else is changed in place. Returns 1 where memory ends. */
 int kan_resubstitute(const int64_t *numbers, int64_t *sizes, int64_t *operands, uint64_t *tables,
                      int64_t *output, uint64_t *functions)
 {

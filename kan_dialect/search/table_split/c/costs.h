@@ -1,4 +1,4 @@
-/* LUTs of parts and of their sums, and the offsets at which parts cost least: `costs.py`.
+/* LUTs of parts and of their sums, and the offsets at which parts cost least.
 
    Vectors are those of GCC and Clang, and become SIMD instructions of any machine. */
 
@@ -8,8 +8,8 @@ typedef uint64_t Words __attribute__((vector_size(VECTOR_BYTES)));
 typedef int16_t SignedHalves __attribute__((vector_size(VECTOR_BYTES)));
 typedef int64_t SignedWords __attribute__((vector_size(VECTOR_BYTES)));
 
-/* `_bit_sums` of one vector of columns: the costs of their bits, and the support of the lowest bit
-   that depends on an input. */
+/* One vector of columns: the sum of the costs of all bits of each, and the support of its lowest bit
+   that depends on an input. The support is the number of inputs that a bit depends on. */
 #define DEFINE_BIT_SUMS(NAME, VECTOR, SCALAR)                                                      \
     static void NAME(const VECTOR *columns, int inputs, int count, const double *costs,            \
                      double *luts, int *lowest)                                                    \
@@ -86,7 +86,7 @@ typedef struct {
     int lowest_may_carry;
 } Shifted;
 
-/* `PartCosts.best_offsets` of one table. */
+/* The offset at which the bits of a table cost least, the first of equal ones. */
 static Shifted best_offset(Search *search, const int64_t *table, int inputs)
 {
     size_t patterns = (size_t)1 << inputs;
@@ -116,7 +116,7 @@ static Shifted best_offset(Search *search, const int64_t *table, int inputs)
     return best;
 }
 
-/* `PartCosts.of` by figures. */
+/* LUTs of a sum of parts that is added to another sum: `PartCosts.of`. */
 static double luts_of(const Search *search, double bit_luts, int64_t parts, int64_t adders,
                       int64_t carries)
 {
@@ -140,7 +140,7 @@ static double cost_of_both(const Search *search, const Split *one, const Split *
                    one->adders + other->adders, one->carries + other->carries);
 }
 
-/* `PartCosts.lower_bound`. */
+/* LUTs of the fewest bits that tell the entries apart: no sum of parts costs less. */
 static double lower_bound(Search *search, const int64_t *table, int inputs)
 {
     size_t patterns = (size_t)1 << inputs;

@@ -1,4 +1,4 @@
-/* Tables as a high part and a rest of few bits: `decompositions.py`. */
+/* Tables as a high part, which leaves out low input bits, and a rest of few bits. */
 
 typedef struct {
     const int64_t *high, *rest;
@@ -7,7 +7,7 @@ typedef struct {
     double luts; /* of both parts with their best offsets */
 } Decomposition;
 
-/* A row of `Decompositions`: column `lane` of the vectors at `highs` and `rests`. */
+/* A decomposition without offsets: column `lane` of the vectors at `highs` and `rests`. */
 typedef struct {
     int level, place, lane, is_upper;
     int64_t constant;
@@ -27,7 +27,8 @@ static uint64_t shifted_right(uint64_t word, int64_t bits)
     return bits >= 64 ? 0 : word >> bits;
 }
 
-/* `_high_offsets` of one row of intervals: the offsets that are tried, and the power of two. */
+/* Offsets at which every interval low .. low + limit - spread has a multiple of a power of two, the
+   highest that has such offsets. If there are many, some are taken, evenly. */
 static int high_offsets(const Search *search, const int64_t *low, const int64_t *spread,
                         size_t count, int bits, int *place, int64_t *shifts)
 {
@@ -145,7 +146,10 @@ static int same_rest(const Row *one, const Row *other, size_t patterns, int narr
     return 1;
 }
 
-/* `Splitter._decomposed` of one table: its cheapest decompositions; their number. */
+/* The cheapest decompositions of a table; returns their number.
+
+   The rest has as few bits as possible, or one more. Those that are cheapest without offsets get
+   their best offsets. */
 static int decompositions(Search *search, const int64_t *table, int inputs, int64_t max_parts,
                           Decomposition *found)
 {

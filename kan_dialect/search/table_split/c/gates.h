@@ -1,4 +1,4 @@
-/* Tables as a high part and a part gated by low input bits: `gates.py`. */
+/* Tables as a high part that leaves out the last input bits, and a part gated by these bits. */
 
 typedef struct {
     const int64_t *high;
@@ -8,7 +8,7 @@ typedef struct {
     double luts;
 } Gated;
 
-/* `PartCosts.of_gated` of one part. */
+/* A gated part as a sum of one part. */
 static const Split *gated_split(Search *search, int gate_bits, int class_inputs,
                                 const int64_t *classes, const int64_t *amounts, int64_t columns)
 {
@@ -57,7 +57,9 @@ static void count_up(int64_t *amounts, int gate, int64_t columns, int64_t first,
         amounts[gate * columns + i] = i - first;
 }
 
-/* `_variants`: classes of fewer bits, and high parts other than the lesser neighbour. */
+/* Classes of fewer than `bits` bits, which number the differences of neighbours; and high parts
+   that are one neighbour less a constant, where the gate adds the constant, or the difference to
+   the other neighbour. */
 static void offer_variants(Search *search, const int64_t *table, int inputs, Gated *found,
                            const int64_t *rises, const int64_t *lesser, int bits, int64_t least,
                            int64_t most)
@@ -102,7 +104,8 @@ static void offer_variants(Search *search, const int64_t *table, int inputs, Gat
     }
 }
 
-/* `_by_shape`: the class is the shape of four or eight entries. */
+/* High parts that leave out two or three bits: the class is the shape of the entries that these
+   tell apart, after the least entry has gone to the high part. Shapes are bytes of a word. */
 static void offer_shapes(Search *search, const int64_t *table, int inputs, Gated *found)
 {
     for (int gate_bits = 2; gate_bits <= search->limits.shape_bits; gate_bits++) {
@@ -143,7 +146,10 @@ static void offer_shapes(Search *search, const int64_t *table, int inputs, Gated
     }
 }
 
-/* `Splitter._best_gated` of one table: the cheapest gate of each number of bits. */
+/* The cheapest gate of each number of bits.
+
+   The high part is the lesser of two neighbours; the class says by how much the other one is
+   greater, and which one that is. */
 static void best_gated(Search *search, const int64_t *table, int inputs, Gated *found)
 {
     size_t runs = (size_t)1 << (inputs - 1);

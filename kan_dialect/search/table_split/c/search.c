@@ -1,8 +1,5 @@
-/* The search of `kan_dialect.search.table_split` for the cheapest sums of parts, in C.
-
-   It does what `splitter.py`, `decompositions.py`, `gates.py` and `costs.py` do with NumPy, table
-   by table, and finds the same sums: it tries the same candidates in the same order. Costs have few
-   binary digits, so that sums are exact in any order of addition (`compiled.py` checks this).
+/* The search for the cheapest sums of parts: decompose a table, keep the cheapest, split their
+   parts again.
 
    Tables are arrays of 2^inputs integers; the least entry is 0 except where a comment says
    otherwise. */
@@ -14,7 +11,7 @@
 #include "decompositions.h"
 #include "gates.h"
 
-/* `Splitter._search` of one table. */
+/* The split of a table into at least 2 parts: parts of the cheapest decompositions are split. */
 static const Split *search_table(Search *search, const int64_t *table, int inputs,
                                  int64_t max_parts)
 {
@@ -75,7 +72,7 @@ static void make_room(Search *search)
     free(known);
 }
 
-/* `Splitter._split` of one table, which must last as long as the search. */
+/* The split of a table, which must last as long as the search; looked up if it is known. */
 static const Split *split_of(Search *search, const int64_t *table, int inputs, int64_t max_parts)
 {
     uint64_t hash = (uint64_t)max_parts * 31 + (uint64_t)inputs;

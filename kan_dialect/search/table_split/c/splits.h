@@ -1,6 +1,6 @@
 /* Sums of parts: `Split` of `parts.py`. */
 
-/* `Split.of_part`. */
+/* A sum of one part; `mask`: bits that any entry of the part has. */
 static const Split *of_part(Search *search, Part part, uint64_t mask, int64_t constant,
                             double bit_luts, int lowest_may_carry)
 {
@@ -24,7 +24,7 @@ static const Split *shifted_split(Search *search, const int64_t *table, int inpu
     return of_part(search, part, found.mask, -found.offset, found.luts, found.lowest_may_carry);
 }
 
-/* `upper.raised(skipped, place).joined(lower, constant)`. */
+/* `upper` times 2^place, of an input with `skipped` more bits below; `lower`; and a constant. */
 static const Split *joined(Search *search, const Split *upper, int skipped, int place,
                            const Split *lower, int64_t constant)
 {
