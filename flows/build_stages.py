@@ -25,7 +25,6 @@ from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.layer_costs import layer_costs, stage_entries, table_bits
 from kan_dialect.ir.attributes.figures import recorded_figures
-from kan_dialect.ir.module_text import module_text
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.model.model import Level, Model
 from kan_dialect.model.quantizers import Quantizers
@@ -122,7 +121,7 @@ def compile_stages(
     stages = Stages(Model.of(module.clone()))
     stages.levels.append(stages.imported.level)
     _look(module, stages, options.target, folder.name + "/00-import.mlir")
-    (folder / "00-import.mlir").write_text(module_text(module) + "\n")
+    (folder / "00-import.mlir").write_text(f"{module!s}\n")
     checker = None
     if options.check_passes:
         checker = Checker(None if options.dataset is None else options.dataset.x, seed=options.seed)
@@ -142,7 +141,7 @@ def compile_stages(
             check.require_passed(options.check_dir)
             stages.checks.append(check)
         file = f"{index:02d}-{stage.name}.mlir"
-        (folder / file).write_text(module_text(module) + "\n")
+        (folder / file).write_text(f"{module!s}\n")
         stages.levels.append(Model.of(module).level)
         if trades and recorded_pipeline(module) != passed:
             if stage.name == RefinePrecisionPass.name:

@@ -32,12 +32,12 @@ from xdsl.context import Context
 from xdsl.dialects import comb, hw
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
+from xdsl.rewriter import Rewriter
 
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.evaluate.hardware import bit_width, in_dataflow_order, low_bit_of
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.edits import replace_op
 from kan_dialect.ir.operation import operands_of, ops_of, result_of
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
 from kan_dialect.lowering.constant_folding import Constants, fold_constants
@@ -87,7 +87,7 @@ def _form_chains(module: hw.HWModuleOp, device: DeviceFamily) -> None:
     build = LooseOps()
     for each in list(_chosen(ops, constants, device)):
         total = each.adder(constants.values).build(build, name_hint(each.op.result))
-        replace_op(each.op, build.take(), total)
+        Rewriter.replace_op(each.op, build.take(), [total])
 
 
 def _chosen(ops: Sequence[Operation], constants: Constants, device: DeviceFamily) -> Iterator[_Sum]:

@@ -29,8 +29,7 @@ from xdsl.irdl import AttrSizedOperandSegments
 
 from kan_dialect.ir.attributes.value_names import NAME_HINT, TABLE_SUFFIX
 from kan_dialect.ir.constants import Array, IntArray, integer_of
-from kan_dialect.ir.edits import append_op
-from kan_dialect.ir.operation import fill_op, result_of, string_of
+from kan_dialect.ir.operation import result_of
 
 MAX_CONSTANT_BITS = 8192
 """Longer constants are concatenated: their decimal form would exceed Python's limit of digits."""
@@ -76,12 +75,12 @@ class HwBuilder:
     def add(self, op: Operation, name: str | None = None) -> SSAValue:
         """Append an op of one result, which gets a name."""
         if name is not None:
-            op.attributes[NAME_HINT] = string_of(name)
+            op.attributes[NAME_HINT] = StringAttr(name)
         self._append(op)
         return result_of(op)
 
     def _append(self, op: Operation) -> None:
-        append_op(self.block, op)
+        self.block.add_op(op)
 
     def named(self, wire: SSAValue, name: str | None) -> SSAValue:
         """The same wire, with a name."""
@@ -319,7 +318,7 @@ def _op(
     properties: dict[str, Attribute] | None = None,
 ) -> _Op:
     """An op of one result, whose declaration nothing is compared with."""
-    return fill_op(kind.__new__(kind), operands, [result], properties)
+    return kind.create(operands=operands, result_types=[result], properties=properties or {})
 
 
 def _constant(value: int, bits: int) -> hw.ConstantOp:

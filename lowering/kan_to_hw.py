@@ -34,7 +34,7 @@ from kan_dialect.ir.attributes.module_attributes import (
 )
 from kan_dialect.ir.attributes.value_names import NAME_HINT, TABLE_SUFFIX, name_hint
 from kan_dialect.ir.constants import IntArray
-from kan_dialect.ir.operation import ops_of, release_ops
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.clamp_and_shift import clamped, shifted
 from kan_dialect.lowering.decisions import chosen, greater, precedes
@@ -80,9 +80,7 @@ class LowerKanToHwPass(KanPass):
         for function in functions:
             if expanded:  # IR that is written by hand need not mark its nodes.
                 _warn_of_unmarked(function)
-            block = function.body.block
             Rewriter.replace_op(function, Lowering(function).run())
-            release_ops(block)
         return bool(functions)
 
 

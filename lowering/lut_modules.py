@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, UnregisteredAttr
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.ir.attributes.value_names import name_hint
-from kan_dialect.ir.edits import insert_before, replace_op
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.lowering.hw_builder import HwBuilder, LooseOps, integer
 from kan_dialect.ops.lut import LutOp
@@ -83,9 +83,9 @@ def with_instances(module: ModuleOp) -> ModuleOp:
             index = inputs[0] if len(inputs) == 1 else build.joined(inputs, len(inputs))
             name = name_hint(op.result) or "lut"
             (wire,) = build.instance(f"{name}_lut", made[kind], {"x": index}).values()
-            replace_op(op, build.take(), build.named(wire, name_hint(op.result)))
+            Rewriter.replace_op(op, build.take(), [build.named(wire, name_hint(op.result))])
         for kind in sorted(made):
-            insert_before(circuit, [made[kind]])
+            Rewriter.insert_op(made[kind], InsertPoint.before(circuit))
     return copy
 
 

@@ -23,6 +23,7 @@ from xdsl.context import Context
 from xdsl.dialects import comb, hw
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
+from xdsl.rewriter import Rewriter
 
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.estimate import levels_of_function
@@ -30,7 +31,6 @@ from kan_dialect.devices.table_cost import MAPPED_INPUTS
 from kan_dialect.evaluate.hardware import bit_width, in_dataflow_order, low_bit_of
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import IntArray
-from kan_dialect.ir.edits import erase_op, replace_op
 from kan_dialect.ir.operation import operands_of, ops_of, result_of
 from kan_dialect.lowering.constant_folding import fold_constants
 from kan_dialect.lowering.hw_builder import LooseOps
@@ -145,7 +145,7 @@ class _Mapping:
         for table, word in zip(tables, words, strict=True):
             wire = signals.word(word, name_hint(table.op.result))
             operands = operands_of(table.op)
-            replace_op(table.op, signals.build.take(), wire)
+            Rewriter.replace_op(table.op, signals.build.take(), [wire])
             for operand in operands:
                 _erase_unread(operand)
 
@@ -299,6 +299,6 @@ def _erase_unread(value: SSAValue) -> None:
         return
     assert isinstance(op, Operation)
     operands = operands_of(op)
-    erase_op(op)
+    Rewriter.erase_op(op)
     for operand in dict.fromkeys(operands):
         _erase_unread(operand)

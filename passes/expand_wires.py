@@ -25,7 +25,6 @@ from kan_dialect.evaluate.rescaling import Rescaling, rescalings_of
 from kan_dialect.ir.attributes.module_attributes import argument_attributes
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import to_numpy
-from kan_dialect.ir.edits import append_op
 from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.types import IntType, is_quantized, quantized_type, range_of, tensor_shape
 from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp, reads_argument
@@ -81,7 +80,7 @@ class _Expansion:
         self.layers = layer_names(self.function)
 
     def add(self, op: Operation) -> SSAValue:
-        append_op(self.block, op)
+        self.block.add_op(op)
         return op.results[0]
 
     def run(self) -> func.FuncOp:

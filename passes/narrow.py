@@ -22,11 +22,10 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
-from xdsl.rewriter import Rewriter
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.ir.constants import Array, extremes
-from kan_dialect.ir.edits import erase_op, insert_before
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.ranged import exact_ranges
 from kan_dialect.ir.types import IntType, range_of
@@ -70,7 +69,7 @@ class _Narrowing:
     def run(self, function: func.FuncOp) -> None:
         replaced = [op for op in ops_of(function.body.block) if self._narrow(op)]
         for op in reversed(replaced):
-            erase_op(op)
+            Rewriter.erase_op(op)
         function.update_function_type()
 
     def _narrow(self, op: Operation) -> bool:
@@ -91,7 +90,7 @@ class _Narrowing:
             case DelayOp():
                 self._narrow_delay(op)
             case MarkOp():
-                insert_before(op, [moved_mark(op, self._value(op.value))])
+                Rewriter.insert_op(moved_mark(op, self._value(op.value)), InsertPoint.before(op))
             case func.ReturnOp() | DeadOp():
                 op.operands = [self._value(operand) for operand in op.operands]
                 return False
@@ -192,7 +191,7 @@ class _Narrowing:
         ranges = exact_ranges(op, [range_of(value) for value in inputs])
         if any(each.size > 1 for each in ranges) or not ranges:
             narrowed = op.clone(dict(zip(op.operands, inputs, strict=True)))
-            insert_before(op, [narrowed])
+            Rewriter.insert_op(narrowed, InsertPoint.before(op))
             for old, kind in zip(op.results, ranges, strict=True):
                 new = narrowed.results[old.index]
                 self._values[old] = Rewriter.replace_value_with_new_type(new, kind)
@@ -203,7 +202,7 @@ class _Narrowing:
 
 def _add(place: Operation, op: Operation) -> SSAValue:
     """Insert an op in front of another one, and return its result."""
-    insert_before(place, [op])
+    Rewriter.insert_op(op, InsertPoint.before(place))
     return op.results[0]
 
 

@@ -22,12 +22,11 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.rewriter import Rewriter
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ir.derived_names import derived_name
-from kan_dialect.ir.edits import insert_before
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import SumOp, TableOp, complement
@@ -79,7 +78,7 @@ def _add_common_sum(node: _Node, pair: SharedSum, *, before: SumOp) -> SSAValue:
     for table in tables:
         table.detach()
     common = SumOp(tables, name=derived_name(node.sum.given_name, "common"))
-    insert_before(before, [*tables, common])
+    Rewriter.insert_op([*tables, common], InsertPoint.before(before))
     shared = set[Operation | Block](tables)  # comparing ops calls a function in Python
     kept = [value for value in node.sum.inputs if value.owner not in shared]
     Rewriter.replace_op(node.sum, *rebuild_sum(node.sum, [common.result, *kept]))
@@ -107,7 +106,7 @@ def _read_common_sum(first: _Node, second: _Node, pair: SharedSum, common: SSAVa
             differs = TableOp(table.inputs, difference - low, name=name)
             added.append(differs)
             summands.append(differs.result)
-    insert_before(second.sum, added)
+    Rewriter.insert_op(added, InsertPoint.before(second.sum))
     Rewriter.replace_op(second.sum, *rebuild_sum(second.sum, summands, constant))
 
 

@@ -55,7 +55,6 @@ from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 from kan_dialect.ir.fixed_point import fixed_type
-from kan_dialect.ir.module_text import module_text
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
@@ -302,7 +301,7 @@ def _compile(
     pass and level of each stage.
     """
     folder.mkdir()
-    (folder / "00-import.mlir").write_text(module_text(module) + "\n")
+    (folder / "00-import.mlir").write_text(f"{module!s}\n")
     files: list[dict[str, Any]] = [
         {"file": f"{folder.name}/00-import.mlir", "level": _level(module)}
     ]
@@ -321,7 +320,7 @@ def _compile(
             check.require_passed(options.check_dir)
             checks.append(check.as_dict())
         file = f"{index:02d}-{stage.name}.mlir"
-        (folder / file).write_text(module_text(module) + "\n")
+        (folder / file).write_text(f"{module!s}\n")
         files.append({"file": f"{folder.name}/{file}", "pass": stage.name, "level": _level(module)})
         if isinstance(stage, FitSplinesPass):
             fitted = _fitted(module)

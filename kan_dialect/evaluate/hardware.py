@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import IntegerAttr, IntegerType
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.operation import is_result, operands_of
+from kan_dialect.ir.operation import operands_of
 from kan_dialect.ir.semantics import evaluate_op, semantics_of
 from kan_dialect.ops.lut import LutOp
 from kan_dialect.ops.memory import MemoryReadOp
@@ -342,7 +342,7 @@ def in_dataflow_order(
             pending = [
                 owner
                 for operand in operands_of(op)
-                if is_result(operand)
+                if isinstance(operand, OpResult)
                 and id(owner := operand.op) not in done
                 and (through_registers or type(owner) not in REGISTERED)
             ]
@@ -367,7 +367,7 @@ def _is_ordered(ops: Sequence[Operation], *, through_registers: bool) -> bool:
         operands = operands_of(op)
         if not done.issuperset(operands):
             for operand in operands:
-                if not is_result(operand):
+                if not isinstance(operand, OpResult):
                     done.add(operand)
                 elif operand not in done:
                     if through_registers or type(operand.op) not in REGISTERED:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,23 +107,26 @@ def dense_integers(values: IntArray, low: int, high: int) -> DenseAttr:
     """`dense` of integers whose smallest and largest are known."""
     element_type = _integer_type_of(low, high)
     raw = values.astype(_numpy_dtype(element_type), copy=False).tobytes()
-    return _constant_of(_tensor_type_of(element_type.width.data, values.shape), raw)
+    return _constant_of(_tensor_type(element_type, values.shape), raw)
 
 
-@lru_cache(1 << 10)
-def _tensor_type_of(width: int, shape: tuple[int, ...]) -> TensorType[Any]:
-    """The type of a constant of signless integers. The hash of a type takes longer."""
-    return _tensor_type(IntegerType(width), shape)
+_Attr = TypeVar("_Attr", bound=Attribute)
+
+
+def _unverified(kind: type[_Attr], **parameters: object) -> _Attr:
+    """An attribute of parameters that are known to fit: passes make constants by the thousand.
+
+    xDSL's constructors take fifty times as long, since each verifies all parameters.
+    """
+    attribute = kind.__new__(kind)
+    for name, value in parameters.items():
+        object.__setattr__(attribute, name, value)
+    return attribute
 
 
 def _constant_of(kind: TensorType[Any], raw: bytes) -> DenseAttr:
     """A constant of these bytes, which fit its type: the verifier looks at it with its op."""
-    constant = DenseIntOrFPElementsAttr.__new__(DenseIntOrFPElementsAttr)
-    object.__setattr__(constant, "type", kind)
-    data = BytesAttr.__new__(BytesAttr)
-    object.__setattr__(data, "data", raw)
-    object.__setattr__(constant, "data", data)
-    return cast("DenseAttr", constant)
+    return _unverified(DenseIntOrFPElementsAttr, type=kind, data=BytesAttr(raw))
 
 
 def as_dense(values: DenseAttr | Array) -> DenseAttr:
@@ -132,17 +135,13 @@ def as_dense(values: DenseAttr | Array) -> DenseAttr:
 
 
 def integer_of(pattern: int, kind: IntegerType) -> IntegerAttr[IntegerType]:
-    """A bit pattern of a signless type as a constant: negative where the highest bit is set.
-
-    xDSL's constructor gives the same, and checks the range several times.
-    """
+    """A bit pattern of a signless type as a constant: negative where the highest bit is set."""
     width = kind.width.data
     if width and pattern >> (width - 1):
         pattern -= 1 << width
-    constant = IntegerAttr.__new__(IntegerAttr)
-    object.__setattr__(constant, "value", IntAttr(pattern))
-    object.__setattr__(constant, "type", kind)
-    return cast("IntegerAttr[IntegerType]", constant)
+    return cast(
+        "IntegerAttr[IntegerType]", _unverified(IntegerAttr, value=IntAttr(pattern), type=kind)
+    )
 
 
 @lru_cache(1 << 10)  # tables repeat few shapes often

@@ -1,18 +1,14 @@
 """Verification of a whole module, as commands do it after every pass.
 
 Hardware has tens of thousands of ops. Most have the class, types and properties of another one.
-Their verifiers look at nothing else, so one of each kind is verified. Ops of wire level are
-verified class by class (`WireOp.verify_together`). xDSL verifies all other ops.
+Their verifiers look at nothing else, so one of each kind is verified. Ops of wire level of a kind
+fit their declaration alike, and their `check` is called. xDSL verifies all other ops.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import chain
-from operator import attrgetter
 from typing import cast
 
 from xdsl.dialects import func, hw
@@ -34,12 +30,8 @@ _LOOKING_AROUND = frozenset({"hw.module", "hw.module.extern", "hw.instance", "hw
 
 _Kind = tuple[object, ...]
 
-# Fields that are read by code in C: xDSL's properties are functions in Python.
-_type_of = attrgetter("_type")
-_block_of = attrgetter("parent")
-_results_of = attrgetter("results")
-_regions_of = attrgetter("regions")
-_successors_of = attrgetter("_successors")
+_FITTING: set[_Kind] = set()
+"""Kinds of wire-level ops that were compared with their declaration, and fit."""
 
 
 def verify_module(module: ModuleOp) -> None:
@@ -55,22 +47,9 @@ def verify_module(module: ModuleOp) -> None:
     """
     for op in module.ops:
         block = _only_block_of(op)
-        if block is None:
-            op.verify()
-            continue
-        ops = ops_of(block)
-        if not _is_flat(ops, block):
-            op.verify()
-            continue
-        try:
-            _verify_ops(ops)
-        except VerifyException:
-            # In order, for a message that shows the first invalid op.
-            for each in ops:
-                each.verify()
-            raise
-        with _terminator_alone(block):
-            op.verify(verify_nested_ops=False)
+        if block is not None:
+            _verify_ops(block)
+        op.verify(verify_nested_ops=block is None)
     module.verify(verify_nested_ops=False)
     require_port_types(module)
     require_order(module)
@@ -123,14 +102,8 @@ def _named_nodes(op: func.FuncOp | hw.HWModuleOp) -> Iterator[tuple[Operation, s
         return
     for block in op.body.blocks:
         for each in ops_of(block):
-            if _names_node(type(each)):
+            if _is_wire(type(each)) and cast(WireOp, each).NAMES_NODE:
                 yield each, cast(StringAttr, each.properties["node"]).data
-
-
-@cache
-def _names_node(kind: type[Operation]) -> bool:
-    """Whether ops of a class name a node of the model."""
-    return issubclass(kind, WireOp) and kind.NAMES_NODE
 
 
 def _only_block_of(op: Operation) -> Block | None:
@@ -144,71 +117,53 @@ def _only_block_of(op: Operation) -> Block | None:
     return None if block.is_empty else block
 
 
-def _is_flat(ops: Sequence[Operation], block: Block) -> bool:
-    """Whether the ops of a block have no regions or successors, and read values of the block only.
-
-    Such a block is isolated from above, and no operand is erased.
-    """
-    known: set[SSAValue] = {*block.args, *chain.from_iterable(map(_results_of, ops))}
-    return (
-        {*map(id, map(_block_of, ops))} == {id(block)}
-        and not any(map(_regions_of, ops))
-        and not any(map(_successors_of, ops))
-        and known.issuperset(chain.from_iterable(map(operands_of, ops)))
-    )
-
-
-@contextmanager
-def _terminator_alone(block: Block) -> Generator[None]:
-    """Inside, the last op of a block seems to be its only one.
-
-    xDSL's verifier of an op that is isolated from above walks over all ops within it.
-    """
-    first = block._first_op  # pyright: ignore[reportPrivateUsage]
-    block._first_op = block.last_op  # pyright: ignore[reportPrivateUsage]
-    try:
-        yield
-    finally:
-        block._first_op = first  # pyright: ignore[reportPrivateUsage]
-
-
-def _verify_ops(ops: Sequence[Operation]) -> None:
-    """Verify the ops of a flat block."""
+def _verify_ops(block: Block) -> None:
+    """Verify the ops of a block, one of those that their class verifies alike."""
     verified: set[_Kind] = set()
-    wire_ops: defaultdict[type[WireOp], list[WireOp]] = defaultdict(list)
-    *inner, terminator = ops  # The last op of a block has to be a terminator.
-    for op in inner:
-        cls = type(op)
-        if _is_local(cls):
-            kind = _kind_of(op)
-            if kind not in verified:
-                op.verify()
-                verified.add(kind)
-        elif (wire_op := _as_wire_op(cls)) is not None:
-            wire_ops[wire_op].append(cast(WireOp, op))
-        else:
+    known: set[int] = set(map(id, block.args))
+    for op in ops_of(block):
+        operands = operands_of(op)
+        known.update(map(id, op.results))
+        kind = _kind_of(op, operands) if op.next_op is not None else None
+        # An unknown operand may be erased; it may come later in hardware.
+        seen = kind in verified or kind in _FITTING
+        if kind is None or not seen or not known.issuperset(map(id, operands)):
             op.verify()
-    for cls, some in wire_ops.items():
-        cls.verify_together(some)
-    terminator.verify()
+            if kind is not None:
+                (_FITTING if _is_wire(type(op)) else verified).add(kind)
+        elif isinstance(op, WireOp):
+            try:
+                op.check()
+            except VerifyException:
+                op.verify()  # for a message that shows the op
+                raise
 
 
-def _kind_of(op: Operation) -> _Kind:
-    """All that the verifier of a local op looks at.
+def _kind_of(op: Operation, operands: Sequence[SSAValue]) -> _Kind | None:
+    """All of an op that its verifier looks at, but for `check` of wire-level ops.
 
-    Types and attributes are known by identity, since they live as long as their ops.
+    Types and attributes are known by identity, since they live as long as their ops. None for an op
+    whose verifier looks at other ops, or at ops within it.
     """
-    cls, operands, properties = type(op), operands_of(op), op.properties
-    kind = (cls, len(operands), *map(id, map(_type_of, operands + op.results)))
-    if properties:
+    cls, properties = type(op), op.properties
+    if _is_local(cls):
+        types = [id(value.type) for value in (*operands, *op.results)]
         if cls is hw.ConstantOp and type(value := properties.get("value")) is IntegerAttr:
             # Any number will do, and most constants are other numbers.
             properties = properties | {"value": cast("IntegerAttr[IntegerType]", value).type}
-        kind = (*kind, *properties, *map(id, properties.values()))
-    if op.attributes:
         others = [(name, id(value)) for name, value in op.attributes.items() if name != NAME_HINT]
-        kind = (*kind, *others)
-    return kind
+        return (cls, len(operands), *types, *properties, *map(id, properties.values()), *others)
+    if _is_wire(cls) and not op.regions and not op.successors:
+        types = [type(value.type) for value in (*operands, *op.results)]
+        return (cls, len(operands), *types, *properties, *map(_attribute_kind, properties.values()))
+    return None
+
+
+def _attribute_kind(attribute: Attribute) -> object:
+    """The attribute's class; of a number its type as well."""
+    if type(attribute) is IntegerAttr:
+        return cast("IntegerAttr[IntegerType]", attribute).type
+    return type(attribute)
 
 
 @cache
@@ -218,6 +173,5 @@ def _is_local(kind: type[Operation]) -> bool:
 
 
 @cache
-def _as_wire_op(kind: type[Operation]) -> type[WireOp] | None:
-    """The class itself if it is one of wire level; None for other classes."""
-    return kind if issubclass(kind, WireOp) else None
+def _is_wire(kind: type[Operation]) -> bool:
+    return issubclass(kind, WireOp)

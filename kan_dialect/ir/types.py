@@ -121,21 +121,7 @@ class IntType(ParametrizedAttribute, TypeAttribute):
 @lru_cache(1 << 14)
 def int_type(low: int, high: int) -> IntType:
     """The type of a range, made once: passes ask for few ranges, thousands of times each."""
-    low, high = int(low), int(high)
-    if low > high or storage_for(low, high)[0] > MAX_RANGE_BITS:
-        return IntType(low, high)  # says what is wrong
-    kind = IntType.__new__(IntType)
-    object.__setattr__(kind, "lower", _number(low))
-    object.__setattr__(kind, "upper", _number(high))
-    return kind
-
-
-@lru_cache(1 << 14)
-def _number(value: int) -> IntAttr:
-    """A number as an attribute, without xDSL's checks, which take longer than all the rest."""
-    attribute = IntAttr.__new__(IntAttr)
-    object.__setattr__(attribute, "data", value)
-    return attribute
+    return IntType(low, high)
 
 
 def range_of(value: SSAValue) -> IntType:

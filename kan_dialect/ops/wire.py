@@ -11,7 +11,6 @@ complements (`joint_sum_range`), so these ops and functions need each other.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar, NamedTuple, TypeAlias, cast
@@ -51,13 +50,10 @@ from kan_dialect.ir.constants import (
     dense_integers,
     element_bytes,
     extremes,
-    has_supported_type,
-    is_well_formed,
     to_integers,
     to_numpy,
-    to_numpy_together,
 )
-from kan_dialect.ir.operation import direct_access, operands_of, optional_name, values_of
+from kan_dialect.ir.operation import direct_access, operands_of, optional_name
 from kan_dialect.ir.quant import storage_for
 from kan_dialect.ir.rounding import round_shift
 from kan_dialect.ir.semantics import Evaluable
@@ -247,26 +243,6 @@ class TableOp(WireOp, Evaluable):
             _hold(self.result, int(kept.min()), int(kept.max()), "the table")
         verifier.value_name(self.given_name)
 
-    @classmethod
-    def check_together(cls, ops: Sequence[WireOp]) -> None:
-        """Tables of one input, all of whose entries matter, are compared with their ranges as one
-        array for each type of entries.
-        """
-        batches: defaultdict[int, list[TableOp]] = defaultdict(list)
-        for op in cast("Sequence[TableOp]", ops):
-            # Without xDSL's accessors of properties, which are functions in Python.
-            if len(op.inputs) == 1 and "care" not in op.properties:
-                batches[id(_entries_of(op).type)].append(op)
-            else:
-                op.check()
-        for batch in batches.values():
-            if not _entries_fit(batch):
-                for op in batch:
-                    op.check()
-                continue
-            for op in batch:
-                verifier.value_name(op.given_name)
-
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         index = tuple(
             operand - range_of(value).low
@@ -274,36 +250,6 @@ class TableOp(WireOp, Evaluable):
         )
         entries = to_numpy(self.entries) if self.care is None else self.filled
         return (entries[index].astype(np.int64),)
-
-
-def _entries_of(table: TableOp) -> DenseAttr:
-    """The entries of a table that fits its declaration."""
-    return cast("DenseAttr", table.properties["entries"])
-
-
-def _entries_fit(tables: Sequence[TableOp]) -> bool:
-    """Whether tables of one input fit the ranges of inputs and results; False if unclear.
-
-    Parameters
-    ----------
-    tables : their entries have one type, and all of them matter.
-    """
-    constants = list(map(_entries_of, tables))
-    first = constants[0]
-    if not has_supported_type(first) or not is_well_formed(first):
-        return False
-    ranges = {id(kind): kind for kind in [range_of(value) for (value,) in map(operands_of, tables)]}
-    for each in ranges.values():
-        if (each.size,) != first.get_shape() or each.bits > MAX_TABLE_BITS:
-            return False
-    if {len(each.data.data) for each in constants} != {len(first.data.data)}:
-        return False
-    entries = to_numpy_together(constants)
-    if entries is None or entries.dtype.kind != "i":
-        return False
-    results = [range_of(table.result) for table in tables]
-    low, high = np.array([(each.low, each.high) for each in results]).T
-    return bool((low <= entries.min(axis=1)).all() and (entries.max(axis=1) <= high).all())
 
 
 def patterns_by_entry(entries: IntArray, kind: IntType) -> IntArray:
@@ -399,7 +345,7 @@ class SumOp(WireOp, Evaluable):
         name: str | None = None,
     ) -> None:
         """`result_type` is the range; by default, the sum of the inputs' ranges."""
-        values = values_of(inputs)
+        values = [SSAValue.get(each) for each in inputs]
         if result_type is None:
             result_type = int_type(*sum_range(values))
         self.set_up(values, [result_type], {"name": optional_name(name)})

@@ -7,7 +7,6 @@ from xdsl.ir import Operation
 from xdsl.rewriter import Rewriter
 from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
-from kan_dialect.ir.edits import erase_op
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ops.wire import ConstantOp, DeadOp, MarkOp
 
@@ -29,7 +28,7 @@ def remove_dead(function: func.FuncOp) -> None:
             continue
         for mark in marks:
             Rewriter.replace_op(mark, DeadOp(mark.node.data))
-        erase_op(op)
+        Rewriter.erase_op(op)
 
 
 def _only_marks(op: Operation) -> list[MarkOp] | None:

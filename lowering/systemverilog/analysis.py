@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects import comb, hw, seq
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation, OpResult, SSAValue
 
 from kan_dialect.evaluate.hardware import (
     REGISTERED,
@@ -24,7 +24,7 @@ from kan_dialect.evaluate.hardware import (
 from kan_dialect.ir.attributes.module_attributes import ports_of
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.operation import is_result, operands_of, ops_of, result_of
+from kan_dialect.ir.operation import operands_of, ops_of, result_of
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
 from kan_dialect.lowering.constant_folding import fold_constants
 from kan_dialect.lowering.systemverilog.tables import planes
@@ -177,12 +177,12 @@ def _live(ops: Sequence[Operation], facts: Analysis) -> set[int]:
     Identities are faster to look up than ops, and there are thousands of lookups.
     """
     wanted = [op for op in ops if not op.results or type(op) is hw.InstanceOp]
-    wanted += [value.op for value in facts.hints if is_result(value)]
+    wanted += [value.op for value in facts.hints if isinstance(value, OpResult)]
     pending = [op for op in wanted if facts.constants.keys().isdisjoint(op.results)]
     live = {id(op) for op in pending}
     while pending:
         for value in facts.operands(pending.pop()):
-            if is_result(value) and id(value.op) not in live:
+            if isinstance(value, OpResult) and id(value.op) not in live:
                 live.add(id(value.op))
                 pending.append(value.op)
     return live
@@ -196,7 +196,7 @@ def is_written_anywhere(op: Operation, facts: Analysis) -> bool:
 
 
 def _is_short(value: SSAValue, facts: Analysis) -> bool:
-    return is_result(value) and is_written_anywhere(value.op, facts)
+    return isinstance(value, OpResult) and is_written_anywhere(value.op, facts)
 
 
 def _find_uses(op: Operation, facts: Analysis) -> None:
@@ -271,7 +271,7 @@ def _stages(facts: Analysis) -> list[int]:
         return stages
     places = {id(op): place for place, op in enumerate(facts.ops)}
     owners = [
-        [places[id(value.op)] for value in facts.operands(op) if is_result(value)]
+        [places[id(value.op)] for value in facts.operands(op) if isinstance(value, OpResult)]
         for op in facts.ops
     ]
     registers = [type(op) in _REGISTERED for op in facts.ops]
@@ -299,7 +299,7 @@ def _stages_in_order(facts: Analysis) -> list[int] | None:
         for value in facts.operands(op):
             number = behind.get(id(value))
             if number is None:
-                if is_result(value):
+                if isinstance(value, OpResult):
                     return None
             elif number > before:
                 before = number

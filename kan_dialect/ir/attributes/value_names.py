@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import StringAttr
-from xdsl.ir import SSAValue
+from xdsl.ir import OpResult, SSAValue
 
-from kan_dialect.ir.operation import is_result, operands_of
+from kan_dialect.ir.operation import operands_of
 
 NAME_HINT = "sv.namehint"
 """Attribute of an op that names its result. CIRCT's Verilog export reads it too."""
@@ -20,7 +20,7 @@ def name_hint(value: SSAValue) -> str | None:
     xDSL's syntax of `hw.array_get` has no attributes, so an element without a name of its own takes
     the array's name without `TABLE_SUFFIX`.
     """
-    if not is_result(value):
+    if not isinstance(value, OpResult):
         return value.name_hint
     owner = value.op
     hint = owner.attributes.get(NAME_HINT)

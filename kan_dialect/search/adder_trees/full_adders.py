@@ -17,7 +17,7 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.devices.carry_chains import is_single_bit
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import absorbed_bits_of, count_luts
-from kan_dialect.ir.edits import drop_ops
+from kan_dialect.ir.operation import drop_ops
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import SumOp, TableOp, low_zeros
 from kan_dialect.search.adder_trees.tree import adder_tree, is_mostly_bits

@@ -17,7 +17,7 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.devices.carry_chains import is_wires
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import count_luts
-from kan_dialect.ir.edits import drop_ops
+from kan_dialect.ir.operation import drop_ops
 from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp
 from kan_dialect.search.adder_trees.tree import adder_levels, adder_tree
 from kan_dialect.search.table_split.part_ops import PartOps

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from xdsl.dialects import comb, func, hw
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr, UnitAttr, i32
-from xdsl.ir import Block, ErasedSSAValue, Operation, Region
+from xdsl.ir import Block, ErasedSSAValue, Region
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import VerifyException
 
@@ -259,33 +259,3 @@ def test_a_node_that_hardware_lists_twice_is_refused() -> None:
     list_nodes(circuit, [NodeAttr.of_dead("layer0_node0")] * 2)
     with pytest.raises(VerifyException, match=r"'hw.module' names the node .layer0_node0."):
         verify_module(module)
-
-
-def test_tables_are_verified_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[str | None] = []
-    check = TableOp.check
-
-    def counted(op: TableOp) -> None:
-        seen.append(op.given_name)
-        check(op)
-
-    module = wire_level(tables=5)
-    verify_module(module)
-    monkeypatch.setattr(TableOp, "check", counted)
-    verify_module(module)
-    assert seen == [None]  # the one of two inputs
-
-
-def test_verification_leaves_the_ops_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = wire_level()
-    (function,) = module.ops
-
-    def broken(op: Operation) -> None:
-        raise VerifyException("broken")
-
-    before = [op.name for op in module.walk()]
-    monkeypatch.setattr(func.FuncOp, "verify_", broken)
-    with pytest.raises(VerifyException, match="broken"):
-        verify_module(module)
-    assert [op.name for op in module.walk()] == before
-    assert function.regions[0].block.first_op is not function.regions[0].block.last_op

@@ -6,13 +6,6 @@ import pytest
 from xdsl.dialects import func
 from xdsl.dialects.builtin import IntegerAttr, StringAttr, i8, i32
 from xdsl.ir import Attribute, Operation, SSAValue
-from xdsl.irdl import (
-    irdl_op_definition,
-    operand_def,
-    result_def,
-    var_operand_def,
-    var_result_def,
-)
 from xdsl.parser import Parser
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
@@ -20,7 +13,6 @@ from xdsl.utils.exceptions import VerifyException
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import dense
-from kan_dialect.ir.operation import KanOperation, direct_access
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import ClampOp, DelayOp, SumOp, TableOp
 from kan_dialect.passbase.dead_ops import remove_dead
@@ -118,7 +110,7 @@ def test_dead_chains_go_and_marks_stay() -> None:
 
 
 def test_operands_and_results_are_read_where_they_are() -> None:
-    """Also when they change, and with xDSL's own accessors for what has no fixed place."""
+    """Also when they change."""
     function = network()
     table, delay, sum = (op_of(function, kind) for kind in (TableOp, DelayOp, SumOp))
     assert isinstance(table, TableOp) and isinstance(delay, DelayOp) and isinstance(sum, SumOp)
@@ -128,21 +120,3 @@ def test_operands_and_results_are_read_where_they_are() -> None:
     assert sum.inputs == (table.result, delay.result)
     with pytest.raises(AttributeError):
         setattr(delay, "input", function.args[0])  # noqa: B010 (it is what is refused)
-
-    @direct_access
-    @irdl_op_definition
-    class MixedOp(KanOperation):
-        name = "test.mixed"
-
-        first = operand_def(IntType)
-        rest = var_operand_def(IntType)
-        last = operand_def(IntType)
-        ends = var_result_def(IntType)
-        result = result_def(IntType)
-
-    kind = IntType(0, 4)
-    values = [SSAValue.get(op.results[0]) for op in (table, delay, sum)]
-    op = MixedOp.create(operands=[*values, values[0]], result_types=[kind, kind, kind])
-    assert (op.first, op.last) == (values[0], values[0])
-    assert tuple(op.rest) == (values[1], values[2])
-    assert (tuple(op.ends), op.result) == (op.results[:2], op.results[2])

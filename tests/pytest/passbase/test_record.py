@@ -23,7 +23,6 @@ from kan_dialect.errors import KanError
 from kan_dialect.frontends.loading import load_model, make_context, parse_text
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import dense, to_integers
-from kan_dialect.ir.module_text import module_text
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.compile import CompilePass
@@ -478,7 +477,7 @@ def test_options_that_leave_out_what_the_ir_has_been_through_are_refused(tmp_pat
 def test_a_build_of_integers_refuses_bits(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "net.mlir").write_text(module_text(victim_network()))
+    (tmp_path / "net.mlir").write_text(str(victim_network()))
     command = ["build", str(tmp_path / "net.mlir"), "-o", str(tmp_path / "out"), "--bits", "3"]
     for further in ([], ["--scale", "pow2"], ["--certificate", "always"]):
         given = command[:4] if further[:1] == ["--certificate"] else command
