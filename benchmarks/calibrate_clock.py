@@ -50,7 +50,6 @@ from kan_dialect.devices.device import DEVICES, DeviceFamily
 from kan_dialect.devices.estimate import longest_delay
 from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools.synthesis import find_target
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.loading import load_model, make_context
@@ -226,7 +225,7 @@ class Calibration:
 
     def __init__(self, measured: Measurements, target: str, seeds: int) -> None:
         self._measured = measured
-        self._target = find_target(target)
+        self._target = DEVICES[target]
         self._seeds = seeds
         self.device = DEVICES[target]
 

@@ -30,9 +30,9 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from kan_dialect.devices.device import DEVICES
+from kan_dialect.devices.device import DEVICES, Yosys
 from kan_dialect.devices.estimate import estimate
-from kan_dialect.flows.tools.synthesis import Cells, Target, find_target, read_statistics
+from kan_dialect.flows.tools.synthesis import Cells, read_statistics, yosys_of
 from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.loading import make_context
@@ -182,7 +182,7 @@ def prepare(case: Case, index: int) -> str:
     return emit_systemverilog(hardware)
 
 
-def measure(texts: Sequence[tuple[int, str]], target: Target, folder: Path) -> dict[int, Cells]:
+def measure(texts: Sequence[tuple[int, str]], target: Yosys, folder: Path) -> dict[int, Cells]:
     """The cells of each case, several in one run."""
     instances: list[str] = []
     for index, text in texts:
@@ -219,7 +219,7 @@ def main() -> None:
     console = Console()
     print(f"# Yosys {find('yosys').version}, {len(cases)} cases a target")
     for name in options.targets.split(","):
-        target = find_target(name)
+        target = yosys_of(DEVICES[name])
         measured: dict[int, Cells] = {}
         with tempfile.TemporaryDirectory() as directory, Progress(console=console) as progress:
             batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]

@@ -59,8 +59,8 @@ from measurements import (
 from rich.console import Console
 from rich.progress import Progress
 
+from kan_dialect.devices.device import ECP5, ICE40, XCUP, DeviceFamily
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools.synthesis import ECP5, ICE40, XILINX, Target
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.loading import load_model, make_context
@@ -72,7 +72,7 @@ CLOCKS = (50, 100, 150, 200, 250)
 """Clocks that `clocks` asks for, in MHz."""
 CLOCK_STEP = 5
 """Step in MHz to a slower clock, if the delays of ECP5 allow no design for a clock."""
-TARGETS = {target.name: target for target in (XILINX, ECP5, ICE40)}
+TARGETS = {target.name: target for target in (XCUP, ECP5, ICE40)}
 READING = ImportOptions(table_overflow=TABLE_OVERFLOW)
 RENAMINGS = 3
 SAMPLES = 2000
@@ -116,7 +116,7 @@ class Bench:
             for network in self.networks
         ]
 
-    def _cells(self, network: str, target: Target) -> Row:
+    def _cells(self, network: str, target: DeviceFamily) -> Row:
         ours = self.measured.build(network, ["--cycles", "2", "--target", target.name])
         cells = self._luts(ours.rtl, network, target)
         theirs, mark = self._others_luts(network, target), ""
@@ -129,18 +129,18 @@ class Bench:
             {"ours": cells / theirs},
         )
 
-    def _luts(self, rtl: str, top: str, target: Target) -> int:
+    def _luts(self, rtl: str, top: str, target: DeviceFamily) -> int:
         if target is ECP5:  # As the baseline counts.
             return self.measured.packed_luts(rtl, top, target)
         return self.measured.cells(rtl, top, target)["luts"]
 
-    def _others_luts(self, network: str, target: Target) -> int | None:
+    def _others_luts(self, network: str, target: DeviceFamily) -> int | None:
         """Cells of KANELÉ's own RTL, where they are known."""
         if network in PUBLISHED:
             entry = self._baseline[network]
             known = {"xcup": entry["yosys_xilinx"]["lc"], "ecp5": entry["ecp5"]["comb"]}
             return known.get(target.name)
-        return self._vendor[network]["lut"] if target is XILINX else None
+        return self._vendor[network]["lut"] if target is XCUP else None
 
     def _own_structure(self, network: str) -> str:
         """KANELÉ's structure as its generator has it, with adders of four; simulated."""
@@ -201,7 +201,7 @@ class Bench:
             },
         )
 
-    def _routed(self, built: Built, target: Target = ECP5) -> dict[str, float]:
+    def _routed(self, built: Built, target: DeviceFamily = ECP5) -> dict[str, float]:
         """Median clock of the seeds; cells and registers do not depend on them."""
         runs = [
             self.measured.route(built.rtl, built.network, target, seed=seed + 1)
@@ -299,8 +299,8 @@ class Bench:
             ours = self.measured.build(network, ["--cycles", "2", "--adders", adders])
             parts = (ours.rtl, versions().get("circt"))
             rtl = self.measured.kept("circt", parts, lambda a=adders: exported(network, a))
-            cells[f"{prefix}our emitter"] = self.measured.cells(ours.rtl, network, XILINX)["luts"]
-            cells[f"{prefix}CIRCT"] = self.measured.cells(rtl, network, XILINX)["luts"]
+            cells[f"{prefix}our emitter"] = self.measured.cells(ours.rtl, network, XCUP)["luts"]
+            cells[f"{prefix}CIRCT"] = self.measured.cells(rtl, network, XCUP)["luts"]
         own = cells["our emitter"]
         ratios = {name: luts / own for name, luts in cells.items() if name != "our emitter"}
         return Row(network, group_of(network), dict(cells), ratios)
@@ -310,19 +310,19 @@ class Bench:
 
     def _noise(self, network: str) -> Row:
         ours = self.measured.build(network, ["--cycles", "2"])
-        theirs = self._others_luts(network, XILINX)
+        theirs = self._others_luts(network, XCUP)
         assert theirs is not None
         named: dict[str, int] = {
-            "Yosys": self.measured.cells(ours.rtl, network, XILINX)["luts"],
+            "Yosys": self.measured.cells(ours.rtl, network, XCUP)["luts"],
         }
         wheel = look_for_wheel()
         if wheel is not None:
-            named[f"Yosys {wheel.version}"] = self.measured.cells(ours.rtl, network, XILINX, wheel)[
+            named[f"Yosys {wheel.version}"] = self.measured.cells(ours.rtl, network, XCUP, wheel)[
                 "luts"
             ]
         for seed in range(1, RENAMINGS + 1):
             rtl = renamed(ours.rtl, seed)
-            named[f"names {seed}"] = self.measured.cells(rtl, network, XILINX)["luts"]
+            named[f"names {seed}"] = self.measured.cells(rtl, network, XCUP)["luts"]
         low, high = min(named.values()), max(named.values())
         return Row(
             network,
@@ -362,7 +362,7 @@ class Bench:
             for target in ("xcup", "ecp5")
         }
         routed = self._routed(ours["ecp5"])
-        lc = self.measured.cells(ours["xcup"].rtl, network, XILINX)["luts"]
+        lc = self.measured.cells(ours["xcup"].rtl, network, XCUP)["luts"]
         own = {
             "LC": lc,
             "COMB": routed["luts"],
@@ -384,7 +384,7 @@ class Bench:
         made = alkaid_design(self.measured, self.alkaid_python, network, settings)
         rtl, cycles = made["rtl"], made["cycles"]
         self._simulate(network, rtl, cycles + 1)
-        lc = self.measured.cells(rtl, network, XILINX)["luts"]
+        lc = self.measured.cells(rtl, network, XCUP)["luts"]
         routed = self.measured.route(rtl, network, ECP5, timed=False)
         return {
             "LC": lc,

@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import ModuleOp
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import device
 from kan_dialect.devices.estimate import Estimate, estimate
-from kan_dialect.flows.tools.synthesis import find_target, synthesize
+from kan_dialect.flows.tools.synthesis import synthesize
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -61,7 +61,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 rtl = Path(folder) / f"{name}.sv"
                 rtl.write_text(emit_systemverilog(module))
-                cells = synthesize(rtl, find_target(options.target)).cells
+                cells = synthesize(rtl, device(options.target)).cells
             latency = Model.of(module).latency()
             row = (name, kind, cells.luts, figures.luts, cells.registers, latency)
             print(f"| {' | '.join(map(str, row))} |", flush=True)

@@ -30,10 +30,11 @@ from rich.progress import Progress
 from rich.table import Table
 from xdsl.utils.arg_spec import parse_pipeline
 
+from kan_dialect.devices.device import ECP5, XCUP
 from kan_dialect.errors import KanError
 from kan_dialect.flows.report import read_report
 from kan_dialect.flows.tools.place_and_route import place_and_route
-from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
+from kan_dialect.flows.tools.synthesis import synthesize
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.lowering.compile import CompilePass
 
@@ -61,7 +62,7 @@ def measure(
     report = read_report(build / "report.json")
     cycles = int(report["latency_cycles"])
     rtl = build / "rtl" / f"{model}.sv"
-    xilinx = synthesize(rtl, XILINX, top=model)
+    xilinx = synthesize(rtl, XCUP, top=model)
     figures = {
         "model": model,
         "pipeline": pipeline,

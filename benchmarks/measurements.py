@@ -26,11 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import kan_dialect
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.errors import KanError
 from kan_dialect.flows.report import read_report
-from kan_dialect.flows.tools.place_and_route import DEVICES
+from kan_dialect.flows.tools.place_and_route import placement_on
 from kan_dialect.flows.tools.place_and_route import read_report as read_routed
-from kan_dialect.flows.tools.synthesis import Target, synthesize
+from kan_dialect.flows.tools.synthesis import synthesize, yosys_of
 from kan_dialect.flows.tools.timed_netlist import register_ports
 from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import Tool, find
@@ -158,20 +159,20 @@ class Measurements:
         return {"rtl": rtl, "cycles": cycles}
 
     def cells(
-        self, rtl: str, top: str, target: Target, yosys: Tool | None = None
+        self, rtl: str, top: str, target: DeviceFamily, yosys: Tool | None = None
     ) -> Mapping[str, int]:
         """`luts` and `registers` that Yosys maps a design to (of Xilinx logic cells)."""
         tool = yosys or find("yosys")
-        parts = (rtl, top, target.command, tool.version)
+        parts = (rtl, top, yosys_of(target).command, tool.version)
         return self.kept("cells", parts, lambda: _mapped(rtl, top, target, tool)[0])
 
-    def packed_luts(self, rtl: str, top: str, target: Target) -> int:
+    def packed_luts(self, rtl: str, top: str, target: DeviceFamily) -> int:
         """Cells of lookup tables that nextpnr packs a design into, without placing it."""
         used = self._nextpnr(rtl, top, target, seed=0, timed=False)["used"]
-        return sum(used.get(kind, 0) for kind in DEVICES[target.name].luts)
+        return sum(used.get(kind, 0) for kind in placement_on(target.name).nextpnr.luts)
 
     def route(
-        self, rtl: str, top: str, target: Target, *, seed: int = 1, timed: bool = True
+        self, rtl: str, top: str, target: DeviceFamily, *, seed: int = 1, timed: bool = True
     ) -> Routed:
         """Place and route a design.
 
@@ -180,19 +181,19 @@ class Measurements:
         timed : put registers before its inputs; without, it has them itself.
         """
         found = self._nextpnr(rtl, top, target, seed, timed)
-        device = DEVICES[target.name]
-        luts = sum(found["used"].get(kind, 0) for kind in device.luts)
+        device = placement_on(target.name)
+        luts = sum(found["used"].get(kind, 0) for kind in device.nextpnr.luts)
         # With `timed`, nextpnr's own count has the registers before the inputs as well.
         return Routed(luts, self.cells(rtl, top, target)["registers"], found["mhz"] or 0.0)
 
     def _nextpnr(
-        self, rtl: str, top: str, target: Target, seed: int, timed: bool
+        self, rtl: str, top: str, target: DeviceFamily, seed: int, timed: bool
     ) -> dict[str, Any]:
         """What nextpnr reports; without a seed, of packing alone."""
-        device = DEVICES[target.name]
-        nextpnr = find(device.tool)
+        device = placement_on(target.name)
+        nextpnr = find(device.nextpnr.tool)
         yosys = find("yosys")
-        mapped = (rtl, top, target.command, yosys.version)
+        mapped = (rtl, top, yosys_of(target).command, yosys.version)
 
         def compute() -> dict[str, Any]:
             netlist = self.kept("netlist", mapped, lambda: self._netlist(rtl, top, target))
@@ -201,15 +202,15 @@ class Measurements:
         options = [device.options, seed, FREQUENCY if seed else 0, timed]
         return self.kept("nextpnr", (*mapped, nextpnr.version, options), compute)
 
-    def _netlist(self, rtl: str, top: str, target: Target) -> dict[str, Any]:
+    def _netlist(self, rtl: str, top: str, target: DeviceFamily) -> dict[str, Any]:
         cells, netlist = _mapped(rtl, top, target, find("yosys"), with_netlist=True)
-        parts = (rtl, top, target.command, find("yosys").version)
+        parts = (rtl, top, yosys_of(target).command, find("yosys").version)
         self.kept("cells", parts, lambda: cells)
         return netlist
 
 
 def _mapped(
-    rtl: str, top: str, target: Target, yosys: Tool, *, with_netlist: bool = False
+    rtl: str, top: str, target: DeviceFamily, yosys: Tool, *, with_netlist: bool = False
 ) -> tuple[dict[str, int], dict[str, Any]]:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "design.sv"
@@ -220,10 +221,10 @@ def _mapped(
 
 
 def _placed(
-    netlist: dict[str, Any], top: str, target: Target, seed: int, timed: bool, nextpnr: Tool
+    netlist: dict[str, Any], top: str, target: DeviceFamily, seed: int, timed: bool, nextpnr: Tool
 ) -> dict[str, Any]:
-    device = DEVICES[target.name]
-    design = register_ports(netlist, top, target.name) if timed else netlist
+    device = placement_on(target.name)
+    design = register_ports(netlist, top, device.nextpnr.register) if timed else netlist
     effort = ["--seed", str(seed), "--freq", f"{FREQUENCY:g}"] if seed else ["--pack-only"]
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)

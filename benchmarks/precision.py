@@ -26,10 +26,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from kan_dialect.devices.device import ECP5, XCUP
 from kan_dialect.errors import KanError
 from kan_dialect.flows.report import read_report
 from kan_dialect.flows.tools.place_and_route import place_and_route
-from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
+from kan_dialect.flows.tools.synthesis import synthesize
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("KAN_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -78,7 +79,7 @@ def measure(task: Task, folder: Path, options: argparse.Namespace) -> dict[str, 
     print("#", command.replace(f"{DATA}/", "../shared/data/").replace(str(folder), "OUT"))
     report = read_report(folder / "report.json")
     rtl = folder / "rtl" / f"{report['name']}.sv"
-    cells = synthesize(rtl, XILINX, top=report["name"]).cells
+    cells = synthesize(rtl, XCUP, top=report["name"]).cells
     figures: dict[str, Any] = {
         "luts": cells.luts,
         "registers": cells.registers,
@@ -113,7 +114,7 @@ def before(task: Task, folder: Path, options: argparse.Namespace) -> dict[str, A
         "--cycles", options.cycles, "--no-check-passes", "--simulator", "none",
     )  # fmt: skip
     report = read_report(folder / "report.json")
-    cells = synthesize(folder / "rtl" / f"{report['name']}.sv", XILINX, top=report["name"]).cells
+    cells = synthesize(folder / "rtl" / f"{report['name']}.sv", XCUP, top=report["name"]).cells
     return {
         "luts": cells.luts,
         "registers": cells.registers,

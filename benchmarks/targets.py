@@ -6,7 +6,7 @@
 Builds the networks of KANELÉ's generator and the wine example for each target, synthesises them,
 and places and routes them where there is a nextpnr, with one seed. Prints for each the estimate and
 the measurement, and for each target the mean delays along the critical paths, as
-`kan_dialect/devices/device.py` has them. Results are in `benchmarks/results/targets.md`.
+`kan_dialect/devices/families` has them. Results are in `benchmarks/results/targets.md`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from kan_dialect.devices.device import device
 from kan_dialect.errors import KanError
 from kan_dialect.flows.report import read_report
-from kan_dialect.flows.tools.place_and_route import DEVICES, Step, place_and_route
-from kan_dialect.flows.tools.synthesis import find_target, synthesize
+from kan_dialect.flows.tools.place_and_route import Step, is_placed, place_and_route
+from kan_dialect.flows.tools.synthesis import synthesize
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("KAN_SHARED_DATA", ROOT.parent / "shared" / "data")) / "kanele"
@@ -62,7 +63,7 @@ def measure(model: str, target: str, cycles: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         estimate = build(model, target, cycles, folder)["estimate"]
-        mapped = synthesize(folder / "rtl" / f"{model}.sv", find_target(target), with_netlist=True)
+        mapped = synthesize(folder / "rtl" / f"{model}.sv", device(target), with_netlist=True)
     found: dict[str, Any] = {
         "target": target,
         "model": model,
@@ -73,7 +74,7 @@ def measure(model: str, target: str, cycles: int) -> dict[str, Any]:
         "registers": mapped.cells.registers,
         "estimated_ns": estimate["delay_ns"],
     }
-    if target in DEVICES:
+    if is_placed(target):
         placed = place_and_route(mapped, cycles, seeds=1)
         summary = placed.summary()
         found |= {

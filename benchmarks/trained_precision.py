@@ -28,8 +28,8 @@ from measurements import Measurements
 from training import DATA_SETS, best_so_far
 
 from kan_dialect import Network, train
+from kan_dialect.devices.device import XCUP
 from kan_dialect.files.data_sets import Dataset, load_dataset
-from kan_dialect.flows.tools.synthesis import XILINX
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.qat.options import Schedule, TrainingOptions
 
@@ -202,7 +202,7 @@ def with_shared(network: Network, *, shuffles: bool) -> Network:
 def cells_of(measured: Measurements, network: Network) -> int:
     """Logic cells on xcup of the combinational design."""
     hardware = network.compile(combinational=True)
-    return measured.cells(hardware.systemverilog(), hardware.name, XILINX)["luts"]
+    return measured.cells(hardware.systemverilog(), hardware.name, XCUP)["luts"]
 
 
 def shared_table(measured: Measurements, names: Sequence[str], steps: int) -> str:

@@ -60,10 +60,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from kan_dialect import Network, train
+from kan_dialect.devices.device import ECP5, XCUP
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, dataset_of, load_arrays, load_dataset
 from kan_dialect.flows.tools.place_and_route import place_and_route
-from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
+from kan_dialect.flows.tools.synthesis import synthesize
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.qat.results import Point as FrontPoint
 from kan_dialect.qat.results import chosen_by
@@ -343,7 +344,7 @@ class Bench:
         return Point(luts, score, accuracy, network["what"], loss, error, ns)
 
     def _luts(self, rtl: str) -> int:
-        return self._measured.cells(rtl, "peer", XILINX)["luts"]
+        return self._measured.cells(rtl, "peer", XCUP)["luts"]
 
     def _path(self, rtl: str) -> float:
         def compute() -> float:

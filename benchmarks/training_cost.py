@@ -19,9 +19,10 @@ from xdsl.dialects import func, hw
 from xdsl.dialects.builtin import ModuleOp, TensorType, f64
 from xdsl.ir import Block, Region, SSAValue
 
+from kan_dialect.devices.device import ECP5, XCUP
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.place_and_route import place_and_route
-from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
+from kan_dialect.flows.tools.synthesis import synthesize
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -58,7 +59,7 @@ def measure(sizes: list[int], cells: int, rate: float, seeds: int) -> str:
     with tempfile.TemporaryDirectory() as folder:
         rtl = Path(folder) / "net.sv"
         rtl.write_text(emit_systemverilog(module))
-        cells_used = synthesize(rtl, XILINX, top="net").cells
+        cells_used = synthesize(rtl, XCUP, top="net").cells
         row = (
             f"| {'-'.join(map(str, sizes))} | {cells} | {rate:g} | {cells_used.luts} | "
             f"{cells_used.registers} | {cells_used.multipliers} | {cells_used.memories} | "

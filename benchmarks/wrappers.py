@@ -20,8 +20,8 @@ from xdsl.dialects import hw
 from kan_dialect.devices.device import device
 from kan_dialect.devices.module_cost import module_cost
 from kan_dialect.flows.benchmark_set.networks import SetNetwork, chosen
-from kan_dialect.flows.tools.place_and_route import DEVICES, place_and_route
-from kan_dialect.flows.tools.synthesis import find_target, synthesize
+from kan_dialect.flows.tools.place_and_route import place_and_route, placement_on
+from kan_dialect.flows.tools.synthesis import synthesize
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.lowering.compile import CompilePass
@@ -211,14 +211,14 @@ def estimated(network: SetNetwork, target: str) -> Iterator[tuple[str, tuple[int
         name = Model.of(module).name
         core = Path(folder) / f"{name}.sv"
         core.write_text(emit_systemverilog(module))
-        alone = synthesize(core, find_target(target), top=name).cells
+        alone = synthesize(core, device(target), top=name).cells
         for interface in ("ready-valid", "axi-stream", "axi-lite"):
             wrapped = module.clone()
             WrapInterfacePass(interface).apply(context, wrapped)
             op = [op for op in wrapped.ops if isinstance(op, hw.HWModuleOp)][-1]
             rtl, top = Path(folder) / "design.sv", op.sym_name.data
             rtl.write_text(emit_systemverilog(wrapped))
-            whole = synthesize(rtl, find_target(target), top=top).cells
+            whole = synthesize(rtl, device(target), top=top).cells
             cost = module_cost(op, device(target))
             registers = whole.registers - alone.registers
             yield interface, (cost.registers, registers, cost.luts, whole.luts - alone.luts)
@@ -231,13 +231,13 @@ def figures(top: str, text: str, clock: bool) -> list[str]:
         rtl = Path(folder) / "design.sv"
         rtl.write_text(text)
         for name in ("xcup", "ecp5"):
-            result = synthesize(rtl, find_target(name), top=top, with_netlist=name == "ecp5")
+            result = synthesize(rtl, device(name), top=top, with_netlist=name == "ecp5")
             cells = result.cells
             found += [str(cells.luts), str(cells.registers), str(cells.memories)]
             if name == "ecp5":
                 shown = "-"
                 if clock:
-                    nextpnr = find(DEVICES[name].tool)
+                    nextpnr = find(placement_on(name).nextpnr.tool)
                     routed = place_and_route(
                         result, None, seeds=1, frequency=400.0, nextpnr=nextpnr
                     )

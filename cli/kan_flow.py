@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from typing import NoReturn, cast
 
 from kan_dialect import __version__
+from kan_dialect.cli.device_list import add_device_list
 from kan_dialect.cli.error_messages import ArgumentParser, run_tool
 from kan_dialect.cli.tool_limits import limits_of
 from kan_dialect.deferred import deferred
@@ -52,6 +53,7 @@ def _parser(typed: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The parser of all commands. Only typed commands get their options; all do if none is."""
     parser = ArgumentParser(prog="kan-flow", description="From a model to verified RTL.")
     parser.add_argument("--version", action="version", version=f"kan-flow {__version__}")
+    add_device_list(parser)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (add_options, _, summary) in _COMMANDS.items():
         command = commands.add_parser(name, help=summary)

@@ -12,7 +12,7 @@ import gc
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from functools import cached_property
 from io import BytesIO, StringIO
@@ -28,6 +28,7 @@ from xdsl.utils.exceptions import ArgSpecParseError
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from kan_dialect import __version__
+from kan_dialect.cli.device_list import add_device_list
 from kan_dialect.cli.error_messages import run_tool
 from kan_dialect.cli.help_names import HelpOp, HelpPass
 from kan_dialect.cli.import_options import add_import_options, import_options
@@ -67,9 +68,6 @@ _data_of = cast(
 _load_dataset = cast(
     "Callable[[str], Dataset]", deferred("kan_dialect.files.data_sets", "load_dataset")
 )
-_described_devices = cast(
-    "Callable[[], Iterable[str]]", deferred("kan_dialect.devices.device", "described_devices")
-)
 
 
 class _WholeFile(StringIO):
@@ -105,21 +103,6 @@ class _ListFrontends(argparse.Action):
         print(".mlir  mlir: IR of any level, in MLIR's textual form")
         for frontend in {f.name: f for f in find_frontends().values()}.values():
             print(f"{', '.join(frontend.extensions)}  {frontend.name}: {frontend.description}")
-        parser.exit()
-
-
-class _ListDevices(_ListFrontends):
-    """Prints the devices: name, inputs of a lookup table, package."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        for description in _described_devices():
-            print(description)
         parser.exit()
 
 
@@ -191,11 +174,7 @@ class KanOptMain(xDSLOptMain):
             metavar="NAME",
             help="describe an op with its syntax, such as kan.table, and exit",
         )
-        arg_parser.add_argument(
-            "--list-devices",
-            action=_ListDevices,
-            help="list the devices that options named target take, and exit",
-        )
+        add_device_list(arg_parser)
         add_import_options(arg_parser)
         add_number(
             arg_parser,

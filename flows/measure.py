@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from kan_dialect.devices.device import DeviceFamily, device
 from kan_dialect.errors import KanError
 from kan_dialect.flows.folder_owners import require_as_built
 from kan_dialect.flows.page.page import update_page
@@ -14,9 +16,9 @@ from kan_dialect.flows.part_fit import part_entry
 from kan_dialect.flows.report import merge_into_report, read_report
 from kan_dialect.flows.tools.asic import AsicSynthesis, read_library, synthesize_asic
 from kan_dialect.flows.tools.module_files import instantiated_files
-from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute, place_and_route
+from kan_dialect.flows.tools.place_and_route import PlaceAndRoute, place_and_route, placement_on
 from kan_dialect.flows.tools.run_limits import limits_in_force
-from kan_dialect.flows.tools.synthesis import Synthesis, find_target, has_target, synthesize
+from kan_dialect.flows.tools.synthesis import Synthesis, synthesize
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.progress import say
@@ -108,8 +110,8 @@ def measure_synthesis(design: Design, target: str | None = None) -> Synthesis:
 
     Parameters
     ----------
-    target : `xcup`, `ecp5` or another of `synthesis.TARGETS`, or `lut3` to `lut8`; None for that
-        of the build, or `xcup` where Yosys does not map to it.
+    target : `xcup`, `ecp5-25` or another device; None for that of the build, or `xcup` where Yosys
+        does not map to it.
 
     Raises
     ------
@@ -117,7 +119,7 @@ def measure_synthesis(design: Design, target: str | None = None) -> Synthesis:
         than the limits in force allow.
     """
     _require_as_built(design)
-    chosen = target or _first_known(has_target, design.target, "xcup")
+    chosen = target or _own_target(design, lambda own: own.yosys is not None, "xcup")
     synthesis = _synthesize(design, chosen, netlist=False)
     if design.core is not None:
         core = _synthesize(design.core, chosen, netlist=False)
@@ -156,8 +158,8 @@ def measure_routed(
 
     Parameters
     ----------
-    target : `ecp5`, `ice40`, `nexus`, `gowin` or `gatemate`; None for that of the build, or `ecp5`
-        where there is no place and route for it.
+    target : `ecp5`, `ice40`, `nexus`, `gowin` or `gatemate`, or a part of one; None for that of the
+        build, or `ecp5` where there is no place and route for it.
     seeds : number of runs.
     frequency : clock to strive for, in MHz.
 
@@ -173,12 +175,8 @@ def measure_routed(
     _require_as_built(design)
     SEEDS.require("seeds", seeds)
     FREQUENCY.require("frequency", frequency)
-    target = target or _first_known(DEVICES.__contains__, design.target, "ecp5")
-    if target not in DEVICES:
-        raise KanError(
-            f"there is no place and route for {target}", remedy=f"take one of {', '.join(DEVICES)}"
-        )
-    nextpnr = find(DEVICES[target].tool)
+    target = target or _own_target(design, lambda own: own.routed_part is not None, "ecp5")
+    nextpnr = find(placement_on(target).nextpnr.tool)
 
     def routed(measured: Design) -> PlaceAndRoute:
         synthesis = _synthesize(measured, target, netlist=True)
@@ -214,13 +212,16 @@ def _with_part(summary: dict[str, Any], target: str) -> dict[str, Any]:
     return summary if part is None else {**summary, "part": part}
 
 
-def _first_known(is_known: Callable[[str], bool], target: str | None, other: str) -> str:
-    """The target, or another one where it is not known."""
-    return target if target is not None and is_known(target) else other
+def _own_target(design: Design, is_usable: Callable[[DeviceFamily], bool], other: str) -> str:
+    """The device of the build, or another one where that is not known or not usable."""
+    with suppress(KanError):
+        if design.target is not None and is_usable(device(design.target)):
+            return design.target
+    return other
 
 
 def _synthesize(design: Design, target: str, *, netlist: bool) -> Synthesis:
-    found = find_target(target)
+    found = device(target)
     _require_memory(design)
     yosys = find("yosys")
     say(f"synthesising for {found.name} in {yosys.path.name}")

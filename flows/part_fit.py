@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from kan_dialect.devices.device import DeviceFamily, device
-from kan_dialect.devices.parts import Part
+from kan_dialect.devices.device import DeviceFamily, Part, device
 from kan_dialect.errors import KanError
 
 
@@ -16,13 +15,13 @@ def part_entry(target: str, luts: int, registers: int) -> dict[str, Any] | None:
 
     Parameters
     ----------
-    target : device family of the figures.
+    target : device of the figures: a family or a part.
 
     Returns
     -------
-    The smallest part that holds the design, or the largest of the family: `name`, its `luts` and
-    `registers`, the shares of these that the design takes, and whether it `fits`. None of a family
-    without a list of parts.
+    The part, or the smallest of the family that holds the design, or its largest: `name`, its
+    `luts` and `registers`, the shares of these that the design takes, and whether it `fits`. None
+    of a family without a list of parts.
     """
     family = _family(target)
     if family is None:
@@ -42,7 +41,7 @@ def part_entry(target: str, luts: int, registers: int) -> dict[str, Any] | None:
 def part_text(entry: Mapping[str, Any]) -> str:
     """An entry of `part_entry` in words."""
     luts, registers = (f"{entry[key]:.1%}" for key in ("luts_share", "registers_share"))
-    what = "holds it" if entry["fits"] else "is the largest, and too small"
+    what = "holds it" if entry["fits"] else "is too small"
     return f"{entry['name']} {what}: {luts} of its LUTs, {registers} of its registers"
 
 
@@ -52,6 +51,11 @@ def part_caution(target: str, luts: int, registers: int) -> list[str]:
     if family is None:
         return []
     chosen, best = family.part(family.project_part), family.smallest_part(luts, registers)
+    if best is None and family.part_of:
+        return [
+            f"the design is larger than {chosen.name}: {_compared(chosen, luts, registers)}; give "
+            "fewer bits (--bits), or take a larger part"
+        ]
     if best is None:
         return [
             f"the design is larger than every part of {target}: "

@@ -42,7 +42,7 @@ from kan_dialect.flows.compare.pipelines import (
 from kan_dialect.flows.compare.statistics import METRICS
 from kan_dialect.flows.compare.trials import Comparison
 from kan_dialect.flows.sweep.grid import parse_axis
-from kan_dialect.flows.tools.synthesis import TARGETS, has_target
+from kan_dialect.flows.tools.synthesis import yosys_of
 from kan_dialect.flows.tools.toolchain import find, look_for
 from kan_dialect.flows.workers.cluster import require_address
 from kan_dialect.flows.workers.compiler_digest import compiler_digest, extensions
@@ -104,10 +104,9 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
     measured = parser.add_mutually_exclusive_group()
     measured.add_argument(
         "--synthesize",
-        choices=list(TARGETS),
         metavar="DEVICE",
-        help=f"synthesise all designs, with Yosys: {', '.join(TARGETS)} (default: those of "
-        f"{SAMPLE} networks and widths a pipeline, for the target)",
+        help=f"synthesise all designs for this device, with Yosys (default: those of {SAMPLE} "
+        "networks and widths a pipeline, for the target)",
     )
     measured.add_argument(
         "--by-estimate", action="store_true", help="synthesise nothing: sizes are estimates"
@@ -169,15 +168,16 @@ def _synthesis(options: argparse.Namespace, target: str) -> str | None:
 
     Raises
     ------
-    KanError : all designs are to be synthesised, and Yosys is missing.
+    KanError : all designs are to be synthesised, and Yosys is missing or lacks the device.
     """
     if options.synthesize is not None:
+        yosys_of(device(options.synthesize))
         if options.scheduler is None:
             find("yosys")
         return options.synthesize
     if options.by_estimate:
         return None
-    if not has_target(target):
+    if device(target).yosys is None:
         return _by_estimate(f"Yosys does not map to {target}")
     if options.scheduler is None and look_for("yosys") is None:
         return _by_estimate("Yosys is not installed")

@@ -50,7 +50,7 @@ from kan_dialect.flows.sweep.sweep import (
     sweep,
 )
 from kan_dialect.flows.sweep.workers.workbench import Measures
-from kan_dialect.flows.tools.place_and_route import DEVICES
+from kan_dialect.flows.tools.place_and_route import placed_families, placement_on
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.flows.workers.cluster import require_address
 from kan_dialect.frontends.loading import load_model, make_context, rename
@@ -118,9 +118,9 @@ def _add_tools(parser: argparse.ArgumentParser) -> None:
         "--pnr",
         nargs="?",
         const="ecp5",
-        choices=list(DEVICES),
         metavar="T",
-        help=f"also place and route, with nextpnr for {', '.join(DEVICES)}; ecp5 by default",
+        help=f"also place and route, with nextpnr for {', '.join(placed_families())}, or a part of "
+        "one such as ecp5-25; ecp5 by default",
     )
     add_number(
         parser,
@@ -223,11 +223,12 @@ def run_sweep(options: argparse.Namespace) -> int:
 
 
 def _measures(options: argparse.Namespace, jobs: int) -> Measures:
+    placement = placement_on(options.pnr) if options.pnr else None
     if options.scheduler is None:
         if options.synth or options.pnr:
             find("yosys")
-        if options.pnr:
-            find(DEVICES[options.pnr].tool)
+        if placement is not None:
+            find(placement.nextpnr.tool)
     limits = limits_of(options)
     if options.scheduler is None and options.memory is None:
         # Tools that run at the same time share the memory.

@@ -23,8 +23,8 @@ from kan_dialect.flows.measure import (
 )
 from kan_dialect.flows.part_fit import part_entry, part_text
 from kan_dialect.flows.tools.asic import AsicSynthesis
-from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute
-from kan_dialect.flows.tools.synthesis import TARGETS, Synthesis
+from kan_dialect.flows.tools.place_and_route import PlaceAndRoute, placed_families
+from kan_dialect.flows.tools.synthesis import Synthesis
 
 
 def add_synth(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +37,7 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target",
         metavar="T",
-        help=f"{', '.join(TARGETS)}, lut3 .. lut8, or one of an installed package (default: the "
-        "build's, or xcup)",
+        help="a device or part of kan-flow --list-devices (default: the build's, or xcup)",
     )
     add_liberty(parser)
 
@@ -62,8 +61,9 @@ def add_pnr(parser: argparse.ArgumentParser) -> None:
     _add_design(parser)
     parser.add_argument(
         "--target",
-        choices=list(DEVICES),
-        help="default: the build's, or ecp5 where there is no place and route for it",
+        metavar="T",
+        help=f"{', '.join(placed_families())}, or a part of one such as ecp5-25 (default: the "
+        "build's, or ecp5 where there is no place and route for it)",
     )
     add_number(
         parser, "--seeds", SEEDS, default=3, metavar="N", help="runs of nextpnr (default: 3)"

@@ -13,7 +13,7 @@ from kan_dialect.cli.flow.workers import add_workers, jobs_of, runner_of
 from kan_dialect.cli.import_options import add_output_folder
 from kan_dialect.cli.pass_options import PassOptions
 from kan_dialect.cli.tool_limits import status_line
-from kan_dialect.devices.device import XCUP, device_names
+from kan_dialect.devices.device import XCUP
 from kan_dialect.extras import require_torch
 from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.frontends.naming import identifier
@@ -64,7 +64,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target",
         default=XCUP.name,
-        choices=device_names(),
+        metavar="DEVICE",
         help=f"device whose LUTs are counted (default: {XCUP.name})",
     )
     TRAINING.add_to(parser)

@@ -22,6 +22,7 @@ from kan_dialect.cli.import_options import (
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import add_limits, limits_of, status_line
 from kan_dialect.devices.device import XCUP
+from kan_dialect.devices.device import device as device_of
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.folder_ownership import require_ours
@@ -31,8 +32,8 @@ from kan_dialect.flows.folder_owners import TUNE
 from kan_dialect.flows.pipelines.varied import Pipeline
 from kan_dialect.flows.sweep.columns import is_number
 from kan_dialect.flows.sweep.grid import spell
-from kan_dialect.flows.tools.place_and_route import DEVICES
-from kan_dialect.flows.tools.synthesis import find_target
+from kan_dialect.flows.tools.place_and_route import placement_on
+from kan_dialect.flows.tools.synthesis import yosys_of
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.flows.tune.base import Base, make_base
 from kan_dialect.flows.tune.objectives import OBJECTIVES, Objective
@@ -174,13 +175,13 @@ def seconds_of(text: str) -> float | None:
 
 def _require_tools(objective: Objective, device: str, options: argparse.Namespace) -> None:
     objective.require(device)
-    find_target(device)
+    yosys_of(device_of(device))
     if options.scheduler is not None:
         require_address(options.scheduler)
     else:
         find("yosys")
         if objective.routes:
-            find(DEVICES[device].tool)
+            find(placement_on(device).nextpnr.tool)
 
 
 def _base(options: argparse.Namespace, pipeline: Pipeline, device: str) -> Base:

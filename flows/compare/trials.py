@@ -18,6 +18,7 @@ from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
 from kan_dialect.checking import Checker, verify_after
+from kan_dialect.devices.device import device
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import write_arrays
 from kan_dialect.flows.compare.networks import Network
@@ -25,7 +26,6 @@ from kan_dialect.flows.compare.pipelines import Pipeline
 from kan_dialect.flows.input_codes import comparison_codes
 from kan_dialect.flows.pipelines.stages import recorded, up_to_trades
 from kan_dialect.flows.tools.run_limits import DEFAULT_LIMITS, Limits, limited
-from kan_dialect.flows.tools.synthesis import find_target
 from kan_dialect.flows.tools.synthesis_cache import known_synthesis
 from kan_dialect.flows.wire_figures import wire_figures
 from kan_dialect.flows.workers.compiler_digest import compiler_digest, extensions
@@ -204,7 +204,7 @@ class _Bench:
         rtl.write_text(emit_systemverilog(module))
         assert self._comparison.synthesis is not None
         with limited(self._comparison.limits):
-            return known_synthesis(rtl, find_target(self._comparison.synthesis), circuit.name)
+            return known_synthesis(rtl, device(self._comparison.synthesis), circuit.name)
 
     def check(self) -> dict[str, Any]:
         """What is `wrong` with the pipeline; empty where nothing is found.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from kan_dialect.flows.page.markup import Child, Markup, tag
-from kan_dialect.flows.part_fit import part_entry, part_text
+from kan_dialect.flows.part_fit import part_text
 from kan_dialect.flows.report_certificate import certificate_text
 from kan_dialect.quantity import quantity
 
@@ -53,7 +53,7 @@ def _fits(report: Mapping[str, Any]) -> Verdict:
     estimate, synthesis, pnr = (report.get(key) for key in ("estimate", "synthesis", "pnr"))
     lines: list[Child] = []
     if pnr is not None:
-        found, target = pnr, pnr["device"].partition("-")[0]
+        found, target = pnr, pnr.get("target")
         lines.append(f"placed and routed on {pnr['device']} by {pnr['tool']}")
     elif synthesis is not None:
         found, target = synthesis, synthesis["target"]
@@ -68,8 +68,7 @@ def _fits(report: Mapping[str, Any]) -> Verdict:
     if "core" in found:
         lines.append(f"the network alone takes {found['core']['luts']:,}")
     state: State = "good"
-    part = part_entry(target, found["luts"], found.get("registers", 0))
-    if part is not None:
+    if (part := found.get("part")) is not None:
         lines.append(part_text(part))
         state = "good" if part["fits"] else "care"
     if synthesis is None and pnr is None:

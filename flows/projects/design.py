@@ -9,6 +9,7 @@ from pathlib import Path
 from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import ArrayAttr
 
+from kan_dialect.devices.device import FAMILIES, DeviceFamily, Part, device
 from kan_dialect.devices.estimate import Estimate
 from kan_dialect.evaluate.hardware import bit_width
 from kan_dialect.lowering.wrappers.register_map import RegisterMap
@@ -76,7 +77,7 @@ class ProjectDesign:
     """The testbench of the core, and the files that it reads."""
     period: Period
     target: str
-    """The device that the build chose for."""
+    """Name of the device that the build chose for: a family or a part."""
     vhdl: tuple[str, ...] = ()
     """The same design as VHDL-2008: the network, its package, its wrapper; empty without."""
     vhdl_testbench: tuple[str, ...] = ()
@@ -90,6 +91,20 @@ class ProjectDesign:
     def clock(self) -> TopPort | None:
         """The clock; None of a combinational design."""
         return next((port for port in self.ports if port.is_clock), None)
+
+    @property
+    def device(self) -> DeviceFamily:
+        """The device that the build chose for."""
+        return device(self.target)
+
+    def part_for(self, tool: str) -> Part:
+        """The part that projects of a vendor's tool name, where the user names none.
+
+        It is that of the design's device if the tool knows it, else of the tool's first family.
+        """
+        families = (self.device, *FAMILIES)
+        known = next(family for family in families if family.vendor_tool == tool)
+        return known.part(known.project_part)
 
     @property
     def reset(self) -> TopPort | None:

@@ -12,12 +12,11 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kan_dialect.devices.device import device
+from kan_dialect.devices.device import ECP5, ICE40, XCUP, DeviceFamily
 from kan_dialect.flows.projects.design import LIBRARY, VENDOR, VERSION, ProjectDesign
-from kan_dialect.flows.projects.parts import vivado_part
-from kan_dialect.flows.tools.synthesis import TARGETS
+from kan_dialect.flows.tools.synthesis import yosys_of
 
-_SYNTHESISED = ("ecp5", "ice40", "xcup")
+_SYNTHESISED = (ECP5, ICE40, XCUP)
 """Device families that have a target each, `synth_ecp5`, beside `synth` for that of the build."""
 
 _COCOTB = {
@@ -67,9 +66,10 @@ def _lines(design: ProjectDesign) -> Iterator[str]:
     yield "  vivado:"
     yield "    files:"
     yield f"      - project/vivado/{design.name}.xdc: {{file_type: xdc}}"
-    yield "  ice40:"
-    yield "    files:"
-    yield "      - project/open/ice40.tcl: {file_type: tclSource}"
+    for family in prepared_families(design):
+        yield f"  {family.family}:"
+        yield "    files:"
+        yield f"      - project/open/{family.family}.tcl: {{file_type: tclSource}}"
     yield ""
     if design.cocotb:
         # edalize's `cocotb_module` (0.6.8) does not tell cocotb 2.1 which library to load.
@@ -82,7 +82,7 @@ def _lines(design: ProjectDesign) -> Iterator[str]:
     yield from _target("default", "The design alone, for other cores", ("rtl",), design.top)
     yield from _target("lint", "Verilator's warnings, all of them", ("rtl",), design.top)
     # Modules of lookup tables are in the file of the network.
-    several = ("-Wno-DECLFILENAME",) if device(design.target).maps_tables else ()
+    several = ("-Wno-DECLFILENAME",) if design.device.maps_tables else ()
     yield from _flow("lint", "tool: verilator", _listed("verilator_options", ("-Wall", *several)))
     if design.testbench:
         bench, files = f"{design.name}_tb", ("rtl", "testbench")
@@ -104,21 +104,32 @@ def _lines(design: ProjectDesign) -> Iterator[str]:
         bench, files = f"{design.name}_tb", ("vhdl", "testbench_vhdl")
         yield from _target("sim_vhdl", "Self-checking testbench in GHDL", files, bench)
         yield from _flow("sim", "tool: ghdl")
-    synthesised = {f"synth_{family}": family for family in _SYNTHESISED}
-    chosen = design.target if design.target in TARGETS else "xcup"
-    for name, family in {"synth": chosen, **synthesised}.items():
+    for name, family in _synthesised(design).items():
         # The command is `synth_xilinx -family xcup -flatten`: edalize's `arch`, and options.
-        arch, *synth_options = re.split(" (?=-)", TARGETS[family].command.removeprefix("synth_"))
-        filesets = ("rtl", "ice40") if arch == "ice40" else ("rtl",)
+        yosys = yosys_of(family)
+        arch, *synth_options = re.split(" (?=-)", yosys.command.removeprefix("synth_"))
+        filesets = ("rtl", family.family) if yosys.prepare else ("rtl",)
         yield from _target(name, f"Yosys's netlist, synth_{arch}", filesets, design.top)
         options = _listed("yosys_synth_options", synth_options)
         yield from _flow("generic", "tool: yosys", f"arch: {arch}", "output_format: json", options)
     yield from _target("vivado", "Vivado's synthesis", ("rtl", "vivado"), design.top)
-    yield from _flow("vivado", f"part: {vivado_part(design).ordering_code}", "pnr: none")
+    yield from _flow("vivado", f"part: {design.part_for('vivado').ordering_code}", "pnr: none")
     if design.vhdl:
         files = ("vhdl", "vivado")
         yield from _target("vivado_vhdl", "The same of the VHDL", files, design.top)
-        yield from _flow("vivado", f"part: {vivado_part(design).ordering_code}", "pnr: none")
+        yield from _flow("vivado", f"part: {design.part_for('vivado').ordering_code}", "pnr: none")
+
+
+def _synthesised(design: ProjectDesign) -> dict[str, DeviceFamily]:
+    """The device of each target for synthesis. `synth` has that of the build, if it has parts."""
+    own = design.device if design.device.yosys and design.device.parts else XCUP
+    return {"synth": own, **{f"synth_{family.name}": family for family in _SYNTHESISED}}
+
+
+def prepared_families(design: ProjectDesign) -> list[DeviceFamily]:
+    """Families of these targets for which Yosys runs a script before synthesis."""
+    families = {family.family: family for family in _synthesised(design).values()}
+    return [family for family in families.values() if yosys_of(family).prepare]
 
 
 def _testbench_files(fileset: str, paths: Sequence[str]) -> Iterator[str]:

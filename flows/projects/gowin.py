@@ -11,18 +11,17 @@ from collections.abc import Iterator
 from kan_dialect.flows.projects.constraints import sdc
 from kan_dialect.flows.projects.design import ProjectDesign
 from kan_dialect.flows.projects.few_pins import placeable
-from kan_dialect.flows.projects.parts import gowin_part
 from kan_dialect.flows.projects.tcl import add_by_language, in_vhdl, script_head, source_list
 
 
 def gowin_sdc(design: ProjectDesign) -> Iterator[str]:
     """Lines of NAME.sdc."""
-    yield from sdc(placeable(design, gowin_part(design)), "Gowin SUG940.")
+    yield from sdc(placeable(design, design.part_for("gowin")), "Gowin SUG940.")
 
 
 def cst(design: ProjectDesign) -> Iterator[str]:
     """Lines of NAME.cst, whose comments begin with two slashes."""
-    design = placeable(design, gowin_part(design))
+    design = placeable(design, design.part_for("gowin"))
     yield f"// Pins of {design.top} on a board, to be filled in. Commands: Gowin SUG935."
     for port in design.ports:
         yield from (f'// IO_LOC "{bit}" PIN;' for bit in port.bit_names)
@@ -30,7 +29,7 @@ def cst(design: ProjectDesign) -> Iterator[str]:
 
 def gowin_project(design: ProjectDesign) -> Iterator[str]:
     """Lines of NAME.tcl."""
-    name, part = design.name, gowin_part(design)
+    name, part = design.name, design.part_for("gowin")
     design = placeable(design, part)
     yield from script_head(
         f"Synthesis, placement and routing of {design.top}.",

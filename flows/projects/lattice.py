@@ -12,13 +12,12 @@ from collections.abc import Iterator
 from kan_dialect.flows.projects.constraints import PDC_PIN, pin_notes, sdc, sdc_commands
 from kan_dialect.flows.projects.design import ProjectDesign
 from kan_dialect.flows.projects.few_pins import placeable
-from kan_dialect.flows.projects.parts import diamond_part, radiant_part
 from kan_dialect.flows.projects.tcl import add_by_language, in_vhdl, script_head, source_list
 
 
 def lattice_design(design: ProjectDesign) -> ProjectDesign:
     """The design as both tools place it, since they share NAME.ldc."""
-    parts = (diamond_part(design), radiant_part(design))
+    parts = (design.part_for("diamond"), design.part_for("radiant"))
     return placeable(design, min(parts, key=lambda part: part.pins))
 
 
@@ -41,7 +40,7 @@ def pdc(design: ProjectDesign) -> Iterator[str]:
 
 def diamond_project(design: ProjectDesign) -> Iterator[str]:
     """Lines of NAME_diamond.tcl."""
-    name, part = design.name, diamond_part(design)
+    name, part = design.name, design.part_for("diamond")
     design = lattice_design(design)
     yield from script_head(
         f"Diamond project of {design.top}, synthesised, mapped and routed.",
@@ -69,7 +68,7 @@ def diamond_project(design: ProjectDesign) -> Iterator[str]:
 
 def radiant_project(design: ProjectDesign) -> Iterator[str]:
     """Lines of NAME_radiant.tcl."""
-    name, part = design.name, radiant_part(design)
+    name, part = design.name, design.part_for("radiant")
     design = lattice_design(design)
     yield from script_head(
         f"Radiant project of {design.top}, synthesised, mapped and routed.",

@@ -8,71 +8,78 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kan_dialect.devices.device import NEXUS, device
-from kan_dialect.flows.projects.constraints import pin_notes
+from kan_dialect.devices.device import (
+    FAMILIES,
+    Bitstream,
+    DeviceFamily,
+    Nextpnr,
+    Part,
+    Yosys,
+)
+from kan_dialect.flows.projects.constraints import LPF_PIN, PCF_PIN, PDC_PIN, pin_notes
 from kan_dialect.flows.projects.design import ProjectDesign
 from kan_dialect.flows.projects.few_pins import placeable
 from kan_dialect.flows.projects.timed_top import timed_name
-from kan_dialect.flows.tools.synthesis import TARGETS, UNSET_MEMORY_STYLE
 
 _WITHOUT_PINS = "--out-of-context"
 """nextpnr's option for designs whose ports have no pins, which have no bitstream."""
 
 
+_PIN_FORMS = {
+    "lpf": (LPF_PIN, "nextpnr, ecp5/lpf.cc."),
+    "pdc": (PDC_PIN, "nextpnr, nexus/pdc.cc."),
+    "pcf": (PCF_PIN, "nextpnr, ice40/pcf.cc."),
+}
+"""The assignment of a pin, and where it is described, by the ending of the file."""
+
+
 @dataclass(frozen=True)
 class OpenFamily:
-    """A family of devices, as the open tools know it. nextpnr takes its `project_part`."""
+    """A family of devices, as the Makefile has it: on one part, which may be the user's."""
 
     name: str
-    synthesis: str
-    """Yosys's command, up to `-top`."""
-    place: str
-    """nextpnr's command, with `{name}` for the network."""
-    device: str
-    """Options of the device; the user's choice with `make DEVICE=...`."""
-    routed: str
-    """nextpnr's format of a routed design, which `pack` reads: an option, and a file's ending."""
-    pack: str
-    """The tool that makes a bitstream of it."""
+    yosys: Yosys
+    nextpnr: Nextpnr
+    bitstream: Bitstream
+    part: Part
+
+    @property
+    def synthesis(self) -> str:
+        """Yosys's commands, up to `-top`."""
+        commands = [self.yosys.prepare, self.yosys.command_with_pads]
+        return "; ".join(filter(None, commands))
+
+    @property
+    def device(self) -> str:
+        """Options of nextpnr for the part; the user's choice with `make DEVICE=...`."""
+        outside = [_WITHOUT_PINS] if self.nextpnr.out_of_context else []
+        return " ".join([*self.part.nextpnr, *self.nextpnr.options, *outside])
+
+    def constraints(self, name: str) -> str:
+        """Options of nextpnr for the pins of a network."""
+        ending = self.bitstream.constraints
+        return f"--{ending} {name}.{ending}"
+
+    @property
+    def tool(self) -> str:
+        """The tool's command in the Makefile."""
+        return f"$(NEXTPNR){self.nextpnr.tool.removeprefix('nextpnr')}"
 
 
-FAMILIES = (
-    OpenFamily(
-        "ecp5",
-        TARGETS["ecp5"].command,
-        "nextpnr-ecp5 --lpf {name}.lpf --lpf-allow-unconstrained",
-        f"--85k --package CABGA756 {_WITHOUT_PINS}",
-        "textcfg",
-        "ecppack",
-    ),
-    OpenFamily(
-        "ice40",
-        # iCE40 has no distributed memory, which the text of buffers asks for.
-        f"{UNSET_MEMORY_STYLE}; {TARGETS['ice40'].command}",
-        "nextpnr-ice40 --pcf {name}.pcf --pcf-allow-unconstrained",
-        # The default router may swap two arcs for ever in such designs.
-        "--hx8k --package ct256 --router router2",
-        "asc",
-        "icepack",
-    ),
-    OpenFamily(
-        "nexus",
-        "synth_nexus -abc9",
-        "nextpnr-nexus --pdc {name}.pdc",
-        f"--device {NEXUS.part(NEXUS.project_part).ordering_code}",
-        "fasm",
-        "prjoxide pack",
-    ),
-)
-"""The families of the Makefile."""
+def open_families(design: ProjectDesign) -> list[OpenFamily]:
+    """The families of the Makefile, that of the design on the part of the design."""
+    families = {family.family: family for family in (*FAMILIES, design.device)}
+    return [
+        OpenFamily(name, family.yosys, family.nextpnr, family.nextpnr.bitstream, part)
+        for name, family in families.items()
+        if family.yosys and family.nextpnr and family.nextpnr.bitstream
+        if (part := family.routed_part)
+    ]
 
 
 def placed_design(design: ProjectDesign, family: OpenFamily) -> ProjectDesign:
     """The design as the Makefile places it."""
-    if _WITHOUT_PINS in family.device:
-        return design
-    known = device(family.name)
-    return placeable(design, known.part(known.project_part))
+    return design if family.nextpnr.out_of_context else placeable(design, family.part)
 
 
 def makefile(design: ProjectDesign) -> Iterator[str]:
@@ -83,8 +90,9 @@ def makefile(design: ProjectDesign) -> Iterator[str]:
     `few_pins_top`, which has registers at its ports too. The clock comes from MHZ alone, as
     `--freq`: files of constraints would take precedence, so they hold pins only.
     """
-    names = [family.name for family in FAMILIES]
-    chosen = design.target if design.target in names else names[0]
+    families = open_families(design)
+    names = [family.name for family in families]
+    chosen = design.device.family if design.device.family in names else names[0]
     yield f"# Yosys and nextpnr for {design.top}: {design.period.mhz:.3f} MHz,"
     yield f"# {design.period.origin}. Another clock: make MHZ=100"
     yield f"# make [{'|'.join(names)}]: netlists, routed designs, nextpnr's reports, and in the end"
@@ -110,14 +118,14 @@ def makefile(design: ProjectDesign) -> Iterator[str]:
     yield f".PHONY: default {' '.join(names)} bitstream {' '.join(bitstreams)} clean"
     yield f"default: {chosen}"
     yield f"bitstream: {chosen}.bit"
-    for family in FAMILIES:
+    for family in families:
         yield from _rules(design, family)
     yield ""
     yield "clean:"
-    for family in FAMILIES:
+    for family in families:
         name = family.name
         yield f"\trm -f {name}.json {name}-timed.json {name}-*routed.json {name}-*report.json"
-        yield f"\trm -f {name}-*.log {name}.{family.routed} {name}.bit"
+        yield f"\trm -f {name}-*.log {name}.{family.bitstream.routed} {name}.bit"
 
 
 def _rules(design: ProjectDesign, family: OpenFamily) -> Iterator[str]:
@@ -148,7 +156,7 @@ def _rules(design: ProjectDesign, family: OpenFamily) -> Iterator[str]:
     yield ""
     yield f"{name}.bit: {name}.json"
     yield f"\t{_bitstream(design, family)}"
-    yield f"\t$(PACK){family.pack} {name}.{family.routed} $@"
+    yield f"\t$(PACK){family.bitstream.pack} {name}.{family.bitstream.routed} $@"
 
 
 def _synthesis(family: OpenFamily, run: str, sources: str, top: str) -> Iterator[str]:
@@ -163,9 +171,9 @@ def _synthesis(family: OpenFamily, run: str, sources: str, top: str) -> Iterator
 
 def _route(design: ProjectDesign, family: OpenFamily, run: str) -> str:
     """The command that places and routes a netlist for its clock."""
-    tool, _, options = family.place.format(name=design.name).partition(" ")
+    options = f"{family.constraints(design.name)} {family.bitstream.unconstrained}".rstrip()
     return (
-        f"$(NEXTPNR){tool.removeprefix('nextpnr')} $({family.name}_DEVICE) --json {run}.json "
+        f"{family.tool} $({family.name}_DEVICE) --json {run}.json "
         f"{options} --freq $(MHZ) --seed $(SEED) --timing-allow-fail "
         f"--write {run}-routed.json --report {run}-report.json --log {run}-nextpnr.log --quiet"
     )
@@ -173,32 +181,26 @@ def _route(design: ProjectDesign, family: OpenFamily, run: str) -> str:
 
 def _bitstream(design: ProjectDesign, family: OpenFamily) -> str:
     """The command that places and routes the top module, with a pin for every port."""
-    tool, _, options = family.place.format(name=design.name).partition(" ")
-    pinned = " ".join(each for each in options.split() if not each.endswith("-unconstrained"))
+    name, routed = family.name, family.bitstream.routed
     return (
-        f"$(NEXTPNR){tool.removeprefix('nextpnr')} "
-        f"$(filter-out {_WITHOUT_PINS},$({family.name}_DEVICE)) --json {family.name}.json "
-        f"{pinned} --freq $(MHZ) --seed $(SEED) "
-        f"--{family.routed} {family.name}.{family.routed} "
-        f"--log {family.name}-bit-nextpnr.log --quiet"
+        f"{family.tool} $(filter-out {_WITHOUT_PINS},$({name}_DEVICE)) --json {name}.json "
+        f"{family.constraints(design.name)} --freq $(MHZ) --seed $(SEED) "
+        f"--{routed} {name}.{routed} --log {name}-bit-nextpnr.log --quiet"
     )
 
 
-def ice40_script() -> Iterator[str]:
-    """Lines of ice40.tcl, which FuseSoC's target `synth_ice40` runs in Yosys before synthesis."""
-    yield "# iCE40 has no distributed memory, which the text of buffers asks for."
+def prepare_script(family: DeviceFamily) -> Iterator[str]:
+    """Lines of FAMILY.tcl, which FuseSoC's target `synth_FAMILY` runs in Yosys first."""
+    prepare = family.yosys.prepare if family.yosys else ""
+    yield f"# {family.family} lacks what the text asks for, such as memory of lookup tables."
     yield "# edalize defers modules, so that there are no memories before this pass."
     yield "yosys hierarchy -top $::top"
-    yield f"yosys {UNSET_MEMORY_STYLE}"
+    yield f"yosys {prepare}"
 
 
-def pins(design: ProjectDesign, form: str, source: str) -> Iterator[str]:
-    """Lines of a constraint file of nextpnr: pins only. The clock is that of the Makefile.
-
-    Parameters
-    ----------
-    form : the assignment of a pin, with `{bit}` for the bit of a port.
-    source : where the command is described, for the header.
-    """
+def pins(design: ProjectDesign, family: OpenFamily) -> Iterator[str]:
+    """Lines of a constraint file of nextpnr: pins only. The clock is that of the Makefile."""
+    design = placed_design(design, family)
+    form, source = _PIN_FORMS[family.bitstream.constraints]
     yield f"# Pins of {design.top}. The clock is MHZ of the Makefile. Commands: {source}"
     yield from pin_notes(design, form)

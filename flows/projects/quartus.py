@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from kan_dialect.flows.projects.constraints import sdc
 from kan_dialect.flows.projects.design import ProjectDesign
-from kan_dialect.flows.projects.parts import quartus_part
 from kan_dialect.flows.projects.tcl import by_language, script_head, source_list
 
 
@@ -23,7 +22,7 @@ def quartus_sdc(design: ProjectDesign) -> Iterator[str]:
 
 def quartus_project(design: ProjectDesign) -> Iterator[str]:
     """Lines of NAME.tcl."""
-    name, part = design.name, quartus_part(design)
+    name, part = design.name, design.part_for("quartus")
     yield from script_head(
         f"Project of {design.top}, compiled with virtual pins, for area and timing.",
         f"quartus_sh -t {name}.tcl [FAMILY PART]",

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from kan_dialect.flows.projects.constraints import sdc
 from kan_dialect.flows.projects.design import LIBRARY, VENDOR, VERSION, ProjectDesign
-from kan_dialect.flows.projects.parts import vivado_part
 from kan_dialect.flows.projects.tcl import by_language, script_head, source_list
 
 SUPPORTED_FAMILIES = (
@@ -36,7 +35,7 @@ def out_of_context(design: ProjectDesign) -> Iterator[str]:
         f"vivado -mode batch -source {name}_ooc.tcl -tclargs [PART]",
         "AMD UG835 (Tcl commands), UG905 (out of context).",
     )
-    yield f"set part {vivado_part(design).ordering_code}"
+    yield f"set part {design.part_for('vivado').ordering_code}"
     yield "if {$argc > 0} { set part [lindex $argv 0] }"
     yield from source_list(design)
     yield "create_project -in_memory -part $part"
@@ -60,7 +59,7 @@ def packaged_ip(design: ProjectDesign) -> Iterator[str]:
         f"vivado -mode batch -source {name}_ip.tcl -tclargs [PART]",
         "AMD UG835 (Tcl commands), UG1118 (ipx::*).",
     )
-    yield f"set part {vivado_part(design).ordering_code}"
+    yield f"set part {design.part_for('vivado').ordering_code}"
     yield "if {$argc > 0} { set part [lindex $argv 0] }"
     yield from source_list(design)
     yield f"create_project -force {name}_ip_project {name}_ip_project -part $part"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from kan_dialect.flows.projects import gowin, lattice, open_flow, quartus, vivado
-from kan_dialect.flows.projects.constraints import LPF_PIN, PCF_PIN, PDC_PIN, lpf
+from kan_dialect.flows.projects.constraints import lpf
 from kan_dialect.flows.projects.design import ProjectDesign
 from kan_dialect.flows.projects.few_pins import few_pins_file, few_pins_name, few_pins_top
-from kan_dialect.flows.projects.fusesoc import core_file
+from kan_dialect.flows.projects.fusesoc import core_file, prepared_families
 from kan_dialect.flows.projects.ipxact import component
 from kan_dialect.flows.projects.timed_top import timed_name, timed_top
 
@@ -48,7 +48,7 @@ def write_project(folder: Path, design: ProjectDesign) -> dict[str, Any]:
 
 def _files(design: ProjectDesign) -> dict[str, Iterable[str]]:
     name = design.name
-    placed = {each.name: open_flow.placed_design(design, each) for each in open_flow.FAMILIES}
+    prepared = prepared_families(design)
     return {
         f"vivado/{name}.xdc": vivado.xdc(design),
         f"vivado/{name}_ooc.tcl": vivado.out_of_context(design),
@@ -63,10 +63,11 @@ def _files(design: ProjectDesign) -> dict[str, Iterable[str]]:
         f"gowin/{name}.sdc": gowin.gowin_sdc(design),
         f"gowin/{name}.cst": gowin.cst(design),
         f"gowin/{name}.tcl": gowin.gowin_project(design),
-        "open/ice40.tcl": open_flow.ice40_script(),
+        **{f"open/{each.family}.tcl": open_flow.prepare_script(each) for each in prepared},
         "open/Makefile": open_flow.makefile(design),
         f"open/{timed_name(design)}.sv": timed_top(design),
-        f"open/{name}.lpf": open_flow.pins(design, LPF_PIN, "nextpnr, ecp5/lpf.cc."),
-        f"open/{name}.pdc": open_flow.pins(placed["nexus"], PDC_PIN, "nextpnr, nexus/pdc.cc."),
-        f"open/{name}.pcf": open_flow.pins(placed["ice40"], PCF_PIN, "nextpnr, ice40/pcf.cc."),
+        **{
+            f"open/{name}.{each.bitstream.constraints}": open_flow.pins(design, each)
+            for each in open_flow.open_families(design)
+        },
     }

@@ -7,20 +7,17 @@ placed.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools.module_files import design_text
-from kan_dialect.flows.tools.synthesis import require_modules
-from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import Tool, find
+from kan_dialect.flows.tools.yosys_runs import run_yosys, statistics_of, with_top
 from kan_dialect.shown import Shown
 
 COMMANDS = (
@@ -131,31 +128,17 @@ def synthesize_asic(
     KanError : as of `read_library`; Yosys is missing, or it or ABC refuses design or library; or
         the library lacks a cell for some logic.
     """
-    if not rtl.is_file():
-        raise KanError(f"there is no file '{rtl}' to synthesise")
     library = read_library(liberty)
     yosys = yosys or find("yosys")
+    synth, *others = COMMANDS
+    statistics = "tee -q -o statistics.json stat -json -liberty cells.lib"
+    commands = [with_top(synth, top), *others, statistics]
     with tempfile.TemporaryDirectory(prefix="kan-asic-") as directory:
         folder = Path(directory)
-        (folder / "design.sv").write_text(design_text(rtl, modules))
         shutil.copyfile(liberty, folder / "cells.lib")
-        synth, *others = COMMANDS
-        commands = [
-            "read_verilog -sv design.sv",
-            synth + ("" if top is None else f" -top {top}"),
-            *others,
-            "tee -q -o statistics.json stat -json -liberty cells.lib",
-        ]
         try:
-            run(
-                yosys,
-                ["-q", "-p", "; ".join(commands)],
-                cwd=folder,
-                timeout=timeout,
-                phase=f"synthesising for {library.name}",
-            )
+            run_yosys(yosys, rtl, modules, commands, folder, library.name, timeout)
         except KanError as error:
-            require_modules(error, rtl)
             if "failed while" not in error.message:  # Too slow, or too large.
                 raise
             raise KanError(
@@ -163,19 +146,13 @@ def synthesize_asic(
                 remedy="give a library with an inverter, a buffer, NAND or NOR gates, and a "
                 "flip-flop of the rising edge",
             ) from None
-        statistics = (folder / "statistics.json").read_text()
-    return _read(statistics, library, hashlib.sha256(liberty.read_bytes()).hexdigest(), yosys)
+        text = (folder / "statistics.json").read_text()
+    return _read(text, library, hashlib.sha256(liberty.read_bytes()).hexdigest(), yosys)
 
 
 def _read(text: str, library: Library, digest: str, yosys: Tool) -> AsicSynthesis:
     """The figures that Yosys's `stat -json -liberty` prints."""
-    try:
-        modules = cast("dict[str, dict[str, Any]]", json.loads(text)["modules"])
-        ((name, entry),) = modules.items()
-        cells = {kind: int(count) for kind, count in entry["num_cells_by_type"].items()}
-        area = float(entry.get("area", 0.0))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise KanError(f"Yosys's statistics cannot be read: {error}") from None
+    ((name, (cells, _, area)),) = statistics_of(text).items()
     # Flattening notes in such a cell where an instance was.
     cells.pop("$scopeinfo", None)
     unmapped = sorted(kind for kind in cells if kind.startswith(("$", "\\$")))
@@ -185,6 +162,4 @@ def _read(text: str, library: Library, digest: str, yosys: Tool) -> AsicSynthesi
             remedy="give a library with combinational gates and a flip-flop of the rising edge",
         )
     registers = sum(count for kind, count in cells.items() if kind in library.flip_flops)
-    return AsicSynthesis(
-        name.removeprefix("\\"), library.name, digest, area, cells, registers, yosys.version
-    )
+    return AsicSynthesis(name, library.name, digest, area, cells, registers, yosys.version)

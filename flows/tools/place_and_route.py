@@ -11,14 +11,14 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
 
-from kan_dialect.devices.device import ICE40
+from kan_dialect.devices.device import DEVICES, Nextpnr, Part, device
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools.pin_harness import Harnessed, harness
+from kan_dialect.flows.tools.pin_harness import CLOCK, DATA, Harnessed, harness
 from kan_dialect.flows.tools.synthesis import Synthesis
 from kan_dialect.flows.tools.timed_netlist import is_clocked, port_bits, register_ports
 from kan_dialect.flows.tools.tool_runs import run_all
@@ -30,91 +30,71 @@ ASYNC = "<async>"
 
 
 @dataclass(frozen=True)
-class Device:
-    """A device that nextpnr knows."""
+class Placement:
+    """A device that nextpnr places designs on."""
 
-    name: str
     target: str
-    """The synthesis target that it belongs to."""
+    """Name of the device that was asked for: a family or a part."""
+    nextpnr: Nextpnr
+    part: Part
+    name: str
+    """Name of the part as a target: `ecp5-85`."""
 
-    tool: str
-    options: tuple[str, ...]
-    luts: Mapping[str, int]
-    """Lookup tables of each cell that has some, under nextpnr's names."""
+    @property
+    def pins(self) -> int | None:
+        """Most bits of ports that get a pin each; None: designs are placed out of context."""
+        if self.nextpnr.out_of_context:
+            return None
+        return self.part.pins if self.nextpnr.places_ports else 0
 
-    registers: str | None
-    """What it calls its flip-flops, where these are cells of their own."""
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Options of nextpnr for a design in its harness, or out of context."""
+        nextpnr = self.nextpnr
+        outside = ("--out-of-context",) if nextpnr.out_of_context else nextpnr.harness_options
+        return (*self.part.nextpnr, *nextpnr.options, *outside)
 
-    pins: int | None = None
-    """Most bits of ports that get a pin each; None: nextpnr places designs out of context."""
+    @property
+    def files(self) -> dict[str, str]:
+        """Text of the files that the options name."""
+        if not self.nextpnr.pin_file:
+            return {}
+        pins = zip((CLOCK, DATA), self.part.harness_pins, strict=True)
+        lines = [self.nextpnr.pin_line.format(port=port, pin=pin) for port, pin in pins]
+        return {self.nextpnr.pin_file: "\n".join(lines) + "\n"}
 
-    files: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Text of the files that the options name."""
 
-    luts_at_registers: bool = False
-    """A register takes a lookup table where the one before it is not its own."""
+def placed_families() -> list[str]:
+    """Names of the families of this compiler that nextpnr places."""
+    return [name for name, family in DEVICES.items() if family.nextpnr is not None]
 
 
-DEVICES = {
-    "ecp5": Device(
-        "ecp5-85k",
-        "ecp5",
-        "nextpnr-ecp5",
-        ("--85k", "--package", "CABGA756", "--out-of-context"),
-        {"TRELLIS_COMB": 1},
-        "TRELLIS_FF",
-    ),
-    "ice40": Device(
-        "ice40-hx8k",
-        "ice40",
-        "nextpnr-ice40",
-        # The default router may swap two arcs for ever here; no run for ECP5 is known to.
-        ("--hx8k", "--package", "ct256", "--router", "router2"),
-        {"ICESTORM_LC": 1},
-        None,
-        pins=ICE40.part(ICE40.project_part).pins,
-        luts_at_registers=True,
-    ),
-    "nexus": Device(
-        "nexus-LIFCL-40-9BG400C",
-        "nexus",
-        "nextpnr-nexus",
-        # The default router finds no way from the pin of the clock to its buffer in most designs.
-        ("--device", "LIFCL-40-9BG400C", "--pdc", "pins.pdc", "--router", "router1"),
-        {"OXIDE_COMB": 1},
-        "OXIDE_FF",
-        pins=0,
-        files={
-            "pins.pdc": "ldc_set_location -site {L13} [get_ports clk]\n"
-            "ldc_set_location -site {E11} [get_ports scan]\n"
-        },
-    ),
-    "gowin": Device(
-        "gowin-GW1NR-LV9QN88PC6/I5",
-        "gowin",
-        "nextpnr-himbaechel-gowin",
-        (
-            *("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C"),
-            *("--vopt", "cst=pins.cst"),
-        ),
-        {"LUT4": 1, "ALU": 1},
-        "DFF",
-        pins=0,
-        files={"pins.cst": 'IO_LOC "clk" 52;\nIO_LOC "scan" 10;\n'},
-    ),
-    "gatemate": Device(
-        "gatemate-CCGM1A1",
-        "gatemate",
-        "nextpnr-himbaechel-gatemate",
-        ("--device", "CCGM1A1", "--vopt", "allow-unconstrained"),
-        # Halves of a CPE; adders of two bits and multiplexers of four inputs are whole ones.
-        {"CPE_LT": 1, "CPE_ADDF": 2, "CPE_ADDF2": 2, "CPE_MX4": 2},
-        "CPE_FF",
-        pins=0,
-        luts_at_registers=True,
-    ),
-}
-"""Devices by the target that they belong to."""
+def is_placed(name: str) -> bool:
+    """Whether nextpnr places designs on a device.
+
+    Raises
+    ------
+    KanError : the device is unknown.
+    """
+    return device(name).routed_part is not None
+
+
+def placement_on(name: str) -> Placement:
+    """The device of a name as nextpnr knows it.
+
+    Raises
+    ------
+    KanError : the device is unknown, or nextpnr does not place it; lists the families that it does.
+    """
+    chosen = device(name)
+    part = chosen.routed_part
+    if part is None or chosen.nextpnr is None:
+        raise KanError(
+            f"there is no place and route for {name}",
+            remedy=f"take one of {', '.join(placed_families())}",
+        )
+    known = part.target_of(chosen.family)
+    return Placement(name, chosen.nextpnr, part, known)
 
 
 @dataclass(frozen=True)
@@ -192,7 +172,7 @@ def read_report(text: str) -> Routed:
 class PlaceAndRoute(Shown):
     """A design on a device, with several seeds."""
 
-    device: Device
+    device: Placement
     version: str
     cycles: int | None
     """Latency of the design; None where that is not known."""
@@ -217,15 +197,17 @@ class PlaceAndRoute(Shown):
         """What `report.json` holds under `pnr`."""
         shown = self.runs or self.timed
         added = self._added_luts
-        luts = round(median(_used(run, self.device.luts) for run in shown)) - added
+        luts = round(median(_used(run, self.device.nextpnr.luts) for run in shown)) - added
         whole: dict[str, Any] = {
-            "tool": f"{self.device.tool} {self.version}",
+            "tool": f"{self.device.nextpnr.tool} {self.version}",
+            "target": self.device.target,
             "device": self.device.name,
             "seeds": len(self.timed),
             "luts": luts,
         }
-        if self.device.registers is not None and (self.runs or self.harnessed):
-            registers = shown[0].used.get(self.device.registers, 0)
+        cells = self.device.nextpnr.registers
+        if cells is not None and (self.runs or self.harnessed):
+            registers = shown[0].used.get(cells, 0)
             whole["registers"] = registers - (self.harnessed.registers if self.harnessed else 0)
         with_ports = _frequencies(self.timed)
         if self.combinational:
@@ -248,7 +230,7 @@ class PlaceAndRoute(Shown):
     def _added_luts(self) -> int:
         if self.harnessed is None:
             return 0
-        at_registers = self.harnessed.registers if self.device.luts_at_registers else 0
+        at_registers = self.harnessed.registers if self.device.nextpnr.luts_at_registers else 0
         return self.harnessed.gates + at_registers
 
     def _clocked(self, suffix: str, frequencies: Sequence[float]) -> dict[str, float | None]:
@@ -301,47 +283,50 @@ def place_and_route(
     KanError : nextpnr is missing or fails, the design does not fit, or it takes too long or
         too much memory.
     """
-    device = DEVICES.get(synthesis.target.name)
-    if device is None or synthesis.netlist is None:
-        raise KanError(
-            f"there is no place and route for {synthesis.target.name}",
-            remedy=f"take one of {', '.join(DEVICES)}",
-        )
-    nextpnr = nextpnr or find(device.tool)
+    placement = placement_on(synthesis.target.name)
+    if synthesis.netlist is None:
+        raise KanError("synthesis has not kept the netlist")
+    nextpnr = nextpnr or find(placement.nextpnr.tool)
     clocked = is_clocked(synthesis.netlist, synthesis.top)
     harnessed = None
-    if device.pins is not None and port_bits(synthesis.netlist, synthesis.top) > device.pins:
-        harnessed = harness(synthesis.netlist, synthesis.top, device.target)
+    register = placement.nextpnr.register
+    pins = placement.pins
+    if pins is not None and port_bits(synthesis.netlist, synthesis.top) > pins:
+        harnessed = harness(synthesis.netlist, synthesis.top, placement.nextpnr)
         designs = {"timed": harnessed.netlist}
     else:
-        designs = {"timed": register_ports(synthesis.netlist, synthesis.top, device.target)}
+        designs = {"timed": register_ports(synthesis.netlist, synthesis.top, register)}
         if clocked:
             designs["plain"] = synthesis.netlist
     with tempfile.TemporaryDirectory(prefix="kan-pnr-") as directory:
         folder = Path(directory)
         for name, design in designs.items():
             (folder / f"{name}.json").write_text(json.dumps(design))
-        for name, text in device.files.items():
+        for name, text in placement.files.items():
             (folder / name).write_text(text)
         run_all(
             nextpnr,
-            _calls(device, designs, seeds, frequency),
+            _calls(placement, designs, seeds, frequency),
             cwd=folder,
             timeout=timeout,
-            phase=f"placing and routing for {device.name}",
+            phase=f"placing and routing for {placement.name}",
             progress=progress,
         )
 
         runs = _results(folder, "plain", seeds) if "plain" in designs else []
         timed = _results(folder, "timed", seeds)
-        return PlaceAndRoute(device, nextpnr.version, cycles, not clocked, runs, timed, harnessed)
+        return PlaceAndRoute(
+            placement, nextpnr.version, cycles, not clocked, runs, timed, harnessed
+        )
 
 
-def _calls(device: Device, names: Iterable[str], seeds: int, frequency: float) -> list[list[str]]:
+def _calls(
+    placement: Placement, names: Iterable[str], seeds: int, frequency: float
+) -> list[list[str]]:
     """Arguments of nextpnr for each named design and seed; a run writes NAME and seed `.report`."""
     return [
         [
-            *device.options,
+            *placement.options,
             *("--json", f"{name}.json", "--report", f"{name}{seed}.report"),
             *("--seed", str(seed), "--freq", f"{frequency:g}"),
             "--timing-allow-fail",

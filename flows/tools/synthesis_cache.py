@@ -7,14 +7,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import write_atomically
 from kan_dialect.files.user_cache import user_cache
-from kan_dialect.flows.tools.synthesis import Target, synthesize
+from kan_dialect.flows.tools.synthesis import synthesize, yosys_of
 from kan_dialect.flows.tools.toolchain import find
 
 
-def known_synthesis(rtl: Path, target: Target, top: str) -> dict[str, Any]:
+def known_synthesis(rtl: Path, target: DeviceFamily, top: str) -> dict[str, Any]:
     """The summary of `synthesize`; a text is synthesised once.
 
     Raises
@@ -22,7 +23,9 @@ def known_synthesis(rtl: Path, target: Target, top: str) -> dict[str, Any]:
     KanError : Yosys is missing, refuses the design or takes too long or too much memory.
     """
     yosys = find("yosys")
-    key = sha256(f"{yosys.version}\n{target}\n{top}\n{rtl.read_text()}".encode()).hexdigest()
+    key = sha256(
+        f"{yosys.version}\n{target.name}\n{yosys_of(target)}\n{top}\n{rtl.read_text()}".encode()
+    ).hexdigest()
     folder = user_cache()
     kept = None if folder is None else folder / "synthesis" / f"{key[:32]}.json"
     if kept is not None:

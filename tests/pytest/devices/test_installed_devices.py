@@ -19,7 +19,8 @@ from kan_dialect.devices.device import (
     device_names,
 )
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools.synthesis import find_target
+from kan_dialect.flows.tools.place_and_route import placement_on
+from kan_dialect.flows.tools.synthesis import yosys_of
 from kan_dialect.frontends.frontend import frontend_for
 from kan_dialect.passes.schedule import SchedulePass
 
@@ -28,13 +29,12 @@ Install = Callable[..., None]
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Install a package that publishes an expression: a device, synthesis target or frontend."""
+    """Install a package that publishes an expression: a device or frontend."""
 
     def make(package: str, name: str, expression: str, group: str = "devices") -> None:
         (tmp_path / f"{package}.py").write_text(
             "from dataclasses import replace\n"
             "from kan_dialect.devices.device import *\n"
-            "from kan_dialect.flows.tools.synthesis import ECP5 as CELLS\n"
             "from kan_dialect.frontends.frontend import Frontend\n"
             f"RECORD = {expression}\n"
         )
@@ -83,6 +83,19 @@ def test_a_device_is_found_by_name(install: Install) -> None:
             "replace(ECP5, name='theirs', adders=Adders(shortest_chain=2.5))",
             "adders.shortest_chain must be an integer in 0..64, got 2.5",
         ),
+        (
+            "replace(ECP5, name='theirs', yosys=replace(ECP5.yosys, lut='LUT4'))",
+            "yosys.lut must have one group, the number of inputs, got 'LUT4'",
+        ),
+        (
+            "replace(ECP5, name='theirs', yosys=replace(ECP5.yosys, register='['))",
+            "yosys.register must be a regular expression, got",
+        ),
+        (
+            "replace(ECP5, name='theirs', parts=(Part('P', 9, 9, 0, 0),), project_part='P')",
+            "nextpnr needs a part with options for it",
+        ),
+        ("replace(ECP5, name='theirs', vendor_tool='ise')", "vendor_tool must be one of vivado, "),
         ("ECP5", "its name is 'ecp5', but the entry point's is 'theirs'"),
         ("4", "their_family:RECORD is a int, not a DeviceFamily"),
         ("1 / 0", "cannot be loaded: division by zero"),
@@ -103,24 +116,13 @@ def test_two_packages_with_one_name_are_refused(install: Install) -> None:
         device("theirs")
 
 
-@pytest.mark.parametrize(
-    ("group", "name", "expression"),
-    [
-        ("devices", "ecp5", "ECP5"),
-        ("devices", "lut7", "generic(7)"),
-        ("synthesis", "ecp5", "CELLS"),
-        ("synthesis", "lut4", 'replace(CELLS, name="lut4")'),
-    ],
-)
-def test_a_package_cannot_replace_one_of_ours(
-    group: str, name: str, expression: str, install: Install
-) -> None:
-    install("their_family", name, expression, group)
-    find = device if group == "devices" else find_target
+@pytest.mark.parametrize(("name", "expression"), [("ecp5", "ECP5"), ("lut7", "generic(7)")])
+def test_a_package_cannot_replace_one_of_ours(name: str, expression: str, install: Install) -> None:
+    install("their_family", name, expression)
     message = rf"kan-dialect and their_family both have a .*'{name}'; uninstall their_family"
     with pytest.raises(KanError, match=message):
-        find(name)
-    assert find("ice40").name == "ice40"
+        device(name)
+    assert device("ice40").name == "ice40"
 
 
 def test_a_package_cannot_replace_a_frontend_of_ours(install: Install) -> None:
@@ -130,14 +132,10 @@ def test_a_package_cannot_replace_a_frontend_of_ours(install: Install) -> None:
         frontend_for(Path("net.onnx"))
 
 
-def test_synthesis_targets_are_found_too(install: Install) -> None:
-    install("their_cells", "theirs", 'replace(CELLS, name="theirs")', "synthesis")
-    assert find_target("theirs").lut == find_target("ecp5").lut
-    install("bad_cells", "bad", 'replace(CELLS, name="bad", lut="LUT4")', "synthesis")
-    with pytest.raises(KanError, match="target 'bad' of the package bad_cells: lut must have one"):
-        find_target("bad")
-    with pytest.raises(KanError, match=r"no target 'none'; take one of .*lut8, bad, theirs"):
-        find_target("none")
+def test_a_device_of_a_package_has_tools_and_parts(install: Install) -> None:
+    install("their_family", "theirs", 'replace(ECP5, name="theirs")')
+    assert yosys_of(device("theirs")) is ECP5.yosys
+    assert placement_on("theirs-25").name == "theirs-25"
 
 
 def test_our_own_devices_keep_the_rules() -> None:

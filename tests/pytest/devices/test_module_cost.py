@@ -12,7 +12,7 @@ from xdsl.ir import SSAValue
 
 from kan_dialect.devices.device import device
 from kan_dialect.devices.module_cost import ModuleCost, module_cost
-from kan_dialect.flows.tools.synthesis import find_target, synthesize
+from kan_dialect.flows.tools.synthesis import synthesize
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
@@ -112,8 +112,8 @@ def test_the_estimate_is_near_synthesis(wrapper: str, target: str, tmp_path: Pat
     files = [tmp_path / f"{name}.sv" for name in names]
     for file, name in zip(files, names, strict=True):
         file.write_text(emit_systemverilog(module, {name}))
-    alone = synthesize(files[0], find_target(target), top=names[0]).cells
-    whole = synthesize(files[1], find_target(target), modules=(files[0],), top=names[1]).cells
+    alone = synthesize(files[0], device(target), top=names[0]).cells
+    whole = synthesize(files[1], device(target), modules=(files[0],), top=names[1]).cells
     found = module_cost(top, device(target))
     assert found.registers == whole.registers - alone.registers
     assert abs(found.luts - (whole.luts - alone.luts)) <= 0.2 * (whole.luts - alone.luts) + 4

@@ -11,15 +11,15 @@ import pytest
 from xdsl.ir import Block
 
 from kan_dialect.cli import kan_flow
-from kan_dialect.devices.device import DEVICES, ECP5, device
+from kan_dialect.devices.device import DEVICES, ECP5, FAMILIES, Part, device
 from kan_dialect.devices.lut_count import luts_of
-from kan_dialect.devices.parts import Part
 from kan_dialect.errors import KanError
 from kan_dialect.flows import part_fit
 from kan_dialect.flows.page.verdicts import verdicts
 from kan_dialect.flows.part_fit import part_caution, part_entry
 from kan_dialect.flows.tools.asic import read_library, synthesize_asic
-from kan_dialect.flows.tools.synthesis import TARGETS, count_cells, find_target, synthesize
+from kan_dialect.flows.tools.place_and_route import placement_on
+from kan_dialect.flows.tools.synthesis import count_cells, synthesize, yosys_of
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import DelayOp, MarkOp, SumOp, TableOp
@@ -37,6 +37,7 @@ ESTIMATE = {
     "levels": 4,
     "delay_ns": 10.0,
     "latency_ns": 20.0,
+    "part": part_entry("gowin", 9000, 20),
 }
 
 DESIGN = """\
@@ -65,13 +66,13 @@ def design(tmp_path: Path) -> Path:
     ],
 )
 def test_cells_are_counted(name: str, cells: dict[str, int], luts: int, registers: int) -> None:
-    found = count_cells(find_target(name), cells)
+    found = count_cells(yosys_of(device(name)), cells)
     assert (found.luts, found.registers) == (luts, registers)
     assert device(name).name == name
 
 
 def test_each_family_has_a_part_to_compare_with() -> None:
-    assert {name for name, family in DEVICES.items() if family.parts} == TARGETS.keys()
+    assert {name for name, family in DEVICES.items() if family.parts} == {f.name for f in FAMILIES}
     report = {"name": "tiny", "latency_cycles": 2, "estimate": ESTIMATE}
     fits, fast, *_ = verdicts(report)
     assert (fits.state, fits.lines[1]) == (
@@ -116,6 +117,50 @@ def test_a_design_is_compared_with_the_parts_of_its_family(
     assert len(warnings) == (caution is not None) and (caution or "") in "".join(warnings)
 
 
+def test_a_part_is_a_device_by_itself() -> None:
+    """It has the costs of its family. Fit, place and route and projects are for it."""
+    part = device("ecp5-25")
+    assert (part.name, part.family, part.project_part) == ("ecp5-25", "ecp5", "LFE5U-25F")
+    assert (part.timing, part.adders) == (ECP5.timing, ECP5.adders)
+    assert part_caution("ecp5-25", 30_000, 9) == [
+        "the design is larger than LFE5U-25F: 30000 LUTs and 9 registers, where LFE5U-25F has "
+        "24288 and 24288; give fewer bits (--bits), or take a larger part"
+    ]
+    entry = part_entry("ecp5-25", 90, 9)
+    assert entry is not None and (entry["name"], entry["fits"]) == ("LFE5U-25F", True)
+    placement = placement_on("ecp5-25")
+    assert (placement.target, placement.name) == ("ecp5-25", "ecp5-25")
+    assert placement.options == ("--25k", "--package", "CABGA381", "--out-of-context")
+    assert placement_on("ecp5").name == "ecp5-85"
+    assert placement_on("gowin-gw2a-18").files == {
+        "pins.cst": 'IO_LOC "clk" 4;\nIO_LOC "scan" 25;\n'
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ecp5-26", "ecp5 has no part 'ecp5-26'; take one of ecp5-25, "),
+        ("gowin-gw5a", "gowin has no part 'gowin-gw5a'; take one of gowin-gw2a-18, "),
+        ("lut6-1", "there is no target 'lut6-1'; take one of xcup, "),
+    ],
+)
+def test_an_unknown_part_is_refused(name: str, message: str) -> None:
+    with pytest.raises(KanError, match=message):
+        device(name)
+
+
+def test_all_parts_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main(["--list-devices"])
+    assert not ended.value.code
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == sum(1 + len(family.parts) for family in DEVICES.values())
+    (line,) = [line for line in lines if "LFE5U-45F" in line]
+    size = "43,848 LUTs 43,848 registers 108 block RAMs of 18 kbit 72 multipliers"
+    assert " ".join(line.split()) == f"ecp5-45 LFE5U-45F {size} nextpnr"
+
+
 def test_families_without_parts_have_no_part() -> None:
     assert part_entry("lut6", 9, 9) is None and part_caution("lut6", 9, 9) == []
     assert part_entry("another", 9, 9) is None
@@ -139,7 +184,7 @@ def test_a_build_that_does_not_fit_says_so(
     (warning,) = [each for each in report["warnings"] if "larger than every part" in each]
     assert f"warning: {warning}" in printed
     assert not report["estimate"]["part"]["fits"]
-    told = "TINY is the largest, and too small:"
+    told = "TINY is too small:"
     for text in (printed, *((tmp_path / "wine" / n).read_text() for n in ("README.md", PAGE))):
         assert told in text
 
@@ -173,7 +218,7 @@ def test_bits_that_no_table_depends_on_are_not_counted(low: int) -> None:
 @pytest.mark.ci
 @pytest.mark.parametrize("name", ["xc7", "cyclonev", "gowin", "nexus", "gatemate"])
 def test_families_are_synthesised(name: str, design: Path) -> None:
-    cells = synthesize(design, find_target(name)).cells
+    cells = synthesize(design, device(name)).cells
     assert cells.registers == 7
     assert (3 if name == "xc7" else 6) <= cells.luts <= 20  # There, two small tables share one.
     assert cells.carries

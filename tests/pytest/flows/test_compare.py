@@ -38,7 +38,6 @@ from kan_dialect.flows.compare.pipelines import (
 from kan_dialect.flows.compare.statistics import ratio_of
 from kan_dialect.flows.pipelines.stages import recorded, up_to_trades
 from kan_dialect.flows.tools import synthesis_cache
-from kan_dialect.flows.tools.synthesis import find_target
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.flows.workers import compiler_digest as digests
 from kan_dialect.flows.workers.outcomes import Outcome, Work
@@ -447,7 +446,7 @@ def test_a_text_is_synthesised_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     def luts(text: str, target: str = "xcup") -> int:
         rtl.write_text(text)
-        return synthesis_cache.known_synthesis(rtl, find_target(target), "a")["luts"]
+        return synthesis_cache.known_synthesis(rtl, device(target), "a")["luts"]
 
     assert [luts("a"), luts("b"), luts("a"), luts("a", "ecp5"), luts("b")] == [1, 2, 1, 3, 2]
     tool.version = "0.2"

@@ -34,7 +34,7 @@ from kan_dialect.flows.projects.few_pins import few_pins_top
 from kan_dialect.flows.projects.ipxact import Edition, component
 from kan_dialect.flows.projects.timed_top import timed_top
 from kan_dialect.flows.projects.write import write_project
-from kan_dialect.flows.tools.synthesis import TARGETS
+from kan_dialect.flows.tools.synthesis import yosys_of
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
@@ -544,7 +544,7 @@ def test_projects_are_for_the_family_and_its_pins(
         core = (tmp_path / folder / "net.core").read_text()
         known = DEVICES[family if family in ("xcup", "xc7") else "xcup"]
         assert f"part: {known.part(known.project_part).ordering_code}" in core
-        arch, _, options = TARGETS[family].command.removeprefix("synth_").partition(" ")
+        arch, _, options = yosys_of(DEVICES[family]).command.removeprefix("synth_").partition(" ")
         synth = core[core.index("  synth:") : core.index("  synth_ecp5:")]
         assert f"arch: {arch}" in synth
         assert all(f'"{option}' in synth for option in options.split() if option[0] == "-")

@@ -16,12 +16,13 @@ from xdsl.dialects.builtin import IntegerType, ModuleOp, StringAttr, i1
 from xdsl.ir import SSAValue
 
 from kan_dialect.cli import kan_flow
+from kan_dialect.devices.device import ICE40
 from kan_dialect.evaluate.hardware import bit_width, simulate_hardware
 from kan_dialect.flows.prove.netlist import read_design
 from kan_dialect.flows.prove.readings import difference_of_readings
 from kan_dialect.flows.prove.text import NotInSubset, check_text, read_text
 from kan_dialect.flows.tools import toolchain
-from kan_dialect.flows.tools.synthesis import ICE40, synthesize
+from kan_dialect.flows.tools.synthesis import synthesize
 from kan_dialect.lowering import map_tables
 from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.lowering.lut_modules import LutModule, lut_module

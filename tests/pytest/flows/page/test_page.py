@@ -32,6 +32,7 @@ from kan_dialect.flows.page.network_layout import MAX_CELLS, layout_of
 from kan_dialect.flows.page.page import build_page, model_page
 from kan_dialect.flows.page.sections import SHOWN, further, schema
 from kan_dialect.flows.page.verdicts import verdicts
+from kan_dialect.flows.part_fit import part_entry
 from kan_dialect.flows.prove.show import merge_proof
 from kan_dialect.frontends.loading import load_model, make_context, parse_text
 from kan_dialect.model.model import Model
@@ -260,7 +261,7 @@ ESTIMATE = {"target": "xcup", "luts": 100, "registers": 4, "levels": 2, "delay_n
         ({}, ["open"] * 4),
         ({"estimate": ESTIMATE | {"latency_ns": 4.0}}, ["good", "open", "open", "open"]),
         (
-            {"estimate": ESTIMATE | {"latency_ns": 4.0, "luts": 2_000_000}},
+            {"estimate": ESTIMATE | {"latency_ns": 4.0, "part": part_entry("xcup", 2_000_000, 9)}},
             ["care", "open", "open", "open"],
         ),
         (
@@ -323,7 +324,13 @@ def test_fast_compares_with_the_clock_that_was_asked_for(
 
 def test_measured_figures_come_before_estimates() -> None:
     report = BASE | {"estimate": ESTIMATE | {"latency_ns": 4.0, "target": "ecp5"}}
-    report["pnr"] = {"tool": "nextpnr", "device": "ecp5-85k", "seeds": 3, "luts": 90}
+    report["pnr"] = {
+        "tool": "nextpnr",
+        "target": "ecp5",
+        "device": "ecp5-85",
+        "seeds": 3,
+        "luts": 90,
+    }
     report["pnr"] |= {"fmax_with_inputs_mhz": 400.0, "latency_with_inputs_ns": 5.0}
     fits, fast, *_ = verdicts(report)
     assert (fits.figure, fast.figure) == ("90 LUTs", "5.0 ns")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +12,25 @@ import pytest
 from build_lists import list_files
 
 from kan_dialect.cli import kan_flow
+from kan_dialect.devices.device import ECP5, ICE40, XCUP, Cell, device
 from kan_dialect.errors import KanError
 from kan_dialect.flows.measure import open_design
 from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.flows.tools.module_files import instantiated_files
 from kan_dialect.flows.tools.place_and_route import place_and_route, read_report
 from kan_dialect.flows.tools.synthesis import (
-    ECP5,
-    ICE40,
-    XILINX,
     Synthesis,
     count_cells,
-    find_target,
-    lut_target,
     read_statistics,
-    require_modules,
     synthesize,
+    yosys_of,
 )
 from kan_dialect.flows.tools.timed_netlist import register_ports
 from kan_dialect.flows.tools.toolchain import look_for
+from kan_dialect.flows.tools.yosys_runs import require_modules
 from repository import EXAMPLES
+
+REGISTER = Cell("SB_DFF", ("C", "D"), "Q")
 
 
 def needs(*names: str) -> pytest.MarkDecorator:
@@ -110,29 +110,31 @@ XILINX_STATISTICS = """{
 
 
 def test_logic_cells_and_flip_flops_of_every_kind_are_read() -> None:
-    (name, cells), *rest = read_statistics(XILINX_STATISTICS, XILINX).items()
+    (name, cells), *rest = read_statistics(XILINX_STATISTICS, yosys_of(XCUP)).items()
     assert (name, rest) == ("moons", [])
     assert (cells.luts, cells.registers, cells.carries, cells.muxes) == (50, 40, 7, 2)
     assert cells.luts_by_inputs == {1: 1, 2: 17, 3: 7, 4: 1, 5: 3, 6: 34}
 
 
 def test_carry_cells_of_ecp5_take_two_tables() -> None:
-    cells = count_cells(ECP5, {"CCU2C": 17, "L6MUX21": 10, "LUT4": 160, "PFUMX": 44})
+    cells = count_cells(yosys_of(ECP5), {"CCU2C": 17, "L6MUX21": 10, "LUT4": 160, "PFUMX": 44})
     assert (cells.luts, cells.carries, cells.muxes) == (194, 17, 54)
 
 
 def test_flip_flops_with_reset_count() -> None:
-    cells = count_cells(ICE40, {"SB_DFF": 26, "SB_DFFSR": 6, "SB_DFFESS": 8, "SB_CARRY": 3})
+    cells = count_cells(
+        yosys_of(ICE40), {"SB_DFF": 26, "SB_DFFSR": 6, "SB_DFFESS": 8, "SB_CARRY": 3}
+    )
     assert (cells.registers, cells.carries) == (40, 3)
     generic = {"$_DFF_P_": 29, "$_SDFF_PP0_": 4, "$lut_2": 15, "$lut_6": 44}
-    cells = count_cells(lut_target(6), generic)
+    cells = count_cells(yosys_of(device("lut6")), generic)
     assert (cells.luts, cells.registers, cells.luts_by_inputs) == (59, 33, {2: 15, 6: 44})
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"modules": [1]}', '{"modules": {"a": {}}}'])
 def test_other_text_is_no_statistics(text: str) -> None:
     with pytest.raises(KanError, match="statistics cannot be read"):
-        read_statistics(text, XILINX)
+        read_statistics(text, yosys_of(XCUP))
 
 
 def test_paths_from_and_to_ports_are_told_apart() -> None:
@@ -154,12 +156,10 @@ def test_paths_from_and_to_ports_are_told_apart() -> None:
         read_report('{"fmax": 3}')
 
 
-def test_targets_go_by_name() -> None:
-    assert find_target("ecp5") is ECP5
-    assert find_target("lut4").command.endswith("-lut 4")
-    for name in ("lut9", "virtex", ""):
-        with pytest.raises(KanError, match="there is no target"):
-            find_target(name)
+def test_a_device_without_synthesis_is_refused() -> None:
+    assert yosys_of(device("lut4")).command.endswith("-lut 4")
+    with pytest.raises(KanError, match="Yosys does not map to bare; take one of xcup, ecp5"):
+        yosys_of(replace(ECP5, name="bare", yosys=None))
 
 
 # Designs.
@@ -167,11 +167,11 @@ def test_targets_go_by_name() -> None:
 
 @needs("yosys")
 def test_a_design_is_counted(design: Path) -> None:
-    cells = synthesize(design, XILINX).cells
+    cells = synthesize(design, XCUP).cells
     # x0 + x1, its parity, what was chosen, and the valid bits; no register is shared or dropped.
     assert cells.registers == 14
     assert 6 <= cells.luts <= 14
-    generic = synthesize(design, lut_target(4)).cells
+    generic = synthesize(design, device("lut4")).cells
     assert generic.registers == 14 and generic.carries == 0 and max(generic.luts_by_inputs) <= 4
 
 
@@ -180,9 +180,9 @@ def test_what_yosys_refuses_is_one_message(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.sv"
     wrong.write_text("module wrong (input a; endmodule\n")
     with pytest.raises(KanError, match=r"yosys failed .*syntax error"):
-        synthesize(wrong, XILINX)
+        synthesize(wrong, XCUP)
     with pytest.raises(KanError, match="did not end within 1e-06 s"):
-        synthesize(wrong, XILINX, timeout=1e-6)
+        synthesize(wrong, XCUP, timeout=1e-6)
 
 
 @needs("yosys", "nextpnr-ecp5")
@@ -229,14 +229,14 @@ def test_registers_at_ports_keep_the_logic() -> None:
         "cells": {"lut": {"type": "LUT4", "connections": {"A": [3], "B": [4], "Z": [5]}}},
     }
     netlist = {"modules": {"top": module}}
-    timed = register_ports(netlist, "top", "ice40")["modules"]["top"]
+    timed = register_ports(netlist, "top", REGISTER)["modules"]["top"]
     assert timed["cells"]["lut"] == module["cells"]["lut"]
     assert timed["ports"]["x0"]["bits"] == [6, 7] and timed["ports"]["y0"]["bits"] == [5]
     added = timed["cells"]["timed_x0_1"]["connections"]
     assert added == {"C": [2], "D": [7], "Q": [4]}
     assert module["ports"]["x0"]["bits"] == [3, 4]
     with pytest.raises(KanError, match="no module other"):
-        register_ports(netlist, "other", "ice40")
+        register_ports(netlist, "other", REGISTER)
 
 
 def test_tables_beyond_the_memory_are_refused_before_yosys_starts(
@@ -291,9 +291,9 @@ def test_the_design_of_a_wrapped_build_is_its_top_module(tmp_path: Path) -> None
 
 def test_there_is_no_place_and_route_for_xilinx() -> None:
     with pytest.raises(
-        KanError, match="no place and route for xcup; take one of ecp5, ice40, nexus"
+        KanError, match="no place and route for xcup; take one of ecp5, ice40, gowin"
     ):
-        place_and_route(Synthesis(XILINX, "a", count_cells(XILINX, {}), "0", {}), 1)
+        place_and_route(Synthesis(XCUP, "a", count_cells(yosys_of(XCUP), {}), "0", {}), 1)
 
 
 # Commands.

@@ -17,7 +17,7 @@ import pytest
 from kan_dialect.errors import KanError
 from kan_dialect.files.interruption import end_on_signals, holding_signals, undisturbed
 from kan_dialect.flows.tools import tool_runs, toolchain
-from kan_dialect.flows.tools.place_and_route import DEVICES
+from kan_dialect.flows.tools.place_and_route import placement_on
 from kan_dialect.flows.tools.run_limits import Limits, limited
 from kan_dialect.flows.tools.tool_runs import Conversation, first_error, run, run_all
 from kan_dialect.flows.tools.toolchain import Tool, find, find_simulator, look_for
@@ -298,7 +298,7 @@ def test_a_conversation_has_the_same_limits(tmp_path: Path) -> None:
 
 def test_the_router_that_ends_is_chosen() -> None:
     """nextpnr-ice40's default swaps two arcs of some designs for ever."""
-    options = DEVICES["ice40"].options
+    options = placement_on("ice40").options
     assert options[options.index("--router") + 1] == "router2"
 
 

@@ -15,9 +15,10 @@ from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
 
 from fuzz.designs import circt_export, circt_text
+from kan_dialect.devices.device import XCUP
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
-from kan_dialect.flows.tools.synthesis import XILINX, synthesize
+from kan_dialect.flows.tools.synthesis import synthesize
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.flows.training.simulation import TrainingCircuit, compare_training, open_circuit
 from kan_dialect.flows.training.testbench import write_training_testbench
@@ -359,7 +360,7 @@ def test_logic_of_the_tracker(rate: float, luts: int, tmp_path: Path) -> None:
     module, _ = tracker(learning_rate=rate)
     rtl = tmp_path / "net.sv"
     rtl.write_text(emit_systemverilog(module))
-    cells = synthesize(rtl, XILINX, top="net").cells
+    cells = synthesize(rtl, XCUP, top="net").cells
     assert cells.luts <= luts
     assert cells.multipliers <= 9
 

@@ -1,0 +1,1 @@
+"""FPGA families, a file each: figures, tools and parts, with their sources."""

@@ -1,0 +1,32 @@
+"""Intel Cyclone V. Lookup tables are those of ALMs, of which an ALM has two."""
+
+from kan_dialect.devices.family import DeviceFamily, Timing
+from kan_dialect.devices.open_tools import Yosys
+from kan_dialect.devices.parts import Part
+
+CYCLONEV = DeviceFamily(
+    "cyclonev",
+    6,
+    # MISTRAL_FF, MISTRAL_ALUT6, MISTRAL_ALUT_ARITH of Yosys's library, as much again for routing:
+    # an estimate, as no wheel of nextpnr times it.
+    Timing(register=0.9, lut=1.2, carry=2.4, carry_bit=0.036),
+    yosys=Yosys(
+        "synth_intel_alm -family cyclonev -noiopad -noclkbuf",
+        lut=r"MISTRAL_(?:ALUT|NOT)([2-6]?)",
+        register=r"MISTRAL_FF",
+        carry=r"MISTRAL_ALUT_ARITH",
+        carry_luts=1,
+        multiplier=r"MISTRAL_MUL\w+",
+        memory=r"MISTRAL_M(LAB|10K)",
+        keep_hierarchy="-noflatten",
+    ),
+    vendor_tool="quartus",
+    block_ram_kilobits=10,
+    # Intel CV-51001. 5CSEBA6 is on the DE10-Nano board.
+    parts=(
+        Part("5CEBA4", 36_960, 73_920, 308, 132, "5CEBA4F23C7", 224, "Cyclone V"),
+        Part("5CSEBA6", 83_018, 166_036, 557, 224, "5CSEBA6U23I7", 145, "Cyclone V"),
+        Part("5CEBA9", 227_120, 454_240, 1_220, 684, "5CEBA9F31C7", 480, "Cyclone V"),
+    ),
+    project_part="5CSEBA6",
+)
