@@ -383,36 +383,25 @@ def _full(x: Bounds) -> Range:
 
 
 def _contracted(one: Range, other: Range, form: Bilinear, terms: int, noise: Noise) -> Range:
-    (a, ra, bad), (b, rb, other_bad) = _ball(one), _ball(other)
-    middle = form(a, b)
-    large, other_large = np.abs(a) + ra, np.abs(b) + rb
+    a, b = _ball(one), _ball(other)
+    middle = form(a.middle, b.middle)
     # Rounding error of the form, in any order of its additions.
     slack = (terms + 8) * 2.0**-50
     if noise is not EXACT:
         slack = max(
             slack, PRODUCT_SUM_NOISE_FACTOR * noise.relative, (terms + 8) * noise.relative / 8
         )
-    radius = form(large, other_large) * slack
-    if ra.any():
-        radius = radius + form(ra, other_large) * (1 + slack)
-    if rb.any():
-        radius = radius + form(np.abs(a), rb) * (1 + slack)
-    exact = noise is EXACT and not ra.any() and not rb.any()
+    spread = form(a.radius, b.largest) + form(np.abs(a.middle), b.radius)
+    radius = form(a.largest, b.largest) * slack + spread * (1 + slack)
+    exact = noise is EXACT and not spread.any()
     low, high = (middle, middle) if exact else rounded(middle - radius, middle + radius, FINE)
-    for wrong, against in ((bad, other_large), (other_bad, large)):
-        if wrong is None:
-            continue
-        # 0 times an undefined value is undefined; 0 times an unbounded value is 0.
-        infinite, undefined = wrong
-        reached: FloatArray = np.where(against > 0, 1.0, 0.0)
-        ends = ((infinite, reached), (undefined, np.ones_like(against)))
-        marks = [form(*(pair if wrong is bad else pair[::-1])) > 0 for pair in ends]
-        low = np.where(marks[0], -np.inf, low)
-        high = np.where(marks[0], np.inf, high)
-        low, high = (np.where(marks[1], np.nan, each) for each in (low, high))
-    if bad is not None and other_bad is not None:
-        mark = form(bad[0] + bad[1], other_bad[0] + other_bad[1]) > 0
-        low, high = np.where(mark, -np.inf, low), np.where(mark, np.inf, high)
+    if a.unknown.any() or b.unknown.any():
+        # 0 times an unbounded value is 0; 0 times an undefined value is undefined.
+        wild = form(a.unknown, b.reached) + form(a.reached, b.unknown) > 0
+        low, high = np.where(wild, -np.inf, low), np.where(wild, np.inf, high)
+        ones, other_ones = np.ones_like(a.middle), np.ones_like(b.middle)
+        undefined = form(a.undefined, other_ones) + form(ones, b.undefined) > 0
+        low, high = (np.where(undefined, np.nan, each) for each in (low, high))
     return Range(low, high)
 
 
@@ -420,21 +409,38 @@ PRODUCT_SUM_NOISE_FACTOR = 4.0
 """Sums of products are widened by at least this factor times the noise of a single operation."""
 
 
-def _ball(x: Range) -> tuple[FloatArray, FloatArray, tuple[FloatArray, FloatArray] | None]:
-    """Midpoints and radii; and masks (0 or 1) of infinite and of undefined elements, None
-    without any.
-    """
+class _Ball(NamedTuple):
+    """Midpoints and radii of bounds; and masks, 0 or 1."""
+
+    middle: FloatArray
+    radius: FloatArray
+    unknown: FloatArray
+    """Infinite or undefined elements, which have middle and radius 0."""
+    undefined: FloatArray
+
+    @property
+    def largest(self) -> FloatArray:
+        return np.abs(self.middle) + self.radius
+
+    @property
+    def reached(self) -> FloatArray:
+        """Elements that are not certainly 0."""
+        return np.where((self.largest > 0) | (self.unknown > 0), 1.0, 0.0)
+
+
+def _ball(x: Range) -> _Ball:
     middle = x.low + (x.high - x.low) / 2
     radius = np.maximum(x.high - middle, middle - x.low)
     # Rounded up: a difference of floats is off by up to half a unit of the last digit.
     radius = np.where(radius == 0.0, 0.0, radius * (1 + 2.0**-50))
     usable = np.isfinite(middle) & np.isfinite(radius)
-    if usable.all():
-        return middle, radius, None
     undefined = np.isnan(x.low) | np.isnan(x.high)
-    infinite: FloatArray = np.where(~usable & ~undefined, 1.0, 0.0)
-    middle, radius = np.where(usable, middle, 0.0), np.where(usable, radius, 0.0)
-    return middle, radius, (infinite, np.where(undefined, 1.0, 0.0))
+    return _Ball(
+        np.where(usable, middle, 0.0),
+        np.where(usable, radius, 0.0),
+        np.where(usable, 0.0, 1.0),
+        np.where(undefined, 1.0, 0.0),
+    )
 
 
 def summed(x: Bounds, form: Callable[[FloatArray], FloatArray], terms: int, noise: Noise) -> Bounds:

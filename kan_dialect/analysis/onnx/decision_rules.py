@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import onnx
 from onnx import helper
@@ -25,40 +23,15 @@ from kan_dialect.analysis.onnx.bounds import (
     truth_bounds,
 )
 from kan_dialect.analysis.onnx.function_rules import ONE, ZERO
-from kan_dialect.analysis.onnx.operator_rules import (
-    Operator,
-    Rule,
-    registrar,
-)
-from kan_dialect.ir.constants import FloatArray
+from kan_dialect.analysis.onnx.operator_rules import Operator, Rule
 from kan_dialect.maths.interval_functions import Range
 
-RULES: dict[str, Rule] = {}
-"""Operator -> rule."""
 
-_rule = registrar(RULES)
-
-
-_STAIRS: dict[str, Callable[[FloatArray], FloatArray]] = {
-    "Floor": np.floor,
-    "Ceil": np.ceil,
-    "Round": np.rint,
-    "Sign": np.sign,
-}
-
-
-@_rule(*_STAIRS)
-def _stairs(op: Operator, operands: list[Bounds]) -> Bounds:
-    return stepped(_STAIRS[op.node.op_type], operands[0])
-
-
-@_rule("Cast", "CastLike")
 def _cast(op: Operator, operands: list[Bounds]) -> Bounds:
     source, target = op.kinds[op.node.input[0]], op.kind
     x = operands[0]
     if target == onnx.TensorProto.BOOL and source != target:
-        equal = compared(x, ZERO, same)
-        return _opposite(equal)
+        return _opposite(compared(x, ZERO, same))
     if source not in FLOATS or source == target:
         return x
     if target not in FLOATS:
@@ -81,7 +54,6 @@ def _opposite(x: Bounds) -> Bounds:
     return minus(ONE, x, EXACT)
 
 
-@_rule("Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Equal")
 def _comparison(op: Operator, operands: list[Bounds]) -> Bounds:
     kind = op.node.op_type
     one, other = operands[::-1] if kind.startswith("Greater") else operands
@@ -89,39 +61,26 @@ def _comparison(op: Operator, operands: list[Bounds]) -> Bounds:
     return compared(one, other, test)
 
 
-@_rule("Not")
-def _not(op: Operator, operands: list[Bounds]) -> Bounds:
-    return _opposite(operands[0])
-
-
-@_rule("And")
-def _and(op: Operator, operands: list[Bounds]) -> Bounds:
-    return smaller(*operands)
-
-
-@_rule("Or")
-def _or(op: Operator, operands: list[Bounds]) -> Bounds:
-    return larger(*operands)
-
-
-@_rule("Xor")
-def _xor(op: Operator, operands: list[Bounds]) -> Bounds:
-    one, other = operands
-    return _opposite(compared(one, other, same))
-
-
-@_rule("IsNaN", "IsInf")
-def _is_no_number(op: Operator, operands: list[Bounds]) -> Bounds:
-    (x,) = operands
-
+def _is_not_finite(op: Operator, operands: list[Bounds]) -> Bounds:
     def test(each: Range, _: Range) -> Range:
         usable = np.isfinite(each.low) & np.isfinite(each.high)
         return truth_bounds(np.zeros_like(usable), usable)
 
-    return compared(x, ZERO, test)
+    return compared(operands[0], ZERO, test)
 
 
-@_rule("Where")
-def _where(op: Operator, operands: list[Bounds]) -> Bounds:
-    condition, one, other = operands
-    return chosen(condition, one, other)
+RULES: dict[str, Rule] = {
+    "Floor": lambda op, x: stepped(np.floor, x[0]),
+    "Ceil": lambda op, x: stepped(np.ceil, x[0]),
+    "Round": lambda op, x: stepped(np.rint, x[0]),
+    "Sign": lambda op, x: stepped(np.sign, x[0]),
+    **dict.fromkeys(("Cast", "CastLike"), _cast),
+    **dict.fromkeys(("Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Equal"), _comparison),
+    "Not": lambda op, x: _opposite(x[0]),
+    "And": lambda op, x: smaller(*x),
+    "Or": lambda op, x: larger(*x),
+    "Xor": lambda op, x: _opposite(compared(x[0], x[1], same)),
+    **dict.fromkeys(("IsNaN", "IsInf"), _is_not_finite),
+    "Where": lambda op, x: chosen(*x),
+}
+"""Operator -> rule."""

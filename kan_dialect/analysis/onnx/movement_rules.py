@@ -1,4 +1,4 @@
-"""Bounds of ONNX operators that move elements, and of Shape and Size.
+"""Bounds of ONNX operators that move elements, and of lookups in constant tables.
 
 The reference implementation of the `onnx` package moves the numbers of the elements, and the bounds
 follow.
@@ -6,57 +6,37 @@ follow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import prod
 
 import numpy as np
 
-from kan_dialect.analysis.onnx.bounds import (
-    Bounds,
-)
-from kan_dialect.analysis.onnx.operator_rules import (
-    Operands,
-    Operator,
-    Results,
-    Rule,
-    registrar,
-    run_alone,
-)
-from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.analysis.onnx.bounds import Bounds, chosen, compared, hull, larger, same
+from kan_dialect.analysis.onnx.operator_rules import Operands, Operator, Results, Rule
+from kan_dialect.evaluate.onnx_node import run_node
+from kan_dialect.ir.constants import Array, BoolArray, FloatArray, IntArray
 from kan_dialect.maths.interval_functions import Range
 
-RULES: dict[str, Rule] = {}
-"""Operator -> rule."""
-
-_rule = registrar(RULES)
-
+_MAX_LOOKUP_ELEMENTS = 1 << 10
+"""Most elements that a lookup may read for one element of its result."""
 
 _MOVING: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Expand"), (0,)),
     **dict.fromkeys(("Slice", "Split", "Tile", "Trilu", "DepthToSpace", "SpaceToDepth"), (0,)),
-    "Pad": (0, 2),
-    "ScatterElements": (0, 2),
-    "ScatterND": (0, 2),
+    **dict.fromkeys(("GatherElements", "GatherND"), (0,)),
+    **dict.fromkeys(("Pad", "ScatterElements", "ScatterND"), (0, 2)),
 }
 """Operator -> indices of data operands; the others are constants that give the movement."""
 
 
-@_rule(*_MOVING)
 def _moving(op: Operator, operands: Operands) -> Results:
-    data = _MOVING[op.node.op_type]
-    if op.attributes.get("reduction", b"none") not in (b"none", "none"):
+    if op.attributes.get("reduction", b"none") != b"none":
         raise op.none("with a reduction")
-    if op.attributes.get("mode", b"constant") not in (b"constant", "constant", b"DCR", b"CRD"):
+    if op.attributes.get("mode", b"constant") not in (b"constant", b"DCR", b"CRD"):
         raise op.none("in this mode")
-    return moved(op, operands, data)
+    return _moved(op, operands, _MOVING[op.node.op_type])
 
 
-@_rule("Concat")
-def _concat(op: Operator, operands: list[Bounds]) -> Results:
-    return moved(op, operands, tuple(range(len(operands))))
-
-
-@_rule("Identity", "Dropout")
 def _identity(op: Operator, operands: Operands) -> Results:
     (x, *_) = operands
     assert x is not None
@@ -67,37 +47,25 @@ def _identity(op: Operator, operands: Operands) -> Results:
     return x
 
 
-def moved(op: Operator, operands: Operands, data: tuple[int, ...]) -> Results:
+def _moved(op: Operator, operands: Operands, data: tuple[int, ...]) -> list[Bounds]:
     parts = [x for index, x in enumerate(operands) if index in data and x is not None]
     if op.sources is None:
         op.sources = _source_elements(op, operands, data)
-    if len(parts) == 1:
-        (x,) = parts
-        whole = np.arange(1, prod(x.shape) + 1)
-        found: list[Bounds] = []
-        for sources, shape in op.sources:
-            same_order = np.array_equal(sources, whole)
-            found.append(
-                x.moved(
-                    (lambda a, s=shape: a.reshape(len(a), *s))
-                    if same_order
-                    else (lambda a, p=sources, s=shape: _taken([a], p, s))
-                )
-            )
-        return found
-    if all(part.constant for part in parts):
-        return [
-            Bounds(Range(*(_taken([part.value[end] for part in parts], *each) for end in (0, 1))))
-            for each in op.sources
-        ]
     rows = max(len(array) for part in parts for array in (part.value.low, part.slopes.low))
 
-    def taken(select: Callable[[Bounds], Range], each: tuple[IntArray, tuple[int, ...]]) -> Range:
-        full = [
-            [np.broadcast_to(end, (rows, *part.shape)) for end in select(part)] for part in parts
-        ]
-        return Range(*(_taken([part[end] for part in full], *each) for end in (0, 1)))
+    def taken(select: Callable[[Bounds], Range], sources: IntArray) -> Range:
+        ends: list[FloatArray] = []
+        for end in (0, 1):
+            flat = [
+                np.broadcast_to(select(part)[end], (rows, *part.shape)).reshape(rows, -1)
+                for part in parts
+            ]
+            whole = np.concatenate([np.zeros((rows, 1)), *flat], axis=1)
+            ends.append(whole[:, sources.ravel()].reshape(rows, *sources.shape))
+        return Range(*ends)
 
+    if all(part.constant for part in parts):
+        return [Bounds(taken(lambda part: part.value, each)) for each in op.sources]
     return [
         Bounds(
             taken(lambda part: part.value, each),
@@ -108,40 +76,76 @@ def moved(op: Operator, operands: Operands, data: tuple[int, ...]) -> Results:
     ]
 
 
-def _taken(parts: Sequence[FloatArray], sources: IntArray, shape: tuple[int, ...]) -> FloatArray:
-    rows = len(parts[0])
-    flat = [each.reshape(rows, -1) for each in parts]
-    if not sources.all():
-        flat = [np.zeros((rows, 1)), *flat]
-        sources = sources + 1
-    whole = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
-    return whole[:, sources - 1].reshape(rows, *shape)
-
-
-def _source_elements(
-    op: Operator, operands: Operands, data: tuple[int, ...]
-) -> list[tuple[IntArray, tuple[int, ...]]]:
-    """Source elements of each result: how the operator moves the numbers of elements, from 1 on."""
-    feed: dict[str, Array] = {}
-    names = [f"i{index}" if name else "" for index, name in enumerate(op.node.input)]
+def _source_elements(op: Operator, operands: Operands, data: tuple[int, ...]) -> list[IntArray]:
+    """How the operator moves the numbers of elements, from 1 on: source elements of each result."""
+    feed: list[Array | None] = []
     count = 1
-    for index, (name, x) in enumerate(zip(names, operands, strict=False)):
+    for index, x in enumerate(operands):
         if x is None:
-            continue
-        if index in data:
+            feed.append(None)
+        elif index in data:
             size = prod(x.shape)
-            feed[name] = np.arange(count, count + size).reshape(x.shape)
+            feed.append(np.arange(count, count + size).reshape(x.shape))
             count += size
         else:
-            feed[name] = op.known(x, "the operand that says where elements go")
-    found = run_alone(op, feed, names)
-    return [(each.reshape(-1).astype(np.int64), each.shape) for each in found]
+            feed.append(op.known(x, "the operand that says where elements go"))
+    return [each.astype(np.int64) for each in run_node(op.node, op.version, feed)]
 
 
-@_rule("Shape", "Size")
-def _shape(op: Operator, operands: list[Bounds]) -> Bounds:
-    shape = np.array(operands[0].shape, dtype=np.float64)
-    if op.node.op_type == "Size":
-        return Bounds.exact(np.array(float(shape.prod())))
-    last = op.attributes.get("end")
-    return Bounds.exact(shape[op.integer("start", 0) : last])
+def _lookup(op: Operator, operands: list[Bounds]) -> Results:
+    """A Gather: a movement, or at computed indices the hull of all elements that it may read."""
+    data, index = operands
+    if index.point is not None:
+        return _moved(op, operands, (0,))
+    if not data.constant:
+        raise op.none("of computed values at computed elements")
+    axis = op.integer("axis", 0) % len(data.shape)
+    extent = data.shape[axis]
+    behind = len(data.shape) - axis - 1
+
+    def at(indices: IntArray) -> Range:
+        """The table's elements at indices (rows, *index)."""
+        places = indices % extent
+        return Range(*(np.moveaxis(np.take(end[0], places, axis), axis, 0) for end in data.value))
+
+    def spread(marks: BoolArray) -> BoolArray:
+        """Marks (rows, *index) in axes that broadcast against the result."""
+        return marks.reshape(len(marks), *(1,) * axis, *marks.shape[1:], *(1,) * behind)
+
+    def read(indices: Range) -> Range:
+        within = (indices.low >= -extent) & (indices.high < extent)
+        low, high = (np.where(within, end, 0).astype(np.int64) for end in indices)
+        steps = int((high - low).max(initial=0))
+        if steps >= _MAX_LOOKUP_ELEMENTS:
+            raise op.none(f"over more than {_MAX_LOOKUP_ELEMENTS} elements")
+        found = at(low)
+        for step in range(1, steps + 1):
+            found = hull(found, at(np.minimum(low + step, high)))
+        return Range(*(np.where(spread(within), end, np.nan) for end in found))
+
+    value = read(index.value)
+    moves = np.broadcast_to(spread(index.value.low != index.value.high), value.low.shape)
+    slope = Range(np.where(moves, -np.inf, 0.0), np.where(moves, np.inf, 0.0))
+    return Bounds(value, slope, read(index.middles))
+
+
+def _one_hot(op: Operator, operands: list[Bounds]) -> Bounds:
+    index, depth, ends = operands
+    count = int(op.known(depth, "the depth").reshape(()))
+    axis = op.integer("axis", -1) % (len(index.shape) + 1) + 1
+    expanded = index.moved(lambda a: np.expand_dims(a, axis))
+    numbers = np.arange(count, dtype=np.float64).reshape(-1, *(1,) * (len(index.shape) + 1 - axis))
+    found = compared(expanded, Bounds.exact(numbers), same)
+    wrapped = compared(expanded, Bounds.exact(numbers - count), same)
+    off, on = (ends.moved(lambda a, i=i: a[:, i]) for i in (0, 1))
+    return chosen(larger(found, wrapped), on, off)
+
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(_MOVING, _moving),
+    **dict.fromkeys(("Identity", "Dropout"), _identity),
+    "Concat": lambda op, x: _moved(op, x, tuple(range(len(x)))),
+    "Gather": _lookup,
+    "OneHot": _one_hot,
+}
+"""Operator -> rule."""

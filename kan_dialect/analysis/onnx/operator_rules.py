@@ -7,19 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
 from onnx import helper
-from onnx.reference import ReferenceEvaluator
 
 from kan_dialect.analysis.enclosures import NoEnclosureError
-from kan_dialect.analysis.onnx.bounds import (
-    Bounds,
-    Noise,
-    noise_of,
-)
+from kan_dialect.analysis.onnx.bounds import Bounds, Noise, noise_of
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.maths.interval_functions import Range
 
@@ -38,7 +33,7 @@ class Operator:
     kinds: Mapping[str, int]
     version: int
     attributes: dict[str, Any] = field(init=False)
-    sources: list[tuple[IntArray, tuple[int, ...]]] | None = None
+    sources: list[IntArray] | None = None
     """For a movement: the source element of each result element, counted from 1; 0 is a zero."""
 
     def __post_init__(self) -> None:
@@ -101,37 +96,3 @@ def saturated(values: FloatArray, kind: np.dtype[Any]) -> Array:
 Operands: TypeAlias = Sequence[Bounds | None]
 Results: TypeAlias = Bounds | list[Bounds]
 Rule: TypeAlias = Callable[[Operator, Any], Results]
-
-_T = TypeVar("_T", bound=Rule)
-
-
-def registrar(rules: dict[str, Rule]) -> Callable[..., Callable[[_T], _T]]:
-    """A decorator `register(*operators)` that adds a rule to a table, under operators' names."""
-
-    def register(*names: str) -> Callable[[_T], _T]:
-        def add(rule: _T) -> _T:
-            rules.update(dict.fromkeys(names, rule))
-            return rule
-
-        return add
-
-    return register
-
-
-def run_alone(op: Operator, feed: dict[str, Array], names: Sequence[str]) -> list[Array]:
-    """Results of the reference implementation of a node for constant operands."""
-    node = onnx.NodeProto()
-    node.CopyFrom(op.node)
-    node.input[:] = names
-    node.output[:] = [f"o{index}" if name else "" for index, name in enumerate(op.node.output)]
-    ends = [
-        helper.make_tensor_value_info(
-            name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
-        )
-        for name, array in feed.items()
-    ]
-    results = [helper.make_tensor_value_info(name, op.kind, None) for name in node.output if name]
-    graph = helper.make_graph([node], "node", ends, results)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", op.version)])
-    evaluator: Any = ReferenceEvaluator(model)  # Its types are incomplete.
-    return [np.asarray(each) for each in evaluator.run(None, feed)]

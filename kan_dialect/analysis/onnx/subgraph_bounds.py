@@ -22,11 +22,11 @@ from kan_dialect.analysis.onnx import (
     contraction_rules,
     decision_rules,
     function_rules,
-    lookup_rules,
     movement_rules,
 )
 from kan_dialect.analysis.onnx.bounds import FLOATS, Bounds
-from kan_dialect.analysis.onnx.operator_rules import Operator, Rule, run_alone, saturated
+from kan_dialect.analysis.onnx.operator_rules import Operator, Rule, saturated
+from kan_dialect.evaluate.onnx_node import run_node
 from kan_dialect.evaluate.onnx_subgraph import (
     INPUT,
     OUTPUT,
@@ -44,7 +44,6 @@ RULES: Mapping[str, Rule] = {
     **contraction_rules.RULES,
     **decision_rules.RULES,
     **function_rules.RULES,
-    **lookup_rules.RULES,
     **movement_rules.RULES,
 }
 """Operators that have bounds -> rule."""
@@ -60,8 +59,8 @@ _SPLIT_WORK = 1 << 22
 _MAX_SPLIT = 8
 """Most parts of an interval."""
 
-_CHUNK_ELEMENTS = 1 << 18
-"""Elements of the widest value that are bounded at once."""
+_CHUNK_ELEMENTS = 1 << 21
+"""Elements of all values that are bounded at once."""
 
 
 class SubgraphBounds:
@@ -110,11 +109,9 @@ class SubgraphBounds:
             several = "operators" if len(missing) > 1 else "operator"
             have = "have" if len(missing) > 1 else "has"
             raise NoEnclosureError(f"the ONNX {several} {names_of} {have} no bounds")
-        self.last = {name: index for index, s in enumerate(self.operators) for name in s.node.input}
         sizes = [
             prod(shapes.get(name, ())) for s in self.operators for name in s.node.output if name
         ]
-        self.widest = max(sizes, default=1)
         self.work = sum(sizes) // self.batch + 1
         """Elements of all values, for one row."""
 
@@ -123,20 +120,21 @@ class SubgraphBounds:
         node = op.node
         if node.op_type == "Constant":
             return [_constant(_constant_of(op))]
-        if node.op_type in ("Shape", "Size") and node.input[0] in shapes:
-            zeros = np.broadcast_to(0.0, shapes[node.input[0]])
-            return _results(op, [Bounds.exact(zeros)])
+        if node.op_type in ("Shape", "Size"):
+            blank = np.broadcast_to(np.zeros(()), shapes[node.input[0]])
+            return list(map(_constant, run_node(node, op.version, [blank])))
         operands = [self.constants[name] if name else None for name in node.input]
         points = [None if x is None else x.point for x in operands]
         exact = all(p is not None for p, x in zip(points, operands, strict=True) if x is not None)
         whole = all(self.kinds.get(name) not in FLOATS for name in node.output if name)
         if exact and (node.op_type in _CONSTANT_MAKERS or whole):
-            feed = {
-                name: saturated(p, onnx.helper.tensor_dtype_to_np_dtype(self.kinds[name]))
-                for name, p in zip(node.input, points, strict=True)
-                if p is not None
-            }
-            return [_constant(each) for each in run_alone(op, feed, list(node.input))]
+            given = [
+                None
+                if point is None
+                else saturated(point, onnx.helper.tensor_dtype_to_np_dtype(self.kinds[name]))
+                for name, point in zip(node.input, points, strict=True)
+            ]
+            return list(map(_constant, run_node(node, op.version, given)))
         if node.op_type not in RULES:
             return None
         return _results(op, operands)
@@ -151,7 +149,8 @@ class SubgraphBounds:
         NoEnclosureError : an operator has no bounds for these operands.
         """
         rows = len(low)
-        room = max(1, _CHUNK_ELEMENTS // self.widest) * self.batch
+        room = max(1, _CHUNK_ELEMENTS // self.work)
+        room = -(-room // self.batch) * self.batch
         parts: list[Bounds] = []
         for start in range(0, rows, room):
             one, other = low[start : start + room], high[start : start + room]
@@ -183,7 +182,7 @@ class SubgraphBounds:
             INPUT: Bounds(Range(low, high), Range(radius, radius), Range(middle, middle))
         }
         with np.errstate(all="ignore"):
-            for index, op in enumerate(self.operators):
+            for op in self.operators:
                 operands = [
                     None if not name else known[name] if name in known else self.constants[name]
                     for name in op.node.input
@@ -194,9 +193,6 @@ class SubgraphBounds:
                     for name, each in zip(op.node.output, results, strict=False)
                     if name
                 )
-                for name in op.node.input:
-                    if self.last[name] == index and name != OUTPUT:
-                        known.pop(name, None)
         found = known.get(OUTPUT) or self.constants[OUTPUT]
         shape = (len(low), self.batch, self.outputs)
 

@@ -18,7 +18,7 @@ from fuzz.random_graphs import REGIMES, make_network
 from kan_dialect.analysis.certificate import certify
 from kan_dialect.analysis.enclosures import NoEnclosureError
 from kan_dialect.analysis.onnx import bounds as graph_bounds
-from kan_dialect.analysis.onnx import function_rules, lookup_rules
+from kan_dialect.analysis.onnx import function_rules, movement_rules
 from kan_dialect.analysis.onnx.bounds import Bounds
 from kan_dialect.analysis.onnx.operator_rules import saturated
 from kan_dialect.analysis.onnx.subgraph_bounds import RULES, SubgraphBounds
@@ -127,13 +127,6 @@ def _index(g: Graph, least: float = 0.0, most: float = 4.0) -> str:
     return g.whole(g.op("Clip", "x", g.const(least), g.const(most)))
 
 
-def _table_of_two(g: Graph) -> str:
-    place = g.op("Unsqueeze", _index(g), g.ints([2]))
-    row = g.op("Expand", g.ints([[[0], [1], [1]]]), g.ints([BATCH, INPUTS, 1]))
-    table = g.const([[0.1, 0.9, -0.4, 0.3, 2.0], [1.0, 1.5, -1.0, 0.0, 0.2]])
-    return g.op("GatherND", table, g.op("Concat", row, place, axis=2))
-
-
 def _batch_norm(g: Graph) -> str:
     scale, bias = g.const([1.0, -2.0, 0.5]), g.const([0.1, 0.2, 0.3])
     mean, variance = g.const([0.5, -1.0, 2.0]), g.const([0.25, 4.0, 1.0])
@@ -149,19 +142,11 @@ def _scattered(g: Graph, kind: str) -> str:
     return g.op(kind, zeros, g.ints(rows), g.op("Sin", "x"))
 
 
-def _convolved(g: Graph) -> str:
-    rng = np.random.default_rng(0)
-    columns = g.op("Transpose", _column(g), perm=[0, 2, 1])
-    weights = g.const(rng.normal(size=(4, 1, 2)))
-    return g.op("Conv", columns, weights, g.const(rng.normal(size=4)), group=2, pads=[1, 0])
-
-
 def _einsums(g: Graph) -> str:
     weights = g.const(np.random.default_rng(0).normal(size=(5, 3, 2)))
-    two = g.op("Einsum", _column(g), weights, equation="bik,oik->bo")
-    three = g.op("Einsum", "x", weights, g.op("Tanh", _column(g)), equation="bi,oik,bik->bo")
-    one = g.op("Einsum", _column(g), equation="bik->bk")
-    return g.op("Concat", two, three, one, axis=1)
+    constant = g.op("Einsum", _column(g), weights, equation="bik,oik->bo")
+    computed = g.op("Einsum", "x", g.op("Tanh", _column(g)), equation="bi,bik->bk")
+    return g.op("Concat", constant, computed, axis=1)
 
 
 def _sizes(g: Graph) -> str:
@@ -182,9 +167,6 @@ CASES: dict[str, Case] = {
     "Mul of itself": Case(lambda g: g.op("Mul", "x", "x")),
     "Div": Case(lambda g: g.op("Div", "x", g.op("Add", g.op("Abs", "x"), g.const(0.1)))),
     "Div through 0": Case(lambda g: g.op("Div", g.const(1.0), "x")),
-    "Div of integers": Case(
-        lambda g: g.floats(g.op("Div", g.whole(g.op("Mul", "x", g.const(5.0))), g.ints(3)))
-    ),
     "Neg": _unary("Neg"),
     "Min": Case(lambda g: g.op("Min", "x", g.op("Sin", "x"), g.const(0.5))),
     "Max": Case(lambda g: g.op("Max", "x", g.op("Cos", "x"), g.const(-0.5))),
@@ -193,23 +175,18 @@ CASES: dict[str, Case] = {
     "Clip": Case(lambda g: g.op("Clip", "x", g.const(-1.0), g.const(2.0))),
     "Clip below": Case(lambda g: g.op("Clip", "x", "", g.const(2.0))),
     "Pow": Case(lambda g: g.op("Pow", "x", g.const(2.0, 3.0, 0.0))),
-    "Pow below 0": Case(lambda g: g.op("Pow", "x", g.const(-1.0, -2.0, 5.0))),
+    "Pow below 0": Case(lambda g: g.op("Pow", "x", g.const(-1.0, -2.0, -3.0)), 0.1, 5.0),
     "Pow of any kind": Case(lambda g: g.op("Pow", "x", g.const(0.5, 1.7, -0.3)), 0.0, 5.0),
     "Pow, computed": Case(lambda g: g.op("Pow", "x", g.op("Sin", "x")), 0.05, 5.0),
-    "Mod": Case(lambda g: g.op("Mod", "x", g.const(0.7, -1.1, 2.0), fmod=1), -6.0, 6.0),
-    "Mod of integers": Case(
-        lambda g: g.floats(g.op("Mod", g.whole(g.op("Mul", "x", g.const(4.0))), g.ints([3, -5, 7])))
-    ),
     **{kind: _unary(kind) for kind in ("Tanh", "Sigmoid", "Exp", "Sin", "Cos", "Atan", "Erf")},
     **{kind: _unary(kind) for kind in ("Softplus", "Softsign", "Abs", "Relu", "Sinh", "Cosh")},
-    **{kind: _unary(kind) for kind in ("Asinh", "LeakyRelu", "Elu", "Selu", "HardSigmoid")},
+    **{kind: _unary(kind) for kind in ("LeakyRelu", "Elu", "Selu", "HardSigmoid")},
     **{kind: _unary(kind) for kind in ("Gelu", "Mish", "HardSwish", "Floor", "Ceil", "Round")},
     **{kind: _unary(kind) for kind in ("Sign", "Identity", "Dropout", "Reciprocal", "Tan")},
     "Celu": _unary("Celu", alpha=0.7),
     "Gelu by tanh": _unary("Gelu", approximate="tanh"),
     "HardSwish, far": _unary("HardSwish", -9.0, 9.0),
     "ThresholdedRelu": _unary("ThresholdedRelu", alpha=0.8),
-    "Shrink": _unary("Shrink", lambd=0.6, bias=0.2),
     "Log": _unary("Log", 1e-3, 9.0),
     "Log, also of nothing": _unary("Log", -1.0, 9.0),
     "Sqrt": _unary("Sqrt", 0.0, 9.0),
@@ -217,7 +194,6 @@ CASES: dict[str, Case] = {
     "Acos": _unary("Acos", -1.0, 1.0),
     "Acos of Tanh": Case(lambda g: g.op("Acos", g.op("Tanh", "x")), -30.0, 30.0),
     "Atanh": _unary("Atanh", -0.99, 0.99),
-    "Acosh": _unary("Acosh", 1.0, 9.0),
     "PRelu": Case(lambda g: g.op("PRelu", "x", g.const(0.1, -0.4, 2.0))),
     "Cast": Case(lambda g: g.floats(g.op("Cast", "x", to=TensorProto.INT32))),
     "Cast to truths": Case(
@@ -253,24 +229,9 @@ CASES: dict[str, Case] = {
         )
     ),
     "Einsum": Case(_einsums),
-    "Conv": Case(_convolved),
     "BatchNormalization": Case(_batch_norm),
-    **{
-        f"Reduce{kind}": _reduced(f"Reduce{kind}", axes)
-        for kind, axes in {
-            "Sum": [1, 2],
-            "Mean": [-1],
-            "Max": [2],
-            "Min": [1],
-            "SumSquare": [2],
-            "L1": [1],
-            "L2": [2],
-            "Prod": [1, 2],
-        }.items()
-    },
-    "CumSum": Case(lambda g: g.op("CumSum", "x", g.ints(1), exclusive=1, reverse=1)),
-    "Softmax": Case(lambda g: g.op("Softmax", _column(g), axis=-1)),
-    "LogSoftmax": Case(lambda g: g.op("LogSoftmax", _column(g), axis=1)),
+    "ReduceSum": _reduced("ReduceSum", [1, 2]),
+    "ReduceMean": _reduced("ReduceMean", [-1]),
     "Reshape": Case(lambda g: g.op("Reshape", _column(g), g.ints([0, 2, 3]))),
     "Transpose": Case(lambda g: g.op("Transpose", _column(g), perm=[0, 2, 1])),
     "Flatten": Case(lambda g: g.op("Flatten", _column(g), axis=1)),
@@ -302,12 +263,8 @@ CASES: dict[str, Case] = {
     "Gather from the end": Case(
         lambda g: g.op("Gather", g.const([0.1, 0.9, -0.4, 0.3, 2.0]), _index(g, -5.0), axis=0)
     ),
-    "GatherElements": Case(
-        lambda g: g.op(
-            "GatherElements", g.const(np.arange(20.0).reshape(4, 5) ** 2), _index(g), axis=1
-        )
-    ),
-    "GatherND": Case(_table_of_two),
+    "GatherElements": Case(lambda g: g.op("GatherElements", "x", g.ints([[2, 0]] * BATCH), axis=1)),
+    "GatherND": Case(lambda g: g.op("GatherND", "x", g.ints([[[0, 1], [3, 2]]] * BATCH))),
     "OneHot": Case(lambda g: g.op("OneHot", _index(g, -3.0), g.ints(5), g.const(-1.0, 3.0))),
     "Shape": Case(_sizes),
     "a network": Case(
@@ -371,10 +328,10 @@ def test_values_lie_within_their_bounds(name: str, kind: int) -> None:
 
 
 def test_every_rule_is_tried() -> None:
-    assert {name.split()[0].rstrip(",") for name in CASES} | {"Size"} >= set(RULES)
+    assert {name.split()[0].rstrip(",") for name in CASES} >= set(RULES)
 
 
-@pytest.mark.parametrize("name", ["a network", "Exp", "Mul", "Div", "Mish", "Softmax", "Einsum"])
+@pytest.mark.parametrize("name", ["a network", "Exp", "Mul", "Div", "Mish", "Einsum"])
 def test_the_excess_falls_with_the_square_of_the_width(name: str) -> None:
     graph = Graph(TensorProto.DOUBLE)
     data = graph.model(CASES[name].build(graph))
@@ -422,7 +379,7 @@ def _steps_without_slopes(patch: pytest.MonkeyPatch) -> None:
 
 
 def _tables_at_the_ends(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(lookup_rules, "hull", lambda one, other: one)  # pyright: ignore
+    patch.setattr(movement_rules, "hull", lambda one, other: one)  # pyright: ignore
 
 
 def _one_sided_choice(patch: pytest.MonkeyPatch) -> None:
@@ -488,7 +445,7 @@ def _functions(seed: int, bits: int, folder: Path) -> tuple[Functions, int]:
     return quantised(module, QuantizePass(bits=bits)), count
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4, 7, 13, 15, 17, 19, 24, 29, 32])
+@pytest.mark.parametrize("seed", [0, 1, 3, 4, 6, 13, 15, 17, 24, 29, 32])
 def test_imported_subgraphs_lie_within_their_bounds(seed: int, tmp_path: Path) -> None:
     functions, count = _functions(seed, 4 + seed % 5, tmp_path)
     assert count > 0
@@ -541,10 +498,9 @@ UNBOUNDED: Mapping[str, tuple[Recipe, str]] = {
         lambda g: g.op("Reciprocal", g.op("Sub", "x", g.const(1.0))),
         "layer0: the ONNX subgraph has no finite bounds between",
     ),
-    "a computed parameter": (
-        lambda g: g.op("Mod", g.const(1.0, 2.0, 3.0), "x", fmod=1),
-        "layer0: the ONNX operator Mod has no bounds by other divisors than a constant that is "
-        "not 0",
+    "a computed table": (
+        lambda g: g.op("Gather", "x", _index(g), axis=1),
+        "layer0: the ONNX operator Gather has no bounds of computed values at computed elements",
     ),
 }
 
