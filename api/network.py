@@ -744,7 +744,7 @@ class Network:
 
         Raises
         ------
-        KanError : Matplotlib is not installed; there is no such picture, or none of the level.
+        KanError : there is no such picture, or none of the level.
         """
         model = None if original is None else original._model
         return picture_of(self._model, of, colour=colour, device=device, original=model)
