@@ -389,10 +389,6 @@ class Edge:
         Parameters
         ----------
         original : the same edge of the network of floats that the table was made from.
-
-        Raises
-        ------
-        KanError : Matplotlib is not installed.
         """
         model = None if original is None else original.layer.model
         return edge_picture(self.layer.model, self.name, original=model)

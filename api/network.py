@@ -744,7 +744,7 @@ class Network:
 
         Raises
         ------
-        KanError : Matplotlib is not installed; the picture is unknown, or the level has no picture.
+        KanError : the picture is unknown, or the level has no picture.
         """
         model = None if original is None else original._model
         return picture_of(self._model, of, colour=colour, device=device, original=model)

@@ -13,8 +13,7 @@ from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import XCUP
 from kan_dialect.devices.estimate import estimate
 from kan_dialect.errors import KanError
-from kan_dialect.extras import install_command
-from kan_dialect.flows.pictures import edge_picture, has_matplotlib, network_picture
+from kan_dialect.flows.pictures import edge_picture, network_picture
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
@@ -61,10 +60,7 @@ def build_page(folder: Path, report: Mapping[str, Any]) -> str:
 
 
 def _picture(draw: Callable[[], str]) -> str:
-    """What `draw` draws, or how to get a picture; empty where there is nothing to draw."""
-    if not has_matplotlib():
-        missing = f"Pictures need Matplotlib: {install_command('pictures')}."
-        return f"<p>{escape(missing)}</p>"
+    """What `draw` draws; empty where there is nothing to draw."""
     try:
         return f"<div>{draw()}</div>"
     except KanError:  # of hardware, or of edges of several vectors

@@ -40,7 +40,7 @@ from kan_dialect.flows.interfaces.write import (
     write_packages,
 )
 from kan_dialect.flows.page.page import write_page
-from kan_dialect.flows.pictures.of_build import require_pictures, write_pictures
+from kan_dialect.flows.pictures.of_build import write_pictures
 from kan_dialect.flows.projects.design import design_of, period_of
 from kan_dialect.flows.projects.write import write_project
 from kan_dialect.flows.report import Report
@@ -94,8 +94,6 @@ def build(
         )
     if options.dataset is not None:
         join_names(model.op, options.dataset)
-    if options.pictures:
-        require_pictures()
     warn_of_repetitions(module, options.passes)
     spared = spared_files(folder)
     with replacing_folder(folder, BUILD, force=options.force, spared=spared) as target:

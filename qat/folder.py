@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from kan_dialect import __version__
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.growing_folder import GrowingFolder
-from kan_dialect.flows.pictures.canvas import has_matplotlib
 from kan_dialect.qat.descent import Run
 from kan_dialect.qat.options import NETWORK, UNNAMED, TrainingOptions
 from kan_dialect.qat.picture import front_picture
@@ -104,7 +104,7 @@ def write_results(trained: Trained, options: TrainingOptions, folder: GrowingFol
         folder.write(f"front/{index}.mlir", point.network.text())
     folder.write(NETWORK, trained.network.text())
     folder.write("front.csv", _table(trained.front))
-    if has_matplotlib():
+    if find_spec("matplotlib") is not None:
         folder.write("front.png", front_picture(trained, options.name or UNNAMED))
     folder.write("training.json", json.dumps(_record(trained, options), indent=1) + "\n")
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
-from kan_dialect.flows.pictures.canvas import BLUE, GREY, INK, ORANGE, figure, plain
+from kan_dialect.flows.png_chart import BLUE, GREY, INK, ORANGE, as_png, figure, plain
 from kan_dialect.qat.results import Trained
 from kan_dialect.quantity import quantity
 
-DPI = 110
 FAR = 8.0
 """Ratio of the largest to the smallest network from which on LUTs have a logarithmic axis."""
 
@@ -21,7 +18,7 @@ def front_picture(trained: Trained, name: str) -> bytes:
     KanError : Matplotlib is not installed.
     """
     front, chosen = trained.front, trained.chosen
-    picture = figure(7.2, 4.4, layout="constrained")
+    picture = figure(7.2, 4.4)
     axes = picture.subplots()
     luts = [point.luts for point in front]
     scores = [point.score for point in front]
@@ -41,6 +38,4 @@ def front_picture(trained: Trained, name: str) -> bytes:
     axes.set_title(f"{name}: {quantity(len(front), 'network')}", fontsize=11, loc="left")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     plain(axes)
-    stream = io.BytesIO()
-    picture.savefig(stream, format="png", dpi=DPI, pil_kwargs={"optimize": True})
-    return stream.getvalue()
+    return as_png(picture)

@@ -112,8 +112,7 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pictures",
         action="store_true",
-        help="draw the network at each level and the schedule, and show them in README.md; needs "
-        "Matplotlib",
+        help="draw the network at each level and the schedule, and show them in README.md",
     )
     parser.add_argument(
         "--vhdl",

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
 from kan_dialect.flows.compare.comparison import Result
 from kan_dialect.flows.compare.statistics import METRICS, Ratio
-from kan_dialect.flows.pictures.canvas import BLUE, GREY, INK, ORANGE, figure, plain
+from kan_dialect.flows.png_chart import BLUE, GREY, INK, ORANGE, as_png, figure, plain
 
-DPI = 110
 COLOURS = (BLUE, ORANGE, "#2f9e44", "#9c36b5", "#e67700", "#495057")
 
 
@@ -26,7 +23,7 @@ def ratio_picture(result: Result, metric: str) -> bytes:
         if ratio.metric == metric
     ]
     names = list(dict.fromkeys(name for _, ratio in shown for name in ratio.by_network))
-    picture = figure(7.2, 1.6 + 0.22 * len(names), layout="constrained")
+    picture = figure(7.2, 1.6 + 0.22 * len(names))
     axes = picture.subplots()
     axes.axvline(1.0, color=INK, linewidth=0.9)
     for number, (pipeline, ratio) in enumerate(shown):
@@ -49,6 +46,4 @@ def ratio_picture(result: Result, metric: str) -> bytes:
     plain(axes)
     axes.grid(axis="y", color=GREY, linewidth=0.4)
     picture.legend(loc="outside upper left", frameon=False, fontsize=8)
-    stream = io.BytesIO()
-    picture.savefig(stream, format="png", dpi=DPI, pil_kwargs={"optimize": True})
-    return stream.getvalue()
+    return as_png(picture)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kan_dialect.flows.page.markup import Child, Markup, behind, table, tag
 from kan_dialect.flows.page.sections import ROWS, rest, section
+from kan_dialect.flows.page.tables import behind, table
+from kan_dialect.flows.pictures.markup import Child, Markup, box, label, svg, tag
 from kan_dialect.flows.report_ports import bus_text
 
 _WIDTH, _ROW, _LEFT = 1060.0, 34.0, 66.0
@@ -92,39 +93,17 @@ def _bits(side: Mapping[str, Any]) -> Markup | None:
     parts: list[Child] = []
     for row in range(count):
         bits = min(width, total - row * width)
-        parts.append(
-            tag("rect", x=_LEFT, y=row * _ROW + 2, width=bits * each, height=24, class_="track")
-        )
-        label = f"bit {row * width}"
-        parts.append(
-            tag("text", label, x=_LEFT - 8, y=row * _ROW + 18, class_="soft", text_anchor="end")
-        )
+        parts.append(box(_LEFT, row * _ROW + 2, bits * each, 24, "track"))
+        parts.append(label(_LEFT - 8, row * _ROW + 18, f"bit {row * width}", "soft", "end"))
     for field in side["fields"]:
         first, last = field["offset"], field["offset"] + field["bits"]
         title = f"{field['port']}: bits {first} to {last - 1}"
         for row in range(first // width, -(-last // width)):
             start, end = max(first, row * width), min(last, (row + 1) * width)
             x, span = _LEFT + (start - row * width) * each, (end - start) * each
-            parts.append(
-                tag(
-                    "g",
-                    tag("title", title),
-                    tag("rect", x=x + 0.75, y=row * _ROW + 2, width=span - 1.5, height=24, rx=2,
-                        class_="field"),
-                    tag("text", field["port"], x=x + span / 2, y=row * _ROW + 18,
-                        text_anchor="middle", class_="mono")
-                    if span > 7.5 * len(field["port"]) + 4
-                    else None,
-                )
-            )  # fmt: skip
+            parts.append(box(x + 0.75, row * _ROW + 2, span - 1.5, 24, "field", title))
+            if span > 7.5 * len(field["port"]) + 4:
+                parts.append(label(x + span / 2, row * _ROW + 18, field["port"], "mono", "middle"))
+    size = (_WIDTH, count * _ROW + 4)
     name = f"Fields of {total} bits"
-    return tag(
-        "svg",
-        tag("title", name),
-        parts,
-        viewBox=f"0 0 {_WIDTH:.0f} {count * _ROW + 4:.0f}",
-        style="min-width:640px",
-        class_="chart",
-        role="img",
-        aria_label=name,
-    )
+    return svg(name, *size, parts, style="min-width:640px", class_="chart")

@@ -22,12 +22,13 @@ from kan_dialect.files.folder_ownership import not_as_written
 from kan_dialect.files.growing_folder import write_listed
 from kan_dialect.flows.folder_owners import BUILT, changed_files
 from kan_dialect.flows.page import sections
-from kan_dialect.flows.page.edges import EdgeLayer, edge_layers
 from kan_dialect.flows.page.interface import interface
-from kan_dialect.flows.page.markup import Markup, joined, tag
 from kan_dialect.flows.page.models import models_in, models_of
-from kan_dialect.flows.page.network import network_data, network_section
+from kan_dialect.flows.page.network import edge_layers, network_data, network_section
 from kan_dialect.flows.page.verdicts import cards, verdicts
+from kan_dialect.flows.pictures.layers import LayerEdges
+from kan_dialect.flows.pictures.markup import Markup, joined, tag
+from kan_dialect.flows.pictures.standalone import drawing_css
 from kan_dialect.flows.report import read_report
 from kan_dialect.model.model import Model
 from kan_dialect.quantity import quantity
@@ -83,7 +84,7 @@ def model_page(module: ModuleOp) -> str:
             f"@{model.name} of {model.level} level has no edges to show",
             remedy="show the model, or IR of spline or table level",
         )
-    shapes = [layer.functions.shape for layer in layers]
+    shapes = [layer.shape for layer in layers]
     summary = f"{_sizes(layers)}, {model.level} level; not built"
     kept = sum(int(layer.kept.sum()) for layer in layers)
     rows = [
@@ -159,10 +160,10 @@ def update_page(report: Path) -> None:
         _LOG.warning("%s is left as it was: %s", path, error)
 
 
-def _network(layers: Sequence[EdgeLayer]) -> Markup | None:
+def _network(layers: Sequence[LayerEdges]) -> Markup | None:
     if not layers:
         return None
-    coded = layers[0].functions.codes is not None
+    coded = layers[0].codes is not None
     intro = (
         "A cell is an edge: its curve is the function that its lookup table holds. Inputs enter "
         "along lines, a node (Σ) adds up its cells."
@@ -173,12 +174,12 @@ def _network(layers: Sequence[EdgeLayer]) -> Markup | None:
     return sections.section("network-section", "Network", network_section(layers), intro=intro)
 
 
-def _sizes(layers: Sequence[EdgeLayer]) -> str:
-    sizes = [layers[0].functions.shape[1], *(layer.functions.shape[0] for layer in layers)]
+def _sizes(layers: Sequence[LayerEdges]) -> str:
+    sizes = [layers[0].shape[1], *(layer.shape[0] for layer in layers)]
     return " → ".join(map(str, sizes))
 
 
-def _summary(report: Mapping[str, Any], layers: Sequence[EdgeLayer]) -> str:
+def _summary(report: Mapping[str, Any], layers: Sequence[LayerEdges]) -> str:
     inputs, outputs = report["inputs"], report["outputs"]
     parts = [
         _sizes(layers) if layers else f"{quantity(inputs, 'input')}, {quantity(outputs, 'output')}"
@@ -196,13 +197,13 @@ def _summary(report: Mapping[str, Any], layers: Sequence[EdgeLayer]) -> str:
 
 
 def _page(
-    name: str, summary: str, parts: Sequence[Markup | None], layers: Sequence[EdgeLayer]
+    name: str, summary: str, parts: Sequence[Markup | None], layers: Sequence[LayerEdges]
 ) -> str:
     there = [part for part in parts if part is not None]
     data = network_data(layers) if layers else {}
     values = {
         "TITLE": tag("title", f"{name} · kan-dialect"),
-        "STYLE": _part("page.css"),
+        "STYLE": drawing_css() + _part("page.css"),
         "NAME": tag("h1", name),
         "SUMMARY": tag("p", summary, class_="summary"),
         "LINKS": _links(there),

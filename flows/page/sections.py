@@ -10,7 +10,8 @@ from importlib.resources import files
 from typing import Any, cast
 
 from kan_dialect.flows.page import charts
-from kan_dialect.flows.page.markup import Child, Markup, behind, joined, table, tag
+from kan_dialect.flows.page.tables import behind, table
+from kan_dialect.flows.pictures.markup import Child, Markup, joined, tag
 from kan_dialect.flows.report_ports import value_of
 from kan_dialect.ir.attributes.data_names import named_port
 

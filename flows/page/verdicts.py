@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from kan_dialect.flows.page.markup import Child, Markup, tag
 from kan_dialect.flows.part_fit import part_text
+from kan_dialect.flows.pictures.markup import Child, Markup, tag
 from kan_dialect.flows.report_certificate import certificate_text
 from kan_dialect.quantity import quantity
 

@@ -1,7 +1,6 @@
 """Pictures of networks, edges, sums and schedules: functions from IR to SVG."""
 
 from kan_dialect.flows.pictures.adder_tree import adder_tree_picture
-from kan_dialect.flows.pictures.canvas import has_matplotlib
 from kan_dialect.flows.pictures.edge import edge_picture
 from kan_dialect.flows.pictures.network import Colour, network_picture
 from kan_dialect.flows.pictures.picture import picture
@@ -11,7 +10,6 @@ __all__ = [
     "Colour",
     "adder_tree_picture",
     "edge_picture",
-    "has_matplotlib",
     "network_picture",
     "picture",
     "schedule_picture",

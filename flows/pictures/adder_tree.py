@@ -12,8 +12,8 @@ from xdsl.ir import Block, SSAValue
 
 from kan_dialect.analysis.nodes import wire_nodes
 from kan_dialect.errors import KanError
-from kan_dialect.flows.pictures.canvas import INK, ORANGE, SOFT, Page, Shades
-from kan_dialect.ir.constants import FloatArray
+from kan_dialect.flows.pictures.markup import Child, box, label, line, tag
+from kan_dialect.flows.pictures.standalone import Picture, heading, picture_of, scale, shades_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ir.wire_operation import WireOp
 from kan_dialect.model.model import Model
@@ -41,7 +41,7 @@ class TreeItem:
     row: float = 0.0
 
 
-def adder_tree_picture(module: ModuleOp | Model, node: str) -> str:
+def adder_tree_picture(module: ModuleOp | Model, node: str) -> Picture:
     """Draw how a node of wire level is summed up, as SVG.
 
     Parameters
@@ -50,8 +50,7 @@ def adder_tree_picture(module: ModuleOp | Model, node: str) -> str:
 
     Raises
     ------
-    KanError : Matplotlib is not installed, the module is not of wire level, or there is no such
-        node.
+    KanError : the module is not of wire level, or there is no such node.
     """
     model = module if isinstance(module, Model) else Model.of(module)
     return _draw(node, adder_tree(model, node))
@@ -159,87 +158,79 @@ class _Tree:
 
 
 _SIGNS = {"sum": "+", "clamp": "clamp", "shift": "shift", "other": "op", "table": "table"}
+_LEFT, _TOP, _ROW, _COLUMN = 14.0, 76.0, 19.0, 68.0
 
 
-def _draw(node: str, items: list[TreeItem]) -> str:
-    pitch_y, left, top = 14.0, 14.0, 58.0
+def _draw(node: str, items: list[TreeItem]) -> Picture:
     leaves = [item for item in items if not item.terms]
-    longest = max(len(item.name) for item in leaves)
-    box = max(60.0, longest * 4.1 + 8)
-    start = left + box
-    pitch_x = 50.0
+    leaf = max(80.0, max(len(item.name) for item in leaves) * 5.6 + 10)
     columns = max(item.column for item in items)
-    width = max(start + columns * pitch_x + 130.0, 430.0)
-    rows = len(leaves)
-    page = Page(width, max(top + rows * pitch_y + 34.0, 210.0), _title(node, items))
-    page.text(14, 18, node, size=12, weight="bold")
-    page.text(14, 34, _summary(items), size=8, colour=SOFT)
+    width = max(_LEFT + leaf + columns * _COLUMN + 150.0, 640.0)
+    height = max(_TOP + len(leaves) * _ROW + 46.0, 210.0)
+    ends = [
+        (_LEFT + leaf + item.column * _COLUMN, _TOP + (item.row + 0.5) * _ROW) for item in items
+    ]
     widths = [item.bits for item in items]
-    scale = Shades(min(widths), max(widths), steps=True)
-    scale.draw_bar(page, width - 46.0, top + 16.0, 110.0, "bits")
-    ends = [_end(item, start, top, pitch_x, pitch_y) for item in items]
-    wires: list[FloatArray] = []
-    t = np.linspace(0.0, 1.0, 13)
-    ease = 3 * t**2 - 2 * t**3
-    for item, (x, y) in zip(items, ends, strict=True):
-        for term in item.terms:
-            x0, y0 = ends[term]
-            x1 = x - _half(item) * 2
-            turn = x1 - pitch_x * 0.6
-            curve = np.stack([turn + t * (x1 - turn), y0 + ease * (y - y0)], axis=1)
-            wires.append(np.concatenate([[[x0, y0]], curve]))
-    page.lines(wires, colour=SOFT, width=0.7)
-    boxes = [(item, x, y) for item, (x, y) in zip(items, ends, strict=True)]
-    for chosen, height in ((True, 11.0), (False, 12.0)):
-        some = [each for each in boxes if (not each[0].terms) is chosen]
-        some = [each for each in some if each[0].kind != "register"]
-        if not some:
-            continue
-        sizes = np.array([box if chosen else 2 * _half(item) for item, _, _ in some])
-        page.boxes(
-            np.array([x for _, x, _ in some]) - sizes,
-            np.array([y - height / 2 for _, _, y in some]),
-            sizes,
-            height,
-            fill=scale(np.array([float(item.bits) for item, _, _ in some])),
-            edge=SOFT,
-        )
-    registers = [(x, y) for item, x, y in boxes if item.kind == "register"]
-    if registers:
-        x, y = np.array(registers).T
-        page.boxes(x - 4.0, y - 6.0, 4.0, 12.0, fill=ORANGE, edge=ORANGE)
-    for item, x, y in boxes:
-        if not item.terms:
-            page.text(x - box + 4, y, item.name, size=6.5)
-        elif item.kind != "register":
-            page.text(x - _half(item), y, _SIGNS[item.kind], size=7, ha="center")
-        if item.kind != "register":
-            page.text(x + 2.5, y - 4, str(item.bits), size=5.5, colour=SOFT)
-        text = f"{item.kind} {item.name}: {item.bits} bits, {item.low} .. {item.high}"
-        size = box if not item.terms else 2 * _half(item)
-        page.hover(np.array([x - size, y - 6.0]), size, 12.0, text)
-    last, (x, y) = items[-1], ends[-1]
-    page.text(x + 14, y, f"{last.low} .. {last.high}", size=7)
-    page.text(
-        *(14, page.height - 12),
-        "Numbers: width of each value in bits. +: adder of its terms. Orange: register.",
-        size=7,
-        colour=SOFT,
+    wires = [
+        _wire(ends[term], (x - 2 * _half(item), y))
+        for item, (x, y) in zip(items, ends, strict=True)
+        for term in item.terms
+    ]
+    shades = shades_of(np.array(widths, dtype=np.float64), min(widths), max(widths)).tolist()
+    x, y = ends[-1]
+    return picture_of(
+        _title(node, items),
+        *(width, height),
+        [
+            *heading(node, _summary(items)),
+            *scale(width - 14, "bits", min(widths), max(widths)),
+            tag("path", d="".join(wires), class_="axis thin"),
+            [
+                _box(item, shade, end, leaf if not item.terms else 2 * _half(item))
+                for item, shade, end in zip(items, shades, ends, strict=True)
+            ],
+            line(x, y, x + 13, y, "axis"),
+            label(x + 18, y + 4, f"{items[-1].low} .. {items[-1].high}"),
+            label(
+                *(14, height - 12),
+                "Numbers: width of each value in bits. +: adder of its terms. Orange: register.",
+                "soft",
+            ),
+        ],
     )
-    page.lines([np.array([[x, y], [x + 11, y]])], colour=INK, width=0.7)
-    return page.svg()
+
+
+def _wire(start: tuple[float, float], end: tuple[float, float]) -> str:
+    """Straight to the column before its end, then a curve."""
+    turn = end[0] - _COLUMN * 0.6
+    middle = (turn + end[0]) / 2
+    return (
+        f"M{start[0]:.5g} {start[1]:.5g}H{turn:.5g}"
+        f"C{middle:.5g} {start[1]:.5g} {middle:.5g} {end[1]:.5g} {end[0]:.5g} {end[1]:.5g}"
+    )
+
+
+def _box(item: TreeItem, shade: int, end: tuple[float, float], width: float) -> list[Child]:
+    x, y = end
+    title = f"{item.kind} {item.name}: {item.bits} bits, {item.low} .. {item.high}"
+    if item.kind == "register":
+        return [box(x - width, y - 8, width, 16, "registers", title)]
+    left = x - width
+    words = (
+        label(left + 5, y + 4, item.name, "small")
+        if not item.terms
+        else label(left + width / 2, y + 4, _SIGNS[item.kind], "small", "middle")
+    )
+    return [
+        box(left, y - 8, width, 16, f"shade{shade} framed", title),
+        words,
+        label(x + 3, y - 3, item.bits, "soft small"),
+    ]
 
 
 def _half(item: TreeItem) -> float:
     """Half the width of the box of an item with terms."""
-    return {"register": 2.0, "sum": 6.0}.get(item.kind, 13.0)
-
-
-def _end(
-    item: TreeItem, start: float, top: float, pitch_x: float, pitch_y: float
-) -> tuple[float, float]:
-    """Where the wire of an item leaves its box."""
-    return start + item.column * pitch_x, top + (item.row + 0.5) * pitch_y
+    return {"register": 2.5, "sum": 8.0}.get(item.kind, 18.0)
 
 
 def _summary(items: list[TreeItem]) -> str:

@@ -2,67 +2,33 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import dataclass
 
 import numpy as np
-from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.analysis.nodes import layer_names
-from kan_dialect.errors import KanError
-from kan_dialect.flows.pictures.canvas import (
-    BLUE,
-    GREY,
-    INK,
-    ORANGE,
-    SOFT,
-    figure,
-    load,
-    plain,
-    svg_text,
+from kan_dialect.flows.pictures.layers import LayerEdges, float_edges
+from kan_dialect.flows.pictures.markup import Child, box, label, line, path, tag
+from kan_dialect.flows.pictures.network_layers import (
+    find_edge,
+    functions_of_floats,
+    network_layers,
 )
-from kan_dialect.flows.pictures.layers import LayerFunctions, float_edges
-from kan_dialect.flows.pictures.network import layers_of
-from kan_dialect.ir.constants import FloatArray, IntArray, to_floats, to_integers
+from kan_dialect.flows.pictures.standalone import Picture, picture_of
+from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.model.model import Model
-from kan_dialect.ops.layer import NodeSumOp
-from kan_dialect.search.edge_samples import edge_source, seen_of
 
-_NAME = re.compile(r"(?P<layer>layer\d+)_(?:edge(?P<node>\d+)_|table)(?P<input>\d+)")
-_Scale: TypeAlias = Callable[[FloatArray], FloatArray]
-_POINTS = 600
+_POINTS = 400
+"""Points of the function of floats."""
 _SHOWN_CODES = 128
 """Most entries that are drawn with a dot each."""
-
-
-class EdgeCurves(NamedTuple):
-    """What the picture of an edge draws; all arrays are of one dimension."""
-
-    name: str
-    source: str
-    """The input: `x5`, `layer0_node3`."""
-    x: FloatArray
-    """Values of the input: at each of its codes, or at evenly spaced points at spline level."""
-    function_x: FloatArray
-    function: FloatArray | None
-    """The function of floats at `function_x`; None where only the table is known."""
-    codes: IntArray | None
-    """Codes of the input; None at spline level."""
-    entries: IntArray | None
-    table: FloatArray | None
-    """Values that the entries stand for."""
-    error: FloatArray | None
-    """Table less function at each code."""
-    step: float | None
-    """Value of one step of the entries."""
-    kept: bool
+_LEFT, _TOP, _WIDTH, _HEIGHT = 74.0, 78.0, 560.0, 230.0
+_GAP, _ERROR_HEIGHT = 34.0, 84.0
 
 
 def edge_picture(
     module: ModuleOp | Model, edge: str, *, original: ModuleOp | Model | None = None
-) -> str:
+) -> Picture:
     """Draw one edge as SVG.
 
     Parameters
@@ -73,205 +39,198 @@ def edge_picture(
 
     Raises
     ------
-    KanError : Matplotlib is not installed, or there is no such edge.
+    KanError : there is no such edge.
     """
     model = module if isinstance(module, Model) else Model.of(module)
     if original is not None and not isinstance(original, Model):
         original = Model.of(original)
-    curves = edge_curves(model, edge, original)
-    two = curves.error is not None
-    picture = figure(6.8, 4.6 if two else 3.4, layout="constrained")
-    if two:
-        above, below = picture.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    else:
-        above, below = picture.subplots(), None
-    _draw_curves(above, curves)
-    if below is not None:
-        _draw_error(below, curves)
-    (below or above).set_xlabel(curves.source, fontsize=8.5)
-    if curves.table is None:
-        _draw_seen(above, model, curves)
-    text = _title(curves)
-    picture.suptitle(text, x=0.01, ha="left", fontsize=9.5, fontweight="bold", color=INK)
-    return svg_text(picture, f"The edge {text}")
-
-
-def edge_curves(model: Model, edge: str, original: Model | None = None) -> EdgeCurves:
-    """The arrays that the picture of an edge draws.
-
-    Raises
-    ------
-    KanError : there is no such edge.
-    """
-    layer, node, source = find_edge(layers_of(model), edge)
-    x, y = layer.x[:, source], layer.y[:, node, source]
-    codes = entries = table = error = None
-    read = np.ones(len(x), dtype=np.bool_)
-    if layer.read is not None:
-        read = layer.read[:, source]
-    x = x[read]
-    if layer.codes is not None and layer.low is not None:
-        codes = np.flatnonzero(read) + int(layer.low[source])
-        entries, table = layer.codes[read, node, source], y[read]
-    fine: FloatArray = np.linspace(float(x[0]), float(x[-1]), _POINTS) if len(x) > 1 else x
-    function = _function(model, original, layer, node, source, fine)
-    if function is not None and table is not None:
-        exact = _function(model, original, layer, node, source, x)
-        assert exact is not None
-        error = table - exact
-    return EdgeCurves(
-        layer.edge(node, source),
-        layer.inputs[source],
-        x,
-        fine,
-        function,
-        codes,
-        entries,
-        table,
-        error,
-        None if layer.steps is None else float(layer.steps[node, source]),
-        bool(layer.kept[node, source]),
-    )
-
-
-def find_edge(layers: list[LayerFunctions], edge: str) -> tuple[LayerFunctions, int, int]:
-    """The layer, the node and the input of an edge's name.
-
-    Raises
-    ------
-    KanError : there is no such edge.
-    """
-    found = _NAME.fullmatch(edge)
-    names = {layer.name: layer for layer in layers}
-    if found is not None and found["layer"] in names:
-        layer = names[found["layer"]]
-        node, source = int(found["node"] or 0), int(found["input"])
-        if node < layer.shape[0] and source < layer.shape[1]:
-            return layer, node, source
-    some = "; ".join(
-        f"{each.edge(0, 0)} to {each.edge(each.shape[0] - 1, each.shape[1] - 1)}" for each in layers
-    )
-    raise KanError(f"there is no edge {edge!r}", remedy=f"edges are {some}")
+    found = find_edge(network_layers(model, original), edge)
+    layer, node, source = found
+    points = layer.points(source)
+    x, y = layer.x[points, source], layer.y[points, node, source]
+    fine = _function(model, original, found, x)
+    values = np.concatenate([y] if fine is None else [y, fine[:, 1]])
+    plot = _Plot.over(_TOP, _HEIGHT, x, values[np.isfinite(values)])
+    parts: list[Child] = [label(14, 24, _title(layer, node, source, points), "strong")]
+    parts += [plot.grid(), _seen(plot, layer, source)]
+    bottom = _TOP + _HEIGHT
+    if fine is not None:
+        parts.append(tag("path", d=path(plot.at(fine[:, 0], fine[:, 1])), class_="function"))
+    if layer.codes is not None:
+        parts += [_table(plot, x, y), _codes(plot, found, points)]
+        if layer.error is not None and layer.steps is not None:
+            step = float(layer.steps[node, source])
+            parts.append(_error(x, layer.error[points, node, source], step))
+            bottom += _GAP + _ERROR_HEIGHT
+    parts.append(plot.below(bottom))
+    name = layer.input(source)
+    name += "" if layer.seen is None else " (grey: values seen in calibration)"
+    parts.append(label(_LEFT + _WIDTH / 2, bottom + 36, name, "soft", "middle"))
+    parts.append(label(14, bottom + 58, _key(layer, fine is not None, len(points)), "soft"))
+    title = f"The edge {_title(layer, node, source, points)}"
+    return picture_of(title, _LEFT + _WIDTH + 70, bottom + 70, parts)
 
 
 def _function(
-    model: Model,
-    original: Model | None,
-    layer: LayerFunctions,
-    node: int,
-    source: int,
-    x: FloatArray,
+    model: Model, original: Model | None, edge: tuple[LayerEdges, int, int], x: FloatArray
 ) -> FloatArray | None:
-    """The function of floats of an edge at values of its input; None if it is not known."""
-    for each in (model, original):
-        if each is None or not isinstance(each.op, func.FuncOp) or each.level == "wire":
-            continue
-        points = np.broadcast_to(x[:, np.newaxis], (len(x), layer.shape[1]))
-        y = float_edges(each.op, layer.name, points)
+    """The function of floats of an edge as a line (points, 2); None if it is not known."""
+    layer, node, source = edge
+    if model.level == "wire" or not len(x):
+        return None
+    fine: FloatArray = np.linspace(float(x[0]), float(x[-1]), _POINTS)
+    points: FloatArray = np.broadcast_to(fine[:, np.newaxis], (_POINTS, layer.shape[1]))
+    for function in functions_of_floats(model, original):
+        y = float_edges(function, layer.name, points)
         if y is not None and y.shape[1:] == layer.shape:
-            return y[:, node, source]
+            line = np.stack([fine, y[:, node, source]], axis=1)
+            return line[np.isfinite(line[:, 1])]
     return None
 
 
-def _draw_curves(axes: Any, curves: EdgeCurves) -> None:
-    if curves.function is not None:
-        axes.plot(curves.function_x, curves.function, color=BLUE, linewidth=1.6, label="function")
-    if curves.table is not None and curves.codes is not None:
-        axes.step(
-            *(curves.x, curves.table),
-            where="mid",
-            color=INK,
-            linewidth=1.0,
-            label=f"table of {len(curves.codes)} entries",
-        )
-        if len(curves.codes) <= _SHOWN_CODES:
-            axes.plot(curves.x, curves.table, ".", color=INK, markersize=3.5)
-        _code_axes(axes, curves)
-    plain(axes)
-    axes.tick_params(labelsize=8)
-    axes.set_ylabel("value of the edge", fontsize=8.5)
-    if curves.function is not None and curves.table is not None:
-        axes.legend(frameon=False, fontsize=8)
+@dataclass(frozen=True)
+class _Plot:
+    """A rectangle of the picture, and the ranges that it shows."""
+
+    top: float
+    height: float
+    x: tuple[float, float]
+    y: tuple[float, float]
+
+    @classmethod
+    def over(cls, top: float, height: float, x: FloatArray, y: FloatArray) -> _Plot:
+        """The plot of points, with some room above and below."""
+        low, high = (float(y.min()), float(y.max())) if y.size else (0.0, 0.0)
+        margin = 0.05 * (high - low) or 0.5
+        first, last = (float(x[0]), float(x[-1])) if len(x) else (0.0, 0.0)
+        ends = (first, last) if last > first else (first - 0.5, last + 0.5)
+        return cls(top, height, ends, (low - margin, high + margin))
+
+    def at(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Points (n, 2) of the picture."""
+        across = (x - self.x[0]) / (self.x[1] - self.x[0])
+        up = (y - self.y[0]) / (self.y[1] - self.y[0])
+        return np.stack([_LEFT + across * _WIDTH, self.top + (1 - up) * self.height], axis=1)
+
+    def grid(self) -> list[Child]:
+        """Rules at round values, with these at the left."""
+        parts: list[Child] = []
+        for value in ticks(*self.y):
+            ((_, y),) = self.at(np.array(self.x[:1]), np.array([value])).tolist()
+            parts += [
+                line(_LEFT, y, _LEFT + _WIDTH, y, "grid"),
+                label(_LEFT - 8, y + 4, f"{value:.4g}", "soft", "end"),
+            ]
+        return parts
+
+    def below(self, bottom: float) -> list[Child]:
+        """Values of the input."""
+        return [
+            label(float(self.at(np.array([value]), np.zeros(1))[0, 0]), bottom + 18,
+                  f"{value:.4g}", "soft", "middle")
+            for value in ticks(*self.x, most=8)
+        ]  # fmt: skip
 
 
-def _code_axes(axes: Any, curves: EdgeCurves) -> None:
+def ticks(low: float, high: float, most: int = 6, *, whole: bool = False) -> list[float]:
+    """Round numbers of a range: multiples of 1, 2 or 5 times a power of ten.
+
+    Parameters
+    ----------
+    most : about how many.
+    whole : integers only.
+    """
+    wanted = max((high - low) / most, 1.0 if whole else 0.0)
+    power = 10.0 ** np.floor(np.log10(wanted))
+    step = power * next(each for each in (1, 2, 5, 10) if each * power >= wanted * (1 - 1e-9))
+    first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
+    marks: FloatArray = step * np.arange(first, last + 1, dtype=np.float64)
+    return (marks + 0.0).tolist()  # never -0
+
+
+def _table(plot: _Plot, x: FloatArray, y: FloatArray) -> list[Child]:
+    """The table as steps around its codes, and a dot for each."""
+    if not np.isfinite(y).all():  # in a table of several inputs, or a pruned edge
+        return []
+    half = (x[1] - x[0]) / 2 if len(x) > 1 else 0.0
+    sides = np.clip(np.stack([x - half, x + half], axis=1), *plot.x).ravel()
+    dots: list[list[float]] = plot.at(x, y).tolist() if len(x) <= _SHOWN_CODES else []
+    return [
+        tag("path", d=path(plot.at(sides, np.repeat(y, 2))), class_="entries"),
+        [tag("circle", cx=a, cy=b, r=1.8) for a, b in dots],
+    ]
+
+
+def _codes(plot: _Plot, edge: tuple[LayerEdges, int, int], points: IntArray) -> list[Child]:
     """The codes of the input above, and the table's entries at the right."""
-    assert curves.codes is not None and curves.table is not None and curves.entries is not None
-    if len(curves.codes) > 1 and curves.x[-1] != curves.x[0]:
-        pitch = float(curves.x[1] - curves.x[0])
-        start = float(curves.x[0]) - int(curves.codes[0]) * pitch
-        top = axes.secondary_xaxis("top", functions=_codes_of(start, pitch))
-        top.tick_params(labelsize=7.5, colors=SOFT)
-        top.set_xlabel(f"code of {curves.source}", fontsize=8, color=SOFT)
-        top.xaxis.set_major_locator(load("ticker").MaxNLocator("auto", integer=True))
-    if curves.step:
-        right = axes.secondary_yaxis("right", functions=_codes_of(0.0, curves.step))
-        right.tick_params(labelsize=7.5, colors=SOFT)
-        right.set_ylabel("entry", fontsize=8, color=SOFT)
-        right.yaxis.set_major_locator(load("ticker").MaxNLocator("auto", integer=True))
+    layer, node, source = edge
+    parts: list[Child] = []
+    if layer.low is not None and len(points) > 1:
+        codes = int(layer.low[source]) + points
+        x = layer.x[points, source]
+        for code in ticks(float(codes[0]), float(codes[-1]), 8, whole=True):
+            at = int(code) - int(codes[0])
+            across = float(plot.at(x[at : at + 1], np.zeros(1))[0, 0])
+            parts.append(label(across, plot.top - 8, f"{code:g}", "soft small", "middle"))
+        words = f"code of {layer.inputs[source]}"
+        parts.append(label(_LEFT + _WIDTH / 2, plot.top - 24, words, "soft small", "middle"))
+    if layer.steps is not None:
+        step = float(layer.steps[node, source])
+        for entry in ticks(plot.y[0] / step, plot.y[1] / step, whole=True):
+            ((x, y),) = plot.at(np.array(plot.x[1:]), np.array([entry * step])).tolist()
+            parts.append(label(x + 8, y + 4, f"{entry:g}", "soft small"))
+        parts.append(label(_LEFT + _WIDTH + 8, plot.top - 8, "entry", "soft small"))
+    return parts
 
 
-def _codes_of(start: float, step: float) -> tuple[_Scale, _Scale]:
-    """Values to codes and back, where code 0 is at `start`."""
-
-    def to_codes(values: FloatArray) -> FloatArray:
-        return (values - start) / step
-
-    def to_values(codes: FloatArray) -> FloatArray:
-        return codes * step + start
-
-    return to_codes, to_values
-
-
-def _draw_error(axes: Any, curves: EdgeCurves) -> None:
-    assert curves.error is not None
-    if curves.step:
-        axes.axhspan(-curves.step / 2, curves.step / 2, color=GREY, alpha=0.3, linewidth=0)
-    axes.axhline(0.0, color=SOFT, linewidth=0.7)
-    axes.vlines(curves.x, 0.0, curves.error, color=ORANGE, linewidth=1.1)
-    plain(axes)
-    axes.tick_params(labelsize=8)
-    axes.set_ylabel("table - function", fontsize=8.5)
-    worst = float(np.nanmax(np.abs(curves.error), initial=0.0))
-    text = f"largest error {worst:.3g}"
-    if curves.step:
-        text += f" = {worst / curves.step:.2f} steps; grey: half a step"
-    axes.text(
-        *(0.0, 1.02, text),
-        transform=axes.transAxes,
-        fontsize=7.5,
-        color=SOFT,
-        va="bottom",
-    )
-
-
-def _draw_seen(axes: Any, model: Model, curves: EdgeCurves) -> None:
+def _seen(plot: _Plot, layer: LayerEdges, source: int) -> list[Child]:
     """The values of the input that calibration saw, as a histogram along the bottom."""
-    if not isinstance(model.op, func.FuncOp):
-        return
-    layer, source = curves.name.partition("_")[0], int(curves.name.rpartition("_")[2])
-    names = layer_names(model.op)
-    for op in model.op.body.block.ops:
-        if not isinstance(op, NodeSumOp) or names[op.result] != layer:
-            continue
-        value = edge_source(op.edges)
-        seen = None if value is None else seen_of(value)
-        if seen is None:
-            return
-        low, high = to_floats(seen.seen)[source].tolist()
-        counts = to_integers(seen.histogram)[source]
-        bars = counts[: len(counts) // 32 * 32].reshape(32, -1).sum(axis=1)
-        edges: FloatArray = np.linspace(float(low), float(high), 33)
-        below = axes.twinx()
-        below.bar(edges[:-1], bars, edges[1:] - edges[:-1], align="edge", color=GREY, alpha=0.5)
-        below.set_ylim(0, 4 * max(int(bars.max()), 1))
-        below.axis("off")
-        axes.set_xlabel(f"{curves.source} (grey: values seen in calibration)", fontsize=8.5)
+    if layer.seen is None:
+        return []
+    counts = layer.seen[source].tolist()
+    each, most = _WIDTH / len(counts), max(*counts, 1)
+    bottom = plot.top + plot.height
+    return [
+        box(_LEFT + i * each, bottom - n / most * 50, each - 1, n / most * 50, "seen")
+        for i, n in enumerate(counts)
+        if n
+    ]
 
 
-def _title(curves: EdgeCurves) -> str:
-    text = f"{curves.name}: function of {curves.source}"
-    if curves.entries is not None and curves.codes is not None:
-        low, high = int(curves.entries.min()), int(curves.entries.max())
-        text = f"{curves.name}: table of {curves.source}, entries {low} .. {high}"
-    return text + ", pruned" * (not curves.kept)
+def _error(x: FloatArray, error: FloatArray, step: float) -> list[Child]:
+    good = np.isfinite(error)
+    worst = float(np.abs(error[good]).max(initial=0.0))
+    limit = max(worst, step / 2) * 1.05
+    top = _TOP + _HEIGHT + _GAP
+    plot = _Plot.over(top, _ERROR_HEIGHT, x, np.array([-limit, limit]))
+    ends = np.array(plot.x)
+    (left, upper), (right, lower) = plot.at(ends, np.array([step, -step]) / 2).tolist()
+    tops = plot.at(x[good], error[good]).tolist()
+    zero = plot.at(ends, np.zeros(2))[0, 1]
+    return [
+        box(left, upper, right - left, lower - upper, "half"),
+        plot.grid(),
+        line(left, zero, right, zero, "axis"),
+        tag("path", d="".join(f"M{a:.5g} {zero:.5g}V{b:.5g}" for a, b in tops), class_="errors"),
+        label(
+            _LEFT,
+            top - 6,
+            f"table less function: at most {worst:.3g}, {worst / step:.2f} steps (grey: half)",
+            "soft",
+        ),
+    ]
+
+
+def _key(layer: LayerEdges, has_function: bool, points: int) -> str:
+    table = f"Black: table of {points} entries." if layer.codes is not None else ""
+    return " ".join(filter(None, ("Blue: function of floats." * has_function, table)))
+
+
+def _title(layer: LayerEdges, node: int, source: int, points: IntArray) -> str:
+    name = layer.edge(node, source)
+    text = f"{name}: function of {layer.inputs[source]}"
+    if layer.codes is not None:
+        entries = layer.codes[points, node, source]
+        text = f"{name}: table of {layer.inputs[source]}, "
+        text += f"entries {int(entries.min())} .. {int(entries.max())}"
+    return text + ", pruned" * (not layer.kept[node, source])

@@ -1,9 +1,10 @@
-"""The edge functions of a network's layers as arrays, at spline and table level."""
+"""The edges of a network's layers as arrays, at spline and table level."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from xdsl.dialects import func
@@ -12,6 +13,7 @@ from xdsl.ir import Block, SSAValue
 from kan_dialect.analysis.nodes import is_requantized, layer_names
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_values
+from kan_dialect.ir.attributes.data_names import named_port
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import Array, BoolArray, FloatArray, IntArray, to_floats
 from kan_dialect.ir.quant import storage_for
@@ -26,8 +28,8 @@ CURVE_POINTS = 65
 
 
 @dataclass(frozen=True)
-class LayerFunctions:
-    """The functions on the edges of a layer, at points of its inputs."""
+class LayerEdges:
+    """The edges of a layer: their functions at points of its inputs, and what is known of them."""
 
     name: str
     """`layer0`"""
@@ -52,8 +54,14 @@ class LayerFunctions:
     joint: BoolArray | None = None
     """(out, in): which edges share a table with others, so that they have no values; else none."""
     luts: FloatArray | None = None
-    """(out, in): LUTs of each edge's tables; only at wire level."""
+    """(out, in): LUTs of each edge's tables, where they are known."""
     edge_name: str = "edge"
+    real: FloatArray | None = None
+    """(points, out, in): the functions of floats at the points of tables, where they are known."""
+    seen: IntArray | None = None
+    """(in, bins): values of each input in calibration, over the range of its points."""
+    data_names: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Names of features and classes by port, where they are known."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -66,6 +74,18 @@ class LayerFunctions:
             return f"{self.name}_table{source}"
         return f"{self.name}_edge{node}_{source}"
 
+    def input(self, source: int) -> str:
+        """An input, with the name of its feature if it has one: `x0 (alcohol)`."""
+        port = self.inputs[source]
+        return named_port(port, self.data_names.get(port, ""))
+
+    def points(self, source: int) -> IntArray:
+        """Indices of the points that an input can have."""
+        if self.read is None:
+            return np.arange(len(self.x))
+        return np.flatnonzero(self.read[:, source])
+
+    @cached_property
     def span(self) -> FloatArray:
         """(out, in): largest less smallest value of each edge."""
         values = np.where(self._read(), self.y, np.nan)
@@ -73,6 +93,7 @@ class LayerFunctions:
             low = np.fmin.reduce(values, axis=0)
             return np.fmax.reduce(values, axis=0) - low
 
+    @cached_property
     def bits(self) -> IntArray | None:
         """(out, in): bits that hold the entries of each table; None at spline level.
 
@@ -88,6 +109,22 @@ class LayerFunctions:
             found[node, source] = storage_for(int(low[node, source]), int(high[node, source]))[0]
         return found
 
+    @cached_property
+    def error(self) -> FloatArray | None:
+        """(points, out, in): table less function; NaN where nothing is known."""
+        if self.real is None:
+            return None
+        return np.where(self._read(), self.y - self.real, np.nan)
+
+    @cached_property
+    def worst(self) -> FloatArray | None:
+        """(out, in): the largest absolute error of each edge in steps of its table."""
+        error, steps = self.error, self.steps
+        if error is None or steps is None or not error.size:
+            return None
+        found: FloatArray = np.fmax.reduce(np.abs(error), axis=0) / steps
+        return np.where(self.kept, found, np.nan)
+
     def _read(self) -> BoolArray:
         """(points, 1 or out, in): which points count."""
         if self.read is None:
@@ -95,7 +132,7 @@ class LayerFunctions:
         return self.read[:, np.newaxis]
 
 
-def layer_functions(function: func.FuncOp, points: int = CURVE_POINTS) -> list[LayerFunctions]:
+def layer_functions(function: func.FuncOp, points: int = CURVE_POINTS) -> list[LayerEdges]:
     """The layers of a function of spline or table level, in order.
 
     Parameters
@@ -107,7 +144,7 @@ def layer_functions(function: func.FuncOp, points: int = CURVE_POINTS) -> list[L
     KanError : the edges of a layer are functions of several vectors.
     """
     names = layer_names(function)
-    found: list[LayerFunctions] = []
+    found: list[LayerEdges] = []
     for op in function.body.block.ops:
         if isinstance(op, NodeSumOp):
             found.append(_of_sum(function, op, names, points))
@@ -118,7 +155,7 @@ def layer_functions(function: func.FuncOp, points: int = CURVE_POINTS) -> list[L
 
 def _of_sum(
     function: func.FuncOp, op: NodeSumOp, names: dict[SSAValue, str], points: int
-) -> LayerFunctions:
+) -> LayerEdges:
     name, kept = names[op.result], op.mask_array
     if is_quantized(op.edges):
         layer = _of_codes(function, op.edges, name, kept, names)
@@ -138,7 +175,7 @@ def _of_sum(
     with np.errstate(all="ignore"):
         (y,) = evaluate_values([op.edges], {source: x}, ops=function.body.block.ops)
     y = np.where(np.isfinite(y), y, np.nan)
-    return LayerFunctions(name, element_names(source, names), x, y, kept)
+    return LayerEdges(name, element_names(source, names), x, y, kept)
 
 
 def float_edges(function: func.FuncOp, layer: str, x: FloatArray) -> FloatArray | None:
@@ -167,7 +204,7 @@ def float_edges(function: func.FuncOp, layer: str, x: FloatArray) -> FloatArray 
     return None
 
 
-def _of_inputs(function: func.FuncOp, op: LookupOp, names: dict[SSAValue, str]) -> LayerFunctions:
+def _of_inputs(function: func.FuncOp, op: LookupOp, names: dict[SSAValue, str]) -> LayerEdges:
     """One table for each input: a layer of one row."""
     kept = np.ones((1, *tensor_shape(op.result)), dtype=np.bool_)
     return _of_codes(function, op.result, names[op.result], kept, names)
@@ -179,7 +216,7 @@ def _of_codes(
     name: str,
     kept: BoolArray,
     names: dict[SSAValue, str],
-) -> LayerFunctions:
+) -> LayerEdges:
     """Edges as codes: tables, or functions of floats between quantisers."""
     inner = edges.owner.input if isinstance(edges.owner, QuantizeOp) else edges
     source = edge_source(inner)
@@ -200,7 +237,7 @@ def _of_codes(
     steps = np.broadcast_to(result.scale_for(rank), kept.shape)
     x = np.broadcast_to(x, (len(every), kept.shape[1]))
     low: IntArray = np.zeros(kept.shape[1], dtype=np.int64) + first
-    return LayerFunctions(
+    return LayerEdges(
         name,
         element_names(source, names),
         x,
@@ -214,7 +251,7 @@ def _of_codes(
     )
 
 
-def _with_node_bits(layer: LayerFunctions, nodes: SSAValue) -> LayerFunctions:
+def _with_node_bits(layer: LayerEdges, nodes: SSAValue) -> LayerEdges:
     lower, upper = bounds_of(nodes)
     bits = [
         storage_for(low, high)[0] for low, high in zip(lower.tolist(), upper.tolist(), strict=True)

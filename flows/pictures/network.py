@@ -1,8 +1,7 @@
-"""The picture of a network: every layer with its edge functions, pruned edges faint.
+"""The drawing of a network: an edge a cell with its curve, for the page, notebooks and files.
 
-Layers of few edges are drawn as a graph, with each function on its edge. Larger ones are a matrix,
-a row for each node and a column for each input; very large ones are colours alone. Each plot spans
-its own range: the colour says how much an edge varies, how wide its table is, or what it costs.
+Each curve spans its own range. The colour of a cell says how much the edge varies, how wide its
+table is, what it costs, or how far its table is from its function.
 """
 
 from __future__ import annotations
@@ -12,45 +11,90 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.devices.device import device as device_of
 from kan_dialect.errors import KanError
-from kan_dialect.flows.pictures.canvas import GREY, INK, SOFT, Page, Shades
-from kan_dialect.flows.pictures.costs import table_luts
-from kan_dialect.flows.pictures.layers import LayerFunctions, layer_functions
-from kan_dialect.flows.pictures.wire_layers import wire_layers
-from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
+from kan_dialect.flows.pictures.layers import LayerEdges
+from kan_dialect.flows.pictures.layout import Band, Layout, layout_of
+from kan_dialect.flows.pictures.markup import Child, Markup, joined, label, path, tag
+from kan_dialect.flows.pictures.network_layers import network_layers, with_table_luts
+from kan_dialect.flows.pictures.standalone import (
+    Picture,
+    heading,
+    picture_of,
+    scale,
+    shades_of,
+)
+from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.model.model import Level, Model
 from kan_dialect.quantity import quantity
 
 Colour: TypeAlias = Literal["span", "bits", "luts"]
 """What colours say: largest less smallest value of an edge, width of its table, lookup tables."""
 
-_DEFAULTS: dict[Level, Colour] = {
-    "spline": "span",
-    "table": "bits",
-    "wire": "luts",
-    "hardware": "luts",
+_DEFAULTS: dict[Level, Colour] = {"spline": "span", "table": "bits", "wire": "luts"}
+_LABELS: dict[str, str] = {
+    "luts": "LUTs",
+    "bits": "bits",
+    "error": "largest error, in steps",
+    "span": "span of values",
 }
-_LABELS = {"span": "span", "bits": "bits", "luts": "LUTs"}
 _MEANING = {
     "span": "largest less smallest value of the edge",
     "bits": "width of the edge's table",
     "luts": "lookup tables of the edge",
 }
+_LETTER = 6.5
+"""Room for a letter of a name."""
+_BESIDE = 50.0
+"""Room for a name beside the last nodes."""
+_PLAIN = 9.0
+"""Width of a cell below which it has no curve."""
+_HEAD, _FOOT = 56.0, 30.0
+"""Room above and below the network of a picture."""
 
-GRAPH_EDGES = 16
-"""Most edges of a layer that is drawn as a graph."""
-_WIDTH, _LEFT, _RIGHT, _TOP = 700.0, 84.0, 74.0, 40.0
-_SMALLEST_CELL = 5.0
-_MOST_CURVES = 6000
+
+@dataclass(frozen=True)
+class Colouring:
+    """A figure that colours cells: `luts`, `bits`, `error` or `span`.
+
+    Parameters
+    ----------
+    key : begins the classes of its colours.
+    figures : (out, in) of each layer; NaN of pruned edges.
+    """
+
+    key: str
+    label: str
+    figures: tuple[FloatArray, ...]
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The least and the greatest figure."""
+        every = np.concatenate([each[np.isfinite(each)] for each in self.figures])
+        return (float(every.min()), float(every.max())) if every.size else (0.0, 0.0)
+
+    def shades(self) -> list[IntArray]:
+        """The step of each edge's colour; 0 where it has no figure."""
+        return [shades_of(each, *self.ends) for each in self.figures]
+
+
+def colouring_of(layers: Sequence[LayerEdges], what: str, key: str) -> Colouring | None:
+    """The colours of a figure; None if a layer does not have it."""
+    found: list[FloatArray] = []
+    for layer in layers:
+        known = {"luts": layer.luts, "bits": layer.bits, "error": layer.worst, "span": layer.span}
+        figures = known[what]
+        if figures is None:
+            return None
+        found.append(np.where(layer.kept, figures.astype(np.float64), np.nan))
+    return Colouring(key, _LABELS[what], tuple(found))
 
 
 def network_picture(
     module: ModuleOp | Model, *, colour: Colour | None = None, device: str = "xcup"
-) -> str:
+) -> Picture:
     """Draw all layers of a network of spline, table or wire level, as SVG.
 
     Parameters
@@ -61,305 +105,42 @@ def network_picture(
 
     Raises
     ------
-    KanError : Matplotlib is not installed; the module is of hardware level, has no layers, or has
-        no tables to colour by their bits or LUTs.
+    KanError : the module is of hardware level, has no layers, or has no tables to colour by their
+        bits or LUTs.
     """
     model = module if isinstance(module, Model) else Model.of(module)
-    layers = layers_of(model, device)
-    if colour is None:
-        colour = _DEFAULTS[model.level]
-    figures = figures_of(layers, colour, device)
-    if all(layer.kept.size <= GRAPH_EDGES for layer in layers):
-        return _graph(model.name, layers, colour, figures)
-    return _matrices(model.name, layers, colour, figures)
-
-
-def layers_of(model: Model, device: str = "xcup") -> list[LayerFunctions]:
-    """The layers of a model that a picture shows.
-
-    Raises
-    ------
-    KanError : the model is of hardware level, or has no layers.
-    """
-    if not isinstance(model.op, func.FuncOp):
-        raise KanError(
-            f"@{model.name} is of hardware level, which has no edges to draw",
-            remedy="draw its schedule, or IR of an earlier level",
-        )
-    layers = (
-        wire_layers(model.op, device_of(device))
-        if model.level == "wire"
-        else layer_functions(model.op)
-    )
-    if not layers:
-        raise KanError(f"@{model.name} has no layers to draw")
-    return layers
-
-
-def figures_of(layers: Sequence[LayerFunctions], colour: Colour, device: str) -> list[FloatArray]:
-    """The figures (out, in) that each layer's edges are coloured by; NaN for pruned edges.
-
-    Raises
-    ------
-    KanError : edges of floats have neither bits nor LUTs; or there is no such device.
-    """
     target = device_of(device)
-    found: list[FloatArray] = []
-    for layer in layers:
-        values: FloatArray | IntArray | None
-        match colour:
-            case "span":
-                values = layer.span()
-            case "bits":
-                values = layer.bits()
-            case "luts":
-                values = table_luts(layer, target) if layer.luts is None else layer.luts
-        if values is None:
-            raise KanError(
-                f"edges of floats have no {_LABELS[colour]} to colour them by",
-                remedy="run kan-quantize first, or colour them by their span",
-            )
-        found.append(np.where(layer.kept, values.astype(np.float64), np.nan))
-    return found
-
-
-def _scale(figures: Sequence[FloatArray], colour: Colour) -> Shades:
-    every = np.concatenate([each.ravel() for each in figures])
-    every = every[np.isfinite(every)]
-    low, high = (float(every.min()), float(every.max())) if every.size else (0.0, 1.0)
-    if colour == "bits":
-        return Shades(low, high, steps=high - low < 24)
-    return Shades(0.0, high)
-
-
-def curves(
-    layer: LayerFunctions, at: FloatArray, size: tuple[float, float], chosen: BoolArray
-) -> list[FloatArray]:
-    """The chosen edges as lines in boxes, each over its own range.
-
-    Parameters
-    ----------
-    at : (out, in, 2), the upper left corners of the boxes.
-    size : width and height of each.
-    chosen : (out, in).
-    """
-    width, height = size
-    found: list[FloatArray] = []
-    for node, source in np.argwhere(chosen).tolist():
-        x, y = layer.x[:, source], layer.y[:, node, source]
-        good = np.isfinite(y)
-        if layer.read is not None:
-            good &= layer.read[:, source]
-        x, y = x[good], y[good]
-        if not len(x):
-            continue
-        if len(x) > 2 * width:
-            # More points than a small plot shows.
-            chosen_points = np.unique(np.linspace(0, len(x) - 1, max(int(2 * width), 8)).round())
-            x, y = x[chosen_points.astype(np.int64)], y[chosen_points.astype(np.int64)]
-        if layer.codes is not None:
-            # A step of half the distance on both sides of each code.
-            half = float(x[1] - x[0]) / 2 if len(x) > 1 else 0.5
-            x = np.repeat(np.append(x - half, x[-1] + half), 2)[1:-1]
-            y = np.repeat(y, 2)
-            keep = np.ones(len(x), dtype=np.bool_)
-            keep[1:-1] = (y[1:-1] != y[:-2]) | (y[1:-1] != y[2:])
-            x, y = x[keep], y[keep]
-        low, high = float(y.min()), float(y.max())
-        across = (x - x[0]) / (float(x[-1] - x[0]) or 1.0)
-        up = (y - low) / (high - low) if high > low else np.full(len(y), 0.5)
-        corner = at[node, source]
-        found.append(
-            np.stack([corner[0] + across * width, corner[1] + (1.0 - up) * height], axis=1)
+    layers = network_layers(model, device=target)
+    colour = colour or _DEFAULTS[model.level]
+    if colour == "luts":
+        layers = [with_table_luts(each, target) for each in layers]
+    colours = colouring_of(layers, colour, "shade")
+    if colours is None:
+        raise KanError(
+            f"edges of floats have no {_LABELS[colour]} to colour them by",
+            remedy="run kan-quantize first, or colour them by their span",
         )
-    return found
-
-
-@dataclass(frozen=True)
-class _Panel:
-    """Where a layer's matrix stands."""
-
-    layer: LayerFunctions
-    top: float
-    cell: tuple[float, float]
-
-    @property
-    def height(self) -> float:
-        return self.layer.shape[0] * self.cell[1]
-
-    @property
-    def corners(self) -> FloatArray:
-        """(out, in, 2)"""
-        nodes, inputs = self.layer.shape
-        places: FloatArray = np.indices((nodes, inputs), dtype=np.float64)[::-1]
-        return np.moveaxis(places, 0, -1) * self.cell + (_LEFT, self.top)
-
-
-def _matrices(
-    name: str, layers: Sequence[LayerFunctions], colour: Colour, figures: Sequence[FloatArray]
-) -> str:
-    panels: list[_Panel] = []
-    top = _TOP
-    for layer in layers:
-        nodes, inputs = layer.shape
-        width = min(56.0, (_WIDTH - _LEFT - _RIGHT) / inputs)
-        height = float(np.clip(width * 0.75, min(15.0, max(3.0, 480.0 / nodes)), 34.0))
-        panels.append(_Panel(layer, top + 44.0, (width, height)))
-        top += 44.0 + panels[-1].height + 14.0
-    page = Page(_WIDTH, max(top + 20.0, 190.0), _title(name, layers, colour))
-    _heading(page, name, layers, colour)
-    scale = _scale(figures, colour)
-    scale.draw_bar(page, _WIDTH - 52.0, _TOP + 44.0, 110.0, _LABELS[colour])
-    for panel, values in zip(panels, figures, strict=True):
-        _matrix(page, panel, values, scale, colour)
-    _legend(page, layers)
-    return page.svg()
-
-
-def _matrix(page: Page, panel: _Panel, figures: FloatArray, scale: Shades, colour: Colour) -> None:
-    layer, (width, height), corners = panel.layer, panel.cell, panel.corners
-    nodes, inputs = layer.shape
-    page.text(_LEFT, panel.top - 32, _describe(layer), size=8.5, weight="bold")
-    every = max(1, int(np.ceil(9.0 / height)))
-    for node in range(0, nodes, every):
-        name = f"{layer.name}_node{node}" if layer.edge_name == "edge" else layer.name
-        page.text(_LEFT - 6, panel.top + (node + 0.5) * height, name, size=7, ha="right")
-    tags = [tag.rpartition("_")[2] for tag in layer.inputs]
-    every = max(1, int(np.ceil((4.4 * max(map(len, tags)) + 3) / width)))
-    for source in range(0, inputs, every):
-        x = _LEFT + (source + 0.5) * width
-        page.text(x, panel.top - 7, tags[source], size=7, ha="center")
-    kept = layer.kept
-    small = width < _SMALLEST_CELL or kept.size > _MOST_CURVES
-    fills = np.ones((*kept.shape, 4))
-    fills[kept] = scale(figures[kept])
-    if small:
-        page.axes.imshow(
-            fills,
-            extent=(_LEFT, _LEFT + inputs * width, panel.top + nodes * height, panel.top),
-            interpolation="nearest",
-            aspect="auto",
-        )
-        page.boxes(
-            np.array([_LEFT]), np.array([panel.top]), inputs * width, nodes * height, fill="none"
-        )
-        return
-    x, y = corners[..., 0].ravel(), corners[..., 1].ravel()
-    page.boxes(x, y, width, height, fill=fills.reshape(-1, 4), edge="#e6eaee")
-    pad = (min(2.5, width / 8), min(3.0, height / 6))
-    inner = (width - 2 * pad[0], height - 2 * pad[1])
-    page.lines(curves(layer, corners + pad, inner, ~kept), colour=GREY, width=0.5, alpha=0.55)
-    page.lines(curves(layer, corners + pad, inner, kept), colour=INK, width=0.9)
-    for node, source in np.ndindex(kept.shape):
-        text = _hover(layer, figures, node, source, colour)
-        page.hover(corners[node, source], width, height, text)
-
-
-def _hover(
-    layer: LayerFunctions, figures: FloatArray, node: int, source: int, colour: Colour
-) -> str:
-    name = layer.edge(node, source)
-    if not layer.kept[node, source]:
-        return f"{name}: pruned"
-    figure = f"{figures[node, source]:.4g}"
-    if layer.joint is not None and layer.joint[node, source]:
-        name += ", in a table of several inputs"
-    return f"{name}: " + (f"span {figure}" if colour == "span" else f"{figure} {_LABELS[colour]}")
-
-
-def _graph(
-    name: str, layers: Sequence[LayerFunctions], colour: Colour, figures: Sequence[FloatArray]
-) -> str:
-    """Inputs at the left, nodes to the right of each layer, and functions between them."""
-    box, gap, between = (48.0, 30.0), 7.0, 66.0
-    rows = max(layer.kept.size for layer in layers)
-    height = _TOP + 26.0 + rows * (box[1] + gap) + 30.0
-    pitch = 2 * between + box[0] + 70.0
-    width = max(70.0 + len(layers) * pitch + _RIGHT, 420.0)
-    page = Page(width, max(height, 230.0), _title(name, layers, colour))
-    _heading(page, name, layers, colour)
-    middle = _TOP + 22.0 + rows * (box[1] + gap) / 2
-    scale = _scale(figures, colour)
-    scale.draw_bar(page, width - 52.0, _TOP + 44.0, 110.0, _LABELS[colour])
-    left = 66.0
-    sources = _column(len(layers[0].inputs), rows * (box[1] + gap), middle)
-    for tag, y in zip(layers[0].inputs, sources.tolist(), strict=True):
-        page.text(left - 8, y, tag, size=8, ha="right")
-    for layer, values in zip(layers, figures, strict=True):
-        nodes, inputs = layer.shape
-        total = nodes * inputs
-        places = middle + (np.arange(total) - (total - 1) / 2) * (box[1] + gap)
-        at = np.empty((nodes, inputs, 2))
-        at[..., 0] = left + between
-        at[..., 1] = places.reshape(nodes, inputs) - box[1] / 2
-        targets = at[..., 1].mean(axis=1) + box[1] / 2
-        for kept, ink, line, alpha in ((False, GREY, 0.6, 0.6), (True, SOFT, 0.9, 1.0)):
-            chosen = layer.kept == kept
-            page.lines(
-                [
-                    wire
-                    for node, source in np.argwhere(chosen).tolist()
-                    for wire in _wires(
-                        (left, float(sources[source])),
-                        (left + between, float(at[node, source, 1]) + box[1] / 2),
-                        (left + between + box[0], float(targets[node])),
-                        between,
-                    )
-                ],
-                colour=ink,
-                width=line,
-                alpha=alpha,
-            )
-        fills = np.ones((nodes, inputs, 4))
-        fills[layer.kept] = scale(values[layer.kept])
-        edges = np.where(layer.kept.ravel(), SOFT, GREY).tolist()
-        x, y = at[..., 0].ravel(), at[..., 1].ravel()
-        page.boxes(x, y, *box, fill=fills.reshape(-1, 4), edge=edges, line=0.7)
-        inner = (box[0] - 8, box[1] - 8)
-        page.lines(curves(layer, at + 4, inner, ~layer.kept), colour=GREY, width=0.6, alpha=0.55)
-        page.lines(curves(layer, at + 4, inner, layer.kept), colour=INK, width=1.1)
-        for node, source in np.ndindex(nodes, inputs):
-            text = _hover(layer, values, node, source, colour)
-            page.hover(at[node, source], *box, text)
-        _dots(page, np.full(inputs, left), sources)
-        left += 2 * between + box[0]
-        for node, y in enumerate(targets.tolist()):
-            tag = f"{layer.name}_node{node}" if layer.edge_name == "edge" else layer.name
-            bits = "" if layer.node_bits is None else quantity(int(layer.node_bits[node]), "bit")
-            page.text(left, y - 9, tag, size=7, ha="center")
-            page.text(left, y + 10, bits, size=7, ha="center", colour=SOFT)
-        sources = targets
-        _dots(page, np.full(nodes, left), targets)
-    _legend(page, layers)
-    return page.svg()
-
-
-def _column(count: int, height: float, middle: float) -> FloatArray:
-    places: FloatArray = np.arange(count, dtype=np.float64) - (count - 1) / 2
-    return middle + places * min(height / max(count, 1), 90.0)
-
-
-def _wires(
-    start: tuple[float, float], box: tuple[float, float], end: tuple[float, float], between: float
-) -> list[FloatArray]:
-    """The two curves of an edge: from its input to its box, and from the box to its node."""
-    t = np.linspace(0.0, 1.0, 17)
-    ease = 3 * t**2 - 2 * t**3
-    return [
-        np.stack([x0 + t * between, y0 + ease * (y1 - y0)], axis=1)
-        for x0, y0, y1 in ((start[0], start[1], box[1]), (end[0], box[1], end[1]))
+    layout = layout_of(layers, whole=True)
+    width = max(layout.width, 720.0)
+    height = _HEAD + layout.height + _FOOT
+    edges = sum(int(layer.kept.sum()) for layer in layers)
+    level = "tables" if layers[0].codes is not None else "functions"
+    parts = [
+        *heading(model.name, f"{quantity(edges, 'edge')}, drawn as {level}; {_MEANING[colour]}"),
+        *scale(width - 14, _LABELS[colour], *colours.ends),
+        tag(
+            "g",
+            network_parts(layers, layout, [colours], titles=True),
+            transform=f"translate({(width - layout.width) / 2:.0f} {_HEAD:.0f})",
+        ),
+        label(14, height - 12, _note(layers), "soft"),
     ]
+    sizes = "; ".join(map(_describe, layers))
+    title = f"The network {model.name}: {sizes}. Colour: {_MEANING[colour]}."
+    return picture_of(title, width, height, parts)
 
 
-def _dots(page: Page, x: FloatArray, y: FloatArray) -> None:
-    page.axes.scatter(x, y, s=22, color=INK, zorder=4, linewidths=0)
-
-
-def _title(name: str, layers: Sequence[LayerFunctions], colour: Colour) -> str:
-    return f"The network {name}: {'; '.join(map(_describe, layers))}. Colour: {_MEANING[colour]}."
-
-
-def _describe(layer: LayerFunctions) -> str:
+def _describe(layer: LayerEdges) -> str:
     nodes, inputs = layer.shape
     if layer.edge_name == "table":
         return f"{layer.name}: {quantity(inputs, 'table')}, one for each input"
@@ -368,22 +149,225 @@ def _describe(layer: LayerFunctions) -> str:
     return text + quantity(layer.kept.size - pruned, "edge") + f" + {pruned} pruned" * (pruned > 0)
 
 
-def _heading(page: Page, name: str, layers: Sequence[LayerFunctions], colour: Colour) -> None:
-    page.text(14, 18, name, size=12, weight="bold")
-    edges = sum(int(layer.kept.sum()) for layer in layers)
-    level = "tables" if layers[0].codes is not None else "functions"
-    text = f"{quantity(edges, 'edge')}, drawn as {level}; colour: {_MEANING[colour]}"
-    page.text(14, 34, text, size=8, colour=SOFT)
-
-
-def _legend(page: Page, layers: Sequence[LayerFunctions]) -> None:
-    edge = layers[0].edge(1, 0) if layers[0].shape[0] > 1 else layers[0].edge(0, 0)
-    text = f"{edge} is the edge from {layers[0].inputs[0]}"
-    if layers[0].edge_name == "edge":
-        text += f" to {layers[0].name}_node{min(1, layers[0].shape[0] - 1)}"
-    text += ". Each plot spans its own range."
+def _note(layers: Sequence[LayerEdges]) -> str:
+    first = layers[0]
+    node = min(1, first.shape[0] - 1)
+    text = f"{first.edge(node, 0)} is the edge from {first.inputs[0]}"
+    if first.edge_name == "edge":
+        text += f" to {first.name}_node{node}"
+    text += ". Each curve spans its own range."
     if any(not layer.kept.all() for layer in layers):
-        text += " Grey: pruned edges."
+        text += " White: pruned edges."
     if any(layer.joint is not None and layer.joint.any() for layer in layers):
         text += " No curve: in a table of several inputs."
-    page.text(14, page.height - 12, text, size=7, colour=SOFT)
+    return text
+
+
+def network_parts(
+    layers: Sequence[LayerEdges],
+    layout: Layout,
+    colours: Sequence[Colouring],
+    *,
+    titles: bool = False,
+) -> list[Child]:
+    """Frame, cells and curves of all layers.
+
+    Parameters
+    ----------
+    colours : a cell has a class for each, such as `shade3`.
+    titles : whether a viewer shows the first figure of an edge where the pointer rests on it.
+    """
+    shades = {each.key: each.shades() for each in colours}
+    parts: list[Child] = []
+    for band in layout.bands:
+        layer = layers[band.layer]
+        kinds = _kinds(layer, {key: each[band.layer] for key, each in shades.items()})
+        parts.append(_frame(layers, layout, band))
+        if titles and band.cell[0] < _PLAIN:
+            parts.append(_mosaic(band, kinds))
+            continue
+        figures = (colours[0].label, colours[0].figures[band.layer]) if titles else None
+        parts += [_cells(layer, band, kinds, figures), _curves(layer, band)]
+    return parts
+
+
+def _kinds(layer: LayerEdges, shades: dict[str, IntArray]) -> list[list[str]]:
+    """Classes of the cells, by node and input."""
+    return [
+        [
+            " ".join(f"{key}{each[node, source]}" for key, each in shades.items())
+            if layer.kept[node, source]
+            else "pruned"
+            for source in range(layer.shape[1])
+        ]
+        for node in range(layer.shape[0])
+    ]
+
+
+def _mosaic(band: Band, kinds: Sequence[Sequence[str]]) -> Markup:
+    """Cells that are too small for curves and names, as one path for each colour."""
+    width, height = band.cell
+    cells: dict[str, list[str]] = {}
+    for node in range(band.nodes):
+        for source in range(band.first, band.first + band.inputs):
+            x, y = band.corner(node, source)
+            cells.setdefault(kinds[node][source], []).append(
+                f"M{x:.5g} {y:.5g}h{width:.3g}v{height:.3g}h-{width:.3g}z"
+            )
+    return joined(tag("path", d="".join(cells[kind]), class_=kind) for kind in sorted(cells))
+
+
+def _cells(
+    layer: LayerEdges,
+    band: Band,
+    kinds: Sequence[Sequence[str]],
+    figures: tuple[str, FloatArray] | None,
+) -> Markup:
+    gap = 1.5 if band.cell[0] > 16 else 0.5
+    width, height = band.cell[0] - gap, band.cell[1] - gap
+    radius = 3 if band.cell[0] > 24 else 0
+    found: list[str] = []
+    for node in range(band.nodes):
+        for source in range(band.first, band.first + band.inputs):
+            x, y = band.corner(node, source)
+            title = "" if figures is None else tag("title", _told(layer, node, source, *figures))
+            found.append(
+                f'<rect class="{kinds[node][source]}" x="{x:.5g}" y="{y:.5g}" width="{width:.4g}" '
+                f'height="{height:.4g}" rx="{radius}">{title}</rect>'
+            )
+    return Markup(f'<g class="cells" data-layer="{band.layer}">{"".join(found)}</g>')
+
+
+def _told(layer: LayerEdges, node: int, source: int, what: str, figures: FloatArray) -> str:
+    name = f"{layer.edge(node, source)}, from {layer.input(source)}"
+    if not layer.kept[node, source]:
+        return f"{name}: pruned"
+    if layer.joint is not None and layer.joint[node, source]:
+        name += ", in a table of several inputs"
+    return f"{name}: {what} {figures[node, source]:.4g}"
+
+
+def _curves(layer: LayerEdges, band: Band) -> Markup | None:
+    if band.cell[0] < _PLAIN:
+        return None
+    width, height = band.cell
+    pad = 0.14 * width
+    size = np.array([width - 2 * pad - 1.5, height - 2 * pad - 1.5])
+    points = int(np.clip(width / 1.6, 8, 40))
+    kept: list[str] = []
+    pruned: list[str] = []
+    for node in range(band.nodes):
+        for source in range(band.first, band.first + band.inputs):
+            line = curve(layer, node, source, points)
+            if line is not None:
+                drawn = path(np.array(band.corner(node, source)) + pad + line * size)
+                (kept if layer.kept[node, source] else pruned).append(drawn)
+    thin = " thin" if width < 20 else ""
+    return joined(
+        [
+            tag("path", d="".join(pruned), class_=f"curve faint{thin}") if pruned else None,
+            tag("path", d="".join(kept), class_=f"curve{thin}") if kept else None,
+        ]
+    )
+
+
+def curve(layer: LayerEdges, node: int, source: int, most: int) -> FloatArray | None:
+    """An edge as a line (points, 2) in the unit square, over its own range; y grows downwards.
+
+    None where nothing is known, and for pruned edges that are constant.
+
+    Parameters
+    ----------
+    most : most points of the line.
+    """
+    known = layer.points(source)
+    places = np.linspace(0, len(known) - 1, min(most, len(known))).round().astype(np.int64)
+    is_kept = bool(layer.kept[node, source])
+    values = layer.y if is_kept or layer.real is None else layer.real
+    y = values[known[places], node, source]
+    good = np.isfinite(y)
+    if not good.any():
+        return None
+    y = y[good]
+    low, high = float(y.min()), float(y.max())
+    if high <= low and not is_kept:
+        return None
+    up = (y - low) / (high - low) if high > low else np.full(len(y), 0.5)
+    return np.stack([places[good] / max(len(known) - 1, 1), 1 - up], axis=1)
+
+
+def _frame(layers: Sequence[LayerEdges], layout: Layout, band: Band) -> Markup:
+    """Wires, and names of inputs and nodes."""
+    parts: list[Child] = [_wires(band)]
+    if not band.turned and (band.layer == 0 or not layout.chain):
+        parts += _input_names(layers[band.layer], band)
+    last = band.layer == len(layers) - 1
+    parts += [_node(layers[band.layer], band, node, last) for node in range(band.nodes)]
+    return tag("g", parts, aria_hidden="true")
+
+
+def _wires(band: Band) -> Markup | None:
+    width, height = band.size
+    cell_x, cell_y = band.cell
+    if cell_x <= 12:
+        return None
+    wires: list[str] = []
+    for column in range(round(width / cell_x)):
+        x = band.x + (column + 0.5) * cell_x - 0.75
+        wires.append(
+            f"M{x:.5g} {band.y - 8:.5g}V{band.y + height + (14 if band.turned else 0):.5g}"
+        )
+    for row in range(round(height / cell_y)):
+        y = band.y + (row + 0.5) * cell_y - 0.75
+        start = band.x - (20 if band.turned else 0)
+        end = band.x + width + (0 if band.turned else 16)
+        wires.append(f"M{start:.5g} {y:.5g}H{end:.5g}")
+    return tag("path", d="".join(wires), class_="wire")
+
+
+def _input_names(layer: LayerEdges, band: Band) -> list[Markup]:
+    cell = band.cell[0]
+    every = max(1, int(np.ceil(24 / cell)))
+    found: list[Markup] = []
+    for place in range(0, band.inputs, every):
+        port = layer.inputs[band.first + place]
+        name = _fitting(layer.data_names.get(port, ""), _short(port), every * cell)
+        found.append(label(band.x + (place + 0.5) * cell, band.y - 13, name, "name", "middle"))
+    return found
+
+
+def _node(layer: LayerEdges, band: Band, node: int, last: bool) -> Markup:
+    """The adder of a node, with its name where there is room."""
+    cell_x, cell_y = band.cell
+    x, y = band.corner(node, band.first)
+    if band.turned:
+        x, y = x + cell_x / 2 - 0.75, band.y + band.size[1] + 22
+    else:
+        x, y = band.x + band.size[0] + 24, y + cell_y / 2 - 0.75
+    pitch, wanted = (cell_x, 24) if band.turned else (cell_y, 11)
+    every = max(1, int(np.ceil(wanted / pitch)))
+    radius = min(9.0, 0.42 * pitch)
+    port = f"y{node}" if last else f"n{node}"
+    known = layer.data_names.get(port, "")
+    name = _fitting(known, port, every * cell_x if band.turned else _BESIDE)
+    bits = "" if layer.node_bits is None else f"{layer.node_bits[node]} bit"
+    adder = tag(
+        "g",
+        tag("title", ", ".join(filter(None, (f"{layer.name}_node{node}", known, bits)))),
+        tag("circle", cx=x, cy=y, r=radius, class_="node"),
+        label(x, y + 4, "Σ", "sigma", "middle") if radius > 7 else None,
+    )
+    if node % every:
+        return adder
+    at = (x, y + 23) if band.turned else (x + radius + 5, y + 4)
+    return joined([adder, label(*at, name, "name", "middle" if band.turned else "")])
+
+
+def _fitting(name: str, port: str, room: float) -> str:
+    """The name of a feature or class, or that of its port where there is no room for it."""
+    return name if name and len(name) * _LETTER <= room else port
+
+
+def _short(name: str) -> str:
+    """`n3` of `layer0_node3`: the picture says the layer."""
+    return f"n{name.rpartition('_node')[2]}" if "_node" in name else name

@@ -8,7 +8,6 @@ from pathlib import Path
 from xdsl.context import Context
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.pictures.canvas import load
 from kan_dialect.flows.pictures.network import network_picture
 from kan_dialect.flows.pictures.schedule import schedule_picture
 from kan_dialect.frontends.loading import load_model
@@ -16,16 +15,6 @@ from kan_dialect.model.model import Level, Model
 
 _NAMES: dict[Level, str] = {"spline": "network", "table": "tables", "wire": "wires"}
 """The picture of the network at each level."""
-
-
-def require_pictures() -> None:
-    """Refuse to draw where this is not possible.
-
-    Raises
-    ------
-    KanError : Matplotlib is not installed.
-    """
-    load("figure")
 
 
 def write_pictures(context: Context, ir: Path, levels: Sequence[Level], folder: Path) -> None:

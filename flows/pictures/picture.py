@@ -12,6 +12,7 @@ from kan_dialect.flows.pictures.adder_tree import adder_tree_picture
 from kan_dialect.flows.pictures.edge import edge_picture
 from kan_dialect.flows.pictures.network import Colour, network_picture
 from kan_dialect.flows.pictures.schedule import schedule_picture
+from kan_dialect.flows.pictures.standalone import Picture
 from kan_dialect.model.model import Model
 
 _EDGE = re.compile(r"layer\d+_(edge\d+_|table)\d+")
@@ -25,7 +26,7 @@ def picture(
     colour: str | None = None,
     device: str = "xcup",
     original: ModuleOp | Model | None = None,
-) -> str:
+) -> Picture:
     """A picture as SVG text.
 
     Parameters
@@ -38,8 +39,7 @@ def picture(
 
     Raises
     ------
-    KanError : Matplotlib is not installed; there is no such picture or colour, or none of the
-        level.
+    KanError : there is no such picture or colour, or none of the level.
     """
     model = module if isinstance(module, Model) else Model.of(module)
     of = of or ("schedule" if model.level == "hardware" else "network")

@@ -18,8 +18,9 @@ from kan_dialect.devices.estimate import delays_of, levels_of
 from kan_dialect.devices.register_cost import register_cost
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import bit_width
-from kan_dialect.flows.pictures.canvas import BLUE, GREY, INK, LINE, ORANGE, SOFT, Page
-from kan_dialect.ir.constants import Array, FloatArray
+from kan_dialect.flows.pictures.markup import Child, box, label, tag
+from kan_dialect.flows.pictures.standalone import Picture, heading, picture_of
+from kan_dialect.ir.constants import Array
 from kan_dialect.lowering.chain_adder import inverted_value
 from kan_dialect.lowering.constant_folding import fold_constant
 from kan_dialect.model.model import Model
@@ -65,7 +66,7 @@ class Schedule:
         return len(self.levels)
 
 
-def schedule_picture(module: ModuleOp | Model, *, device: str = "xcup") -> str:
+def schedule_picture(module: ModuleOp | Model, *, device: str = "xcup") -> Picture:
     """Draw which node is computed in which clock cycle, as SVG.
 
     Parameters
@@ -74,8 +75,8 @@ def schedule_picture(module: ModuleOp | Model, *, device: str = "xcup") -> str:
 
     Raises
     ------
-    KanError : Matplotlib is not installed, the module is not of wire or hardware level, its values
-        come in different cycles, or there is no such device.
+    KanError : the module is not of wire or hardware level, its values come in different cycles, or
+        there is no such device.
     """
     model = module if isinstance(module, Model) else Model.of(module)
     return _draw(schedule_of(model, device))
@@ -296,80 +297,83 @@ def _work(
     )
 
 
-def _draw(schedule: Schedule) -> str:
+def _draw(schedule: Schedule) -> Picture:
     unit = "ops" if schedule.delays is None else "ns"
     longest = max(schedule.levels if schedule.delays is None else schedule.delays) or 1.0
-    left, top = 100.0, 96.0
-    stage = float(np.clip(560.0 / schedule.stages, 44.0, 190.0))
-    row = float(np.clip(520.0 / len(schedule.rows), 4.0, 16.0))
-    width = max(left + schedule.stages * stage + 40.0, 430.0)
-    bottom = top + len(schedule.rows) * row
-    page = Page(width, bottom + 44.0, _title(schedule))
-    page.text(14, 18, schedule.name, size=12, weight="bold")
-    page.text(14, 34, _summary(schedule), size=8, colour=SOFT)
-    starts: FloatArray = left + np.arange(schedule.stages, dtype=np.float64) * stage
-    rules = [np.array([[x, top - 4], [x, bottom]]) for x in (*starts, starts[-1] + stage)]
-    page.lines(rules, colour=LINE, width=0.8)
-    shown = max(1, int(np.ceil(9.0 / row)))
-    for index in range(0, len(schedule.rows), shown):
-        y = top + (index + 0.5) * row
-        page.text(left - 6, y, schedule.rows[index], size=7, ha="right")
-    for index, x in enumerate(starts.tolist()):
-        page.text(x + stage / 2, top - 34, f"cycle {index}", size=8, ha="center", weight="bold")
-        parts = [_levels(schedule, schedule.levels[index])]
-        if schedule.delays is not None:
-            parts.append(f"{schedule.delays[index]:.2f} ns")
-        text = ", ".join(parts)
-        if len(text) * 4.2 < stage:
-            page.text(x + stage / 2, top - 22, text, size=7, ha="center", colour=SOFT)
-        else:
-            for line, part in enumerate(parts):
-                page.text(x + stage / 2, top - 23 + 9 * line, part, size=6.5, ha="center")
-        if schedule.latency:
-            bits = str(schedule.registers[index])
-            page.text(x + stage, top - 11, bits, size=7, ha="center", colour=ORANGE)
-    inner = stage - 10.0
-    bars = [each for each in schedule.work if each.end > each.start]
-    if bars:
-        x = np.array([starts[each.stage] + each.start / longest * inner for each in bars])
-        ends = np.array([starts[each.stage] + each.end / longest * inner for each in bars])
-        y = np.array([top + each.row * row for each in bars]) + row * 0.15
-        page.boxes(x, y, _column(ends - x), row * 0.7, fill=BLUE, edge="none")
-    wires = [each for each in schedule.work if each.end == each.start]
-    page.lines(
-        [
-            np.array([[starts[each.stage], y], [starts[each.stage] + 5, y]])
-            for each in wires
-            for y in [top + (each.row + 0.5) * row]
-        ],
-        colour=GREY,
-        width=1.2,
+    width, height, parts = schedule_parts(schedule, "cycle", 0, longest)
+    width = max(width, 640.0)
+    note = (
+        f"Blue: logic of a node; a cycle is {longest:.3g} {unit} wide. "
+        "Orange: registers behind the cycle, and their bits."
     )
-    held = sorted(schedule.held)
-    if held:
-        x = np.array([starts[min(at, schedule.stages - 1)] + stage - 4.0 for _, at in held])
-        y = np.array([top + each * row for each, _ in held]) + row * 0.1
-        page.boxes(x, y, 4.0, row * 0.8, fill=ORANGE, edge="none")
+    return picture_of(
+        _title(schedule),
+        *(width, height + 90.0),
+        [
+            *heading(schedule.name, _summary(schedule)),
+            tag("g", parts, transform="translate(0 58)"),
+            label(14, height + 78, note, "soft"),
+        ],
+    )
+
+
+def schedule_parts(
+    schedule: Schedule, stage: str, first: int, longest: float
+) -> tuple[float, float, list[Child]]:
+    """Width, height and parts of the drawing of a schedule: its rows over its stages.
+
+    Parameters
+    ----------
+    stage : the word for a stage.
+    first : number of the first one.
+    longest : the delay, or number of levels, that a stage is wide.
+    """
+    left, head = 102.0, 46.0
+    width = float(np.clip((1060.0 - left) / schedule.stages, 64.0, 180.0))
+    row = float(np.clip(560.0 / len(schedule.rows), 6.0, 26.0))
+    bottom = head + len(schedule.rows) * row + 6
+    names = [f"{stage} {first + index}" for index in range(schedule.stages)]
+    parts: list[Child] = [
+        _stage(schedule, index, names[index], (left + index * width, width, head - 6, bottom))
+        for index in range(schedule.stages)
+    ]
+    unit = "ops" if schedule.delays is None else "ns"
     for each in schedule.work:
-        text = (
-            f"{schedule.rows[each.row]}, cycle {each.stage}: {quantity(each.ops, 'op')}, "
+        x = left + each.stage * width + 6
+        start, end = (at / longest * (width - 16) for at in (each.start, each.end))
+        title = (
+            f"{schedule.rows[each.row]}, {names[each.stage]}: {quantity(each.ops, 'op')}, "
             f"{each.start:.3g} to {each.end:.3g} {unit}"
         )
-        corner = np.array([starts[each.stage], top + each.row * row])
-        page.hover(corner, stage, row, text)
-    page.text(
-        *(14, bottom + 26),
-        f"Blue: logic of a node; a cycle is {longest:.3g} {unit} wide. "
-        "Orange: registers behind the cycle, and their bits above.",
-        size=7,
-        colour=SOFT,
-    )
-    page.lines([np.array([[left, bottom], [starts[-1] + stage, bottom]])], colour=INK, width=0.7)
-    return page.svg()
+        kind, least = ("work", 2.0) if each.end > each.start else ("seen", 5.0)
+        y = head + (each.row + 0.15) * row
+        parts.append(box(x + start, y, max(end - start, least), row * 0.7, kind, title))
+    for index, cycle in sorted(schedule.held):
+        x = left + (min(cycle, schedule.stages - 1) + 1) * width - 4
+        parts.append(box(x, head + (index + 0.1) * row, 4, row * 0.8, "registers"))
+    for index in range(0, len(schedule.rows), int(np.ceil(12.0 / row))):
+        y = head + (index + 0.5) * row + 4
+        parts.append(label(left - 8, y, schedule.rows[index], "soft", "end"))
+    if any(schedule.registers) and schedule.latency:
+        parts.append(label(left - 8, bottom + 15, "registers", "soft", "end"))
+    return left + schedule.stages * width + 8, bottom + 22, parts
 
 
-def _column(values: FloatArray) -> FloatArray:
-    return np.maximum(values, 1.0)
+def _stage(
+    schedule: Schedule, index: int, name: str, place: tuple[float, float, float, float]
+) -> list[Child]:
+    """The ground of a stage, with its figures above and its register bits below."""
+    x, width, top, bottom = place
+    figures = [] if schedule.delays is None else [f"{schedule.delays[index]:.2f} ns"]
+    if width > 110 or not figures:
+        figures.append(_levels(schedule, schedule.levels[index]))
+    bits = schedule.registers[index] if schedule.latency else 0
+    return [
+        box(x, top, width, bottom - top, "stage odd" if index % 2 else "stage"),
+        label(x + 8, 14, name, "strong"),
+        label(x + 8, 30, ", ".join(figures), "soft"),
+        label(x + width - 2, bottom + 15, bits, "figure", "end") if bits else None,
+    ]
 
 
 def _levels(schedule: Schedule, count: int) -> str:

@@ -1,4 +1,4 @@
-"""The edge functions of a network of wire level: the terms of each node's sum, by their input."""
+"""The edges of a network of wire level: the terms of each node's sum, by their input."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kan_dialect.analysis.nodes import dead_nodes, wire_nodes
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.evaluate.interpreter import evaluate_values
-from kan_dialect.flows.pictures.layers import LayerFunctions
+from kan_dialect.flows.pictures.layers import LayerEdges
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import ClampOp, DelayOp, ShiftOp, SumOp, complement_of
@@ -34,7 +34,7 @@ class _Term:
     """What computes it from these."""
 
 
-def wire_layers(function: func.FuncOp, device: DeviceFamily) -> list[LayerFunctions]:
+def wire_layers(function: func.FuncOp, device: DeviceFamily) -> list[LayerEdges]:
     """The layers of a wire-level function, by its marks of nodes.
 
     An edge is the sum of all terms of its node that depend on its input alone, in codes. Terms of
@@ -45,7 +45,7 @@ def wire_layers(function: func.FuncOp, device: DeviceFamily) -> list[LayerFuncti
     device : the FPGA family that lookup tables are counted for. A table that several terms read
         counts in equal parts.
     """
-    found: list[LayerFunctions] = []
+    found: list[LayerEdges] = []
     network = _Network.of(function)
     for name, inputs, rows in network.layers():
         nodes = network.counts[name]
@@ -191,7 +191,7 @@ def _layer(
     values: dict[str, SSAValue],
     device: DeviceFamily,
     shares: dict[Operation, int],
-) -> LayerFunctions:
+) -> LayerEdges:
     column = {source: index for index, source in enumerate(inputs)}
     kinds = [range_of(values[source]) if source in values else None for source in inputs]
     points = max((kind.size for kind in kinds if kind is not None), default=1)
@@ -226,4 +226,16 @@ def _layer(
     y[:, ~kept] = np.nan
     x: FloatArray = (low + steps[:, np.newaxis]).astype(np.float64)
     read = steps[:, np.newaxis] < sizes
-    return LayerFunctions(name, tuple(inputs), x, y, kept, codes, low, read, joint=joint, luts=luts)
+    return LayerEdges(
+        name,
+        tuple(inputs),
+        x,
+        y,
+        kept,
+        codes,
+        low,
+        read,
+        steps=np.ones(kept.shape),  # edges add up codes
+        joint=joint,
+        luts=luts,
+    )

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from kan_dialect.flows.pictures.canvas import BLUE, GREY, INK, ORANGE, figure, plain
+from kan_dialect.flows.png_chart import BLUE, GREY, INK, ORANGE, as_png, figure, plain
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row, is_number, label
 from kan_dialect.flows.sweep.grid import column_of, spell
 from kan_dialect.flows.sweep.sweep import Sweep
 from kan_dialect.ir.constants import FloatArray
-
-DPI = 110
 
 
 def varied(result: Sweep) -> list[str]:
@@ -28,12 +25,6 @@ def varied(result: Sweep) -> list[str]:
         if len({row.get(name) for row in result.rows}) > 1:
             found.append(name)
     return found
-
-
-def _png(picture: Any) -> bytes:
-    stream = io.BytesIO()
-    picture.savefig(stream, format="png", dpi=DPI, pil_kwargs={"optimize": True})
-    return stream.getvalue()
 
 
 def _numbers(rows: Sequence[Row], name: str) -> FloatArray:
@@ -50,7 +41,7 @@ def front_picture(result: Sweep, good: str) -> bytes:
     good : column of the quality.
     """
     area = columns.area(result.rows)
-    picture = figure(7.2, 4.4, layout="constrained")
+    picture = figure(7.2, 4.4)
     axes = picture.subplots()
     x, y = _numbers(result.rows, area), _numbers(result.rows, good)
     axes.scatter(x, y, s=22, color=GREY, linewidths=0, label="points")
@@ -107,7 +98,7 @@ def front_picture(result: Sweep, good: str) -> bytes:
     axes.set_title(title, fontsize=11, loc="left")
     axes.legend(frameon=False, fontsize=8, loc="center right")
     plain(axes)
-    return _png(picture)
+    return as_png(picture)
 
 
 def heat_map_picture(result: Sweep, options: Sequence[str]) -> bytes:
@@ -122,7 +113,7 @@ def heat_map_picture(result: Sweep, options: Sequence[str]) -> bytes:
     names = [name for name in (good, columns.area(rows), columns.latency(rows)) if name]
     vertical, horizontal = options
     ys, xs = _values(rows, vertical), _values(rows, horizontal)
-    picture = figure(1.0 + 3.5 * len(names), 3.9, layout="constrained")
+    picture = figure(1.0 + 3.5 * len(names), 3.9)
     panels = picture.subplots(1, len(names), squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
         cells = np.full((len(ys), len(xs)), np.nan)
@@ -151,7 +142,7 @@ def heat_map_picture(result: Sweep, options: Sequence[str]) -> bytes:
         axes.set_ylabel(label(vertical))
         axes.set_title(label(name), fontsize=10)
     picture.suptitle(f"{result.study.name} (dark: worse)", fontsize=11)
-    return _png(picture)
+    return as_png(picture)
 
 
 def _values(rows: Sequence[Row], name: str) -> list[Any]:
@@ -179,7 +170,7 @@ def _short(value: float, name: str) -> str:
 def schedule_picture(result: Sweep) -> bytes:
     """LUTs, registers, delay of a stage and latency over cycles. Points on the front are filled."""
     rows = result.rows
-    picture = figure(9.6, 4.2, layout="constrained")
+    picture = figure(9.6, 4.2)
     left, right = picture.subplots(1, 2)
     cycles = _numbers(rows, "latency_cycles")
     on_front = np.array([bool(row["front"]) for row in rows])
@@ -208,7 +199,7 @@ def schedule_picture(result: Sweep) -> bytes:
         axes.legend(frameon=False, fontsize=8)
         plain(axes)
     picture.suptitle(f"{result.study.name}: schedules (filled: on the front)", fontsize=11)
-    return _png(picture)
+    return as_png(picture)
 
 
 def _networks(result: Sweep) -> list[list[int]]:

@@ -552,20 +552,16 @@ def test_messages(network: kan.Network, tables: kan.Network, design: kan.Network
 
 
 def test_notebooks_show_networks(
-    network: kan.Network, tables: kan.Network, design: kan.Network, monkeypatch: Any
+    network: kan.Network, tables: kan.Network, design: kan.Network
 ) -> None:
     for each in (network, tables, design):
         html = each._repr_html_()
         assert f"<td style='text-align:left'>{each.level}</td>" in html
     assert "4 of" not in network._repr_html_() and "13 → 4, 52 edges" in network._repr_html_()
     assert "LUTs" in design._repr_html_()
-    monkeypatch.setattr("kan_dialect.api.page.has_matplotlib", lambda: False)
-    html = network._repr_html_()
-    assert "[pictures]" in html and "<svg" not in html
 
 
 def test_pictures(network: kan.Network, tables: kan.Network) -> None:
-    pytest.importorskip("matplotlib")
     assert "<svg" in network._repr_html_() and "<svg" in tables.picture(colour="luts")
     edge, exact = tables.layers[0].edge(1, 2), network.layers[0].edge(1, 2)
     for text in (edge.picture(exact), edge._repr_html_(), exact.picture()):

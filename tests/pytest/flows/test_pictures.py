@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
@@ -27,10 +26,11 @@ from kan_dialect.flows.pictures import (
     schedule_picture,
 )
 from kan_dialect.flows.pictures.adder_tree import adder_tree
-from kan_dialect.flows.pictures.canvas import GREY, INK
-from kan_dialect.flows.pictures.edge import edge_curves
+from kan_dialect.flows.pictures.edge import ticks
 from kan_dialect.flows.pictures.layers import layer_functions
-from kan_dialect.flows.pictures.network import curves, figures_of, layers_of
+from kan_dialect.flows.pictures.layout import MAX_CELLS
+from kan_dialect.flows.pictures.network import curve
+from kan_dialect.flows.pictures.network_layers import find_edge, network_layers
 from kan_dialect.flows.pictures.schedule import schedule_of
 from kan_dialect.frontends.loading import load_model, make_context, parse_text
 from kan_dialect.ir.constants import to_integers
@@ -42,8 +42,6 @@ from kan_dialect.ops.wire import SumOp, TableOp
 from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.universe import UNIVERSE
 from repository import EXAMPLES
-
-pytest.importorskip("matplotlib")
 
 TABLES = 'kan-fold-affine,kan-calibrate{data="WINE"},kan-quantize{bits=6},kan-fold-tables'
 WIRES = f"{TABLES},kan-expand-wires"
@@ -85,14 +83,17 @@ def parsed(text: str) -> ModuleOp:
     return Parser(make_context(), text).parse_module()
 
 
-def lines(svg: str, colour: str) -> list[str]:
-    """The paths of lines of a colour."""
-    return [
-        path.attrib["d"]
-        for path in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}path")
-        if f"stroke: {colour}" in path.attrib.get("style", "")
-        and "fill: none" in path.attrib["style"]
-    ]
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def curves_of(svg: str, colour: str) -> int:
+    """Number of curves of a colour."""
+    return sum(
+        path.attrib["d"].count("M")
+        for path in ElementTree.fromstring(svg).iter(f"{SVG}path")
+        if "stroke-linejoin: round" in path.attrib["style"]
+        and re.findall(r"stroke: (#\w+)", path.attrib["style"])[-1] == colour
+    )
 
 
 def test_curves_of_functions_add_up_to_the_nodes() -> None:
@@ -109,13 +110,14 @@ def test_curves_of_functions_add_up_to_the_nodes() -> None:
 
 def test_drawn_lines_are_the_functions_over_their_own_range() -> None:
     (layer,) = layer_functions(function_of(parsed(ONE_LAYER)), points=9)
-    at = np.broadcast_to(np.array([10.0, 20.0]), (3, 2, 2))
-    drawn = curves(layer, at, (40.0, 30.0), layer.kept)
-    assert len(drawn) == 4
-    for line, (node, source) in zip(drawn, np.argwhere(layer.kept), strict=True):
+    for node, source in np.argwhere(layer.kept).tolist():
+        line = curve(layer, node, source, 40)
+        assert line is not None
         y = layer.y[:, node, source]
-        assert np.allclose(line[:, 0], 10 + 40 * np.linspace(0, 1, 9))
-        assert np.allclose(20 + 30 - line[:, 1], 30 * (y - y.min()) / np.ptp(y))
+        assert np.allclose(line[:, 0], np.linspace(0, 1, 9))
+        assert np.allclose(1 - line[:, 1], (y - y.min()) / np.ptp(y))
+        fewer = curve(layer, node, source, 5)
+        assert fewer is not None and np.allclose(fewer, line[::2])
 
 
 def test_pruned_edges_are_faint() -> None:
@@ -124,9 +126,36 @@ def test_pruned_edges_are_faint() -> None:
     masks = [op.mask_array for op in module.walk() if isinstance(op, NodeSumOp)]
     kept = sum(int(mask.sum()) for mask in masks)
     pruned = sum(mask.size for mask in masks) - kept
-    assert pruned and len(lines(svg, GREY)) == pruned
-    assert len(lines(svg, INK)) == kept
+    assert pruned and curves_of(svg, "#10233f") == kept
     assert svg.count(": pruned</title>") == pruned
+    small = network_picture(parsed(ONE_LAYER))
+    assert (curves_of(small, "#10233f"), curves_of(small, "#a7b0ba")) == (4, 2)
+
+
+def test_a_large_network_is_drawn_whole() -> None:
+    """Cells that have no room for a curve are parts of one path for each colour."""
+    text = ONE_LAYER.replace("tensor<2xf64>", "tensor<900xf64>").replace("3x2", "12x900")
+    text = re.sub(r"coefficients dense<.*?>( ?:)", r"coefficients dense<0.5>\1", text, flags=re.S)
+    text = text.replace("tensor<3xf64>", "tensor<12xf64>").replace("12x900x3x", "12x900x3x")
+    text = re.sub(r"mask dense<.*?> :", "mask dense<1> :", text)
+    root = ElementTree.fromstring(network_picture(parsed(text)))
+    drawn = sum(path.attrib["d"].count("z") for path in root.iter(f"{SVG}path"))
+    assert drawn == 900 * 12 > MAX_CELLS
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "whole", "expected"),
+    [
+        (0.0, 1.0, False, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (-3.0, 2.9, False, [-3, -2, -1, 0, 1, 2]),
+        (-0.4, 1.2, True, [0, 1]),
+        (0.0, 63.0, True, [0, 20, 40, 60]),
+    ],
+)
+def test_axes_have_round_numbers(
+    low: float, high: float, whole: bool, expected: list[float]
+) -> None:
+    assert np.allclose(ticks(low, high, whole=whole), expected)
 
 
 def test_curves_of_tables_are_their_entries() -> None:
@@ -145,8 +174,8 @@ def test_widths_are_those_of_the_tables_in_hardware() -> None:
     }
     found = {
         layer.edge(node, source): int(bits)
-        for layer in layers_of(Model.of(wine(TABLES)))
-        for (node, source), bits in np.ndenumerate(figures_of([layer], "bits", "xcup")[0])
+        for layer in network_layers(Model.of(wine(TABLES)))
+        for (node, source), bits in np.ndenumerate(layer.bits)  # pyright: ignore[reportArgumentType]
     }
     assert found == tables and len(set(tables.values())) > 1
 
@@ -159,7 +188,7 @@ def test_edges_of_wires_add_up_to_the_nodes() -> None:
     outputs, nodes = model.run_nodes(codes)
     assert np.array_equal(outputs, np.stack([nodes[f"layer1_node{n}"] for n in range(3)], 1))
     nodes |= {f"x{index}": codes[:, index] for index in range(13)}
-    for layer in layers_of(model):
+    for layer in network_layers(model):
         assert layer.codes is not None and layer.low is not None
         places = np.stack([nodes[name] for name in layer.inputs], axis=1) - layer.low
         for node in range(layer.shape[0]):
@@ -184,7 +213,7 @@ func.func @net(%x0: !kan.int<0:3>) -> !kan.int<0:3> {
 def test_a_node_that_nothing_reads_is_an_input_of_one_code() -> None:
     """No picture is of an empty curve."""
     module = parse_text(make_context(), DEAD_NODE.encode(), "net.mlir")
-    _, layer = layers_of(Model.of(module))
+    _, layer = network_layers(Model.of(module))
     assert layer.inputs == ("layer0_node0", "layer0_node1")
     assert layer.read is not None and layer.read.sum(axis=0).tolist() == [4, 1]
     assert layer.kept.tolist() == [[True, False]]
@@ -192,27 +221,32 @@ def test_a_node_that_nothing_reads_is_an_input_of_one_code() -> None:
 
 def test_luts_of_wires_are_those_of_its_tables() -> None:
     module = wine(SCHEDULED)
-    total = sum(np.nansum(each) for each in figures_of(layers_of(Model.of(module)), "luts", "xcup"))
+    total = sum(
+        np.sum(each.luts) for each in network_layers(Model.of(module)) if each.luts is not None
+    )
     tables = [op for op in module.walk() if isinstance(op, TableOp)]
     assert np.isclose(total, sum(luts_of(op, XCUP) for op in tables))
 
 
 def test_an_edge_is_its_table_and_its_function() -> None:
-    module, original = wine(TABLES), wine()
-    edge = edge_curves(Model.of(module), "layer0_edge3_5", Model.of(original))
-    assert edge.codes is not None and edge.entries is not None and edge.step is not None
+    module, original = wine(TABLES), Model.of(wine())
+    found = network_layers(Model.of(module), original)
+    layer, node, source = find_edge(found, "layer0_edge3_5")
+    assert layer.codes is not None and layer.low is not None and layer.steps is not None
+    entries, step = layer.codes[:, node, source], layer.steps[node, source]
     lookup = next(op for op in module.walk() if isinstance(op, LookupOp))
-    assert np.array_equal(edge.entries, to_integers(lookup.tables)[3, 5])
-    assert edge.table is not None and np.allclose(edge.table, edge.entries * edge.step)
+    assert np.array_equal(entries, to_integers(lookup.tables)[3, 5])
+    assert np.allclose(layer.y[:, node, source], entries * step)
     # The real value of each code, by the ports of the model.
     port = Model.of(module).ports()[0][5]
-    assert np.allclose(edge.x, (edge.codes - port.zero_point) * port.scale)
+    codes = layer.low[source] + layer.points(source)
+    assert np.allclose(layer.x[:, source], (codes - port.zero_point) * port.scale)
     # The function of floats alone: node 3 over x5 at other values, others fixed.
-    quantised = edge_curves(Model.of(wine(TABLES.removesuffix(",kan-fold-tables"))), edge.name)
-    assert edge.error is not None and quantised.error is not None
-    assert np.allclose(edge.error, quantised.error)
-    assert 0 < np.abs(edge.error).max() < 2 * edge.step
-    assert edge.source == "x5"
+    quantised = network_layers(Model.of(wine(TABLES.removesuffix(",kan-fold-tables"))))[0]
+    assert layer.error is not None and quantised.error is not None
+    assert np.allclose(layer.error, quantised.error)
+    assert 0 < np.abs(layer.error[:, node, source]).max() < 2 * step
+    assert layer.inputs[source] == "x5"
 
 
 def test_the_tree_has_the_tables_and_widths_of_a_sum() -> None:
@@ -269,19 +303,15 @@ def all_pictures() -> list[str]:
     ]
 
 
-def test_the_same_bytes_whatever_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    import matplotlib
-
+def test_the_same_bytes_and_nothing_beyond_the_element() -> None:
     first = all_pictures()
-    for key, value in (("lines.linewidth", 9.0), ("font.size", 30.0), ("svg.fonttype", "path")):
-        monkeypatch.setitem(matplotlib.rcParams, key, value)
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     assert all_pictures() == first
     for svg in first:
         root = ElementTree.fromstring(svg)
         assert root.attrib["role"] == "img" and root.attrib["aria-label"]
-        # Nothing that would reach beyond the element in a page of HTML, no date, no version.
-        assert "<style" not in svg and "<metadata" not in svg and "Matplotlib" not in svg
+        # A rule or a class would reach the page around the picture, or be changed by it.
+        assert "<style" not in svg and " class=" not in svg and "var(" not in svg
+        assert all(each.attrib.get("style") != "" for each in root.iter())
 
 
 def test_refusals() -> None:
@@ -299,14 +329,6 @@ def test_refusals() -> None:
         network_picture(wine(), colour="bits")
     with pytest.raises(KanError, match="no target 'spartan'"):
         network_picture(wine(TABLES), device="spartan")
-
-
-def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("matplotlib")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(KanError, match=r"\[pictures\]"):
-        network_picture(wine())
 
 
 def test_a_build_draws_its_levels(tmp_path: Path) -> None:

@@ -23,16 +23,15 @@ from report_schema import valid_report
 from kan_dialect.api.build import Build
 from kan_dialect.errors import KanError
 from kan_dialect.files.manifest import Listing
-from kan_dialect.flows.page.edges import edge_layers
 from kan_dialect.flows.page.interface import interface
-from kan_dialect.flows.page.markup import Markup, tag
 from kan_dialect.flows.page.models import models_of
-from kan_dialect.flows.page.network import DETAIL_BYTES, network_data
-from kan_dialect.flows.page.network_layout import MAX_CELLS, layout_of
+from kan_dialect.flows.page.network import DETAIL_BYTES, edge_layers, network_data
 from kan_dialect.flows.page.page import build_page, model_page
 from kan_dialect.flows.page.sections import SHOWN, further, schema
 from kan_dialect.flows.page.verdicts import verdicts
 from kan_dialect.flows.part_fit import part_entry
+from kan_dialect.flows.pictures.layout import MAX_CELLS, layout_of
+from kan_dialect.flows.pictures.markup import Markup, tag
 from kan_dialect.flows.prove.show import merge_proof
 from kan_dialect.frontends.loading import load_model, make_context, parse_text
 from kan_dialect.model.model import Model
@@ -156,11 +155,11 @@ def test_tables_in_the_data_are_those_of_the_ir(built: Path) -> None:
     for key, (low, size, entries, largest, errors) in data["details"].items():
         index, node, source = map(int, key.split(","))
         layer = layers[index]
-        assert layer.functions.codes is not None and layer.functions.steps is not None
+        assert layer.codes is not None and layer.steps is not None
         kind = {1: "<u1", 2: "<u2", 4: "<u4"}[size]
         found = np.frombuffer(base64.b64decode(entries), kind).astype(int) + low
-        np.testing.assert_array_equal(found, layer.functions.codes[:, node, source])
-        exact = found * layer.functions.steps[node, source] - layer.real[:, node, source]  # pyright: ignore
+        np.testing.assert_array_equal(found, layer.codes[:, node, source])
+        exact = found * layer.steps[node, source] - layer.real[:, node, source]  # pyright: ignore
         got = np.frombuffer(base64.b64decode(errors), "<i1") / 127 * largest
         np.testing.assert_allclose(got, exact, atol=largest / 127 + 1e-9)
 

@@ -14,6 +14,9 @@ import pytest
 from browser import browser, opened
 
 from kan_dialect.flows.page.page import build_page
+from kan_dialect.flows.pictures.network_layers import find_edge, network_layers
+from kan_dialect.frontends.loading import load_model, make_context
+from kan_dialect.model.model import Model
 from repository import EXAMPLES
 
 WINE = [str(EXAMPLES / name) for name in ("wine.onnx", "wine.npz")]
@@ -81,14 +84,10 @@ def test_a_click_shows_function_table_and_error(chromium: Any, built: Path) -> N
 
 
 def edge_table(stage: Path, layer: str, node: int, source: int) -> list[int]:
-    from kan_dialect.flows.pictures.edge import edge_curves
-    from kan_dialect.frontends.loading import load_model, make_context
-    from kan_dialect.model.model import Model
-
     model = Model.of(load_model(make_context(), stage))
-    entries = edge_curves(model, f"{layer}_edge{node}_{source}").entries
-    assert entries is not None
-    return entries.tolist()
+    found, *_ = find_edge(network_layers(model), f"{layer}_edge{node}_{source}")
+    assert found.codes is not None
+    return found.codes[:, node, source].tolist()
 
 
 def test_keys_move_between_edges_and_show_one(chromium: Any, built: Path) -> None:

@@ -1,10 +1,15 @@
-"""Elements of HTML and SVG as text; every text and every attribute is escaped."""
+"""Elements of HTML and SVG as text; every text and every attribute is escaped.
+
+Elements of drawings have classes, whose styles are in `drawing.css`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TypeAlias
+
+from kan_dialect.ir.constants import FloatArray
 
 _VOID = frozenset({"br", "input", "meta"})
 _SHAPES = frozenset({"circle", "line", "path", "rect"})
@@ -17,6 +22,7 @@ class Markup(str):
 
 
 Child: TypeAlias = "str | int | float | Markup | Sequence[Child] | None"
+"""A text, which is escaped, markup, or several of them; None is left out."""
 
 
 def tag(name: str, /, *children: Child, **attributes: str | int | float | bool | None) -> Markup:
@@ -61,53 +67,48 @@ def text(value: str | int | float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
-def table(
-    head: Sequence[str],
-    rows: Iterable[Sequence[Child]],
-    caption: str,
-    *,
-    numbers: Sequence[int] = (),
-    codes: Sequence[int] = (),
+def svg(
+    name: str, width: float, height: float, parts: Sequence[Child], /, **attributes: str | float
 ) -> Markup:
-    """A table with a caption; the first column names the row.
-
-    Parameters
-    ----------
-    numbers : columns that are numbers, which end at the same place.
-    codes : columns that are code or names.
-    """
-
-    body = [list(row) for row in rows]
-
-    def cell(index: int, child: Child) -> Markup:
-        kind = "n" if index in numbers else "c" if index in codes else None
-        if index == 0:
-            return tag("th", child, scope="row", class_=kind)
-        return tag("td", child, class_=kind)
-
+    """A drawing, with a name for readers who do not see it."""
     return tag(
-        "div",
-        tag(
-            "table",
-            tag("caption", caption),
-            tag(
-                "thead",
-                tag(
-                    "tr",
-                    [
-                        tag("th", each, scope="col", class_="n" if index in numbers else None)
-                        for index, each in enumerate(head)
-                    ],
-                ),
-            ),
-            tag("tbody", [tag("tr", [cell(i, c) for i, c in enumerate(row)]) for row in body]),
-        ),
-        class_="scroll",
-        # Long ones scroll, and keys must reach what does.
-        **({"tabindex": "0", "role": "region", "aria_label": caption} if len(body) > 12 else {}),
+        "svg",
+        tag("title", name),
+        parts,
+        viewBox=f"0 0 {width:.0f} {height:.0f}",
+        **attributes,
+        role="img",
+        aria_label=name,
     )
 
 
-def behind(summary: str, *children: Child) -> Markup:
-    """What a reader opens: the table behind a picture, or a long list."""
-    return tag("details", tag("summary", summary), *children)
+def label(x: float, y: float, words: Child, class_: str | None = None, at: str = "") -> Markup:
+    """Text in a drawing; `at` is `middle` or `end` where `x` is not its start."""
+    return tag("text", words, x=x, y=y, class_=class_, text_anchor=at or None)
+
+
+def box(
+    x: float, y: float, width: float, height: float, class_: str, title: str | None = None
+) -> Markup:
+    """A rectangle, with text that a viewer shows while the pointer is over it."""
+    children = () if title is None else (tag("title", title),)
+    return tag(
+        "rect",
+        *children,
+        x=x,
+        y=y,
+        width=max(width, 0.0),
+        height=height,
+        class_=class_,
+        rx=2,
+    )
+
+
+def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+    """A straight line."""
+    return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
+
+
+def path(points: FloatArray) -> str:
+    """The data of a path through points (n, 2)."""
+    return "M" + " ".join(f"{x:.5g} {y:.5g}" for x, y in points.tolist())

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from kan_dialect.flows.page.edges import EdgeLayer
+from kan_dialect.flows.pictures.layers import LayerEdges
 
 WIDTH = 1120.0
 _LARGEST, _SMALLEST = 64.0, 9.0
 _BAND_CELL, _LARGEST_BAND = 13.0, 26.0
 _TOP, _NODES, _BELOW, _SIDE = 34.0, 78.0, 56.0, 14.0
 MAX_CELLS = 8_000
-"""Most edges of a picture."""
+"""Most edges that have a cell of their own: with figures and, where there is room, a curve."""
 
 
 @dataclass(frozen=True)
@@ -69,24 +69,31 @@ class Layout:
     """Number of edges that are not shown."""
 
 
-def layout_of(layers: Sequence[EdgeLayer]) -> Layout:
-    """The layout of layers."""
-    return _chain(layers) or _bands(layers)
+def layout_of(layers: Sequence[LayerEdges], *, whole: bool = False) -> Layout:
+    """The layout of layers.
+
+    Parameters
+    ----------
+    whole : whether all edges are drawn, in cells as small as that takes; else those beyond
+        `MAX_CELLS` are hidden.
+    """
+    if whole and sum(layer.kept.size for layer in layers) > MAX_CELLS:
+        return _bands(layers, smallest=0.0, most=None)
+    return _chain(layers) or _bands(layers, smallest=_BAND_CELL, most=MAX_CELLS)
 
 
-def is_chain(layers: Sequence[EdgeLayer]) -> bool:
+def is_chain(layers: Sequence[LayerEdges]) -> bool:
     """Whether each layer reads exactly the nodes of the one before it."""
     return all(
-        after.functions.inputs
-        == tuple(f"{before.name}_node{i}" for i in range(before.functions.shape[0]))
+        after.inputs == tuple(f"{before.name}_node{i}" for i in range(before.shape[0]))
         for before, after in pairwise(layers)
     )
 
 
-def _chain(layers: Sequence[EdgeLayer]) -> Layout | None:
+def _chain(layers: Sequence[LayerEdges]) -> Layout | None:
     if not is_chain(layers) or sum(layer.kept.size for layer in layers) > MAX_CELLS:
         return None
-    columns = [layers[0].functions.shape[1], *(layer.functions.shape[0] for layer in layers[1::2])]
+    columns = [layers[0].shape[1], *(layer.shape[0] for layer in layers[1::2])]
     gaps = (len(columns) - 1) * _NODES + 2 * _SIDE + _NODES * (len(layers) % 2)
     width = min((WIDTH - gaps) / sum(columns), _LARGEST)
     if width < _SMALLEST:
@@ -96,7 +103,7 @@ def _chain(layers: Sequence[EdgeLayer]) -> Layout | None:
     x, y = _SIDE, _TOP
     bottom = y
     for index, layer in enumerate(layers):
-        nodes, inputs = layer.functions.shape
+        nodes, inputs = layer.shape
         turned = bool(index % 2)
         band = Band(index, x, y, (width, height), turned, 0, inputs, nodes)
         bands.append(band)
@@ -113,15 +120,16 @@ def _chain(layers: Sequence[EdgeLayer]) -> Layout | None:
     )
 
 
-def _bands(layers: Sequence[EdgeLayer]) -> Layout:
+def _bands(layers: Sequence[LayerEdges], smallest: float, most: int | None) -> Layout:
+    """A crossbar a layer, with cells of at least a size, and at most a number of them."""
     bands: list[Band] = []
     y, drawn, hidden = _TOP, 0, 0
     room = WIDTH - 2 * _SIDE - _NODES
     for index, layer in enumerate(layers):
-        nodes, inputs = layer.functions.shape
-        cell = max(min(room / inputs, _LARGEST_BAND), _BAND_CELL)
-        each = max(1, int(room // cell))
-        shown = min(nodes, max(1, (MAX_CELLS - drawn) // inputs)) if drawn < MAX_CELLS else 0
+        nodes, inputs = layer.shape
+        cell = max(min(room / inputs, _LARGEST_BAND), smallest)
+        each = max(1, int(room / cell + 1e-6))
+        shown = nodes if most is None else min(nodes, _nodes_within(most, drawn, inputs))
         hidden += (nodes - shown) * inputs
         drawn += shown * inputs
         if not shown:
@@ -132,3 +140,8 @@ def _bands(layers: Sequence[EdgeLayer]) -> Layout:
             y += shown * cell + _TOP - 8
         y += 14
     return Layout(WIDTH, y, tuple(bands), False, hidden)
+
+
+def _nodes_within(most: int, drawn: int, inputs: int) -> int:
+    """Number of nodes of a layer that are drawn after `drawn` edges of others."""
+    return max(1, (most - drawn) // inputs) if drawn < most else 0
