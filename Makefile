@@ -121,8 +121,7 @@ golden: $(VENV)/.test
 	PYTHONPATH=tests $(BIN)/python -m golden --jobs $(JOBS)
 
 benchmark: $(VENV)/.test
-	$(BIN)/python benchmarks/compile_speed.py
-	$(BIN)/python benchmarks/simulation_speed.py
+	$(BIN)/python benchmarks/speed.py
 
 seeded-bugs: $(VENV)/.test
 	$(BIN)/python benchmarks/seeded_bugs.py
@@ -151,7 +150,7 @@ drawings: $(VENV)/.test
 	$(BIN)/kan-opt examples/wine.onnx -p '$(WIRES)' -t 'picture{of=schedule}' \
 	  -o docs/pictures/schedule_layers_wine.svg
 
-# The pictures of benchmarks/results/precision.md, schedules.md and shapes.md, and their tables.
+# The pictures of benchmarks/results/precision.md and clocks.md, and their tables.
 pictures: drawings $(VENV)/.test
 	@mkdir -p docs/pictures
 	for name in wine digits; do \

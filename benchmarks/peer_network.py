@@ -1,13 +1,18 @@
-"""Compiles a network with da4ml or alkaid and evaluates it; run by `peers_speed.py` in their
-environment.
+"""Compiles a network with da4ml or alkaid and evaluates it, in their environment.
 
     E/bin/python benchmarks/peer_network.py da4ml network.json
+    E/bin/python benchmarks/peer_network.py alkaid network.json '{"n_stages": 2}'
+    E/bin/python benchmarks/peer_network.py alkaid --version
 
-The file has the result of `kan-expand-wires` as numbers: a lookup for each edge, the sums, rounding
-and saturation, and codes with the outputs that they must give. The peer traces, optimises,
-pipelines and writes Verilog. Prints a JSON object: `version`, `seconds` of the processor without
-imports and reading, and `samples_per_second` of `predict`. Needs NumPy and the peer, and nothing of
-this project.
+The file is what `wire_numbers.py` makes of the result of `kan-expand-wires`: a lookup for each
+edge, the sums, rounding and saturation, and codes with the outputs that they must give. The peer
+traces, optimises, pipelines and writes Verilog. Prints a JSON object: `version`, `seconds` of the
+processor without imports and reading, and `samples_per_second` of `predict`.
+
+With settings of alkaid's `RTLModel`, the object has `rtl` instead, with all modules, the last of
+them named as the network; `cycles` as alkaid tells them; and `input_bits`, the registers at its
+inputs. The file then has the network's `name`, and `code_bits` and `result_bits`, the bits of each
+of its ports. Needs NumPy and the peer, and nothing of this project.
 """
 
 from __future__ import annotations
@@ -70,35 +75,83 @@ def shifted(value: Any, amount: int) -> Any:
     return rounded.quantize(signed, bits, -amount) * 2.0**-amount
 
 
-def write(peer: str, logic: Any, folder: Path) -> None:
-    """Verilog with registers."""
+def write(peer: str, logic: Any, folder: Path, settings: dict[str, Any]) -> Any:
+    """Write Verilog with registers. Returns the peer's model of it."""
     codegen = import_module(f"{peer}.codegen")
     if peer == "da4ml":
-        codegen.VerilogModel(logic, "theirs", folder, latency_cutoff=CYCLE_LEVELS).write()
+        written = codegen.VerilogModel(logic, "theirs", folder, **settings)
     else:
-        codegen.RTLModel(logic, folder, prj_name="theirs", latency_cutoff=CYCLE_LEVELS).write()
+        written = codegen.RTLModel(logic, folder, prj_name="theirs", **settings)
+    written.write()
+    return written
 
 
-def main() -> None:
-    peer, network = sys.argv[1], json.loads(Path(sys.argv[2]).read_text())
-    for part in ("trace", "codegen"):
-        import_module(f"{peer}.{part}")
-    started = time.process_time()
-    logic = traced(peer, network)
-    with tempfile.TemporaryDirectory() as folder:
-        write(peer, logic, Path(folder) / "theirs")
-    seconds = time.process_time() - started
-    codes = np.array(network["codes"], dtype=float)
-    if not np.array_equal(logic.predict(codes).astype(np.int64), network["outputs"]):
-        raise SystemExit(f"{peer} computes something else")
+def with_ports(network: dict[str, Any], input_bits: int, output_bits: int) -> str:
+    """A module named as the network, with ports clk, x0.., y0.., around alkaid's wrapper.
+
+    Parameters
+    ----------
+    input_bits, output_bits : of one input and output of the wrapper, which all are as wide.
+    """
+    code, result = network["code_bits"], network["result_bits"]
+    inputs, outputs = len(network["low"]), len(network["results"])
+    ports = [f"input [{code - 1}:0] x{i}" for i in range(inputs)]
+    ports += [f"output signed [{result - 1}:0] y{i}" for i in range(outputs)]
+    codes = [f"x{i}[{input_bits - 1}:0]" for i in reversed(range(inputs))]
+    lines = [
+        f"module {network['name']} (input clk, {', '.join(ports)});",
+        f"  wire [{outputs * output_bits - 1}:0] results;",
+        f"  theirs_wrapper inner (.clk(clk), .model_inp({{{', '.join(codes)}}}),",
+        "    .model_out(results));",
+        *(
+            f"  assign y{i} = $signed(results[{i * output_bits} +: {output_bits}]);"
+            for i in range(outputs)
+        ),
+        "endmodule",
+    ]
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def speed_of(logic: Any, codes: Any) -> float:
+    """Samples a second of `predict`, the best of three runs."""
     codes = np.resize(codes, (SAMPLES, codes.shape[1]))
     times: list[float] = []
     for _ in range(3):
         started = time.process_time()
         logic.predict(codes)
         times.append(time.process_time() - started)
-    speed = SAMPLES / min(times)
-    print(json.dumps({"version": version(peer), "seconds": seconds, "samples_per_second": speed}))
+    return SAMPLES / min(times)
+
+
+def main() -> None:
+    peer, file, *settings = sys.argv[1:]
+    if file == "--version":
+        print(json.dumps(version(peer)))
+        return
+    network = json.loads(Path(file).read_text())
+    options = json.loads(settings[0]) if settings else {"latency_cutoff": CYCLE_LEVELS}
+    for part in ("trace", "codegen"):
+        import_module(f"{peer}.{part}")
+    started = time.process_time()
+    logic = traced(peer, network)
+    with tempfile.TemporaryDirectory() as folder:
+        written = write(peer, logic, Path(folder) / "theirs", options)
+        seconds = time.process_time() - started
+        sources = sorted((Path(folder) / "theirs" / "src").rglob("*.v"))
+        rtl = "\n".join(source.read_text() for source in sources)
+    codes = np.array(network["codes"], dtype=float)
+    if not np.array_equal(logic.predict(codes).astype(np.int64), network["outputs"]):
+        raise SystemExit(f"{peer} computes something else")
+    found: dict[str, Any] = {"version": version(peer)}
+    if settings:
+        ports = written.fsm.inp_signals[0], written.fsm.out_signals[0]
+        widths = [max(sum(kif) for kif in signal.precisions) for signal in ports]
+        found["rtl"] = rtl + with_ports(network, *widths)
+        found["cycles"] = int(written.latency)
+        found["input_bits"] = network["code_bits"] * len(network["low"])
+    else:
+        found |= {"seconds": seconds, "samples_per_second": speed_of(logic, codes)}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -5,83 +5,59 @@
 Runs `kan-share-shapes` with each number of shapes over the shipped networks, and over the
 efficient-kan networks of `--data`; takes ten minutes, with `--floats` (no integers, no LUTs) two.
 Shapes are fitted to training samples; the test set is only reported. LUTs are estimates for xcup,
-of codes of 6 and 8 bits.
+of codes of 6 bits.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from measurements import EXAMPLES, MarkdownTable, print_versions
 
-from kan_dialect.analysis.wires import wire_functions
-from kan_dialect.devices.estimate import estimate
+import kan_dialect
+from kan_dialect import Network
 from kan_dialect.files.data_sets import Dataset, accuracy, load_dataset
-from kan_dialect.frontends.loading import load_model, make_context
-from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model.model import Model
-from kan_dialect.passbase.kan_pass import KanPass
-from kan_dialect.passes.calibrate import CalibratePass
-from kan_dialect.passes.fold_affine import FoldAffinePass
-from kan_dialect.passes.share_shapes import ShareShapesPass
+from kan_dialect.passes.share_shapes import ShareShapesPass, UpTo
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 COUNTS = (1, 2, 3, 4, 6, 8)
-WIDTHS = (6, 8)
-UP_TO = {"scale": "scale and shift", "gain": "gain", "sign": "sign, each input"}
+BITS = 6
+UP_TO: dict[UpTo, str] = {"scale": "scale and shift", "gain": "gain", "sign": "sign, each input"}
 
 
-def test_accuracy(module: ModuleOp, data: Dataset) -> float:
+def test_accuracy(network: Network, data: Dataset) -> float:
     assert data.x_test is not None and data.y_test is not None
-    share = accuracy(Model.of(module).run(data.x_test), data.y_test)
+    share = accuracy(network.run(data.x_test), data.y_test)
     assert share is not None
     return share
 
 
-def compiled(module: ModuleOp, stages: Sequence[KanPass], data: Dataset) -> tuple[float, int]:
+def integers(network: Network, data: Dataset, *, per_layer: bool) -> tuple[str, int]:
     """Test accuracy of the integers, and LUTs."""
-    module = module.clone()
-    right = 0.0
-    for stage in stages[:-1]:
-        stage.apply(Context(), module)
-        if stage.name == "kan-fold-tables":
-            right = test_accuracy(module, data)
-    return right, estimate(next(iter(wire_functions(module)))).luts
+    wires = network.compile(level="wire", bits=BITS, per_layer=per_layer)
+    return f"{test_accuracy(wires, data):.4f}", wires.estimate().luts
 
 
 def measure(
-    name: str, model: Path, path: Path, widths: Sequence[int]
+    table: MarkdownTable, name: str, model: Path, samples: Path, floats: bool
 ) -> dict[str, list[tuple[int, float]]]:
     """Print the rows of one network. Returns the curves of its picture; 0 shapes: none shared."""
-    data = load_dataset(path)
-    module = load_model(make_context(), model)
-    for stage in (FoldAffinePass(), CalibratePass(str(path))):
-        stage.apply(Context(), module)
-
-    def integers(shared: ModuleOp, *, per_layer: bool) -> str:
-        found = [
-            compiled(shared, CompilePass(bits=bits, per_layer=per_layer).passes()[1:], data)
-            for bits in widths
-        ]
-        return "".join(f" {right:.4f} | {luts} |" for right, luts in found)
-
-    given = test_accuracy(module, data)
-    print(f"| {name} | not shared | | {given:.4f} |{integers(module, per_layer=False)}")
-    curves: dict[str, list[tuple[int, float]]] = {}
+    data = load_dataset(samples)
+    network = kan_dialect.load(model).apply(f'kan-fold-affine,kan-calibrate{{data="{samples}"}}')
+    given = test_accuracy(network, data)
+    rest = () if floats else integers(network, data, per_layer=False)
+    table.add(name, "not shared", "", f"{given:.4f}", *rest)
+    curves: dict[str, list[tuple[int, float]]] = {"given": [(0, given)]}
     for up_to, words in UP_TO.items():
         curves[up_to] = []
         for count in COUNTS:
-            shared = module.clone()
-            ShareShapesPass(shapes=count, up_to=up_to).apply(Context(), shared)
+            shared = network.apply(ShareShapesPass(shapes=count, up_to=up_to))
             right = test_accuracy(shared, data)
             curves[up_to].append((count, right))
-            rest = integers(shared, per_layer=up_to == "sign")
-            print(f"| | {words} | {count} | {right:.4f} |{rest}", flush=True)
-    return {"given": [(0, given)], **curves}
+            rest = () if floats else integers(shared, data, per_layer=up_to == "sign")
+            table.add("", words, count, f"{right:.4f}", *rest)
+    return curves
 
 
 def draw(path: Path, curves: dict[str, dict[str, list[tuple[int, float]]]]) -> None:
@@ -107,7 +83,7 @@ def draw(path: Path, curves: dict[str, dict[str, list[tuple[int, float]]]]) -> N
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, metavar="DIR", help="other networks, not shipped")
     parser.add_argument("--floats", action="store_true", help="floats only, which is faster")
     parser.add_argument("--picture", type=Path, metavar="FILE.png")
@@ -117,10 +93,12 @@ def main() -> None:
         for name in ("wine", "digits"):
             model = options.data / f"efficient_kan_{name}.onnx"
             networks[f"{name}, efficient-kan"] = (model, options.data / f"{name}.npz")
-    widths = () if options.floats else WIDTHS
-    print("| network | up to | shapes | floats |" + "".join(f" {n} bits | LUTs |" for n in widths))
-    print("| --- | --- | --- | --- |" + " --- | --- |" * len(widths))
-    curves = {name: measure(name, *files, widths) for name, files in networks.items()}
+    print_versions(packages=["numpy"])
+    columns = () if options.floats else (f"{BITS} bits", "LUTs")
+    table = MarkdownTable("network", "up to", "shapes", "floats", *columns)
+    curves = {
+        name: measure(table, name, *files, options.floats) for name, files in networks.items()
+    }
     if options.picture is not None:
         draw(options.picture, curves)
 

@@ -1,36 +1,26 @@
-"""Bits of inputs and activations, trained at each point; and what shared tables of edges save.
+"""Bits of inputs and activations, trained at each point.
 
     python benchmarks/trained_precision.py [--data drybean] [--seeds 2] [--picture FILE.png]
-    python benchmarks/trained_precision.py --shared [--data drybean,digits]
 
 Each point is a training of its own. It limits the bits that an edge reads of an input or of a
 hidden node. Within these limits, bits are learned while the price of a LUT rises. Accuracy is that
 of held-out samples: no test set is read. LUTs are estimates for xcup.
-
-With `--shared`, all edges of an input get the same table up to sign, the one that takes the most
-bits, and accuracy is given up. Signs are random, so that nodes are not equal. Beside it stand
-networks whose edges have the entries of that table in another order each: as many bits, and nothing
-to share. Logic cells are those of Yosys.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from measurements import Measurements
+from measurements import print_versions, some_of
 from training import DATA_SETS, best_so_far
 
-from kan_dialect import Network, train
-from kan_dialect.devices.device import XCUP
+from kan_dialect import train
 from kan_dialect.files.data_sets import Dataset, load_dataset
-from kan_dialect.ir.constants import IntArray
 from kan_dialect.qat.options import Schedule, TrainingOptions
 
 INPUT_BITS = (2, 3, 4, 6)
@@ -43,8 +33,6 @@ LIMITS: Mapping[str, tuple[int, ...]] = {
 }
 """LUTs that networks of a column of the table have at most."""
 SCHEDULE = Schedule(steps=1500, first_price=1e-4, last_price=3e-3)
-SHARED_NETWORKS = 2
-"""Networks of a front whose tables are shared."""
 
 
 @dataclass(frozen=True)
@@ -148,120 +136,22 @@ def draw(cells: Mapping[str, Sequence[Cell]], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def bits_read(table: IntArray) -> int:
-    """Number of upper bits of the code that a table depends on."""
-    bits = len(table).bit_length() - 1
-    for read in range(bits + 1):
-        blocks = table.reshape(1 << read, -1)
-        if (blocks == blocks[:, :1]).all():
-            return read
-    return bits
-
-
-def bits_given(table: IntArray) -> int:
-    """Bits of the values of a table, in steps of their own."""
-    steps = table - table.min()
-    divisor = int(np.gcd.reduce(steps))
-    return 0 if divisor == 0 else int(steps.max() // divisor).bit_length()
-
-
-def shared(tables: IntArray, random: np.random.Generator, *, shuffles: bool) -> IntArray:
-    """Tables of a layer, (nodes, inputs, codes), with one for all edges of an input, up to sign.
-
-    Edges that give a constant keep it.
-
-    Parameters
-    ----------
-    random : chooses signs and orders.
-    shuffles : whether each edge has its entries in an order of its own.
-    """
-    found = tables.copy()
-    for column in range(tables.shape[1]):
-        own = tables[:, column]
-        live = [node for node, table in enumerate(own) if np.ptp(table) > 0]
-        if not live:
-            continue
-        donor = own[max(live, key=lambda node: bits_read(own[node]) * bits_given(own[node]))]
-        read = bits_read(donor)
-        entries = donor.reshape(1 << read, -1)
-        for node in live:
-            sign = random.choice((-1, 1))
-            order = random.permutation(1 << read) if shuffles else np.arange(1 << read)
-            found[node, column] = sign * entries[order].reshape(-1)
-    return found
-
-
-def with_shared(network: Network, *, shuffles: bool) -> Network:
-    """The network with `shared` tables in all layers."""
-    random = np.random.default_rng(0)
-    for index, layer in enumerate(network.layers):
-        network = network.with_tables(index, shared(layer.tables, random, shuffles=shuffles))
-    return network
-
-
-def cells_of(measured: Measurements, network: Network) -> int:
-    """Logic cells on xcup of the combinational design."""
-    hardware = network.compile(combinational=True)
-    return measured.cells(hardware.systemverilog(), hardware.name, XCUP)["luts"]
-
-
-def shared_table(measured: Measurements, names: Sequence[str], steps: int) -> str:
-    """Logic cells of networks with their own tables, with shared ones, and with shuffled ones."""
-    lines = [
-        "| data | held out | edges | that read | LCs | entries shuffled | shared | saved |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for name in names:
-        options = options_of(name, 4, 4, seed=0)
-        options = replace(options, schedule=replace(SCHEDULE, steps=steps))
-        front = train(samples_of(name), options).front
-        picked = np.unique(np.linspace(0, len(front) - 1, SHARED_NETWORKS).round().astype(int))
-        for point in (front[index] for index in picked):
-            network = point.network
-            read = [
-                bits_read(table)
-                for layer in network.layers
-                for table in layer.tables.reshape(-1, layer.tables.shape[-1])
-                if np.ptp(table) > 0
-            ]
-            own = cells_of(measured, network)
-            shuffled = cells_of(measured, with_shared(network, shuffles=True))
-            same = cells_of(measured, with_shared(network, shuffles=False))
-            row: list[Any] = [
-                *(name, f"{point.score:.4f}", len(read), f"{min(read)} to {max(read)} bits"),
-                *(own, shuffled, same, f"{1 - same / shuffled:.0%}"),
-            ]
-            lines.append(f"| {' | '.join(map(str, row))} |")
-            print(lines[-1], file=sys.stderr, flush=True)
-    return "\n".join(lines) + "\n"
-
-
 def main() -> None:
     import torch
 
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default="drybean", help="some of " + ", ".join(HIDDEN))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--data", type=some_of(HIDDEN), default=["drybean"], help="some of " + ", ".join(HIDDEN)
+    )
     parser.add_argument("--seeds", type=int, default=2, help="number of seeds")
     parser.add_argument("--steps", type=int, default=SCHEDULE.steps, help="of each training")
-    parser.add_argument("--shared", action="store_true", help="measure shared tables instead")
-    parser.add_argument("--folder", type=Path, default=Path("build/training"), help="keeps cells")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the grid")
     parser.add_argument("--picture", type=Path, metavar="FILE.png")
     options = parser.parse_args()
-    names: list[str] = options.data.split(",")
-    for name in names:
-        if name not in HIDDEN:
-            parser.error(f"there is no {name!r}: take some of {', '.join(HIDDEN)}")
     torch.set_num_threads(1)
-    if options.shared:
-        print(shared_table(Measurements(options.folder), names, options.steps))
-        return
-    found = {name: grid(name, range(options.seeds), options.steps) for name in names}
+    print_versions(packages=["torch"])
+    found = {name: grid(name, range(options.seeds), options.steps) for name in options.data}
     for name, cells in found.items():
         print(f"### {name}\n\n{grid_table(name, cells)}")
-    if options.json:
-        whole = {name: [vars(each) for each in cells] for name, cells in found.items()}
-        options.json.write_text(json.dumps(whole, indent=1))
     if options.picture:
         draw(found, options.picture)
 

@@ -7,8 +7,8 @@
 The kinds:
 
 - `ours`: `kan-flow train`, with options that held-out samples chose;
-- `splines`, `tables`, `perceptron`: the same, with these functions of edges, whichever `ours` has;
-  the perceptron's edges are weights, its hidden layers twice as large (`--functions line`);
+- `perceptron`: the same, whose edges are weights and whose hidden layers are twice as large
+  (`--functions line`);
 - `torchlogix`: look-up-table networks, thermometer encoders included (`logic_network.py`);
 - `hgq-mlp`, `hgq-lut`: perceptrons and table layers of HGQ2 through alkaid (`hgq_network.py`).
 
@@ -38,14 +38,25 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from measurements import DATA, ROOT, Measurements, compiler_digest, play
+from measurements import (
+    DATA,
+    ROOT,
+    MarkdownTable,
+    Measurements,
+    compiler_digest,
+    play,
+    print_versions,
+    some_of,
+    synthesized,
+)
 from peer_training import (
     Clock,
     Job,
@@ -56,15 +67,12 @@ from peer_training import (
     write_job,
     write_result,
 )
-from rich.console import Console
-from rich.progress import Progress
 
 from kan_dialect import Network, train
 from kan_dialect.devices.device import ECP5, XCUP
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, dataset_of, load_arrays, load_dataset
 from kan_dialect.flows.tools.place_and_route import place_and_route
-from kan_dialect.flows.tools.synthesis import synthesize
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.qat.results import Point as FrontPoint
 from kan_dialect.qat.results import chosen_by
@@ -169,8 +177,6 @@ OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
 }
 """Options of `kan_dialect.train`, chosen on held-out samples, for each training that a front is
 made of; they share the time. `teacher` names one of `teachers.TEACHERS`."""
-FUNCTIONS = {"splines": "spline", "tables": "table", "perceptron": "line"}
-"""Functions of the edges of further kinds."""
 PERCEPTRON_NODES = {"wine": 4, "drybean": 6, "moons": 4, "digits": 16}
 """Nodes of a perceptron's hidden layer, for data sets where ours has none."""
 PEER_SCRIPTS = {
@@ -180,7 +186,7 @@ PEER_SCRIPTS = {
 }
 """The script of a kind, its first arguments, and further files that it imports."""
 PACKAGES = ("torchlogix", "torch", "hgq2", "keras", "jax", "alkaid")
-KINDS = ("ours", *PEER_SCRIPTS, *FUNCTIONS)
+KINDS = ("ours", "perceptron", *PEER_SCRIPTS)
 PEER_BITS = 6
 """Of a code that peers read, but of images; they leave out what they do not need."""
 TOLERANCE = 1e-9
@@ -348,12 +354,9 @@ class Bench:
 
     def _path(self, rtl: str) -> float:
         def compute() -> float:
-            with tempfile.TemporaryDirectory() as directory:
-                file = Path(directory) / "design.sv"
-                file.write_text(rtl)
-                mapped = synthesize(file, ECP5, top="peer", with_netlist=True)
-                # A network of constants has no path.
-                return float(place_and_route(mapped, 0).summary().get("latency_ns", 0.0))
+            mapped = synthesized(rtl, "peer", ECP5, with_netlist=True)
+            # A network of constants has no path.
+            return float(place_and_route(mapped, 0).summary().get("latency_ns", 0.0))
 
         tools = [find(name).version for name in ("yosys", "nextpnr-ecp5")]
         return self._measured.kept("path", (rtl, tools), compute)
@@ -365,16 +368,13 @@ def options_of(name: str, kind: str) -> list[dict[str, Any]]:
     Parameters
     ----------
     name : of the data set.
-    kind : `ours`, or one of `FUNCTIONS`.
+    kind : `ours` or `perceptron`.
     """
     found = [dict(options) for options in OURS[name]]
-    if kind == "ours":
-        return found
-    for options in found:
-        options["functions"] = FUNCTIONS[kind]
-        if kind == "perceptron":
-            hidden: Sequence[int] = options.get("hidden", ())
-            options["hidden"] = [2 * nodes for nodes in hidden] or [PERCEPTRON_NODES[name]]
+    for options in found if kind == "perceptron" else ():
+        hidden: Sequence[int] = options.get("hidden", ())
+        options["functions"] = "line"
+        options["hidden"] = [2 * nodes for nodes in hidden] or [PERCEPTRON_NODES[name]]
     return found
 
 
@@ -579,71 +579,61 @@ def versions_of(python: str) -> dict[str, str]:
     return json.loads(ended.stdout)
 
 
-def goal_table(fronts: Sequence[Front]) -> str:
-    """Logic cells at KANELÉ's published accuracy, by networks that held-out samples chose."""
-    lines = [
-        "| data | KANELÉ | goal | kind | median LCs | each seed: LCs (right on the test set) | "
-        "seeds that reach it | s |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+def members(fronts: Sequence[Front], name: str, kind: str) -> list[Front]:
+    return [front for front in fronts if (front.data, front.kind) == (name, kind)]
+
+
+def show_goals(fronts: Sequence[Front]) -> None:
+    """Print logic cells at KANELÉ's accuracy, of networks that held-out samples chose."""
+    table = MarkdownTable(
+        "data", "KANELÉ", "goal", "kind", "median LCs", "each seed: LCs (right on the test set)",
+        "seeds that reach it", "s",
+    )  # fmt: skip
     for name, data in DATA_SETS.items():
-        first = [name, shown(data.kanele), shown(data.goal)]
-        for kind in KINDS:
-            members = [each for each in fronts if (each.data, each.kind) == (name, kind)]
-            if not members:
+        for kind, own in ((kind, members(fronts, name, kind)) for kind in KINDS):
+            if not own:
                 continue
-            chosen = [each.chosen(data) for each in members]
-            reached = sum(p.accuracy >= (data.published or 0.0) - TOLERANCE for p in chosen)
-            seconds = statistics.median(each.seconds for each in members)
-            cells = [
-                *first,
-                kind,
+            chosen = [front.chosen(data) for front in own]
+            published = data.published or 0.0
+            reached = sum(point.accuracy >= published - TOLERANCE for point in chosen)
+            table.add(
+                *(name, shown(data.kanele), shown(data.goal), kind),
                 f"{statistics.median(point.luts for point in chosen):g}",
                 ", ".join(f"{point.luts} ({point.accuracy:.4f})" for point in chosen),
-                "" if data.published is None else f"{reached} of {len(chosen)}",
-                f"{seconds:.0f}",
-            ]
-            lines.append(f"| {' | '.join(cells)} |")
-            first = ["", "", ""]
-    return "\n".join(lines) + "\n"
-
-
-def front_table(fronts: Sequence[Front], name: str, figure: str) -> str:
-    """The least figure that a front has at each accuracy on the test set, medians of seeds.
-
-    Parameters
-    ----------
-    figure : `luts`, or `luts × ns`.
-    """
-    kinds = [kind for kind in KINDS if any((f.data, f.kind) == (name, kind) for f in fronts)]
-    lines = ["| accuracy | " + " | ".join(kinds) + " |", "| --- " * (len(kinds) + 1) + "|"]
-    for level in DATA_SETS[name].levels:
-        cells = [f"{level:.4f}"]
-        for kind in kinds:
-            members = [each for each in fronts if (each.data, each.kind) == (name, kind)]
-            # The lower one of two in the middle counts as not reached, if one is not.
-            middle = statistics.median_high(
-                [each.least(level - TOLERANCE, figure) for each in members]
+                f"{reached} of {len(chosen)}",
+                f"{statistics.median(front.seconds for front in own):.0f}",
             )
-            cells.append("–" if math.isinf(middle) else f"{middle:.0f}")
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
 
 
-def network_table(fronts: Sequence[Front], name: str) -> str:
-    """All networks of a data set, a row each."""
-    lines = [
-        "| kind | network | held out | test | LCs | ns |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for front in (each for each in fronts if each.data == name):
-        first = f"{front.kind}, seed {front.seed}"
+def show_least(fronts: Sequence[Front], name: str) -> None:
+    """Print the least cells, and cells × ns, at each test accuracy, medians of seeds."""
+    kinds = [kind for kind in KINDS if members(fronts, name, kind)]
+    table = MarkdownTable("accuracy", *kinds)
+    for level in DATA_SETS[name].levels:
+        cells = [least(members(fronts, name, kind), level - TOLERANCE) for kind in kinds]
+        table.add(f"{level:.4f}", *cells)
+
+
+def least(fronts: Sequence[Front], accuracy: float) -> str:
+    """The median of the least cells, and of the least cells × ns; a dash if none has them."""
+    # The lower one of two in the middle counts as not reached, if one is not.
+    luts, products = (
+        statistics.median_high([front.least(accuracy, figure) for front in fronts])
+        for figure in ("luts", "luts × ns")
+    )
+    if math.isinf(luts):
+        return "–"
+    return f"{luts:.0f}" if math.isinf(products) else f"{luts:.0f}, {products:.0f}"
+
+
+def show_networks(fronts: Sequence[Front], name: str) -> None:
+    """Print all networks of a data set, a row each."""
+    table = MarkdownTable("kind", "network", "held out", "test", "LCs", "ns")
+    for front in (front for front in fronts if front.data == name):
         for point in front.points:
-            figures = f"{point.score:.4f} | {point.accuracy:.4f} | {point.luts}"
             ns = "" if point.ns is None else f"{point.ns:.1f}"
-            lines.append(f"| {first} | {point.what} | {figures} | {ns} |")
-            first = ""
-    return "\n".join(lines) + "\n"
+            scores = (f"{point.score:.4f}", f"{point.accuracy:.4f}")
+            table.add(f"{front.kind}, seed {front.seed}", point.what, *scores, point.luts, ns)
 
 
 def shown(value: float | None) -> str:
@@ -685,14 +675,6 @@ def draw(fronts: Sequence[Front], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def read_fronts(file: Path) -> list[Front]:
-    """Fronts that another run wrote, with another budget for instance."""
-    return [
-        Front(**{**front, "points": tuple(Point(**each) for each in front["points"])})
-        for front in json.loads(file.read_text())["fronts"]
-    ]
-
-
 def best_so_far(points: Iterable[tuple[int, float]]) -> tuple[list[int], list[float]]:
     """Costs and accuracies of the points that are better than all cheaper ones."""
     costs: list[int] = []
@@ -710,11 +692,10 @@ def main() -> int:
         data, job, result = map(Path, files)
         train_ours(options, data, read_job(job), result)
         return 0
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--data", default=",".join(DATA_SETS), help="some of " + ", ".join(DATA_SETS)
-    )
-    parser.add_argument("--kinds", default=",".join(KINDS), help="some of " + ", ".join(KINDS))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    for option, known in (("--data", DATA_SETS), ("--kinds", KINDS)):
+        names = "some of " + ", ".join(known)
+        parser.add_argument(option, type=some_of(known), default=list(known), help=names)
     parser.add_argument("--seed", type=int, default=0, help="the first one")
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds")
     parser.add_argument("--minutes", type=float, default=10.0, help="processor time of a training")
@@ -722,47 +703,27 @@ def main() -> int:
     parser.add_argument("--route", action="store_true", help="place for ECP5, for cells × ns")
     parser.add_argument("--peers", metavar="PYTHON", help="of an environment that has the peers")
     parser.add_argument("--folder", type=Path, default=Path("build/training"), help="keeps results")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all fronts")
-    parser.add_argument(
-        "--add", type=Path, nargs="+", default=[], metavar="FILE", help="fronts of --json as well"
-    )
     parser.add_argument("--picture", type=Path, metavar="FILE.png")
     options = parser.parse_args()
-    names, kinds = options.data.split(","), options.kinds.split(",")
-    for given, known in ((names, tuple(DATA_SETS)), (kinds, KINDS)):
-        for name in given:
-            if name not in known:
-                parser.error(f"there is no {name!r}: take some of {', '.join(known)}")
     measured = Measurements(options.folder)
     bench = Bench(measured, options.peers, options.minutes * 60.0, options.most, options.route)
-    tools = {"yosys": find("yosys").version, "torch": version("torch")}
-    peers = versions_of(options.peers) if options.peers else {}
-    fronts = [front for file in options.add for front in read_fronts(file)]
-    names = [each for each in DATA_SETS if each in {*names, *(front.data for front in fronts)}]
+    print_versions(tools=["yosys", "nextpnr-ecp5"], packages=["torch"])
+    print("# peers:", versions_of(options.peers) if options.peers else {}, "\n", flush=True)
+    fronts: list[Front] = []
     failed = False
-    console = Console(stderr=True)
     seeds = range(options.seed, options.seed + options.seeds)
-    jobs = [(n, k, s) for s in seeds for n in options.data.split(",") for k in kinds]
-    with Progress(console=console) as progress:
-        task = progress.add_task("", total=len(jobs))
-        for name, kind, seed in jobs:
-            progress.update(task, description=f"{name}, {kind}, seed {seed}")
-            try:
-                fronts.append(bench.front(name, kind, seed))
-            except KanError as error:
-                failed = True
-                progress.console.print(f"{name}, {kind}, seed {seed}: {error}", markup=False)
-            progress.advance(task)
-    print("# ours:", tools, "\n# peers:", peers, "\n")
-    print(goal_table(fronts))
-    for name in names:
-        print(f"### {name}\n\n{front_table(fronts, name, 'luts')}")
-        if options.route:
-            print(f"LCs × ns:\n\n{front_table(fronts, name, 'luts × ns')}")
-        print(f"All networks:\n\n{network_table(fronts, name)}")
-    if options.json:
-        whole = {"tools": tools, "peers": peers, "fronts": [asdict(each) for each in fronts]}
-        options.json.write_text(json.dumps(whole, indent=1))
+    for seed, (name, kind) in product(seeds, product(options.data, options.kinds)):
+        try:
+            fronts.append(bench.front(name, kind, seed))
+        except KanError as error:
+            failed = True
+            print(f"{name}, {kind}, seed {seed}: {error}", file=sys.stderr, flush=True)
+    show_goals(fronts)
+    for name in options.data:
+        print(f"\n### {name}\n")
+        show_least(fronts, name)
+        print()
+        show_networks(fronts, name)
     if options.picture and fronts:
         draw(fronts, options.picture)
     return int(failed)

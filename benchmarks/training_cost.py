@@ -1,6 +1,6 @@
 """Cost of hardware that trains itself, over the grid's size and over layer sizes.
 
-    python benchmarks/training_cost.py [--grids 5,20,100] [--sizes 1-1,2-2] [--seeds 2] [--no-pnr]
+    python benchmarks/training_cost.py [--grids 5,20,100] [--sizes 1-1,2-2] [--seeds 2]
 
 Cubic networks of 16-bit numbers with 10 fraction bits. Logic cells, registers, multipliers and
 memories are Yosys's for UltraScale+; the clock is nextpnr's for ECP5, with registers at the inputs.
@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import tempfile
-from pathlib import Path
 
 import numpy as np
+from measurements import MarkdownTable, print_versions, synthesized
 from xdsl.context import Context
 from xdsl.dialects import func, hw
 from xdsl.dialects.builtin import ModuleOp, TensorType, f64
@@ -22,7 +21,6 @@ from xdsl.ir import Block, Region, SSAValue
 from kan_dialect.devices.device import ECP5, XCUP
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.place_and_route import place_and_route
-from kan_dialect.flows.tools.synthesis import synthesize
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -48,50 +46,47 @@ def network(sizes: list[int], cells: int) -> ModuleOp:
     return ModuleOp([func.FuncOp("net", ([block.args[0].type], [value.type]), Region(block))])
 
 
-def measure(sizes: list[int], cells: int, rate: float, seeds: int) -> str:
+def measure(sizes: list[int], cells: int, rate: float, seeds: int) -> list[object]:
     """One row of the table."""
     module = network(sizes, cells)
-    MakeTrainablePass(learning_rate=rate).apply(Context(), module)
-    LowerTrainingToHwPass().apply(Context(), module)
-    FormCarryChainsPass().apply(Context(), module)
+    for stage in (
+        MakeTrainablePass(learning_rate=rate),
+        LowerTrainingToHwPass(),
+        FormCarryChainsPass(),
+    ):
+        stage.apply(Context(), module)
     circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
     latency, interval = training_cycles(circuit)
-    with tempfile.TemporaryDirectory() as folder:
-        rtl = Path(folder) / "net.sv"
-        rtl.write_text(emit_systemverilog(module))
-        cells_used = synthesize(rtl, XCUP, top="net").cells
-        row = (
-            f"| {'-'.join(map(str, sizes))} | {cells} | {rate:g} | {cells_used.luts} | "
-            f"{cells_used.registers} | {cells_used.multipliers} | {cells_used.memories} | "
-            f"{latency} | {interval} |"
-        )
-        if not seeds:
-            return row
-        try:
-            mapped = synthesize(rtl, ECP5, top="net", with_netlist=True)
-            figures = place_and_route(mapped, interval, seeds=seeds).summary()
-        except KanError as error:
-            return f"{row} {error} |"
-        mhz = figures["fmax_with_inputs_mhz"]
-        return f"{row} {mapped.cells.luts} | {mhz:.1f} | {1000 * interval / mhz:.1f} |"
+    rtl = emit_systemverilog(module)
+    used = synthesized(rtl, "net", XCUP).cells
+    row: list[object] = ["-".join(map(str, sizes)), cells, f"{rate:g}", used.luts, used.registers]
+    row += [used.multipliers, used.memories, latency, interval]
+    if not seeds:
+        return row
+    try:
+        mapped = synthesized(rtl, "net", ECP5, with_netlist=True)
+        mhz = place_and_route(mapped, interval, seeds=seeds).summary()["fmax_with_inputs_mhz"]
+    except KanError as error:
+        return [*row, error]
+    return [*row, mapped.cells.luts, f"{mhz:.1f}", f"{1000 * interval / mhz:.1f}"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--grids", default="5,10,20,50,100,200,500")
     parser.add_argument("--sizes", default="1-1,2-1,2-2,2-2-1,4-2")
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--no-pnr", action="store_true")
+    parser.add_argument("--seeds", type=int, default=2, help="of nextpnr; 0: no place and route")
     options = parser.parse_args()
-    seeds = 0 if options.no_pnr else options.seeds
-    head = "| layers | grid | rate | LCs | registers | DSPs | memories | latency | interval |"
-    print(head + ("" if not seeds else " ECP5 LUTs | MHz | ns a trained sample |"), flush=True)
-    print("| --- " * (head.count("|") - 1 + (3 if seeds else 0)) + "|")
+    print_versions(tools=["yosys", "nextpnr-ecp5"])
+    routed = ("ECP5 LUTs", "MHz", "ns a trained sample") if options.seeds else ()
+    table = MarkdownTable(
+        "layers", "grid", "rate", "LCs", "registers", "DSPs", "memories", "latency", "interval",
+        *routed,
+    )  # fmt: skip
     for grid in options.grids.split(","):
-        print(measure([1, 1], int(grid), 0.15, seeds), flush=True)
-    print(measure([1, 1], 5, 0.125, seeds), flush=True)
+        table.add(*measure([1, 1], int(grid), 0.15, options.seeds))
     for sizes in options.sizes.split(","):
-        print(measure([int(size) for size in sizes.split("-")], 5, 0.125, seeds), flush=True)
+        table.add(*measure(list(map(int, sizes.split("-"))), 5, 0.125, options.seeds))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ MOST_BITS = 12
 """Largest number of bits that an edge reads."""
 WIDER = 1.5
 """Bits by which an adder is wider than an edge's values: about the mean over trained networks
-(`benchmarks/results/edge-cost.md`)."""
+(`benchmarks/results/training.md`)."""
 
 
 class EdgeCost:

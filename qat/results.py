@@ -149,7 +149,7 @@ def chosen_by(points: Sequence[R], max_luts: int | None) -> R | None:
 
     With a budget it is the one with the least loss of all within it. LUTs that are granted are
     worth their use: on samples that chose nothing, the cheapest within a standard error has more
-    of them wrong (`benchmarks/results/training-trials.md`).
+    of them wrong (`benchmarks/results/training.md`).
 
     Without one, it is the cheapest whose loss is within a standard error of the least. That is the
     rule of one standard error (Breiman et al., Classification and Regression Trees, 1984, section

@@ -41,7 +41,7 @@ class Metric:
     known_error: float = 0.0
     """Largest known mean error of ratios by estimate, over the pairs whose designs differ, as a
     difference of logarithms; 0 of figures that are not estimated. Sources:
-    benchmarks/results/comparison.md for LUTs and registers, benchmarks/results/clocks.md else."""
+    benchmarks/results/estimate.md for LUTs and registers, benchmarks/results/clocks.md else."""
 
 
 METRICS: Mapping[str, Metric] = {

@@ -1,12 +1,12 @@
-"""What `benchmarks/hardware.py` computes itself: KANELÉ's structure, names, ratios and tables."""
+"""What benchmarks of hardware compute: KANELÉ's structure, numbers for peers, ratios, tables."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import shutil
 import sys
-from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,16 @@ from numpy.typing import NDArray
 from repository import BENCHMARKS
 
 sys.path.insert(0, str(BENCHMARKS))
-from hardware import Row, latency_ns, markdown, read_rows, renamed
+from hardware import latency_ns
+from interfaces import WRAPPERS, by_hand
 from kanele_structure import Structure, read_network
-from measurements import TABLE_OVERFLOW, Measurements, geometric_mean, play
+from measurements import TABLE_OVERFLOW, Measurements, geometric_mean, play, some_of
+from wire_numbers import as_numbers
 
+import kan_dialect
 from kan_dialect.errors import KanError
+from kan_dialect.flows.tools.tool_runs import run
+from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.kanele.frontend import load_tables
 from kan_dialect.model.model import Model
@@ -71,16 +76,6 @@ def test_the_structure_computes_what_the_compiler_reads(tmp_path: Path, operands
             play(rtl, network.name, codes, outputs=2, bits=5, cycles=cycles - 1)
 
 
-@needs_icarus
-def test_registers_at_the_inputs_are_one_more_cycle(tmp_path: Path) -> None:
-    network = read_network(write(tmp_path, [3, 2], [3, 4], seed=1))
-    structure = Structure(network, 4)
-    rtl = structure.emit((True,) * len(structure.steps), input_register=True)
-    codes = random_codes(3, 3)
-    found = play(rtl, network.name, codes, outputs=2, bits=4, cycles=len(structure.steps) + 1)
-    np.testing.assert_array_equal(found, network.evaluate(codes))
-
-
 def test_steps_and_places_of_registers(tmp_path: Path) -> None:
     network = read_network(write(tmp_path, [16, 8, 5], [6, 6, 8], seed=0))
     most = [max(map(len, nodes)) for nodes in network.layers]
@@ -101,49 +96,6 @@ def test_steps_and_places_of_registers(tmp_path: Path) -> None:
         structure.emit((True,) * 5)
 
 
-DESIGN = """
-module top (
-  input  wire logic clk,
-  input  wire logic [2:0] x0,
-  output wire logic [3:0] y0
-);
-  function automatic logic [3:0] twice(input logic [2:0] value);
-    twice = {value, 1'b0};
-  endfunction
-  // a comment with table_bit0
-  localparam logic [7:0] table_bit0 = 8'hCA;
-  wire logic [3:0] sum = {3'b0, table_bit0[x0]} + twice(x0);
-  logic [3:0] sum_s1;
-  always_ff @(posedge clk) sum_s1 <= sum;
-  assign y0 = sum_s1;
-endmodule
-"""
-
-
-def test_names_of_signals() -> None:
-    text = renamed(DESIGN, 1)
-    for name in ("twice", "value", "table_bit0", "sum", "sum_s1"):
-        assert name not in text
-    for name in ("module top", "[2:0] x0", "[3:0] y0", "posedge clk", "assign y0", "8'hCA"):
-        assert name in text
-    assert renamed(DESIGN, 1) == text
-    assert renamed(DESIGN, 2) != text
-
-
-@needs_icarus
-def test_other_names_are_the_same_design() -> None:
-    codes = random_codes(3, 1)
-    as_signed = DESIGN.replace("output wire logic [3:0] y0", "output wire logic signed [3:0] y0")
-    first, second = (
-        play(text, "top", codes, outputs=1, bits=4, cycles=1)
-        for text in (as_signed, renamed(as_signed, 3))
-    )
-    np.testing.assert_array_equal(first, second)
-    entries = np.array([0xCA >> code & 1 for code in range(8)])
-    expected = (entries[codes] + 2 * codes + 8) % 16 - 8
-    np.testing.assert_array_equal(first, expected)
-
-
 def test_latency_is_at_the_slower_clock() -> None:
     assert latency_ns(4, asked=100, reached=160) == 40
     assert latency_ns(4, asked=200, reached=160) == 25
@@ -156,20 +108,48 @@ def test_geometric_mean() -> None:
     assert math.isnan(geometric_mean([]))
 
 
-def test_old_figures_beside_new(tmp_path: Path) -> None:
-    old = [Row("a", "xcup", {"cells": 8}, {"cells": 0.8}), Row("b", "xcup", {"cells": 5}, {})]
-    new = [Row("a", "xcup", {"cells": 5}, {"cells": 0.5}), Row("b", "xcup", {"cells": 5}, {})]
-    lines = markdown("Cells", new, old).splitlines()
-    assert lines[2:] == [
-        "|  | cells |",
-        "| --- | --- |",
-        "| a | 8 (0.80) → 5 (0.50) |",
-        "| b | 5 |",
-        "| **xcup** | **0.800** → **0.500** |",
-    ]
-    file = tmp_path / "rows.json"
-    file.write_text(json.dumps({"versions": {}, "cells": [asdict(row) for row in old]}))
-    assert read_rows(file) == {"cells": old}
+@pytest.mark.parametrize("bits", [4, 6])
+def test_peers_read_numbers_that_give_the_outputs(bits: int, tmp_path: Path) -> None:
+    """Ops as `peer_network.py` documents them, by NumPy."""
+    tables = write(tmp_path, [5, 3, 2], [bits, 3, 5], seed=bits)
+    options = ImportOptions(table_overflow=TABLE_OVERFLOW)
+    numbers = as_numbers(load_tables(tables, options))
+    codes = np.array(numbers["codes"])
+    assert (codes.min(0) >= numbers["low"]).all() and (codes.max(0) <= numbers["high"]).all()
+    values = list(codes.T)
+    for name, *rest in numbers["ops"]:
+        match name:
+            case "constant":
+                values.append(np.full(len(codes), rest[0]))
+            case "table":
+                source, entries, low, _ = rest
+                values.append(np.array(entries)[values[source] - low])
+            case "sum":
+                values.append(np.sum([values[each] for each in rest[0]], axis=0))
+            case _:
+                assert name == "clamp"
+                source, low, high, signed, width = rest
+                assert (-signed << width, (1 << width) - 1) == (low, high)
+                values.append(np.clip(values[source], low, high))
+    found = np.stack([values[each] for each in numbers["results"]], axis=1)
+    np.testing.assert_array_equal(found, numbers["outputs"])
+
+
+def test_options_that_take_some_names() -> None:
+    assert some_of(["a", "b"])("b,a") == ["b", "a"]
+    with pytest.raises(argparse.ArgumentTypeError, match="there is no 'c': take some of a, b"):
+        some_of(["a", "b"])("a,c")
+
+
+@needs_icarus
+@pytest.mark.parametrize(("file", "core"), [("credits", 0), ("stalling", 1)])
+def test_wrappers_by_hand_are_verilog(file: str, core: int, tmp_path: Path) -> None:
+    network = kan_dialect.load(write(tmp_path, [3, 2], [3, 4], seed=1)).compile(cycles=2)
+    wrapped = [network, network.apply(WRAPPERS["clock enable"])][core]
+    text = wrapped.systemverilog().replace("`default_nettype none", "")
+    top, by_hand_text = by_hand(Model.of(network.module()).interface(), file, 2)
+    (tmp_path / "all.sv").write_text(text + by_hand_text)
+    run(find("iverilog"), ["-g2012", "-s", top, "-o", "all.vvp", "all.sv"], cwd=tmp_path)
 
 
 def test_a_result_is_computed_once(tmp_path: Path) -> None:

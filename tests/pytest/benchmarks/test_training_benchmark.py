@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ sys.path.insert(0, str(BENCHMARKS))
 from logic_hardware import Encoder, Layer, output_bits, sums, verilog
 from measurements import Measurements, play
 from peer_training import Job, candidates, decisions, read_job, smoothed, write_job
-from trained_precision import Cell, bits_given, bits_read, grid_table, shared
+from trained_precision import Cell, grid_table
 from training import (
     Bench,
     DataSet,
@@ -25,14 +25,13 @@ from training import (
     Point,
     best_so_far,
     draw,
-    front_table,
-    goal_table,
     job_of,
-    network_table,
     options_of,
-    read_fronts,
     registered,
     seconds_of_steps,
+    show_goals,
+    show_least,
+    show_networks,
     train_ours,
 )
 
@@ -138,7 +137,9 @@ def test_records_are_averaged_with_their_neighbours() -> None:
     assert smoothed(values).tolist() == [0.0] * 7 + [1.0] * 7 + [0.0] * 6
 
 
-def test_a_front_is_read_by_held_out_samples_and_shown_by_test_samples() -> None:
+def test_a_front_is_read_by_held_out_samples_and_shown_by_test_samples(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     points = (
         Point(10, 0.90, 0.97, "a", 0.20, 0.02, 2.0),
         Point(20, 0.98, 0.96, "b", 0.10, 0.02, 2.0),
@@ -157,10 +158,14 @@ def test_a_front_is_read_by_held_out_samples_and_shown_by_test_samples() -> None
     pairs = [(point.luts, point.accuracy) for point in points]
     assert best_so_far(pairs) == ([10, 30], [0.97, 0.98])
     other = Front("moons", "torchlogix", 0, 60.0, points[:1])
-    assert "| 0.9600 | 10 | 10 |" in front_table([front, other], "moons", "luts")
-    assert "| 0.9735 | 30 | – |" in front_table([front, other], "moons", "luts")
-    assert "| ours, seed 0 | a | 0.9000 | 0.9700 | 10 | 2.0 |" in network_table([front], "moons")
-    assert "| moons | 53 | 8 | ours | 20 | 20 (0.9600) | 0 of 1 | 60 |" in goal_table([front])
+    show_least([front, other], "moons")
+    show_networks([front], "moons")
+    show_goals([front])
+    printed = capsys.readouterr().out
+    assert "| 0.9600 | 10, 15 | 10, 20 |" in printed
+    assert "| 0.9735 | 30, 15 | – |" in printed
+    assert "| ours, seed 0 | a | 0.9000 | 0.9700 | 10 | 2.0 |" in printed
+    assert "| moons | 53 | 8 | ours | 20 | 20 (0.9600) | 0 of 1 | 60 |" in printed
 
 
 def test_fronts_of_any_seed_have_a_picture(tmp_path: Path) -> None:
@@ -173,14 +178,7 @@ def test_fronts_of_any_seed_have_a_picture(tmp_path: Path) -> None:
     assert all(f"<!-- {word} -->" in text for word in ("moons", "digits", "ours", "hgq-lut"))
 
 
-def test_fronts_of_another_run_are_read_back(tmp_path: Path) -> None:
-    front = Front("moons", "ours", 5, 60.0, (Point(10, 0.90, 0.97, "a", 0.1, 0.01, 2.0),))
-    (tmp_path / "fronts.json").write_text(json.dumps({"fronts": [asdict(front)]}))
-    assert read_fronts(tmp_path / "fronts.json") == [front]
-
-
 def test_perceptrons_have_more_nodes() -> None:
-    assert [options["functions"] for options in options_of("drybean", "splines")] == ["spline"]
     (perceptron,) = options_of("drybean", "perceptron")
     assert (perceptron["functions"], perceptron["hidden"]) == ("line", [6])
     assert "teacher" in perceptron
@@ -281,26 +279,6 @@ def test_a_front_of_images_from_file_to_cells(
     assert 0 < found.points[-1].luts < 20 and found.points[-1].ns is None
     monkeypatch.setattr("training.subprocess", None)
     assert bench.front("i", "ours", seed=2) == found
-
-
-def test_bits_that_a_table_reads_and_gives() -> None:
-    assert bits_read(np.array([3, 3, 3, 3])) == 0
-    assert bits_read(np.array([0, 0, 4, 4])) == 1
-    assert bits_read(np.array([0, 1, 0, 1])) == 2
-    assert bits_given(np.array([7, 7])) == 0
-    assert bits_given(np.array([1, 9])) == 1
-    assert bits_given(np.array([-4, 0, 4, 12])) == 3
-
-
-def test_edges_of_an_input_share_the_table_of_the_most_bits() -> None:
-    constant, short, long = [2, 2, 2, 2], [0, 0, 1, 1], [0, 5, 7, 1]
-    tables = np.array([[constant, long], [short, short], [long, constant]])
-    same = shared(tables, np.random.default_rng(1), shuffles=False)
-    expected = [[constant, long], [long, long], [long, constant]]
-    np.testing.assert_array_equal(np.abs(same), expected)
-    other = shared(tables, np.random.default_rng(1), shuffles=True)
-    assert (other[0, 0] == 2).all() and (other[2, 1] == 2).all()
-    assert sorted(np.abs(other[1, 0])) == sorted(long)
 
 
 def test_points_of_a_grid() -> None:

@@ -580,7 +580,7 @@ def test_heads(head: AddHeadPass) -> None:
     ("target", "measured"), [("xcup", [3, 6, 2]), ("ecp5", [18, 19, 13]), ("ice40", [6, 15, 4])]
 )
 def test_the_estimate_of_roundings(target: str, measured: list[int]) -> None:
-    """LUTs as Yosys 0.52 makes them (benchmarks/results/formats.md)."""
+    """LUTs as Yosys 0.52 makes them (benchmarks/results/estimate.md)."""
     unsigned, signed, few = IntType(0, 1023), IntType(-512, 511), IntType(-128, 127)
     cases = [(unsigned, 4, 0, 63), (signed, 3, 64, 127), (few, 4, 8, 7)]
     for (kind, shift, point, most), luts in zip(cases, measured, strict=True):
