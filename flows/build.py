@@ -28,6 +28,7 @@ from kan_dialect.flows.build_origin import versions
 from kan_dialect.flows.build_stages import Progress, Stages, compile_stages, warn_of_repetitions
 from kan_dialect.flows.chosen_interface import chosen_interface
 from kan_dialect.flows.cocotb.bench import write_cocotb
+from kan_dialect.flows.design import Design
 from kan_dialect.flows.estimate_entry import estimate_entry, size_caution
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.host.codec import write_host
@@ -48,11 +49,10 @@ from kan_dialect.flows.report_certificate import certificate_entry
 from kan_dialect.flows.report_ports import port_entries
 from kan_dialect.flows.simulate.simulation import compare, simulate
 from kan_dialect.flows.simulate.stimuli import stimuli
-from kan_dialect.flows.simulate.testbench import write_testbench
+from kan_dialect.flows.simulate.testbench import write_testbench, write_vhdl_testbench
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.vhdl.checked import check_vhdl
 from kan_dialect.flows.vhdl.files import write_vhdl
-from kan_dialect.flows.vhdl.testbench import write_vhdl_testbench
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import module_name_problem
@@ -134,7 +134,8 @@ def build(
         chosen, stream = chosen_interface(options.passes)
         assert isinstance(circuit.op, hw.HWModuleOp)
         registers = register_map(circuit.op, interface.latency) if chosen == "axi-lite" else None
-        write_cocotb(target / "sim", interface, chosen, stream, registers)
+        design = Design(interface, chosen, stream, registers)
+        write_cocotb(target / "sim", design)
         write_host(target / "host", interface, stream)
         write_drivers(target / "host", interface, chosen, stream, registers)
         report.warnings += _write_emulator(context, target / "host", integer, interface)

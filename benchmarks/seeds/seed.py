@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +12,8 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType
 
-from edits import Edit, EditError, definitions, edited
+from edits import Edit, EditError, ReplaceText, definitions, edited
+from jinja2 import Environment, FileSystemLoader
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGE = "kan_dialect"
@@ -36,13 +37,24 @@ class Seed:
     """Qualified name of a function, class or module-level variable: `Class.method`.
 
     A name that several modules define has the end of the module's name before it:
-    `fold_tables:_replace`. Nested functions are `outer.inner`.
+    `fold_tables:_replace`. Nested functions are `outer.inner`. Of a template, its path in the
+    package: `flows/host/templates/codec.h.j2`.
     """
 
     edit: Edit
 
     equivalent: str = ""
     """Why the program behaves as before. Then no check may object."""
+
+
+@dataclass(frozen=True)
+class SpoiltTemplate:
+    """A template with a bug."""
+
+    name: str
+    """As it is filled: `flows/host/templates/codec.h.j2`."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -63,13 +75,15 @@ def seeds_in(
     return [Seed(name, subject, function, edit, *reason) for name, edit, *reason in bugs]
 
 
-def spoilt_module(seed: Seed) -> SpoiltModule:
-    """The module that a seed changes, with the bug.
+def spoilt_module(seed: Seed) -> SpoiltModule | SpoiltTemplate:
+    """The module or template that a seed changes, with the bug.
 
     Raises
     ------
     SeedError : the function or the edit's pattern is not found exactly once.
     """
+    if seed.function.endswith(".j2"):
+        return _spoilt_template(seed)
     ending, _, function = seed.function.rpartition(":")
     places = [
         (module, path)
@@ -89,9 +103,23 @@ def spoilt_module(seed: Seed) -> SpoiltModule:
         raise SeedError(f"{where}, in {module}: {error}") from error
 
 
+def _spoilt_template(seed: Seed) -> SpoiltTemplate:
+    text = (ROOT / PACKAGE / seed.function).read_text()
+    where = f"seed {seed.name!r} of {seed.subject}: {seed.function}"
+    if not isinstance(seed.edit, ReplaceText):
+        raise SeedError(f"{where}: a template takes ReplaceText")
+    if (places := text.count(seed.edit.old)) != 1:
+        raise SeedError(f"{where}: {places} places match {seed.edit.old!r}, expected one")
+    return SpoiltTemplate(seed.function, text.replace(seed.edit.old, seed.edit.new))
+
+
 @contextmanager
-def imported_with_bug(spoilt: SpoiltModule) -> Iterator[None]:
-    """Imports of the module get the bug until the context ends."""
+def imported_with_bug(spoilt: SpoiltModule | SpoiltTemplate) -> Iterator[None]:
+    """Imports of the module, or texts of the template, get the bug until the context ends."""
+    if isinstance(spoilt, SpoiltTemplate):
+        with _filled_with_bug(spoilt):
+            yield
+        return
     original = SourceFileLoader.get_code
 
     def get_code(self: SourceFileLoader, fullname: str) -> CodeType | None:
@@ -104,6 +132,23 @@ def imported_with_bug(spoilt: SpoiltModule) -> Iterator[None]:
         yield
     finally:
         SourceFileLoader.get_code = original
+
+
+@contextmanager
+def _filled_with_bug(spoilt: SpoiltTemplate) -> Iterator[None]:
+    original = FileSystemLoader.get_source
+
+    def get_source(
+        self: FileSystemLoader, environment: Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        source, path, uptodate = original(self, environment, template)
+        return spoilt.text if template == spoilt.name else source, path, uptodate
+
+    FileSystemLoader.get_source = get_source
+    try:
+        yield
+    finally:
+        FileSystemLoader.get_source = original
 
 
 @lru_cache(1)

@@ -24,6 +24,7 @@ from xdsl.dialects import hw
 
 from kan_dialect.analysis.nodes import saturated
 from kan_dialect.errors import KanError
+from kan_dialect.flows.design import Design
 from kan_dialect.flows.prove.circuit import MAX_WIDTH, Cut
 from kan_dialect.flows.prove.forms import (
     MAX_POINTS,
@@ -43,7 +44,6 @@ from kan_dialect.flows.prove.forms import (
 )
 from kan_dialect.flows.prove.netlist import Bit, Cell, Netlist
 from kan_dialect.flows.prove.reference import Reference, reference
-from kan_dialect.flows.simulate.port_order import names_in_order
 from kan_dialect.ir.attributes.module_attributes import nodes_of
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import IntType
@@ -359,6 +359,6 @@ def _check_ports(netlist: Netlist, interface: Interface) -> None:
                 f"the {side} of the RTL are not those of the model: {name} has "
                 f"{widths.get(name, 0)} bits, not {expected.get(name, 0)}"
             )
-    for found, expected in zip(netlist.ports, names_in_order(interface), strict=True):
+    for found, expected in zip(netlist.ports, Design(interface).ports, strict=True):
         if found != expected:
             raise KanError(f"port {found} of the RTL stands where {expected} should")

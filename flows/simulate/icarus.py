@@ -12,34 +12,12 @@ from shutil import copyfile
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.files.templates import filled
+from kan_dialect.flows.design import Design
 from kan_dialect.flows.simulate.plan import Plan, Recording
-from kan_dialect.flows.simulate.port_words import digits, from_hex, slices, to_hex
+from kan_dialect.flows.simulate.port_words import VectorLine, from_hex
 from kan_dialect.flows.tools import tool_runs, toolchain
-from kan_dialect.model.interface import Interface
-
-_PLAYER = """\
-// Plays a plan (see plan.py) on a design and records its outputs.
-module {name}_player;
-  reg [{bits}-1:0] plan [0:{cycles}-1];
-  reg [{bits}-1:0] line;
-  integer cycle, file;
-{declarations}
-  {name} dut ({connections});
-
-  initial begin
-    $readmemh("plan.hex", plan);
-    file = $fopen("outputs.hex", "w");
-    for (cycle = 0; cycle < {cycles}; cycle = cycle + 1) begin
-      line = plan[cycle];
-{drives}
-      #1 $fdisplay(file, "{format}", {samples});
-{edges}
-    end
-    $fclose(file);
-    $finish;
-  end
-endmodule
-"""
+from kan_dialect.model.interface import Interface, Port
 
 _WRONG_WIDTH = r"warning: Port \d+ \((\w+)\) of \S+ expects (\d+) bits, got (\d+)"
 
@@ -75,11 +53,11 @@ class IcarusModel:
         KanError : the design does not compile, or the width of a port is not the interface's.
         """
         directory = self._directory
-        widths = _plan_widths(self._interface)
+        line = VectorLine((Port("control", 2, 0, 3), *self._interface.inputs))
         control = plan.control[:, np.newaxis].astype(np.uint64)
-        lines = to_hex(np.concatenate([control, plan.words], axis=1), widths)
-        (directory / "plan.hex").write_bytes(lines)
-        (directory / "player.sv").write_text(_player(self._interface, len(control)))
+        words = np.concatenate([control, plan.words], axis=1)
+        (directory / "plan.hex").write_bytes(line.words_text(words))
+        (directory / "player.sv").write_text(_player(self._interface, line, len(control)))
         top = f"{self._interface.name}_player"
         arguments = ["-g2012", "-s", top, "-o", "player.vvp", "player.sv", self._source]
         printed = tool_runs.run(
@@ -103,39 +81,15 @@ class IcarusModel:
         )
 
 
-def _plan_widths(interface: Interface) -> list[int]:
-    """Widths of the words in a line: the control bits, then the inputs."""
-    return [2, *(port.width for port in interface.inputs)]
-
-
-def _player(interface: Interface, cycles: int) -> str:
+def _player(interface: Interface, plan: VectorLine, cycles: int) -> str:
     """SystemVerilog of the module that plays a plan of `cycles` cycles."""
-    widths = _plan_widths(interface)
-    inputs = [port.name for port in interface.inputs]
-    outputs = [port.name for port in interface.outputs]
-    declarations = [f"reg [{port.width}-1:0] {port.name};" for port in interface.inputs]
-    declarations += [f"wire [{port.width}-1:0] {port.name};" for port in interface.outputs]
-    targets = ["{rst, in_valid}", *inputs]
-    ports = [*inputs, *outputs]
-    valid, edges = "1'b1", ""
-    if interface.combinational:
-        targets[0] = "control"
-        declarations.append("reg [1:0] control;")
-    else:
-        declarations += ["reg clk = 0, rst, in_valid;", "wire out_valid;"]
-        ports = ["clk", "rst", "in_valid", *inputs, "out_valid", *outputs]
-        valid, edges = "out_valid", "      clk = 1;\n      #1 clk = 0;"
-    drives = [
-        f"{target} = line{bits};" for target, bits in zip(targets, slices(widths), strict=True)
-    ]
-    return _PLAYER.format(
+    return filled(
+        "flows/simulate/templates/player.sv.j2",
         name=interface.name,
-        bits=4 * sum(map(digits, widths)),
+        plan=plan,
         cycles=cycles,
-        declarations="\n".join(f"  {line}" for line in declarations),
-        connections=", ".join(f".{port}({port})" for port in ports),
-        drives="\n".join(f"      {line}" for line in drives),
-        format="%h" * (1 + len(outputs)),
-        samples=", ".join([valid, *outputs]),
-        edges=edges,
+        clocked=not interface.combinational,
+        inputs=interface.inputs,
+        outputs=interface.outputs,
+        ports=list(Design(interface).ports),
     )

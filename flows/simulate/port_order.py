@@ -5,19 +5,11 @@ from __future__ import annotations
 import re
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.design import Design
 from kan_dialect.model.interface import Interface
 
 _COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _LAST_NAME = re.compile(r"(\w+)(?:\s*\[[^\]]*\])*\s*$")
-
-
-def names_in_order(interface: Interface) -> list[str]:
-    """Names of all ports, in the order of docs/reference/hardware.md."""
-    inputs = [port.name for port in interface.inputs]
-    outputs = [port.name for port in interface.outputs]
-    if interface.combinational:
-        return [*inputs, *outputs]
-    return ["clk", "rst", "in_valid", *inputs, "out_valid", *outputs]
 
 
 def check_port_order(text: str, interface: Interface) -> None:
@@ -38,7 +30,7 @@ def check_port_order(text: str, interface: Interface) -> None:
     if header is None:
         return
     found = [match[1] for part in header[1].split(",") if (match := _LAST_NAME.search(part))]
-    expected = names_in_order(interface)
+    expected = list(Design(interface).ports)
     if sorted(found) != sorted(expected):
         return
     for port, wanted in zip(found, expected, strict=True):

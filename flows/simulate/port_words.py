@@ -7,6 +7,7 @@ width needs. Simulators write `x` or `z` for unknown digits.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -45,29 +46,65 @@ def digits(width: int) -> int:
     return -(-width // 4)
 
 
-def line_bits(widths: Sequence[int]) -> int:
-    """Bits of a line of words as one vector."""
-    return 4 * sum(digits(width) for width in widths)
+@dataclass(frozen=True)
+class PlacedPort:
+    """A port, and where its word stands in a line that is one vector of bits."""
+
+    port: Port
+    low: int
+
+    @property
+    def high(self) -> int:
+        return self.low + self.port.width - 1
+
+    @property
+    def padding(self) -> int:
+        """Bits that fill the highest digit of the word."""
+        return 4 * digits(self.port.width) - self.port.width
+
+    @property
+    def select(self) -> str:
+        """Part-select of SystemVerilog: `[7:4]`."""
+        return f"[{self.high}:{self.low}]"
+
+    @property
+    def vhdl_select(self) -> str:
+        """The same in VHDL: `(7 downto 4)`, and `(3)` of a word of one bit."""
+        return f"({self.low})" if self.high == self.low else f"({self.high} downto {self.low})"
 
 
-def slices(widths: Sequence[int]) -> list[str]:
-    """Part-select of each word in a line as one vector of bits, for example `[7:4]`."""
-    return [f"[{high}:{low}]" for high, low in _bounds(widths)]
+@dataclass(frozen=True)
+class VectorLine:
+    """The line of a file of vectors: a word a port, the first port first."""
 
+    ports: tuple[Port, ...]
 
-def vhdl_slices(widths: Sequence[int]) -> list[str]:
-    """The same in VHDL: `(7 downto 4)`, and `(3)` of a word of one bit."""
-    return [
-        f"({low})" if high == low else f"({high} downto {low})" for high, low in _bounds(widths)
-    ]
+    @property
+    def bits(self) -> int:
+        """Bits of the line as one vector."""
+        return 4 * sum(digits(port.width) for port in self.ports)
 
+    def __iter__(self) -> Iterator[PlacedPort]:
+        start = self.bits
+        for port in self.ports:
+            start -= 4 * digits(port.width)
+            yield PlacedPort(port, start)
 
-def _bounds(widths: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Highest and lowest bit of each word in a line."""
-    start = line_bits(widths)
-    for width in widths:
-        start -= 4 * digits(width)
-        yield start + width - 1, start
+    @property
+    def concatenation(self) -> str:
+        """The ports as the bits of a line, in SystemVerilog."""
+        parts = (
+            (f"{placed.padding}'d0" if placed.padding else "", placed.port.name) for placed in self
+        )
+        return "{" + ", ".join(part for pair in parts for part in pair if part) + "}"
+
+    def text(self, codes: IntArray) -> bytes:
+        """A line for each row of codes, (samples, ports), int64."""
+        return self.words_text(to_words(codes, self.ports))
+
+    def words_text(self, words: Words, separator: str = "_") -> bytes:
+        """A line for each row of words, (samples, ports), uint64."""
+        return to_hex(words, [port.width for port in self.ports], separator)
 
 
 def to_hex(words: Words, widths: Sequence[int], separator: str = "_") -> bytes:

@@ -7,11 +7,10 @@ and every coefficient at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 from xdsl.context import Context
@@ -28,7 +27,8 @@ from kan_dialect.files.output_folders import replacing_folder
 from kan_dialect.flows import readme
 from kan_dialect.flows.build import require_name, require_no_port
 from kan_dialect.flows.build_origin import Origin, versions
-from kan_dialect.flows.cocotb.bench import write_training_cocotb
+from kan_dialect.flows.cocotb.bench import write_cocotb
+from kan_dialect.flows.design import Design
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.host.training_pynq import training_driver
 from kan_dialect.flows.host.training_uio import training_example
@@ -41,20 +41,19 @@ from kan_dialect.flows.projects.design import design_of, period_of
 from kan_dialect.flows.projects.write import write_project
 from kan_dialect.flows.report_ports import port_entries
 from kan_dialect.flows.simulate.simulation import SimulatorName
+from kan_dialect.flows.simulate.testbench import write_training_testbench
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.training.emulator import write_training_emulator
 from kan_dialect.flows.training.play_testbench import play_training_testbench
 from kan_dialect.flows.training.register_accesses import training_accesses
+from kan_dialect.flows.training.samples import Samples, random_samples, samples_of
 from kan_dialect.flows.training.simulation import TrainingVerdict, compare_training, open_circuit
-from kan_dialect.flows.training.testbench import write_training_testbench
-from kan_dialect.flows.training.vhdl import check_training_vhdl, write_vhdl_training_testbench
+from kan_dialect.flows.training.vhdl import check_training_vhdl
 from kan_dialect.flows.vhdl.checked import NO_GHDL
 from kan_dialect.flows.vhdl.files import write_vhdl
 from kan_dialect.ir.attributes.data_names import DataNames
 from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.attributes.module_attributes import training_cycles
-from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
-from kan_dialect.ir.fixed_point import fixed_type
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
@@ -63,12 +62,10 @@ from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.lowering.wrappers.register_map import register_map
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.data_columns import join_names
-from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model, levels_in
 from kan_dialect.model.model_ports import port_names
 from kan_dialect.model.training.coefficient_memory import memory_map
 from kan_dialect.model.training.training_step import Run, Step, run_steps, step_of
-from kan_dialect.ops.grid import LocateOp
 from kan_dialect.passbase.option_bounds import SEED, Bounds, bounded, require_bounds
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.fit_splines import FITTED, FitSplinesPass
@@ -226,9 +223,13 @@ def build_training(
         circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
         require_no_port(module)
         report = TrainingReport(step, *training_cycles(circuit))
+        wrapped = options.wrap.interface == "axi-lite"
+        registers = register_map(circuit, report.latency) if wrapped else None
+        names = port_names(circuit)
+        design = Design.of_step(step, report.latency, report.interval, registers, names)
         report.fitted, report.checks, report.stages = fitted, checks, files
         report.tools = versions()
-        report.ports = port_entries(circuit, _coded_ports(step, circuit))
+        report.ports = port_entries(circuit, design.coded_ports)
         report.origin = options.origin.as_dict(target)
         rtl = target / "rtl" / f"{step.name}.sv"
         rtl.parent.mkdir()
@@ -240,38 +241,34 @@ def build_training(
             report.ports,
             module if options.vhdl else None,
         )
-        inputs, targets, train = samples_for(step, options)
+        if options.dataset is None:
+            samples = random_samples(step, options.samples, options.seed)
+        else:
+            samples = samples_of(step, options.dataset)
         progress("training the integer model")
-        short = slice(0, TESTBENCH_SAMPLES)
-        run = run_steps(step, inputs[short], targets[short], train[short])
-        write_training_testbench(
-            target / "sim", step, inputs[short], targets[short], train[short], run
-        )
-        if options.vhdl:
-            write_vhdl_training_testbench(target / "sim", step, len(inputs[short]))
-        write_training_emulator(target / "host", step)
-        top, registers = circuit, None
+        short = samples.first(TESTBENCH_SAMPLES)
+        run = run_steps(step, *short)
+        sim, host = target / "sim", target / "host"
+        write_training_testbench(sim, design, *short, run, vhdl=options.vhdl)
+        write_cocotb(sim, design)
+        write_training_emulator(host, step)
+        top = circuit
         for top in wrappers_in(module):
-            registers = register_map(circuit, report.latency)
+            assert registers is not None
             report.interface = write_wrapper(target, module, top)
-            report.interface["registers"] = write_registers(
-                target / "host", circuit, report.latency
-            )
-            driver = target / "host" / f"{step.name}_pynq.py"
+            report.interface["registers"] = write_registers(host, circuit, report.latency)
+            driver = host / f"{step.name}_pynq.py"
             driver.write_text(training_driver(step, registers))
-            example = target / "host" / f"{step.name}_uio.c"
+            example = host / f"{step.name}_uio.c"
             example.write_text(training_example(step, registers))
-            shown = slice(0, REGISTER_SAMPLES)
-            accesses = training_accesses(
-                step, registers, inputs[shown], targets[shown], train[shown], seed=options.seed
-            )
-            write_register_bench(target / "sim", top.sym_name.data, registers, accesses)
-        write_training_cocotb(target / "sim", step, report.latency, report.interval, registers)
-        design = design_of(target, step.name, top, period_of((), None), XCUP.name, registers)
-        report.project = write_project(target, design)
-        _verify(report, rtl, (inputs, targets, train), run, options, progress)
+            shown = samples.first(REGISTER_SAMPLES)
+            accesses = training_accesses(step, registers, *shown, seed=options.seed)
+            write_register_bench(sim, top.sym_name.data, registers, accesses)
+        project = design_of(target, step.name, top, period_of((), None), XCUP.name, registers)
+        report.project = write_project(target, project)
+        _verify(report, rtl, samples, run, options, progress)
         if options.vhdl and options.simulator is not None:
-            _verify_vhdl(report, vhdl, (inputs, targets, train), progress)
+            _verify_vhdl(report, vhdl, design, samples, progress)
         (target / "report.json").write_text(json_text(report.as_dict()), encoding="utf-8")
         write_page(target, report.as_dict())
         if readme.NAME in spared:
@@ -355,107 +352,10 @@ def _fitted(module: ModuleOp) -> list[dict[str, Any]] | None:
     return None if figures is None else cast("list[dict[str, Any]]", figures["layers"])
 
 
-def _coded_ports(step: Step, circuit: hw.HWModuleOp) -> Iterator[Port]:
-    """The ports of the circuit whose codes are fixed-point numbers."""
-    names = port_names(circuit)
-    values = {"x": step.input, "e" if step.fed_error else "t": step.target, "y": step.output}
-    kinds = {letter: fixed_type(value) for letter, value in values.items()}
-    for name in (port.port_name.data for port in circuit.module_type.ports):
-        kind = kinds.get(name[0]) if name[1:].isdecimal() else None
-        if name in ("mem_data", "mem_read_data"):
-            kind = step.number
-        if kind is not None:
-            port = Port(name, kind.bits, kind.low, kind.high, kind.step)
-            yield replace(port, data_name=names.get(name, ""))
-
-
-def samples_for(step: Step, options: TrainingOptions) -> tuple[IntArray, IntArray, BoolArray]:
-    """Samples of a run of training: of the data, or random ones without data.
-
-    Random samples also lie outside the grid, and a tenth of them does not train.
-
-    Returns
-    -------
-    inputs : codes, (samples, in), int64.
-    targets : codes, (samples, out), int64.
-    train : (samples), bool.
-
-    Raises
-    ------
-    KanError : the data has no targets, or does not fit the network.
-    """
-    if options.dataset is not None:
-        inputs, targets = data_for(step, options.dataset)
-        return inputs, targets, np.ones(len(inputs), dtype=np.bool_)
-    rng = np.random.default_rng(options.seed)
-    first = next(op for op in step.function.body.block.ops if isinstance(op, LocateOp))
-    low, high = first.ends[:, 0], first.ends[:, 1]
-    margin = (high - low) / 8
-    x = rng.uniform(low - margin, high + margin, (options.samples, len(low)))
-    y = rng.uniform(-1, 1, (options.samples, tensor_shape(step.target)[0]))
-    train = rng.random(options.samples) < 0.9
-    return step.encode(x), step.encode_targets(y), train
-
-
-def data_for(step: Step, dataset: Dataset) -> tuple[IntArray, IntArray]:
-    """Codes of the samples, (samples, in), and targets, (samples, out), of a data file, int64.
-
-    Raises
-    ------
-    KanError : the data has no targets, or does not fit the network.
-    """
-    inputs, targets = tensor_shape(step.input)[0], targets_of(step, dataset)
-    if dataset.x.shape[1] != inputs:
-        raise KanError(f"the data has {dataset.x.shape[1]} inputs a sample, @{step.name} {inputs}")
-    return step.encode(dataset.x), step.encode_targets(targets)
-
-
-def targets_of(step: Step, dataset: Dataset) -> FloatArray:
-    """Targets of the outputs, (samples, outputs), float64.
-
-    For several outputs, integer labels are classes: the target is 1 for the output of the class and
-    0 for the others. Floats, and labels of a single output, are the targets themselves.
-
-    Raises
-    ------
-    KanError : the data has no targets, or they do not fit the network.
-    """
-    outputs = tensor_shape(step.target)[0]
-    if dataset.y is None:
-        raise KanError("the data has no targets", remedy="give an array `y` beside `x`")
-    y = dataset.y.reshape(len(dataset.x), -1)
-    if has_classes(step, dataset):
-        if step.fed_error:
-            raise KanError(
-                f"the data has classes, but @{step.name} takes errors",
-                remedy="build with the squared error, or give the errors as floats",
-            )
-        wrong = np.flatnonzero((y[:, 0] < 0) | (y[:, 0] >= outputs))
-        if wrong.size:
-            raise KanError(
-                f"label {wrong[0]} of the data is {y[wrong[0], 0]}, @{step.name} has {outputs} "
-                "outputs",
-                remedy=f"classes are 0 to {outputs - 1}; give numeric targets as floats",
-            )
-        return np.eye(outputs)[y[:, 0].astype(np.int64)]
-    if y.shape[1] != outputs:
-        raise KanError(
-            f"the data has {quantity(y.shape[1], 'target')} a sample, "
-            f"@{step.name} {quantity(outputs, 'output')}"
-        )
-    return y.astype(np.float64)
-
-
-def has_classes(step: Step, dataset: Dataset) -> bool:
-    """Whether the labels are classes: integers, one a sample, for several outputs."""
-    y, outputs = dataset.y, tensor_shape(step.target)[0]
-    return y is not None and y.dtype.kind != "f" and outputs > 1 and y.size == len(dataset.x)
-
-
 def _verify(
     report: TrainingReport,
     rtl: Path,
-    samples: tuple[IntArray, IntArray, BoolArray],
+    samples: Samples,
     run: Run,
     options: TrainingOptions,
     progress: Progress,
@@ -473,10 +373,10 @@ def _verify(
         progress(f"playing the testbench in {tool.name}")
         play_training_testbench(sim, rtl, report.step.name)
         held = sum(state.size for state in run.states)
-        trained = int(samples[2][: len(run.outputs)].sum())
+        trained = int(samples.first(len(run.outputs)).train.sum())
         report.run = TrainingVerdict(len(run.outputs), trained, 0, held, 0, 0, None, run)
     else:
-        progress(f"simulating {len(samples[0])} samples in {tool.name}")
+        progress(f"simulating {len(samples.inputs)} samples in {tool.name}")
         with open_circuit(rtl, report.step) as circuit:
             report.run = compare_training(circuit, report.step, *samples)
     report.simulator = f"{tool.name} {tool.version}"
@@ -501,7 +401,8 @@ def _verify(
 def _verify_vhdl(
     report: TrainingReport,
     vhdl: Path,
-    samples: tuple[IntArray, IntArray, BoolArray],
+    design: Design,
+    samples: Samples,
     progress: Progress,
 ) -> None:
     tool = find_simulator("ghdl")
@@ -509,7 +410,7 @@ def _verify_vhdl(
         report.warnings.append(NO_GHDL)
         return
     progress("simulating the VHDL")
-    report.vhdl = check_training_vhdl(tool, vhdl, report.step, *samples)
+    report.vhdl = check_training_vhdl(tool, vhdl, design, samples)
     report.tools[tool.name] = tool.version
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import write_atomically
 from kan_dialect.files.data_sets import Dataset
-from kan_dialect.flows.training.build import data_for, targets_of
+from kan_dialect.flows.training.samples import samples_of, targets_of
 from kan_dialect.flows.training.simulation import TrainingVerdict, compare_training, open_circuit
 from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.ir.types import tensor_shape
@@ -52,9 +52,9 @@ def simulate_training(rtl: Path, step: Step, dataset: Dataset) -> Course:
             f"@{step.name} takes errors, which depend on its outputs and cannot come from a file",
             remedy="build it with the squared error, or drive it from Python (TrainingCircuit)",
         )
-    inputs, targets = data_for(step, dataset)
+    samples = samples_of(step, dataset)
     with open_circuit(rtl, step) as circuit:
-        verdict = compare_training(circuit, step, inputs, targets)
+        verdict = compare_training(circuit, step, *samples)
     if not verdict.passed:
         raise KanError(f"the RTL differs from the integer model: {verdict.describe()}")
     errors = ((step.decode(verdict.model.outputs) - targets_of(step, dataset)) ** 2).sum(axis=1)

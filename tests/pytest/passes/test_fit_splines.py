@@ -23,7 +23,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.flows.tools.toolchain import find_simulator
-from kan_dialect.flows.training.build import data_for, targets_of
+from kan_dialect.flows.training.samples import samples_of, targets_of
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.constants import FloatArray, to_floats
@@ -339,7 +339,7 @@ def test_targets_of_classes_and_of_numbers() -> None:
     numbers = np.arange(6.0).reshape(3, 2)
     np.testing.assert_array_equal(targets_of(step, Dataset(x, numbers)), numbers)
     np.testing.assert_array_equal(targets_of(step, Dataset(x, numbers.astype(np.int64))), numbers)
-    codes = data_for(step, Dataset(x, labels))[1]
+    codes = samples_of(step, Dataset(x, labels)).targets
     np.testing.assert_array_equal(codes, np.array(expected) * 1024)
 
 

@@ -19,9 +19,11 @@ from xdsl.context import Context
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
+from kan_dialect.flows.design import Design
 from kan_dialect.flows.host.loading import load_module
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.training.emulator import write_training_emulator
+from kan_dialect.flows.training.samples import Samples
 from kan_dialect.flows.training.vhdl import check_training_vhdl
 from kan_dialect.ir.constants import BoolArray, IntArray
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
@@ -146,11 +148,12 @@ def test_wrong_vhdl_of_training_is_found(pattern: str, tmp_path: Path) -> None:
     LowerTrainingToHwPass().apply(Context(), module)
     text, path = emit_vhdl(module), tmp_path / "net.vhd"
     path.write_text(text)
-    drawn = samples(step, np.random.default_rng(0), 60)
-    assert check_training_vhdl(tool, path, step, *drawn)["vectors"] == 60
+    design = Design.of_step(step, 0, 0)
+    drawn = Samples(*samples(step, np.random.default_rng(0), 60))
+    assert check_training_vhdl(tool, path, design, drawn)["vectors"] == 60
     wrong, told = WRONG[pattern]
     path.write_text(changed := re.sub(pattern, wrong, text, count=1))
     assert changed != text
     analyse(tmp_path, changed)
     with pytest.raises(KanError, match=told):
-        check_training_vhdl(tool, path, step, *drawn)
+        check_training_vhdl(tool, path, design, drawn)

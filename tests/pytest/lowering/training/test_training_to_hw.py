@@ -18,10 +18,11 @@ from fuzz.designs import circt_export, circt_text
 from kan_dialect.devices.device import XCUP
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
+from kan_dialect.flows.design import Design
+from kan_dialect.flows.simulate.testbench import write_training_testbench
 from kan_dialect.flows.tools.synthesis import synthesize
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.flows.training.simulation import TrainingCircuit, compare_training, open_circuit
-from kan_dialect.flows.training.testbench import write_training_testbench
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.ir.constants import BoolArray, IntArray
 from kan_dialect.ir.fixed_point import fixed_type
@@ -298,10 +299,11 @@ def test_the_testbench_passes_in_icarus(tmp_path: Path) -> None:
     inputs, targets = rng.integers(-2048, 2048, (2, 300, 1))
     train = rng.random(300) < 0.7
     run = run_steps(step, inputs, targets, train)
+    design = Design.of_step(step, 0, 0)
     for spoilt in (False, True):
         if spoilt:
             run.states[0][0, 0, 3] ^= 1
-        write_training_testbench(tmp_path / "sim", step, inputs, targets, train, run)
+        write_training_testbench(tmp_path / "sim", design, inputs, targets, train, run)
         command = (
             "iverilog -g2012 -s net_tb -o net_tb.vvp net_tb.sv ../rtl/net.sv && vvp -n net_tb.vvp"
         )

@@ -1,0 +1,40 @@
+"""Fills text templates of jinja2: files `*.j2` in a folder `templates/` beside the code.
+
+Text in another language than Python stands in such a file. A template loops over ports, tables and
+registers, and writes the design's numbers. It decides nothing that Python can decide before.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+_PACKAGE = Path(__file__).parent.parent
+
+
+def filled(template: str, **values: object) -> str:
+    """The text of a template.
+
+    Parameters
+    ----------
+    template : path of the file in the package, as `flows/host/templates/codec.py.j2`.
+    values : by the names in the template.
+
+    Raises
+    ------
+    jinja2.UndefinedError : the template has a name without a value.
+    """
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_PACKAGE),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
