@@ -150,7 +150,8 @@ class TrainingReport:
     ports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     interface: dict[str, Any] | None = None
     """The wrapper with registers; None where there is none."""
-    origin: dict[str, Any] = field(default_factory=dict[str, Any])
+    command: str | None = None
+    sources: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     project: dict[str, Any] | None = None
     """Top module and clock period of the files in `project/`."""
     stages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -199,7 +200,7 @@ class TrainingReport:
         if self.vhdl is not None:
             whole["vhdl"] = self.vhdl
         whole["tools"] = self.tools
-        whole |= self.origin
+        whole |= {"command": self.command, "sources": self.sources}
         return {key: value for key, value in whole.items() if value is not None}
 
 
@@ -230,7 +231,7 @@ def build_training(
         report.fitted, report.checks, report.stages = fitted, checks, files
         report.tools = versions()
         report.ports = port_entries(circuit, _coded_ports(step, circuit))
-        report.origin = options.origin.as_dict(target)
+        report.command, report.sources = options.origin.command_and_sources(target)
         rtl = target / "rtl" / f"{step.name}.sv"
         rtl.parent.mkdir()
         rtl.write_text(emit_systemverilog(module, {step.name}))
