@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from rich.console import Console
-from rich.table import Table
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.growing_folder import write_listed
@@ -16,6 +15,7 @@ from kan_dialect.flows.folder_owners import BUILT
 from kan_dialect.flows.json_text import json_text
 from kan_dialect.flows.part_fit import part_text
 from kan_dialect.flows.report_certificate import certificate_text
+from kan_dialect.flows.terminal import figure_table
 from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.model.saturation import Saturation
 from kan_dialect.passbase.kan_pass import EXACT
@@ -145,13 +145,8 @@ def merge_into_report(path: Path, key: str, summary: dict[str, Any], tools: dict
 
 def print_report(report: Report, console: Console, folder: str) -> None:
     """Print the short report: accuracy, size, latency and verification."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold")
-    table.add_column()
-    for label, text in _rows(report):
-        table.add_row(label, text)
     console.print()
-    console.print(table)
+    console.print(figure_table(_rows(report)))
     for warning in report.warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False)
     console.print(f"\nwritten to {folder}", markup=False, highlight=False)

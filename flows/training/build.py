@@ -13,7 +13,6 @@ from typing import Any, cast
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 from xdsl.context import Context
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
@@ -41,6 +40,7 @@ from kan_dialect.flows.projects.design import design_of, period_of
 from kan_dialect.flows.projects.write import write_project
 from kan_dialect.flows.report_ports import port_entries
 from kan_dialect.flows.simulate.simulation import SimulatorName
+from kan_dialect.flows.terminal import figure_table
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.training.emulator import write_training_emulator
 from kan_dialect.flows.training.play_testbench import play_training_testbench
@@ -549,13 +549,8 @@ def print_training_report(report: TrainingReport, console: Console, folder: str)
     if report.vhdl is not None:
         what = f"{report.vhdl['vectors']} samples and all coefficients, no mismatch"
         rows.append(("VHDL simulation", f"[green]{what}[/green] ({report.vhdl['simulator']})"))
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold")
-    table.add_column()
-    for row in rows:
-        table.add_row(*row)
     console.print()
-    console.print(table)
+    console.print(figure_table(rows))
     for warning in report.warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False)
     console.print(f"\nwritten to {folder}", markup=False, highlight=False)
