@@ -111,7 +111,7 @@ def build(
         wrap = _wrapping(options)
         report.interface = write_interface(target, module, interface, wrap)
         write_packages(target, interface, report.interface, wrap)
-        report.origin = options.origin.as_dict(target)
+        report.command, report.sources = options.origin.command_and_sources(target)
         report.checks = [check.as_dict() for check in stages.checks]
         head = declared_head(circuit.op)
         if head is not None:
@@ -236,12 +236,11 @@ def _report(
         inputs=len(interface.inputs),
         outputs=len(interface.outputs),
         latency_cycles=interface.latency,
-        classes=interface.classes,
-        edges_total=total,
-        edges_kept=kept,
+        classes=list(interface.classes),
+        edges={"total": total, "kept": kept},
         table_bits=stages.table_bits,
         shapes=stages.shapes,
-        chosen_bits=stages.chosen_bits,
+        bits=stages.chosen_bits,
         trained=stages.trained,
         estimate={} if stages.estimate is None else estimate_entry(stages.estimate, tops),
         tools=versions(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,63 +95,58 @@ def _score(
     report: Report, stages: Stages, integer: Model, real: FloatModel, dataset: Dataset
 ) -> None:
     x, labels, on = _scored(dataset)
-    codes_out = integer.run(x)
-    report.accuracy_on, report.accuracy_samples = on, len(x)
-    outputs = None if real.imported.has_codes else real.run(_as_read(stages, x))
-    if outputs is not None and real.original is not None:
-        report.float_engine = real.original.engine
-    targets = targets_of(labels, codes_out.shape[1])
-    report.confusion = confusions(labels, {"float": outputs, "integer": codes_out})
+    models = {"integer": integer.run(x)}
+    if not real.imported.has_codes:
+        models = {"float": real.run(_as_read(stages, x)), **models}
+        report.float_engine = None if real.original is None else real.original.engine
+    targets = targets_of(labels, models["integer"].shape[1])
+    samples = {"on": on, "samples": len(x)}
+    shares: dict[str, float] = {}
+    errors: dict[str, Errors] = {}
     if targets is not None:
-        report.residuals = residual_figures(targets, codes_out, outputs)
-    found = cautions.label_cautions(
-        real.imported, codes_out if outputs is None else outputs, labels, on
-    )
-    if targets is None:
-        report.accuracy_integer = _accuracy(codes_out, labels)
-    else:
-        report.errors_integer = Errors.of(codes_out, targets)
-    if outputs is not None:
-        found += _compare(report, outputs, codes_out, labels, on, saturates=bool(report.warnings))
-    report.warnings += found or cautions.useless_cautions(
-        report.accuracy_integer, report.errors_integer, labels, on
+        errors = {name: Errors.of(outputs, targets) for name, outputs in models.items()}
+        known = {name: each.as_dict() for name, each in errors.items()}
+        residuals = residual_figures(targets, models["integer"], models.get("float"))
+        report.regression = {**samples, **known, "residuals": residuals}
+    elif labels is not None:
+        found = {name: accuracy(outputs, labels) for name, outputs in models.items()}
+        shares = {name: share for name, share in found.items() if share is not None}
+    if shares:
+        matrices = confusions(labels, models)
+        report.accuracy = {**samples, **shares}
+        report.accuracy |= {} if matrices is None else {"confusion": matrices}
+    warned = cautions.label_cautions(real.imported, next(iter(models.values())), labels, on)
+    if "float" in models:
+        difference = np.abs(models["float"] - models["integer"])
+        report.max_abs_error = float(difference.max(initial=0.0))
+        report.mean_abs_error = float(difference.mean())
+        warned += _loss_cautions(report, models, shares, errors, on)
+    report.warnings += warned or cautions.useless_cautions(
+        shares.get("integer"), errors.get("integer"), labels, on
     )
 
 
-def _compare(
+def _loss_cautions(
     report: Report,
-    outputs: FloatArray,
-    codes_out: FloatArray,
-    labels: Array | None,
+    models: Mapping[str, FloatArray],
+    shares: Mapping[str, float],
+    errors: Mapping[str, Errors],
     on: str,
-    *,
-    saturates: bool,
 ) -> list[str]:
-    """Add the figures of the float model to the report. Returns cautions about the integers'."""
-    targets, allowed = targets_of(labels, codes_out.shape[1]), _allowed_loss(report)
-    difference = np.abs(outputs - codes_out)
-    report.max_abs_error = float(difference.max(initial=0.0))
-    report.mean_abs_error = float(difference.mean())
-    if targets is not None and report.errors_integer is not None:
-        report.errors_float = Errors.of(outputs, targets)
-        return cautions.error_caution(
-            report.errors_float,
-            report.errors_integer,
-            on,
-            allowed=allowed,
-            saturates=saturates,
-        )
-    report.accuracy_float = _accuracy(outputs, labels)
-    if report.accuracy_float is not None and report.accuracy_integer is not None:
+    """Cautions about integers that are worse than floats, by the best figure that is known."""
+    allowed, saturates = _allowed_loss(report), bool(report.warnings)
+    if errors:
+        pair = errors["float"], errors["integer"]
+        return cautions.error_caution(*pair, on, allowed=allowed, saturates=saturates)
+    if shares:
+        samples = len(models["integer"])
         return cautions.accuracy_caution(
-            report.accuracy_float,
-            report.accuracy_integer,
-            len(outputs),
-            on,
+            *(shares["float"], shares["integer"], samples, on),
             allowed=allowed,
             saturates=saturates,
         )
-    return cautions.difference_caution(Errors.of(codes_out, outputs), on, saturates=saturates)
+    difference = Errors.of(models["integer"], models["float"])
+    return cautions.difference_caution(difference, on, saturates=saturates)
 
 
 def _use_of_codes(report: Report, integer: Model, interface: Interface, dataset: Dataset) -> None:
@@ -172,7 +168,7 @@ def _use_of_codes(report: Report, integer: Model, interface: Interface, dataset:
 
 def _allowed_loss(report: Report) -> float | None:
     """The loss that the budget allows; None where bits were not chosen by a budget."""
-    budget = report.chosen_bits if report.precision is None else report.precision["budget"]
+    budget = report.bits if report.precision is None else report.precision["budget"]
     found: object = (budget or {}).get("max_accuracy_loss")
     return found if isinstance(found, float) else None
 
@@ -213,7 +209,3 @@ def _score_trade(
         "after": score(after, dataset.y_test, before),
         "samples": len(dataset.x_test),
     }
-
-
-def _accuracy(outputs: Array, labels: Array | None) -> float | None:
-    return None if labels is None else accuracy(outputs, labels)

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,8 +28,8 @@ class Origin:
     files: Mapping[str, Path] = field(default_factory=dict[str, Path])
     """By what they are for: `model`, `calibration`, `quantizers`."""
 
-    def as_dict(self, folder: Path) -> dict[str, Any]:
-        """`command` and `sources` of the report: of each file its name and SHA-256.
+    def command_and_sources(self, folder: Path) -> tuple[str | None, dict[str, dict[str, str]]]:
+        """Sections of the report: the command line, and of each file its name and SHA-256.
 
         The imported model in `folder` is among the sources. It stands for all files that a
         frontend read, as a configuration or weights beside the model.
@@ -45,8 +44,7 @@ class Origin:
             if path.is_file()
         }
         sources["import"] = {"file": IMPORTED.as_posix(), "sha256": _digest(folder / IMPORTED)}
-        command = {} if self.command is None else {"command": printable(self.command)}
-        return {**command, "sources": sources}
+        return None if self.command is None else printable(self.command), sources
 
 
 def _digest(path: Path) -> str:

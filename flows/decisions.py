@@ -20,7 +20,7 @@ POINTS = 300
 
 
 def confusions(
-    labels: Array | None, outputs: Mapping[str, FloatArray | None]
+    labels: Array | None, outputs: Mapping[str, FloatArray]
 ) -> dict[str, list[list[int]]] | None:
     """Confusion matrices of models by name: samples of each class (row) by decision (column).
 
@@ -29,12 +29,10 @@ def confusions(
     Parameters
     ----------
     labels : (samples, ...)
-    outputs : (samples, outputs) of each model; None is left out.
+    outputs : (samples, outputs) of each model.
     """
     found: dict[str, list[list[int]]] = {}
     for name, each in outputs.items():
-        if each is None:
-            continue
         count = max(each.shape[1], 2)
         if labels is None or not is_classification(labels, each.shape[1]) or count > MAX_CLASSES:
             return None

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
 from rich.console import Console
-from rich.table import Table
 
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Errors
 from kan_dialect.files.growing_folder import write_listed
 from kan_dialect.flows.folder_owners import BUILT
 from kan_dialect.flows.json_text import json_text
 from kan_dialect.flows.part_fit import part_text
 from kan_dialect.flows.report_certificate import certificate_text
+from kan_dialect.flows.terminal import figure_table
 from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.model.saturation import Saturation
 from kan_dialect.passbase.kan_pass import EXACT
@@ -25,44 +24,47 @@ from kan_dialect.quantity import quantity
 
 @dataclass
 class Report:
-    """Figures of one build. A stage that did not run leaves None, and no key in the file."""
+    """The sections of `report.json`, in its order. Those that are None or empty have no key."""
 
     name: str
     inputs: int
     outputs: int
     latency_cycles: int
-    edges_total: int
-    edges_kept: int
-    table_bits: int
-    estimate: dict[str, Any]
-    """`target`, `luts`, `registers`, `levels`, `delay_ns`, `latency_ns`, `fmax_mhz`; `core`
-    and `part`: see `estimate_entry`"""
-    tools: dict[str, str]
-    """Versions of the packages and tools that contributed figures."""
-    classes: tuple[str, ...] = ()
+    classes: list[str] = field(default_factory=list[str])
     """Name of each class; empty where they are not known."""
-    accuracy_on: str | None = None
-    """The samples behind accuracy and errors: `test` or `calibration`."""
-    accuracy_float: float | None = None
-    accuracy_integer: float | None = None
-    accuracy_samples: int | None = None
-    errors_float: Errors | None = None
-    """Errors against real-valued targets on the same samples; None for class labels."""
-    errors_integer: Errors | None = None
-    float_engine: str | None = None
-    """Runtime and version that computed the float outputs; None for the imported network."""
-    saturation: dict[str, Saturation] | None = None
-    """Saturation on the `calibration` samples, and on the `test` samples of a test set."""
+    ports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """An entry a port: `name`, `direction`, `bits`, and the values that its codes represent."""
+    accuracy: dict[str, Any] | None = None
+    """Share of right classes of `float` and `integer` on the `samples` of `on`; `confusion`."""
+    regression: dict[str, Any] | None = None
+    """Errors of `float` and `integer` against real-valued targets, and `residuals`."""
     head: dict[str, Any] | None = None
     """The decision that the hardware makes: `kind` and its numbers, and how well it decides."""
+    float_engine: str | None = None
+    """Runtime and version that computed the float outputs; None for the imported network."""
     max_abs_error: float | None = None
     """Largest difference between an output of the integer and of the float model."""
     mean_abs_error: float | None = None
     certificate: dict[str, Any] | None = None
     """Proven bounds on the error of the integer network: see `certificate_entry`."""
+    edges: dict[str, int] = field(default_factory=dict[str, int])
+    """`total`, and those that are `kept`."""
+    table_bits: int = 0
+    saturation: dict[str, Saturation] = field(default_factory=dict[str, Saturation])
+    """Saturation on the `calibration` samples, and on the `test` samples of a test set."""
+    codes: dict[str, Any] | None = None
+    """Use of codes by samples: `on`, `samples`, and `inputs`, `nodes`, `outputs` by name."""
+    estimate: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Size and delay of the top module: see `estimate_entry`."""
+    layers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Costs of each layer, by kind and by edge: see `layer_costs`."""
+    schedule: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """The logic between two rows of registers: see `stage_entries`."""
+    stages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """An entry a file of IR, in order: `file`, `pass`, `level`, and the estimate at wire level."""
     shapes: dict[str, Any] | None = None
     """Result of `kan-share-shapes`: `up_to`, `shapes`, `edges`, `before`, `tried`."""
-    chosen_bits: dict[str, Any] | None = None
+    bits: dict[str, Any] | None = None
     """Result of `kan-choose-bits`: `bits`, the budget, and the scores `before` and `after`."""
     precision: dict[str, Any] | None = None
     """Result of `kan-refine-precision`: `budget`, `seed`, `accuracy`, `edges`, `bits`."""
@@ -72,94 +74,26 @@ class Report:
         default_factory=list[dict[str, str | int | float | bool]]
     )
     """An entry a pass: `pass`, `claim`, `samples`, `nodes`, `exhaustive`, and its errors."""
-    stages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """An entry a file of IR, in order: `file`, `pass`, `level`, and the estimate at wire level."""
-    layers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """Costs of each layer, by kind and by edge: see `layer_costs`."""
-    schedule: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """The logic between two rows of registers: see `stage_entries`."""
-    codes: dict[str, Any] | None = None
-    """Use of codes by samples: `on`, `samples`, and `inputs`, `nodes`, `outputs` by name."""
-    confusion: dict[str, list[list[int]]] | None = None
-    """Number of samples of each class (row) that are taken for each class (column)."""
-    residuals: dict[str, Any] | None = None
-    """Histograms of output less target, and some points: see `residual_figures`."""
     simulation: dict[str, str | int] | None = None
     """`simulator`, `vectors`, `mismatches`"""
     vhdl: dict[str, str | int] | None = None
     """The same of the network as VHDL."""
-    synthesis: dict[str, str | int] | None = None
-    pnr: dict[str, str | float] | None = None
     interface: dict[str, Any] | None = None
     """Ports, beats and latency of the wrapper around the network: see `write_interface`."""
     project: dict[str, Any] | None = None
     """Top module and clock period of the files in `project/`."""
-    ports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """An entry a port: `name`, `direction`, `bits`, and the values that its codes represent."""
-    origin: dict[str, Any] = field(default_factory=dict[str, Any])
-    """`command`, and `sources`: names and hashes of the files that the build read."""
     warnings: list[str] = field(default_factory=list[str])
+    tools: dict[str, str] = field(default_factory=dict[str, str])
+    """Versions of the packages and tools that contributed figures."""
+    command: str | None = None
+    sources: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    """Names and hashes of the files that the build read."""
 
     def as_dict(self) -> dict[str, Any]:
         """The content of `report.json`."""
-        accuracy = {
-            "on": self.accuracy_on,
-            "samples": self.accuracy_samples,
-            "float": self.accuracy_float,
-            "integer": self.accuracy_integer,
-            "confusion": self.confusion,
-        }
-        whole: dict[str, Any] = {
-            "name": self.name,
-            "inputs": self.inputs,
-            "outputs": self.outputs,
-            "latency_cycles": self.latency_cycles,
-            "classes": list(self.classes) or None,
-            "ports": self.ports or None,
-            "accuracy": {k: v for k, v in accuracy.items() if v is not None}
-            if self.accuracy_integer is not None
-            else None,
-            "regression": self._regression(),
-            "head": self.head,
-            "float_engine": self.float_engine,
-            "max_abs_error": self.max_abs_error,
-            "mean_abs_error": self.mean_abs_error,
-            "certificate": self.certificate,
-            "edges": {"total": self.edges_total, "kept": self.edges_kept},
-            "table_bits": self.table_bits,
-            "saturation": None
-            if self.saturation is None
-            else {name: found.as_dict() for name, found in self.saturation.items()},
-            "codes": self.codes,
-            "estimate": self.estimate or None,
-            "layers": self.layers or None,
-            "schedule": self.schedule or None,
-            "stages": self.stages or None,
-            "shapes": self.shapes,
-            "bits": self.chosen_bits,
-            "precision": self.precision,
-            "trained": self.trained,
-            "checks": self.checks or None,
-            "simulation": self.simulation,
-            "vhdl": self.vhdl,
-            "synthesis": self.synthesis,
-            "pnr": self.pnr,
-            "interface": self.interface,
-            "project": self.project,
-            "warnings": self.warnings or None,
-            "tools": self.tools,
-            **self.origin,
-        }
-        return {key: value for key, value in whole.items() if value is not None}
-
-    def _regression(self) -> dict[str, Any] | None:
-        """`on`, `samples`, and the `rmse`, `r2`, `max_error` of `float` and `integer`."""
-        errors = {"float": self.errors_float, "integer": self.errors_integer}
-        known = {name: each.as_dict() for name, each in errors.items() if each is not None}
-        if not known:
-            return None
-        shown = {} if self.residuals is None else {"residuals": self.residuals}
-        return {"on": self.accuracy_on, "samples": self.accuracy_samples, **known, **shown}
+        whole = {each.name: getattr(self, each.name) for each in fields(self)}
+        whole["saturation"] = {name: each.as_dict() for name, each in self.saturation.items()}
+        return {name: value for name, value in whole.items() if value not in (None, [], {})}
 
     def as_json(self) -> str:
         """The text of `report.json`."""
@@ -211,13 +145,8 @@ def merge_into_report(path: Path, key: str, summary: dict[str, Any], tools: dict
 
 def print_report(report: Report, console: Console, folder: str) -> None:
     """Print the short report: accuracy, size, latency and verification."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold")
-    table.add_column()
-    for label, text in _rows(report):
-        table.add_row(label, text)
     console.print()
-    console.print(table)
+    console.print(figure_table(_rows(report)))
     for warning in report.warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False)
     console.print(f"\nwritten to {folder}", markup=False, highlight=False)
@@ -228,9 +157,9 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     ports = f"{quantity(report.inputs, 'input')}, {quantity(report.outputs, 'output')}"
     return [
         ("network", f"{report.name}: {ports}"),
-        *_accuracy_rows(report),
+        *_accuracy_rows(report.accuracy),
         *_head_rows(report.head),
-        *_error_rows(report),
+        *_error_rows(report.regression),
         *_trained_rows(report.trained),
         *_precision_rows(report.precision),
         *_quantization_rows(report),
@@ -241,14 +170,14 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     ]
 
 
-def _accuracy_rows(report: Report) -> list[tuple[str, str]]:
+def _accuracy_rows(accuracy: dict[str, Any] | None) -> list[tuple[str, str]]:
     """Share of right classes, where the data has class labels."""
-    if report.accuracy_integer is None:
+    if accuracy is None:
         return []
     # A model that came with codes has no float model beside it.
-    known = "" if report.accuracy_float is None else f", {report.accuracy_float:.4f} float"
-    samples = f"{report.accuracy_samples} {report.accuracy_on} samples"
-    return [("accuracy", f"{report.accuracy_integer:.4f} integer{known} ({samples})")]
+    known = f", {accuracy['float']:.4f} float" if "float" in accuracy else ""
+    samples = f"{accuracy['samples']} {accuracy['on']} samples"
+    return [("accuracy", f"{accuracy['integer']:.4f} integer{known} ({samples})")]
 
 
 def _head_rows(head: dict[str, Any] | None) -> list[tuple[str, str]]:
@@ -266,8 +195,8 @@ def _head_rows(head: dict[str, Any] | None) -> list[tuple[str, str]]:
 def _quantization_rows(report: Report) -> list[tuple[str, str]]:
     """Chosen bits, error against the float model with its proven bound, and saturation."""
     rows: list[tuple[str, str]] = []
-    if report.chosen_bits is not None:
-        chosen = report.chosen_bits
+    if report.bits is not None:
+        chosen = report.bits
         scores = f"{chosen['before']:.4f} to {chosen['after']:.4f}"
         text = f"{chosen['bits']} ({scores} on {chosen['samples']} calibration samples)"
         rows.append(("bits chosen", text))
@@ -276,7 +205,7 @@ def _quantization_rows(report: Report) -> list[tuple[str, str]]:
         rows.append(("output error", f"{report.max_abs_error:.4g} at most{mean}"))
     if report.certificate is not None:
         rows.append(("certificate", certificate_text(report.certificate)))
-    if report.saturation is not None:
+    if report.saturation:
         rows.append(("saturation", _saturation_text(report.saturation)))
     return rows
 
@@ -289,8 +218,8 @@ def _size_rows(report: Report) -> list[tuple[str, str]]:
         count, edges = report.shapes["shapes"], report.shapes["edges"]
         text = f"{count} for each {each}, up to {report.shapes['up_to']}, {edges} edges"
         rows.append(("shapes", text))
-    pruned = report.edges_total - report.edges_kept
-    rows.append(("edges", f"{report.edges_kept} kept of {report.edges_total}, {pruned} pruned"))
+    total, kept = report.edges["total"], report.edges["kept"]
+    rows.append(("edges", f"{kept} kept of {total}, {total - kept} pruned"))
     rows.append(("tables", f"{report.table_bits} bits"))
     return rows
 
@@ -360,22 +289,22 @@ def _simulation_text(simulation: dict[str, str | int]) -> str:
     )
 
 
-def _error_rows(report: Report) -> list[tuple[str, str]]:
+def _error_rows(regression: dict[str, Any] | None) -> list[tuple[str, str]]:
     """Errors against real-valued targets, where the data has targets."""
-    integer, real = report.errors_integer, report.errors_float
-    if integer is None:
+    if regression is None:
         return []
-    figures = [
-        ("RMSE", integer.rmse, None if real is None else real.rmse, ".4g"),
-        ("R²", integer.r2, None if real is None else real.r2, ".4f"),
-        ("largest error", integer.max_error, None if real is None else real.max_error, ".4g"),
-    ]
-    of = f" ({report.accuracy_samples} {report.accuracy_on} samples)"
-    return [
-        (label, f"{mine:{how}} integer" + ("" if other is None else f", {other:{how}} float") + of)
-        for label, mine, other, how in figures
-        if mine is not None
-    ]
+    integer, real = regression["integer"], regression.get("float", {})
+    samples = f"({regression['samples']} {regression['on']} samples)"
+    rows: list[tuple[str, str]] = []
+    for key, label, how in (
+        ("rmse", "RMSE", ".4g"),
+        ("r2", "R²", ".4f"),
+        ("max_error", "largest error", ".4g"),
+    ):
+        if key in integer:
+            known = f", {real[key]:{how}} float" if key in real else ""
+            rows.append((label, f"{integer[key]:{how}} integer{known} {samples}"))
+    return rows
 
 
 def _saturation_text(saturation: dict[str, Saturation]) -> str:

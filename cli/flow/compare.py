@@ -12,9 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from kan_dialect.cli.flow.benchmark_set import names_of
-from kan_dialect.cli.flow.workers import add_workers, jobs_of, progress_bar, runner_of
+from kan_dialect.cli.flow.workers import (
+    add_workers,
+    progress_bar,
+    runner_of,
+    shared_limits,
+)
 from kan_dialect.cli.import_options import add_output_folder
-from kan_dialect.cli.tool_limits import add_limits, limits_of
+from kan_dialect.cli.tool_limits import add_limits
 from kan_dialect.devices.device import XCUP, device
 from kan_dialect.errors import KanError
 from kan_dialect.extras import install_command
@@ -42,6 +47,7 @@ from kan_dialect.flows.compare.pipelines import (
 from kan_dialect.flows.compare.statistics import METRICS
 from kan_dialect.flows.compare.trials import Comparison
 from kan_dialect.flows.sweep.grid import parse_axis
+from kan_dialect.flows.terminal import column_table, results_console, tell
 from kan_dialect.flows.tools.synthesis import yosys_of
 from kan_dialect.flows.tools.toolchain import find, look_for
 from kan_dialect.flows.workers.cluster import require_address
@@ -124,10 +130,7 @@ def run_compare(options: argparse.Namespace) -> int:
     target = options.target or options.synthesize or XCUP.name
     device(target)
     widths = _widths(options.bits)
-    jobs = jobs_of(options)
-    limits = limits_of(options)
-    if options.scheduler is None and options.memory is None:
-        limits = replace(limits, memory=limits.bytes / jobs)
+    limits = shared_limits(options)
     synthesis = _synthesis(options, target)
     with Console(stderr=True).status("loading the networks"):
         networks = _networks(options)
@@ -158,8 +161,7 @@ def run_compare(options: argparse.Namespace) -> int:
         result = compare(comparison, widths, folder, runner, tell)
     title = TITLE if options.benchmark_set else "networks of the user"
     _write(folder, result, title)
-    width = None if sys.stdout.isatty() else 200
-    _print(result, options.output, Console(highlight=False, width=width))
+    _print(result, options.output, results_console())
     return 1 if result.failed or result.wrong else 0
 
 
@@ -262,16 +264,12 @@ def _print(result: Result, folder: Path, console: Console) -> None:
     if result.ratios:
         console.print(_ratios(result))
     for row in result.wrong:
-        _tell(console, f"{_place(row)}: {row['wrong']}", "red")
+        tell(console, f"{_place(row)}: {row['wrong']}", "red")
     for name in result.refused:
-        _tell(console, f"{name} is not ranked: it does not compute what its passes claim", "red")
+        tell(console, f"{name} is not ranked: it does not compute what its passes claim", "red")
     for row in result.failed:
-        _tell(console, f"{_place(row)} has no figures, or not all: {row['error']}", "yellow")
-    _tell(console, f"\nwritten to {folder}", None)
-
-
-def _tell(console: Console, text: str, style: str | None) -> None:
-    console.print(text, style=style, markup=False, soft_wrap=True)
+        tell(console, f"{_place(row)} has no figures, or not all: {row['error']}", "yellow")
+    tell(console, f"\nwritten to {folder}")
 
 
 def _place(row: dict[str, object]) -> str:
@@ -279,21 +277,17 @@ def _place(row: dict[str, object]) -> str:
     return f"{row['network']}{bits}, {row['pipeline']}"
 
 
-def _new_table() -> Table:
-    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-
-
 def _figures(result: Result) -> Table:
     """A row for each network and width: figures of the baseline, and LUTs of the others."""
     is_measured = result.comparison.synthesis is not None and result.comparison.sample is None
     luts = "synthesis_luts" if is_measured else "estimate_luts"
     others = [pipeline.name for pipeline in result.comparison.pipelines[1:]]
-    table = _new_table()
-    table.add_column("network")
-    for name in ("bits", "LUTs", "registers", "levels", "ns", "accuracy", "seconds"):
-        table.add_column(name, justify="right")
-    for name in others:
-        table.add_column(f"LUTs, {name}", justify="right")
+    table = column_table(
+        (
+            *("network", "bits", "LUTs", "registers", "levels", "ns", "accuracy", "seconds"),
+            *(f"LUTs, {name}" for name in others),
+        )
+    )
     step = len(result.comparison.pipelines)
     columns = (
         "bits",
@@ -329,10 +323,8 @@ def _cell(value: object) -> str:
 
 def _ratios(result: Result) -> Table:
     """A row for each figure: geometric mean over networks, interval and verdict by pipeline."""
-    table = _new_table()
-    table.add_column("ratio to the baseline")
-    for name in result.ratios:
-        table.add_column(name, justify="left")
+    columns = ("ratio to the baseline", *result.ratios)
+    table = column_table(columns, left=len(columns))
     for name, metric in METRICS.items():
         found = [
             next((str(ratio) for ratio in ratios if ratio.metric == name), "")

@@ -5,20 +5,24 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from kan_dialect.cli.flow.workers import add_workers, jobs_of, progress_bar, runner_of
+from kan_dialect.cli.flow.workers import (
+    add_workers,
+    progress_bar,
+    runner_of,
+    shared_limits,
+)
 from kan_dialect.cli.import_options import (
     add_compiled_model,
     build_import_options,
 )
 from kan_dialect.cli.number_options import add_number
-from kan_dialect.cli.tool_limits import add_limits, limits_of
+from kan_dialect.cli.tool_limits import add_limits
 from kan_dialect.errors import KanError
 from kan_dialect.extras import install_command
 from kan_dialect.files.data_sets import load_dataset
@@ -50,6 +54,7 @@ from kan_dialect.flows.sweep.sweep import (
     sweep,
 )
 from kan_dialect.flows.sweep.workers.workbench import Measures
+from kan_dialect.flows.terminal import column_table, results_console, tell
 from kan_dialect.flows.tools.place_and_route import placed_families, placement_on
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.flows.workers.cluster import require_address
@@ -194,8 +199,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         refuse_schedule_options(axes)
     if options.scheduler is not None:
         require_address(options.scheduler)
-    jobs = jobs_of(options)
-    measures = _measures(options, jobs)
+    measures = _measures(options)
     loss = parse_loss(options.loss, "--loss")
     if loss < 0:
         raise KanError(f"--loss must be at least 0, got {loss:g}")
@@ -216,24 +220,18 @@ def run_sweep(options: argparse.Namespace) -> int:
         folder = GrowingFolder(options.output, SWEEP, force=options.force)
         result = sweep(study, question, folder, runner, tell, others)
     _write(folder, result, axes, schedule=options.schedule)
-    # Lines in a file need no wrapping at the width of a terminal.
-    width = None if sys.stdout.isatty() else 200
-    _print(result, options.output, Console(highlight=False, width=width))
+    _print(result, options.output, results_console())
     return 0
 
 
-def _measures(options: argparse.Namespace, jobs: int) -> Measures:
+def _measures(options: argparse.Namespace) -> Measures:
     placement = placement_on(options.pnr) if options.pnr else None
     if options.scheduler is None:
         if options.synth or options.pnr:
             find("yosys")
         if placement is not None:
             find(placement.nextpnr.tool)
-    limits = limits_of(options)
-    if options.scheduler is None and options.memory is None:
-        # Tools that run at the same time share the memory.
-        limits = replace(limits, memory=limits.bytes / jobs)
-    return Measures(options.synth, options.pnr, options.seeds, limits)
+    return Measures(options.synth, options.pnr, options.seeds, shared_limits(options))
 
 
 def _objectives(text: str | None) -> tuple[str, ...]:
@@ -322,25 +320,24 @@ def _print(result: Sweep, folder: Path, console: Console) -> None:
     console.print(_table(result, shown))
     failed = [row for row in rows if "error" in row]
     if failed:
-        console.print(
+        tell(
+            console,
             f"{len(failed)} points lack figures. The first one: {failed[0]['error']}",
-            style="yellow",
-            markup=False,
-            soft_wrap=True,
+            "yellow",
         )
     constant = constant_caution(result)
     if constant is not None:
-        console.print(f"warning: {constant}", style="yellow", markup=False, soft_wrap=True)
+        tell(console, f"warning: {constant}", "yellow")
     front = ", ".join(columns.label(name) for name in result.objectives)
-    console.print(f"* on the front of {front}", markup=False, soft_wrap=True)
+    tell(console, f"* on the front of {front}")
     _print_choice(result, console)
     _print_noise(result, console)
-    console.print(f"\nwritten to {folder}", markup=False, soft_wrap=True)
+    tell(console, f"\nwritten to {folder}")
 
 
 def _print_noise(result: Sweep, console: Console) -> None:
     for text in result.noise:
-        console.print(f"{text[0].upper()}{text[1:]}.", markup=False, soft_wrap=True)
+        tell(console, f"{text[0].upper()}{text[1:]}.")
 
 
 def _print_choice(result: Sweep, console: Console) -> None:
@@ -351,26 +348,20 @@ def _print_choice(result: Sweep, console: Console) -> None:
     if good == "validation_error":
         within = f"within a factor {1 + result.loss:g} of the least {columns.label(good)}"
     if result.choice is None:
-        console.print(f"no point is {within}", markup=False, soft_wrap=True)
+        tell(console, f"no point is {within}")
         return
-    console.print(
+    tell(
+        console,
         f"fewest LUTs {within}: {result.points[result.choice]}\n"
         f"as {pipeline_of(result, result.choice)}",
-        markup=False,
-        soft_wrap=True,
     )
 
 
 def _table(result: Sweep, shown: Sequence[int]) -> Table:
     rows = [result.rows[number] for number in shown]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("")
     options = dict.fromkeys(name for n in shown for name, _ in result.points[n].options)
-    for option in options:
-        table.add_column(option, justify="right")
     names = [name for name in _SHOWN if columns.has(rows, name)]
-    for name in names:
-        table.add_column(_SHOWN[name], justify="right")
+    table = column_table(("", *options, *(_SHOWN[name] for name in names)))
     for number, row in zip(shown, rows, strict=True):
         mark = "*" if row["front"] else ""
         style = "bold green" if number == result.choice else None

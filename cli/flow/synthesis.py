@@ -22,6 +22,7 @@ from kan_dialect.flows.measure import (
     open_design,
 )
 from kan_dialect.flows.part_fit import part_entry, part_text
+from kan_dialect.flows.terminal import figure_table
 from kan_dialect.flows.tools.asic import AsicSynthesis
 from kan_dialect.flows.tools.place_and_route import PlaceAndRoute, placed_families
 from kan_dialect.flows.tools.synthesis import Synthesis
@@ -127,16 +128,9 @@ def _say_where(design: Design, console: Console) -> None:
         console.print(f"\nnoted in {design.report}", markup=False, soft_wrap=True)
 
 
-def _grid() -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold")
-    table.add_column()
-    return table
-
-
 def _synthesis_table(design: Design, synthesis: Synthesis) -> Table:
     cells, target = synthesis.cells, synthesis.target
-    table = _grid()
+    table = figure_table()
     table.add_row("design", synthesis.top)
     table.add_row("synthesis", f"{target.name} (yosys {synthesis.version})")
     sizes = ", ".join(f"{count} of {size}" for size, count in cells.luts_by_inputs.items())
@@ -187,7 +181,7 @@ def _part_row(table: Table, target: str, figures: Mapping[str, Any]) -> None:
 
 
 def _asic_table(synthesis: AsicSynthesis) -> Table:
-    table = _grid()
+    table = figure_table()
     table.add_row("design", synthesis.top)
     table.add_row("synthesis", f"{synthesis.library} (yosys {synthesis.version})")
     table.add_row("area", f"{synthesis.area:g}, in the units of the library")
@@ -198,7 +192,7 @@ def _asic_table(synthesis: AsicSynthesis) -> Table:
 
 
 def _pnr_table(result: PlaceAndRoute, summary: dict[str, Any]) -> Table:
-    table = _grid()
+    table = figure_table()
     table.add_row("place and route", f"{summary['device']} ({summary['tool']})")
     table.add_row("LUTs", f"{summary['luts']}")
     if "registers" in summary:

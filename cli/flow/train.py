@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from kan_dialect.cli.flow.workers import add_workers, jobs_of, runner_of
 from kan_dialect.cli.import_options import add_output_folder
@@ -16,6 +15,7 @@ from kan_dialect.cli.tool_limits import status_line
 from kan_dialect.devices.device import XCUP
 from kan_dialect.extras import require_torch
 from kan_dialect.files.folder_ownership import require_ours
+from kan_dialect.flows.terminal import column_table, tell
 from kan_dialect.frontends.naming import identifier
 from kan_dialect.passbase.progress import TimeLeft
 from kan_dialect.qat.api import TRAIN, train_by
@@ -103,31 +103,25 @@ def run_train(options: argparse.Namespace) -> int:
         )
     _print(trained, chosen, console)
     path = options.output / NETWORK
-    _tell(console, f"\nthe chosen network is {path}; to build it:")
+    tell(console, f"\nthe chosen network is {path}; to build it:")
     target = "" if chosen.target == TrainingOptions.target else f" --target {chosen.target}"
-    _tell(console, f"  kan-flow build {path} --calibration {options.data}{target} -o DIR")
+    tell(console, f"  kan-flow build {path} --calibration {options.data}{target} -o DIR")
     return 0
 
 
 def _print(trained: Trained, options: TrainingOptions, console: Console) -> None:
-    _tell(
+    tell(
         console,
         f"\n{options.name} on {options.target}: {quantity(len(trained.front), 'network')}, "
         f"{trained.seconds:.0f} s\n",
     )
     head, *rows = trained.rows()
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in head:
-        table.add_column(name, justify="right")
+    table = column_table(head, left=0)
     for row in rows:
         table.add_row(*row)
     console.print(table)
     if trained.test_score is not None:
-        _tell(
+        tell(
             console,
             f"\ntest {trained.score_name} of the chosen network (*): {trained.test_score:.4f}",
         )
-
-
-def _tell(console: Console, text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True)

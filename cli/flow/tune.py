@@ -5,22 +5,19 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from kan_dialect.cli.flow.build import COMPILE, PIPELINE_ONLY
-from kan_dialect.cli.flow.workers import add_workers, jobs_of, runner_of
+from kan_dialect.cli.flow.workers import add_workers, jobs_of, runner_of, shared_limits
 from kan_dialect.cli.import_options import (
     add_compiled_model,
     build_import_options,
 )
 from kan_dialect.cli.number_options import add_number
-from kan_dialect.cli.tool_limits import add_limits, limits_of, status_line
+from kan_dialect.cli.tool_limits import add_limits, status_line
 from kan_dialect.devices.device import XCUP
 from kan_dialect.devices.device import device as device_of
 from kan_dialect.errors import KanError
@@ -32,6 +29,7 @@ from kan_dialect.flows.folder_owners import TUNE
 from kan_dialect.flows.pipelines.varied import Pipeline
 from kan_dialect.flows.sweep.columns import is_number
 from kan_dialect.flows.sweep.grid import spell
+from kan_dialect.flows.terminal import column_table, results_console, tell
 from kan_dialect.flows.tools.place_and_route import placement_on
 from kan_dialect.flows.tools.synthesis import yosys_of
 from kan_dialect.flows.tools.toolchain import find
@@ -101,7 +99,7 @@ def run_tune(options: argparse.Namespace) -> int:
     effort = _effort(options)
     _require_tools(objective, device, options)
     base = _base(options, pipeline, device)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    console = results_console()
     folder = GrowingFolder(options.output, TUNE, force=options.force)
     with runner_of(options) as runner, status_line("compiling the default") as say:
         result = tune(base, objective, effort, folder, runner, lambda state: say(_line(state)))
@@ -120,9 +118,9 @@ def run_tune(options: argparse.Namespace) -> int:
                 "the best design is not proven equal to the integer model",
                 remedy="build its pipeline, and see kan-flow prove",
             )
-        _tell(console, "proven: the best design computes the integers of the model")
-    _tell(console, f"\nits pipeline is in {options.output / BEST}; to build it:")
-    _tell(console, f"  {_command(options)}")
+        tell(console, "proven: the best design computes the integers of the model")
+    tell(console, f"\nits pipeline is in {options.output / BEST}; to build it:")
+    tell(console, f"  {_command(options)}")
     return 0
 
 
@@ -147,14 +145,10 @@ def _pipeline(options: argparse.Namespace) -> tuple[Pipeline, str]:
 
 
 def _effort(options: argparse.Namespace) -> Effort:
-    limits = limits_of(options)
-    if options.scheduler is None and options.memory is None:
-        # Tools that run at the same time share the memory.
-        limits = replace(limits, memory=limits.bytes / jobs_of(options))
     text = options.budget
     if text is None:
         text = BUDGET if options.trials is None else "inf"
-    return Effort(seconds_of(text), options.trials, limits)
+    return Effort(seconds_of(text), options.trials, shared_limits(options))
 
 
 def seconds_of(text: str) -> float | None:
@@ -205,35 +199,32 @@ def _line(state: State) -> str:
 def _print(result: Tuning, console: Console) -> None:
     base, best = result.base, result.best
     known = f" ({result.found} by earlier runs)" if result.found else ""
-    _tell(
+    tell(
         console,
         f"\n{base.study.name} on {base.device}, for {result.objective.name}: "
         f"{len(result.rows)} designs measured{known}\n",
     )
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("")
-    for name in ("default", "best", "ratio"):
-        table.add_column(name, justify="right")
+    table = column_table(("", "default", "best", "ratio"))
     for column, label in FIGURES.items():
         if column in result.default.row and column in best.row:
             table.add_row(label, *_pair(result.default.row, best.row, column))
     console.print(table)
     if not best.point.options:
-        _tell(console, "\nno design is better than the default")
+        tell(console, "\nno design is better than the default")
         return
     count = len(best.costs)
     if count > 1:
         one, other = (_spread(each.costs) for each in (result.default, best))
         noise = "; they overlap: it may be luck" if result.is_within_noise else ""
-        _tell(
+        tell(
             console,
             f"\n{result.objective.name} of {count} measurements with signals renamed: "
             f"default {one}, best {other}, {result.ratio:.3f} ×{noise}",
         )
-    _tell(console, "the best design differs from the default in:")
+    tell(console, "the best design differs from the default in:")
     for name, value in best.point.options:
         told = "left out" if value is False and "." not in name else spell(value)
-        _tell(console, f"  {name}: {told}")
+        tell(console, f"  {name}: {told}")
 
 
 def _spread(costs: tuple[float, ...]) -> str:
@@ -263,7 +254,3 @@ def _command(options: argparse.Namespace) -> str:
         words += ["--target", device]
     best = shlex.quote(str(options.output / BEST))
     return f'{shlex.join(words)} -p "$(cat {best})" -o DIR'
-
-
-def _tell(console: Console, text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True)

@@ -6,12 +6,14 @@ import argparse
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from rich import progress
 from rich.console import Console
 
 from kan_dialect.cli.number_options import add_number
-from kan_dialect.cli.tool_limits import JOBS
+from kan_dialect.cli.tool_limits import JOBS, limits_of
+from kan_dialect.flows.tools.run_limits import Limits
 from kan_dialect.flows.workers.cluster import connected, run_on_cluster
 from kan_dialect.flows.workers.outcomes import Progress, Runner
 from kan_dialect.flows.workers.processes import run_here, run_in_processes
@@ -34,6 +36,14 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 def jobs_of(options: argparse.Namespace) -> int:
     """Number of processes."""
     return (os.cpu_count() or 1) if options.jobs is None else options.jobs
+
+
+def shared_limits(options: argparse.Namespace) -> Limits:
+    """The limits of each run of a tool; runs at the same time share the memory."""
+    limits = limits_of(options)
+    if options.scheduler is not None or options.memory is not None:
+        return limits
+    return replace(limits, memory=limits.bytes / jobs_of(options))
 
 
 @contextmanager

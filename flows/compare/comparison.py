@@ -24,7 +24,7 @@ from kan_dialect.flows.compare.trials import (
     perform,
     row_of,
 )
-from kan_dialect.flows.workers.outcomes import Progress, Runner
+from kan_dialect.flows.workers.outcomes import Progress, Runner, run_tasks
 
 OWNER = Owner("kan-flow compare")
 
@@ -215,15 +215,12 @@ class _Work:
                 tasks[self._digests[trial]] = Task(trial, kind)
         missing = list(tasks.values())
         known = sum(self._digests[trial] not in tasks for trial in trials)
-        done = len(trials) - len(missing)
-        self._progress(what, done, len(trials))
-        if not missing:
-            return known
-        with closing(self._runner(partial(perform, self._comparison), missing)) as outcomes:
-            for number, outcome in outcomes:
-                self._keep(missing[number].trial, kind, outcome)
-                done += 1
-                self._progress(what, done, len(trials))
+        work, done = partial(perform, self._comparison), len(trials) - len(missing)
+        with closing(
+            run_tasks(self._runner, work, missing, what, done, self._progress)
+        ) as outcomes:
+            for task, outcome in outcomes:
+                self._keep(task.trial, kind, outcome)
         return known
 
     def _section(self, trial: Trial, kind: str) -> str:

@@ -29,7 +29,7 @@ from kan_dialect.flows.tools.run_limits import DEFAULT_LIMITS, Limits, limited
 from kan_dialect.flows.tools.synthesis_cache import known_synthesis
 from kan_dialect.flows.wire_figures import wire_figures
 from kan_dialect.flows.workers.compiler_digest import compiler_digest, extensions
-from kan_dialect.flows.workers.outcomes import Outcome
+from kan_dialect.flows.workers.outcomes import Outcome, outcome_of
 from kan_dialect.foreign import OURS, package_of
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import FloatArray
@@ -111,20 +111,14 @@ def perform(comparison: Comparison, task: Task) -> Outcome:
     """Do a task in this process. A refusal by a pass or a tool is its outcome."""
     if comparison.compiler != compiler_digest(extensions()):
         return "a worker has another kan-dialect or other extension packages; install the same"
-    try:
+
+    def done() -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="kan-compare-") as folder, collector_paused():
             bench = _Bench(comparison, task.trial, Path(folder))
-            match task.kind:
-                case "figures":
-                    return bench.figures()
-                case "synthesis":
-                    return bench.synthesis()
-                case _:
-                    return bench.check()
-    except KanError as error:
-        return str(error)
-    except MemoryError:
-        return "out of memory"
+            kinds = {"figures": bench.figures, "synthesis": bench.synthesis, "check": bench.check}
+            return kinds[task.kind]()
+
+    return outcome_of(done)
 
 
 class _Bench:

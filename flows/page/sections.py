@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from kan_dialect.flows.page import charts
 from kan_dialect.flows.page.tables import behind, table
-from kan_dialect.flows.pictures.markup import Child, Markup, joined, tag
+from kan_dialect.flows.pictures.markup import Child, Markup, tag
 from kan_dialect.flows.report_ports import value_of
 from kan_dialect.ir.attributes.data_names import named_port
 
@@ -583,8 +583,3 @@ def _commands(report: Mapping[str, Any]) -> Iterator[str]:
     yield "kan-flow synth .                   # area, by Yosys"
     yield "kan-flow pnr .                     # clock frequency, by nextpnr"
     yield "kan-flow report .                  # this page again"
-
-
-def contents(found: Sequence[Markup | None]) -> Markup:
-    """Sections one after the other."""
-    return joined(found)

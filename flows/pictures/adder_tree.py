@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 from xdsl.dialects import func
@@ -17,19 +16,16 @@ from kan_dialect.flows.pictures.standalone import Picture, heading, picture_of, 
 from kan_dialect.ir.types import range_of
 from kan_dialect.ir.wire_operation import WireOp
 from kan_dialect.model.model import Model
-from kan_dialect.ops.wire import BitsOp, ClampOp, ConstantOp, DelayOp, ShiftOp, SumOp, TableOp
+from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp
 from kan_dialect.quantity import quantity
-
-Kind: TypeAlias = Literal[
-    "input", "table", "constant", "sum", "clamp", "shift", "register", "other"
-]
 
 
 @dataclass
 class TreeItem:
     """A value in the tree of a sum."""
 
-    kind: Kind
+    kind: str
+    """`input`, or the op that computes it: `table`, `sum`, `clamp`."""
     name: str
     """`layer0_edge3_5_part0`, `x5[5:2]`, or what the op does."""
     bits: int
@@ -131,33 +127,23 @@ class _Tree:
             return True
         return all(self.source(each) is not None for each in value.owner.operands)
 
-    def describe(self, value: SSAValue) -> tuple[Kind, str]:
+    def describe(self, value: SSAValue) -> tuple[str, str]:
         source = self.source(value)
         if source is not None:
             return "input", source
         op = value.owner
         assert not isinstance(op, Block)
+        kind = "register" if isinstance(op, DelayOp) else op.name.removeprefix("kan.")
         name = (op.given_name if isinstance(op, WireOp) else None) or ""
-        match op:
-            case TableOp():
-                inputs = [self.source(each) for each in op.inputs]
-                reads = ", ".join(each for each in inputs if each is not None)
-                return "table", f"{name}({reads})" if reads else name
-            case ConstantOp():
-                return "constant", str(op.value.value.data)
-            case SumOp():
-                return "sum", name
-            case ClampOp():
-                return "clamp", name
-            case ShiftOp():
-                return "shift", name
-            case DelayOp():
-                return "register", name
-            case _:
-                return "other", op.name
+        if kind == "table":
+            inputs = filter(None, map(self.source, op.operands))
+            reads = ", ".join(inputs)
+            return kind, f"{name}({reads})" if reads else name
+        if isinstance(op, ConstantOp):
+            return kind, str(op.value.value.data)
+        return kind, name or op.name
 
 
-_SIGNS = {"sum": "+", "clamp": "clamp", "shift": "shift", "other": "op", "table": "table"}
 _LEFT, _TOP, _ROW, _COLUMN = 14.0, 76.0, 19.0, 68.0
 
 
@@ -219,7 +205,9 @@ def _box(item: TreeItem, shade: int, end: tuple[float, float], width: float) -> 
     words = (
         label(left + 5, y + 4, item.name, "small")
         if not item.terms
-        else label(left + width / 2, y + 4, _SIGNS[item.kind], "small", "middle")
+        else label(
+            left + width / 2, y + 4, "+" if item.kind == "sum" else item.kind, "small", "middle"
+        )
     )
     return [
         box(left, y - 8, width, 16, f"shade{shade} framed", title),

@@ -330,7 +330,7 @@ def schedule_parts(
     """
     left, head = 102.0, 46.0
     width = float(np.clip((1060.0 - left) / schedule.stages, 64.0, 180.0))
-    row = float(np.clip(560.0 / len(schedule.rows), 6.0, 26.0))
+    row = float(np.clip(560.0 / max(len(schedule.rows), 1), 6.0, 26.0))
     bottom = head + len(schedule.rows) * row + 6
     names = [f"{stage} {first + index}" for index in range(schedule.stages)]
     parts: list[Child] = [

@@ -13,7 +13,7 @@ from kan_dialect.flows.sweep.schedules import all_schedules, first_schedules, us
 from kan_dialect.flows.sweep.study import Study
 from kan_dialect.flows.sweep.workers.tasks import Task, make_tasks, perform
 from kan_dialect.flows.sweep.workers.workbench import Measures
-from kan_dialect.flows.workers.outcomes import Progress, Runner
+from kan_dialect.flows.workers.outcomes import Progress, Runner, run_tasks
 
 
 class PointWork:
@@ -95,21 +95,15 @@ class PointWork:
         count: int,
         groups: Mapping[Point, Sequence[Point]] | None = None,
     ) -> None:
-        done = count - len(tasks)
-        self._progress(what, done, count)
-        if not tasks:
-            return
-        with closing(self._runner(partial(perform, self._study), tasks)) as outcomes:
-            for number, outcome in outcomes:
-                point = tasks[number].point
-                alike = [point] if groups is None else groups[point]
+        work, known = partial(perform, self._study), count - len(tasks)
+        with closing(run_tasks(self._runner, work, tasks, what, known, self._progress)) as outcomes:
+            for task, outcome in outcomes:
+                alike = [task.point] if groups is None else groups[task.point]
                 if isinstance(outcome, str):
                     self.errors |= dict.fromkeys(alike, outcome)
                 else:
                     sections = {"figures": outcome} if groups is None else outcome
-                    self._share(point, alike, sections)
-                done += 1
-                self._progress(what, done, count)
+                    self._share(task.point, alike, sections)
                 if self._is_over():
                     break
 

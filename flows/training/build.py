@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from rich.console import Console
-from rich.table import Table
 from xdsl.context import Context
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
@@ -42,6 +41,7 @@ from kan_dialect.flows.projects.write import write_project
 from kan_dialect.flows.report_ports import port_entries
 from kan_dialect.flows.simulate.simulation import SimulatorName
 from kan_dialect.flows.simulate.testbench import write_training_testbench
+from kan_dialect.flows.terminal import figure_table
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.training.emulator import write_training_emulator
 from kan_dialect.flows.training.play_testbench import play_training_testbench
@@ -146,7 +146,8 @@ class TrainingReport:
     ports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     interface: dict[str, Any] | None = None
     """The wrapper with registers; None where there is none."""
-    origin: dict[str, Any] = field(default_factory=dict[str, Any])
+    command: str | None = None
+    sources: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     project: dict[str, Any] | None = None
     """Top module and clock period of the files in `project/`."""
     stages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -195,7 +196,7 @@ class TrainingReport:
         if self.vhdl is not None:
             whole["vhdl"] = self.vhdl
         whole["tools"] = self.tools
-        whole |= self.origin
+        whole |= {"command": self.command, "sources": self.sources}
         return {key: value for key, value in whole.items() if value is not None}
 
 
@@ -230,7 +231,7 @@ def build_training(
         report.fitted, report.checks, report.stages = fitted, checks, files
         report.tools = versions()
         report.ports = port_entries(circuit, design.coded_ports)
-        report.origin = options.origin.as_dict(target)
+        report.command, report.sources = options.origin.command_and_sources(target)
         rtl = target / "rtl" / f"{step.name}.sv"
         rtl.parent.mkdir()
         rtl.write_text(emit_systemverilog(module, {step.name}))
@@ -448,13 +449,8 @@ def print_training_report(report: TrainingReport, console: Console, folder: str)
     if report.vhdl is not None:
         what = f"{report.vhdl['vectors']} samples and all coefficients, no mismatch"
         rows.append(("VHDL simulation", f"[green]{what}[/green] ({report.vhdl['simulator']})"))
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold")
-    table.add_column()
-    for row in rows:
-        table.add_row(*row)
     console.print()
-    console.print(table)
+    console.print(figure_table(rows))
     for warning in report.warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False)
     console.print(f"\nwritten to {folder}", markup=False, highlight=False)

@@ -6,12 +6,12 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import Any
 
-from kan_dialect.errors import KanError
 from kan_dialect.flows.sweep.grid import Point
 from kan_dialect.flows.sweep.study import Study
 from kan_dialect.flows.sweep.workers.workbench import Measures, Workbench
-from kan_dialect.flows.workers.outcomes import Outcome
+from kan_dialect.flows.workers.outcomes import Outcome, outcome_of
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,9 @@ _BENCHES = threading.local()
 
 def perform(study: Study, task: Task) -> Outcome:
     """Do a task in this process. A refusal by a pass or a tool is its outcome."""
-    bench: Workbench | None = getattr(_BENCHES, "bench", None)
-    try:
+
+    def figures() -> dict[str, Any]:
+        bench: Workbench | None = getattr(_BENCHES, "bench", None)
         if bench is None or bench.study.digest != study.digest:
             if bench is not None:
                 bench.close()
@@ -64,7 +65,5 @@ def perform(study: Study, task: Task) -> Outcome:
         if task.measures is None:
             return bench.compile(task.point, task.keep)
         return bench.measure(task.point, task.keep, task.measures)
-    except KanError as error:
-        return str(error)
-    except MemoryError:
-        return "out of memory"
+
+    return outcome_of(figures)

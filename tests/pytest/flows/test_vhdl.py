@@ -242,7 +242,7 @@ def test_wrong_vhdl_is_found(tmp_path: Path) -> None:
     path = tmp_path / "blend.vhd"
     path.write_text(VHDL)
     codes = np.arange(4).reshape(-1, 1)
-    report = Report("blend", 1, 1, 0, 0, 0, 0, {}, {})
+    report = Report("blend", 1, 1, 0)
     checked.check_vhdl(report, path, BLEND, codes, (codes + 1) % 4)
     assert report.vhdl is not None and report.vhdl["vectors"] == 4
     with pytest.raises(KanError, match=r"the VHDL differs .*: 4 of 4 vectors differ"):
@@ -254,7 +254,7 @@ def test_wrong_vhdl_is_found(tmp_path: Path) -> None:
 
 def test_without_ghdl_the_build_warns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(checked, "find_simulator", lambda _: None)
-    report = Report("blend", 1, 1, 0, 0, 0, 0, {}, {})
+    report = Report("blend", 1, 1, 0)
     codes = np.arange(4).reshape(-1, 1)
     checked.check_vhdl(report, tmp_path / "blend.vhd", BLEND, codes, codes)
     assert report.vhdl is None and "GHDL is not installed" in report.warnings[0]

@@ -27,7 +27,7 @@ from kan_dialect.flows.page.interface import interface
 from kan_dialect.flows.page.models import models_of
 from kan_dialect.flows.page.network import DETAIL_BYTES, edge_layers, network_data
 from kan_dialect.flows.page.page import build_page, model_page
-from kan_dialect.flows.page.sections import SHOWN, further, schema
+from kan_dialect.flows.page.sections import SHOWN, further, schedule, schema
 from kan_dialect.flows.page.verdicts import verdicts
 from kan_dialect.flows.part_fit import part_entry
 from kan_dialect.flows.pictures.layout import MAX_CELLS, layout_of
@@ -360,6 +360,12 @@ def test_a_model_without_edges_is_refused(built: Path) -> None:
     with pytest.raises(KanError, match="hardware level"):
         model_page(module)
     assert Model.of(module).level == "hardware"
+
+
+def test_a_stage_without_logic_is_drawn() -> None:
+    stage = {"levels": 0, "delay_ns": 0.0, "register_bits": 3, "work": []}
+    found = schedule(BASE | {"schedule": [stage]})
+    assert found is not None and "stage 1" in found and ">3</text>" in found
 
 
 def test_the_page_of_a_report_alone_is_a_page(tmp_path: Path) -> None:
