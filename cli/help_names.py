@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xdsl.irdl import IRDLOperation
@@ -29,63 +27,39 @@ WIDTH = 100
 """Characters a line where the output is no terminal."""
 
 
-class HelpPass(argparse.Action):
-    """Prints the reference of a pass, and exits.
+def help_pass(name: str) -> None:
+    """Print the reference of a pass.
 
     Raises
     ------
     KanError : there is no pass of this name.
     """
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[object] | None,
-        option_string: str | None = None,
-    ) -> None:
-        name, factories = str(values), installed_universe().all_passes
-        known = list(factories)
-        if name not in known:
-            raise KanError(
-                f"there is no pass {name!r}", remedy=suggestion(name, known, "passes are", known)
-            )
-        _show(name, passes.pass_reference(factories[name](), markdown.bullets))
-        parser.exit()
+    factories = installed_universe().all_passes
+    _require("pass", "passes", name, list(factories))
+    _show(name, passes.pass_reference(factories[name](), markdown.bullets))
 
 
-class HelpOp(argparse.Action):
-    """Prints the reference of an op, and exits.
+def help_op(name: str) -> None:
+    """Print the reference of an op.
 
     Raises
     ------
     KanError : there is no op of this name.
     """
+    dialects = installed_universe().all_dialects
+    prefix = name.partition(".")[0]
+    _require("dialect", "dialects", prefix, list(dialects))
+    found = dialects[prefix]().operations
+    operations = {op.name: op for op in found if issubclass(op, IRDLOperation)}
+    _require("op", "ops", name, list(operations))
+    _show(name, ops.op_reference(operations[name], markdown.bullets))
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[object] | None,
-        option_string: str | None = None,
-    ) -> None:
-        name, dialects = str(values), installed_universe().all_dialects
-        prefix = name.partition(".")[0]
-        if prefix not in dialects:
-            known = list(dialects)
-            raise KanError(
-                f"there is no dialect {prefix!r}",
-                remedy=suggestion(prefix, known, "dialects are", known),
-            )
-        found = dialects[prefix]().operations
-        operations = {op.name: op for op in found if issubclass(op, IRDLOperation)}
-        known = list(operations)
-        if name not in known:
-            raise KanError(
-                f"there is no op {name!r}", remedy=suggestion(name, known, "ops are", known)
-            )
-        _show(name, ops.op_reference(operations[name], markdown.bullets))
-        parser.exit()
+
+def _require(noun: str, nouns: str, name: str, known: list[str]) -> None:
+    if name not in known:
+        raise KanError(
+            f"there is no {noun} {name!r}", remedy=suggestion(name, known, f"{nouns} are", known)
+        )
 
 
 def _show(name: str, text: str) -> None:

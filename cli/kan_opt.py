@@ -28,11 +28,12 @@ from xdsl.utils.exceptions import ArgSpecParseError
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from kan_dialect import __version__
+from kan_dialect.cli.answers import Answer
 from kan_dialect.cli.device_list import add_device_list
 from kan_dialect.cli.error_messages import run_tool
-from kan_dialect.cli.help_names import HelpOp, HelpPass
+from kan_dialect.cli.help_names import help_op, help_pass
 from kan_dialect.cli.import_options import add_import_options, import_options
-from kan_dialect.cli.new_pass import NewPass
+from kan_dialect.cli.new_pass import new_pass
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.standard_streams import read_standard_input
 from kan_dialect.deferred import DeferredModule, deferred
@@ -87,23 +88,11 @@ class _WholeFile(StringIO):
         write_atomically(self.path, self.text)
 
 
-class _ListFrontends(argparse.Action):
-    """Prints the installed frontends: extensions, name and description."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
-        super().__init__(option_strings, dest, nargs=0, help=help)
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        print(".mlir  mlir: IR of any level, in MLIR's textual form")
-        for frontend in {f.name: f for f in find_frontends().values()}.values():
-            print(f"{', '.join(frontend.extensions)}  {frontend.name}: {frontend.description}")
-        parser.exit()
+def _list_frontends() -> None:
+    """Print the installed frontends: extensions, name and description."""
+    print(".mlir  mlir: IR of any level, in MLIR's textual form")
+    for frontend in {f.name: f for f in find_frontends().values()}.values():
+        print(f"{', '.join(frontend.extensions)}  {frontend.name}: {frontend.description}")
 
 
 _TEXT_TARGETS = frozenset({"systemverilog", "vhdl"})
@@ -152,25 +141,29 @@ class KanOptMain(xDSLOptMain):
         super().register_all_arguments(arg_parser)
         arg_parser.add_argument(
             "--list-frontends",
-            action=_ListFrontends,
+            action=Answer,
+            answer=_list_frontends,
             help="list the model files that are read, and exit",
         )
         arg_parser.add_argument(
             "--new-pass",
-            action=NewPass,
+            action=Answer,
+            answer=new_pass,
             metavar="NAME",
             help="write a package with a pass at wire level and its tests into a new folder NAME, "
             "and exit",
         )
         arg_parser.add_argument(
             "--help-pass",
-            action=HelpPass,
+            action=Answer,
+            answer=help_pass,
             metavar="NAME",
             help="describe a pass and its options, and exit",
         )
         arg_parser.add_argument(
             "--help-op",
-            action=HelpOp,
+            action=Answer,
+            answer=help_op,
             metavar="NAME",
             help="describe an op with its syntax, such as kan.table, and exit",
         )

@@ -5,11 +5,9 @@ The files are templates in `cli/templates/`, with `$name`, `$package` and `$clas
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import keyword
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
@@ -70,20 +68,16 @@ def _require_name(name: str, package: str) -> None:
         )
 
 
-class NewPass(argparse.Action):
-    """Writes the package, says what to do with it, and exits."""
+def new_pass(name: str) -> None:
+    """Write the package into the current folder, and say what to do with it.
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[object] | None,
-        option_string: str | None = None,
-    ) -> None:
-        folder = make_package(str(values), Path())
-        print(
-            f"wrote {folder}: replace the pattern in {folder}/{folder.name.replace('-', '_')}"
-            f"/rewrite.py by yours\n\n  cd {folder}\n  pip install --editable .\n  lit -v tests\n"
-            "  pytest tests"
-        )
-        parser.exit()
+    Raises
+    ------
+    KanError : see `make_package`.
+    """
+    folder = make_package(name, Path())
+    print(
+        f"wrote {folder}: replace the pattern in {folder}/{folder.name.replace('-', '_')}"
+        f"/rewrite.py by yours\n\n  cd {folder}\n  pip install --editable .\n  lit -v tests\n"
+        "  pytest tests"
+    )

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from kan_dialect.files.folder_ownership import Owner, listing_of, not_as_written
-from kan_dialect.files.manifest import NAME, Listing, UnreadableListing
+from kan_dialect.files.manifest import NAME, Listing
 from kan_dialect.flows import readme
 
 BUILD = Owner("kan-flow build")
@@ -23,10 +23,7 @@ def spared_files(folder: Path) -> Sequence[str]:
     """Files of a folder that a build leaves as they are: a README.md that is not as it wrote it."""
     if not os.path.lexists(folder / readme.NAME):
         return ()
-    try:
-        listing = Listing.read(folder)
-    except UnreadableListing:
-        listing = None
+    listing = Listing.read(folder)
     ours = listing is not None and listing.is_unchanged(folder, readme.NAME)
     return () if ours else (readme.NAME,)
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.locks import locked
-from kan_dialect.files.manifest import NAME, Listing, UnreadableListing
+from kan_dialect.files.manifest import NAME, Listing
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,10 @@ def require_ours(
     place = Path(os.path.realpath(folder))
     if not place.is_dir():
         return
-    try:
-        with locked(place):
-            listing = listing_of(place, owner)
-            there = any(place.iterdir())
-            changed = [] if listing is None else listing.changed(place)
-    except OSError as error:
-        raise KanError(f"cannot write into {folder}: {error.strerror or error}") from None
+    with writing_into(folder), locked(place):
+        listing = listing_of(place, owner)
+        there = any(place.iterdir())
+        changed = [] if listing is None else listing.changed(place)
     if force:
         return
     if listing is None and there:
@@ -64,35 +61,40 @@ def require_ours(
 
 
 def _require_folder(folder: Path) -> None:
+    with writing_into(folder), suppress(FileNotFoundError):
+        if not stat.S_ISDIR(folder.stat().st_mode):
+            raise KanError(f"cannot write into {folder}: it is a file", remedy="name a folder")
+
+
+@contextmanager
+def writing_into(folder: Path) -> Generator[None]:
+    """Errors of the operating system become messages that name the folder.
+
+    Raises
+    ------
+    KanError : in place of an OSError.
+    """
     try:
-        mode = folder.stat().st_mode
-    except FileNotFoundError:
-        return
+        yield
     except OSError as error:
-        raise KanError(f"cannot write into {folder}: {error.strerror}") from None
-    if not stat.S_ISDIR(mode):
-        raise KanError(f"cannot write into {folder}: it is a file", remedy="name a folder")
+        raise KanError(f"cannot write into {folder}: {error.strerror or error}") from None
 
 
 def listing_of(place: Path, owner: Owner) -> Listing | None:
     """The manifest that the owner wrote; None where there is none, or another tool's."""
-    with suppress(UnreadableListing):
-        listing = Listing.read(place)
-        if listing is not None and listing.tool == owner.tool:
-            return listing
-    return None
+    listing = Listing.read(place)
+    return listing if listing is not None and listing.tool == owner.tool else None
 
 
 def not_ours(folder: Path, place: Path, owner: Owner) -> KanError:
     """The error for a folder that another tool, or nobody known, has written."""
-    try:
-        listing = Listing.read(place)
-    except UnreadableListing:
+    listing = Listing.read(place)
+    if listing is not None:
+        reason = f"is a folder of {listing.tool}"
+    elif os.path.lexists(place / NAME):
         reason = f"holds a file {NAME} that is no list of files"
     else:
         reason = f"is not empty, and {owner.tool} did not write it"
-        if listing is not None:
-            reason = f"is a folder of {listing.tool}"
     remedy = "name another folder"
     if owner.forced is not None:
         remedy += f", or add {owner.forced}, which replaces the files that are in the way"

@@ -15,6 +15,7 @@ from kan_dialect.files.folder_ownership import (
     listing_of,
     not_ours,
     require_ours,
+    writing_into,
 )
 from kan_dialect.files.locks import locked
 from kan_dialect.files.manifest import NAME, Listing, is_file_with, line, obstacle
@@ -41,19 +42,14 @@ class GrowingFolder:
         ------
         KanError : they cannot be made.
         """
-        try:
+        place = Path(os.path.realpath(self.path))
+        with writing_into(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            with locked(self._place):
-                if listing_of(self._place, self._owner) is None:
-                    if os.path.lexists(self._place / NAME):
+            with locked(place):
+                if listing_of(place, self._owner) is None:
+                    if os.path.lexists(place / NAME):
                         _replace(self.path, self._owner, NAME)
-                    write_atomically(self._place / NAME, Listing(self._owner.tool).text())
-        except OSError as error:
-            raise KanError(f"cannot write into {self.path}: {error.strerror or error}") from None
-
-    @property
-    def _place(self) -> Path:
-        return Path(os.path.realpath(self.path))
+                    write_atomically(place / NAME, Listing(self._owner.tool).text())
 
     def write(self, name: str, content: str | bytes) -> None:
         """Write a file, atomically.

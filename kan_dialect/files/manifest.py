@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -17,10 +17,6 @@ NAME = ".kan-files"
 
 _TITLE = re.compile(r"# Files that (.+) wrote into this folder\. .*")
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
-
-
-class UnreadableListing(Exception):
-    """The folder has a file of the list's name that is no list."""
 
 
 def digest(path: Path) -> str:
@@ -68,22 +64,15 @@ class Listing:
 
     @classmethod
     def read(cls, folder: Path) -> Listing | None:
-        """The list in a folder; None where there is none.
-
-        Raises
-        ------
-        UnreadableListing : a file of its name holds something else.
-        """
+        """The list in a folder; None without one, or where a file of its name is not a list."""
         path = folder / NAME
-        if not os.path.lexists(path):
-            return None
         try:
             lines = path.read_text().splitlines()
         except (OSError, UnicodeDecodeError):
-            raise UnreadableListing from None
+            return None
         title = _TITLE.fullmatch(lines[0]) if lines and not path.is_symlink() else None
         if title is None:
-            raise UnreadableListing
+            return None
         found = cls(title[1])
         for line in lines[1:]:
             entry = _LINE.fullmatch(line)
@@ -127,12 +116,8 @@ def written_stages(folder: Path) -> list[Path]:
     Files that others put beside them are none.
     """
     paths = sorted((folder / "ir").glob("*.mlir"))
-    try:
-        listing = Listing.read(folder)
-    except UnreadableListing:
-        listing = None
-    known: Mapping[str, set[str]] | None = None if listing is None else listing.digests
-    return [path for path in paths if known is None or f"ir/{path.name}" in known]
+    listing = Listing.read(folder)
+    return [path for path in paths if listing is None or f"ir/{path.name}" in listing.digests]
 
 
 def is_file_with(folder: Path, name: str, *digests: str) -> bool:

@@ -17,7 +17,13 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path, PurePosixPath
 
 from kan_dialect.errors import KanError
-from kan_dialect.files.folder_ownership import Owner, in_the_way, listing_of, require_ours
+from kan_dialect.files.folder_ownership import (
+    Owner,
+    in_the_way,
+    listing_of,
+    require_ours,
+    writing_into,
+)
 from kan_dialect.files.interruption import undisturbed
 from kan_dialect.files.locks import locked
 from kan_dialect.files.manifest import NAME, Listing, digest, is_file_with
@@ -41,7 +47,7 @@ def require_replaceable(
         folder that does not take files.
     """
     place = Path(os.path.realpath(folder))
-    try:
+    with writing_into(folder):
         problem = _why_not_renamed(place) if place.is_dir() else None
         if problem is not None:
             raise KanError(
@@ -50,8 +56,6 @@ def require_replaceable(
             )
         with locked(place.parent) if place.is_dir() else nullcontext():
             require_ours(folder, owner, force=force, spared=spared)
-    except OSError as error:
-        raise KanError(f"cannot write into {folder}: {error.strerror or error}") from None
 
 
 def _why_not_renamed(place: Path) -> str | None:
@@ -76,7 +80,8 @@ def replacing_folder(
     The owner's former files go, and what else `folder` holds stays. Others that replace the same
     folder wait for each other, so its files always come from one of them; Ctrl-C and SIGTERM wait
     until the new folder is in place. After an error, `folder` is as it was. A process that is
-    killed leaves its new folder beside: `.NAME.*`, which nothing reads.
+    killed leaves its new folder, `.NAME.*`, which nothing reads: beside `folder`, or in the nearest
+    folder above it that exists.
 
     Parameters
     ----------
@@ -90,20 +95,16 @@ def replacing_folder(
     """
     require_replaceable(folder, owner, force=force, spared=spared)
     place = Path(os.path.realpath(folder))
-    made: list[Path] = []
-    try:
-        missing = place.parent
-        while not missing.exists():
-            made.append(missing)
-            missing = missing.parent
-        place.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    with writing_into(folder):
+        above = next(path for path in place.parents if path.exists())
+        work = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=above))
         new, old = work / "new", work / "old"
         try:
             new.mkdir()
             if place.is_dir():
                 _copy_access(place, new)
             yield new
+            place.parent.mkdir(parents=True, exist_ok=True)
             with undisturbed(), locked(place.parent):
                 (new / NAME).write_text(Listing.of(owner.tool, new, sorted(_files(new))).text())
                 if os.path.lexists(place):
@@ -117,13 +118,6 @@ def replacing_folder(
             _remove(new)
             with suppress(OSError):  # the old folder is still in it
                 work.rmdir()
-        made.clear()
-    except OSError as error:
-        raise KanError(f"cannot write into {folder}: {error.strerror or error}") from None
-    finally:
-        for empty in made:
-            with suppress(OSError):  # not empty: of use to others by now
-                empty.rmdir()
 
 
 def _exchange(place: Path, new: Path, old: Path) -> None:
