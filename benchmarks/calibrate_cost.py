@@ -252,7 +252,7 @@ def show(lines: Sequence[tuple[str, str, int, int]]) -> None:
     table = MarkdownTable(*columns)
     for (target, kind), pairs in groups.items():
         measured, estimated = np.array(pairs).T
-        # Cells of tiny cases are few: an error of one cell is none.
+        # Tiny cases have few cells, so one cell is forgiven.
         error = np.maximum(np.abs(estimated - measured) - 1, 0) / np.maximum(measured, 1)
         median, most = np.percentile(error, (50, 90))
         sums = measured.sum(), estimated.sum()

@@ -98,7 +98,7 @@ def network(name: str) -> ModuleOp:
 
     Raises
     ------
-    KanError : there is no such file.
+    KanError : the file is missing.
     """
     if not name[0].isdigit():
         return load_model(make_context(), DATA / "kanele" / name / "truth_tables.json")
