@@ -25,9 +25,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from measurements import EXAMPLES, PUBLISHED, MarkdownTable, print_versions, some_of, tables_of
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
@@ -227,40 +224,39 @@ def main() -> None:
     cases = [case for case in cases if options.kind in (None, case.kind)]
     texts = [(index, prepare(case, index)) for index, case in enumerate(cases)]
     lines: list[tuple[str, str, int, int]] = []
-    console = Console()
     for name in options.targets or TARGETS:
         target = yosys_of(DEVICES[name])
         measured: dict[int, Cells] = {}
-        with tempfile.TemporaryDirectory() as directory, Progress(console=console) as progress:
-            batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
-            for batch in progress.track(batches, description=name):
+        with tempfile.TemporaryDirectory() as directory:
+            for start in range(0, len(texts), BATCH):
+                batch = texts[start : start + BATCH]
                 measured |= measure(batch, target, Path(directory))
         for index, cells in measured.items():
             expected = estimate(cases[index].function, DEVICES[name]).luts
             lines.append((name, cases[index].kind, cells.luts, expected))
-    show(lines, console)
+    show(lines)
 
 
-def show(lines: Sequence[tuple[str, str, int, int]], console: Console) -> None:
+def show(lines: Sequence[tuple[str, str, int, int]]) -> None:
     """Print sums of cells, and median and 90th percentile of the error's size.
 
     Parameters
     ----------
     lines : target, kind, cells by Yosys and by estimate of each case.
     """
-    table = Table(*("target", "kind", "cases", "measured", "estimated", "median", "p90"))
     groups: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for target, case_kind, *pair in lines:
         for kind in (case_kind, "all"):
             groups.setdefault((target, kind), []).append((pair[0], pair[1]))
+    columns = ("target", "kind", "cases", "measured", "estimated", "median", "90th percentile")
+    table = MarkdownTable(*columns)
     for (target, kind), pairs in groups.items():
         measured, estimated = np.array(pairs).T
-        # Cells of tiny cases are few: an error of one cell is none.
+        # Tiny cases have few cells, so one cell is forgiven.
         error = np.maximum(np.abs(estimated - measured) - 1, 0) / np.maximum(measured, 1)
         median, most = np.percentile(error, (50, 90))
-        figures = [len(pairs), measured.sum(), estimated.sum(), f"{median:.0%}", f"{most:.0%}"]
-        table.add_row(target, kind, *map(str, figures))
-    console.print(table)
+        sums = measured.sum(), estimated.sum()
+        table.add(target, kind, len(pairs), *sums, f"{median:.0%}", f"{most:.0%}")
 
 
 def compare_designs(targets: Sequence[str]) -> None:

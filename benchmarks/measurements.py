@@ -119,7 +119,7 @@ def run_alone(script: str | Path, *arguments: object, python: str = sys.executab
 
 
 def geometric_mean(ratios: Iterable[float]) -> float:
-    """NaN where there is none, 0 where one is 0."""
+    """NaN without ratios, 0 where one is 0."""
     values = list(ratios)
     if not values or min(values) < 0:
         return math.nan

@@ -98,7 +98,7 @@ def network(name: str) -> ModuleOp:
 
     Raises
     ------
-    KanError : there is no such file.
+    KanError : the file is missing.
     """
     if not name[0].isdigit():
         return load_model(make_context(), DATA / "kanele" / name / "truth_tables.json")
@@ -159,7 +159,8 @@ def simulation_part(options: argparse.Namespace) -> None:
         hardware = given.compile(bits=bits)
         interface = Model.of(hardware.module()).interface()
         assert given.data is not None
-        samples = encode(interface.inputs, given.data.x)
+        parts = [x for x in (given.data.x, given.data.x_test) if x is not None]
+        samples = encode(interface.inputs, np.concatenate(parts))
         sets = {
             "the data set": samples,
             "the data set, repeated": np.tile(samples, (-(-VECTORS // len(samples)), 1)),

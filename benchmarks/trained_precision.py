@@ -46,7 +46,7 @@ class Cell:
     """LUTs and held-out accuracy."""
 
     def best(self, luts: float) -> float:
-        """The highest accuracy of the networks with at most `luts` LUTs; 0 if there is none."""
+        """The highest accuracy of the networks with at most `luts` LUTs; 0 without one."""
         return max((score for cost, score in self.points if cost <= luts), default=0.0)
 
 

@@ -110,7 +110,7 @@ class DataSet:
 
         Raises
         ------
-        KanError : there is no such file, or it is not what was expected.
+        KanError : the file is missing, or holds something else.
         """
         arrays = dict(load_arrays(self.file))
         if self.gray is not None:
@@ -236,8 +236,7 @@ class Front:
     def chosen(self, data: DataSet) -> Point:
         """The network that held-out samples choose, by the rule of `kan-flow train`.
 
-        The budget is the goal of the data set; there is none where it has no goal, or no network is
-        within it.
+        The budget is the goal of the data set, if a network is within it.
         """
         found = chosen_by(self.points, data.goal) or chosen_by(self.points, None)
         assert found is not None
