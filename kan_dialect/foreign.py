@@ -23,7 +23,6 @@ EXTENSION_GROUPS = (
     "xdsl.universe",
     "kan_dialect.frontends",
     "kan_dialect.devices",
-    "kan_dialect.synthesis",
 )
 """Entry point groups by which other packages extend the commands."""
 
