@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -39,17 +38,6 @@ def text_literal(text: str) -> str:
     """A string in UTF-8. All bytes but printable ASCII are escaped, and so are trigraphs."""
     kept = (chr(b) if 32 <= b < 127 and b not in b'"\\?' else f"\\{b:03o}" for b in text.encode())
     return f'"{"".join(kept)}"'
-
-
-def text_array(name: str, texts: Sequence[str]) -> str:
-    """The definition of a constant array of strings."""
-    rows = "".join(f"    {text_literal(text)},\n" for text in texts)
-    return f"static const char *const {name}[{len(texts)}] = {{\n{rows}}};"
-
-
-def filled(text: str, **values: object) -> str:
-    """A text with a value for each `@marker@`. Markers within values stay."""
-    return re.sub(r"@(\w+)@", lambda found: str(values[found[1]]), text)
 
 
 def array(name: str, entries: Array) -> str:
@@ -113,15 +101,3 @@ def code_type(interface: Interface) -> str:
     ports: tuple[Port, ...] = (*interface.inputs, *interface.outputs)
     narrow = all(fits(port.low, port.high, INT32) for port in ports)
     return "int32_t" if narrow else "int64_t"
-
-
-def code_definitions(interface: Interface) -> str:
-    """Counts and code type, which each header of a design defines unless another one has."""
-    macro = interface.name.upper()
-    return (
-        f"#ifndef {macro}_INPUTS\n"
-        f"#define {macro}_INPUTS {len(interface.inputs)}\n"
-        f"#define {macro}_OUTPUTS {len(interface.outputs)}\n"
-        f"typedef {code_type(interface)} {interface.name}_code;  // holds the codes of every port\n"
-        "#endif"
-    )

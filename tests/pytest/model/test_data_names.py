@@ -30,12 +30,9 @@ from kan_dialect.cli.kan_opt import main as kan_opt
 from kan_dialect.cli.kan_run import main as kan_run
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
-from kan_dialect.flows.host.bus_bytes import bus_bytes
-from kan_dialect.flows.host.c import c_codec
-from kan_dialect.flows.host.cpp import cpp_header
-from kan_dialect.flows.host.emulator import write_emulator
+from kan_dialect.flows.host.codec import codec_text
+from kan_dialect.flows.host.emulator import emulator_text, write_emulator
 from kan_dialect.flows.host.loading import load_module
-from kan_dialect.flows.host.python import python_codec
 from kan_dialect.flows.json_text import json_text
 from kan_dialect.flows.page import sections
 from kan_dialect.flows.page.page import model_page
@@ -47,7 +44,6 @@ from kan_dialect.ir.attributes.data_names import DataNames
 from kan_dialect.ir.module_verifier import verify_module
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.vhdl import emit_vhdl
-from kan_dialect.lowering.wrappers.wrapper_ports import StreamChoice
 from kan_dialect.model.model import Model
 from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.pipeline import build_pipeline
@@ -461,7 +457,7 @@ def test_hostile_names_are_data_in_every_language(
     assert all(line.startswith("--") or not line for line in head.split("\n"))
 
     # Python
-    text = python_codec(interface, bus_bytes(interface, StreamChoice()))
+    text = codec_text("codec.py", interface)
     values = {
         ast.unparse(each.targets[0]): each.value
         for each in ast.parse(text).body
@@ -472,11 +468,11 @@ def test_hostile_names_are_data_in_every_language(
 
     # C and C++: a string in C with octal escapes is one in Python, too.
     write_emulator(context, folder, model, interface)
-    codec = c_codec(interface, bus_bytes(interface, StreamChoice()))
+    codec = codec_text("codec.h", interface)
     (folder / "flowers_codec.h").write_text(codec)
     strings = re.findall(r'^    ("(?:[^"\\]|\\.)*"),$', codec, re.MULTILINE)
     assert [ast.literal_eval(f"b{each}").decode() for each in strings] == names
-    assert "feature_name(" in cpp_header(interface, first_is_class=False)
+    assert "feature_name(" in emulator_text("network.hpp", interface, first_is_class=False)
     cc = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if cc is not None:
         strict = ("-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-I", str(folder))
