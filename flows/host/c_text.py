@@ -59,7 +59,7 @@ MAX_STATEMENTS = 1000
 
 
 def compute_functions(
-    code: str, groups: Sequence[Sequence[str]], results: Sequence[str], slot: str, slots: int
+    code: str, groups: Sequence[Sequence[str]], results: Sequence[str], slots: int
 ) -> list[list[str]]:
     """The function `compute(x, y)` of groups of statements, and functions that it calls.
 
@@ -68,8 +68,8 @@ def compute_functions(
     code : type of codes.
     groups : statements; those of a group stay in one function.
     results : expressions of the outputs.
-    slot : type of the values in the array `s`, through which parts of a long function hand them on.
-    slots : number of such values; 0 for one function with local variables.
+    slots : number of values in the array `s`, through which parts of a long function hand them on.
+        0 gives one function with local variables.
     """
     stored = [f"y[{index}] = ({code}){text};" for index, text in enumerate(results)]
     signature = f"static void compute(const {code} *x, {code} *y)"
@@ -83,10 +83,10 @@ def compute_functions(
     calls = [f"part{index}(x, s);" for index in range(len(parts))]
     return [
         *(
-            _function(f"static void part{index}(const {code} *x, {slot} *s)", part)
+            _function(f"static void part{index}(const {code} *x, int64_t *s)", part)
             for index, part in enumerate(parts)
         ),
-        _function(signature, [f"{slot} s[{slots}];", *calls, *stored]),
+        _function(signature, [f"int64_t s[{slots}];", *calls, *stored]),
     ]
 
 

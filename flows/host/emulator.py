@@ -187,7 +187,7 @@ class _Text:
             groups += self._level(level, together)
         results = [self._refs[value] for value in self.flow.results]
         slots = self._values if self._split else 0
-        self.functions = compute_functions(self.code, groups, results, "int64_t", slots)
+        self.functions = compute_functions(self.code, groups, results, slots)
 
     def _level(self, level: Sequence[Definition], words: Sequence[Word]) -> Iterator[list[str]]:
         in_words: set[SSAValue] = set()

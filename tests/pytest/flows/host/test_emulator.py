@@ -310,11 +310,6 @@ def test_long_functions_are_split(built: Path, monkeypatch: pytest.MonkeyPatch) 
     text = require_same(model, model.interface(), codes, model.run_codes(codes))
     assert "part1(x, s);" in text
     check_network(3)
-    stage = sorted((built / "ir").glob("*-lower-kan-to-hw.mlir"))[0]
-    model = Model.of(parse_text(make_context(), stage.read_bytes(), str(stage)))
-    codes = stimuli(model.interface(), random=200)
-    text = require_same(model, model.interface(), codes, model.run_codes(codes))
-    assert "part1(x, s);" in text
 
 
 def test_composed_tables_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
