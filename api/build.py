@@ -207,7 +207,7 @@ class Build:
 
         Raises
         ------
-        KanError : there is no such target; Yosys is missing, or takes too much time or memory.
+        KanError : the target is unknown; Yosys is missing, or takes too much time or memory.
         """
         return measure_synthesis(self._design, target)
 
@@ -243,7 +243,7 @@ class Build:
 
         Raises
         ------
-        KanError : there is no such target, a number is out of bounds, a tool is missing or fails,
+        KanError : the target is unknown, a number is out of bounds, a tool is missing or fails,
             or the design does not fit.
         """
         return measure_routed(self._design, target, seeds, mhz)[0]

@@ -137,7 +137,7 @@ class Layer:
 
         Raises
         ------
-        KanError : there is no such node or input.
+        KanError : the node or the input does not exist.
         """
         nodes, inputs = self.shape
         for what, index, count in (("node", node, nodes), ("input", input, inputs)):

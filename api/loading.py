@@ -55,7 +55,7 @@ def load(
 
     Raises
     ------
-    KanError : there is no such file, or no frontend for it; the model is no Kolmogorov-Arnold
+    KanError : the file does not exist, or has no frontend; the model is not a Kolmogorov-Arnold
         network; an option does not apply to it; `name` is no name of a module; or
         PyTorch is not installed.
     """

@@ -409,7 +409,7 @@ class Network:
 
         Raises
         ------
-        KanError : there is no such pass or option; a pass refuses the network, leaves IR that does
+        KanError : a pass or an option is unknown; a pass refuses the network, leaves IR that does
             not verify or, with `check`, does not keep what it claims.
         """
         return _last(self, self.steps(*passes, check=check, data=data))
@@ -467,7 +467,7 @@ class Network:
 
         Raises
         ------
-        KanError : there is no such option, it takes no such value, or see `apply`.
+        KanError : an option or its value is unknown, or see `apply`.
         """
         found = split_options(options, COMPILED, without=SET_APART)["compile"]
         data = self._data if data is None else data
@@ -497,7 +497,7 @@ class Network:
 
         Raises
         ------
-        KanError : there is no such device; or the network is above wire level, is hardware that was
+        KanError : the device is unknown; or the network is above wire level, is hardware that was
             not made from wires here, or has paths of different numbers of cycles.
         """
         family = device_of(device)
@@ -536,7 +536,7 @@ class Network:
 
         Raises
         ------
-        KanError : there is no such target, or it refuses the level.
+        KanError : the target is unknown, or refuses the level.
         """
         if as_text(target, "target") == "mlir":
             return str(self._module) + "\n"
@@ -590,7 +590,7 @@ class Network:
 
         Raises
         ------
-        KanError : there is no such option; the folder holds files of others; a pass refuses the
+        KanError : an option is unknown; the folder holds files of others; a pass refuses the
             network or does not keep what it claims; or the RTL differs from the integer model.
         """
         if trainable:
@@ -691,7 +691,7 @@ class Network:
 
         Raises
         ------
-        KanError : there is no such option or objective; a number is out of bounds; the objective
+        KanError : an option or the objective is unknown; a number is out of bounds; the objective
             cannot be measured on the device; Yosys or nextpnr is missing; the folder holds files of
             others; or a pass does not keep what it claims.
         """
@@ -744,7 +744,7 @@ class Network:
 
         Raises
         ------
-        KanError : Matplotlib is not installed; there is no such picture, or none of the level.
+        KanError : Matplotlib is not installed; the picture is unknown, or the level has no picture.
         """
         model = None if original is None else original._model
         return picture_of(self._model, of, colour=colour, device=device, original=model)

@@ -136,7 +136,7 @@ class BuildOptionTypes(TypedDict, total=False):
     no_last: bool
     """Leave out TLAST."""
     user_bits: int
-    """Width of TUSER; 0: there is none."""
+    """Width of TUSER; 0 leaves TUSER out."""
     buffer_words: int | None
     """Words of the buffer behind the network, a power of two. Default: the fewest that keep one
     sample a clock."""

@@ -79,7 +79,7 @@ def split_options(
 
     Raises
     ------
-    KanError : no owner has such an option, or it takes no such value.
+    KanError : an option or its value is unknown.
     """
     declared = options_by_owner(owners, without)
     found: dict[str, dict[str, Any]] = {name: {} for name in owners}

@@ -28,7 +28,7 @@ def lack_data(given: Sequence[Pass]) -> bool:
 
     Raises
     ------
-    KanError : a text does not parse, or there is no such pass.
+    KanError : a text does not parse, or a pass is unknown.
     """
     available = installed_universe().all_passes
     texts = [each for each in given if isinstance(each, str)]
@@ -44,7 +44,7 @@ def passes_of(given: Sequence[Pass], data: str | None = None) -> list[ModulePass
 
     Raises
     ------
-    KanError : a text does not parse, there is no such pass or option, or an object is no pass.
+    KanError : a text does not parse, a pass or an option is unknown, or an object is not a pass.
     """
     passes: list[ModulePass] = []
     for each in cast("Sequence[object]", given):

@@ -81,7 +81,7 @@ class TrainingChoice:
 
         Raises
         ------
-        KanError : hardware that trains has no such interface.
+        KanError : hardware that trains does not offer the interface.
         """
         chosen = self.settings
         return TrainingOptions(
@@ -105,7 +105,7 @@ def training_choice(given: Mapping[str, object]) -> TrainingChoice:
 
     Raises
     ------
-    KanError : there is no such option, or it takes no such value.
+    KanError : an option or its value is unknown.
     """
     found = split_options(given, TRAINABLE, without=NOT_TRAINABLE)
     return TrainingChoice(

@@ -390,7 +390,7 @@ class KanOptMain(xDSLOptMain):
             if "Provided arguments" not in str(error):
                 raise
             raise KanError(
-                f"target {parse_spec(self.args.target).name} has no such option",
+                f"target {parse_spec(self.args.target).name} does not take these options",
                 remedy="name the target alone",
             ) from None
 

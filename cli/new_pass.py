@@ -35,7 +35,7 @@ def make_package(name: str, parent: Path) -> Path:
 
     Raises
     ------
-    KanError : the name is none for a pass and a package, it is taken, or the folder exists.
+    KanError : the name is not valid for a pass and a package, it is taken, or the folder exists.
     """
     package = name.replace("-", "_")
     _require_name(name, package)

@@ -14,7 +14,7 @@ from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.progress import TimeLeft, listening, speaking
 
 ABOVE_ZERO = Bounds(0, above=True)
-"""Of limits; infinity is none."""
+"""Of limits; infinity means unlimited."""
 JOBS = Bounds(1, 1024)
 """Of processes at once; no machine that this is for has more processors."""
 

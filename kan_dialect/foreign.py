@@ -103,7 +103,7 @@ def _failure(what: str, package: str, error: BaseException) -> KanError:
 
 
 def place_of(error: BaseException, package: str) -> str:
-    """` at FILE:LINE`, the innermost line of the package's code; empty if there is none."""
+    """` at FILE:LINE`, the innermost line of the package's code; empty without one."""
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         if _package_of_frame(frame) == package:
             return f" at {Path(frame.f_code.co_filename).name}:{line}"

@@ -55,8 +55,8 @@ def installed_universe() -> Universe:
 
     Raises
     ------
-    KanError : the universe of a package cannot be loaded or is none, or two packages have something
-        of the same name. Names the packages.
+    KanError : the universe of a package cannot be loaded or is not a universe, or two
+        packages have something of the same name. Names the packages.
     """
     entries = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
     universes = [(package_of_entry(entry), _load(entry)) for entry in entries]

@@ -96,7 +96,7 @@ def lowered(op: Operation, build: HwBuilder, wires: Sequence[SSAValue]) -> Seque
 
 
 def _types_of(wires: object) -> list[str]:
-    """The type of each wire, as text; what something is that is none."""
+    """The type of each wire, as text; a description of any other object."""
     if not isinstance(wires, Sequence):
         what = "a wire" if isinstance(wires, SSAValue) else type(wires).__name__
         return [f"{what} instead of a sequence"]

@@ -98,7 +98,8 @@ class SchedulePass(TargetPass):
     Raises
     ------
     KanError : an option is out of range; two of levels, cycles, mhz and combinational are given; or
-        one op alone takes longer than a period of the clock; or the device has no such clock.
+        one op alone takes longer than a period of the clock; or the clock is above the
+        limit of the device.
     """
 
     name = "kan-schedule"

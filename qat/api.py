@@ -85,8 +85,8 @@ def train(
 
     Raises
     ------
-    KanError : PyTorch is not installed; there is no such option, or it takes no such value; the
-        data has no labels or too few samples; hidden layers have options and there are none; no
+    KanError : PyTorch is not installed; an option or its value is unknown; the data has
+        no labels or too few samples; options of hidden layers are given without hidden layers; no
         network is as small as `max_luts`; the folder is not that of a training, or of another one.
     """
     JOBS.require("jobs", jobs)
@@ -175,7 +175,7 @@ def _sizes_of(origin: Network, options: TrainingOptions) -> TrainingOptions:
 
 
 def _require_hidden(options: TrainingOptions) -> None:
-    """Refuse limits of the edges of hidden nodes where there are none."""
+    """Refuse limits of the edges of hidden nodes without hidden layers."""
     schedule = options.schedule
     limits = {"--fan-in": schedule.fan_in, "--fan-out": schedule.fan_out}
     for name, limit in limits.items():

@@ -20,7 +20,7 @@ that signs and shapes may change until the end."""
 
 
 class OwnFunctions(nn.Module):
-    """The functions of edges that share none."""
+    """The functions of edges that share no shape."""
 
     def __init__(self, basis: Basis, nodes: int, inputs: int, random: torch.Generator) -> None:
         """

@@ -11,7 +11,7 @@ class TrainOptionTypes(TypedDict, total=False):
     """Options of `train`."""
 
     hidden: Sequence[int]
-    """Number of nodes of each hidden layer; by default there is none."""
+    """Number of nodes of each hidden layer; by default the network has no hidden layer."""
     target: str | Path
     """Device whose LUTs are counted."""
     input_bits: int

@@ -137,7 +137,7 @@ class TrainingOptions:
     """What to train, and how long."""
 
     hidden: tuple[int, ...] = bounded((), Bounds(1, 4096))
-    """Number of nodes of each hidden layer; by default there is none."""
+    """Number of nodes of each hidden layer; by default the network has no hidden layer."""
     target: str = XCUP.name
     """Device whose LUTs are counted."""
     input_bits: int = bounded(5, _BITS)

@@ -134,7 +134,7 @@ R = TypeVar("R", bound=Rated)
 def choose(points: Sequence[Point], options: TrainingOptions) -> Point | None:
     """The network of a front that the options ask for.
 
-    Only networks within the budgets take part; None if there is none. Without a price, `chosen_by`
+    Only networks within the budgets take part; None without one. Without a price, `chosen_by`
     has the rule.
     """
     possible = [point for point in points if is_within(point, options)]
@@ -145,7 +145,7 @@ def choose(points: Sequence[Point], options: TrainingOptions) -> Point | None:
 
 
 def chosen_by(points: Sequence[R], max_luts: int | None) -> R | None:
-    """The network that losses of held-out samples choose; None if there is none.
+    """The network that losses of held-out samples choose; None without one.
 
     With a budget it is the one with the least loss of all within it. LUTs that are granted are
     worth their use: on samples that chose nothing, the cheapest within a standard error has more
@@ -157,7 +157,7 @@ def chosen_by(points: Sequence[R], max_luts: int | None) -> R | None:
 
     Parameters
     ----------
-    max_luts : the budget; None: there is none.
+    max_luts : the budget; None: no budget.
     """
     if max_luts is not None:
         within = [point for point in points if point.luts <= max_luts]

@@ -46,7 +46,7 @@ class RunWork:
     digests: dict[int, str]
     """By seed."""
     checkpoints: Checkpoints | None
-    """Where states are; None where there are none, or they are on another machine."""
+    """Where states are; None without any, or they are on another machine."""
     told: StepFile | Callable[[str, State], None] | None
     """What is told after each step, with a name of the run."""
 

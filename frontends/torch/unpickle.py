@@ -125,10 +125,21 @@ class Unpickler:
             instruction = _INSTRUCTIONS.get(byte)
             if instruction is None:
                 raise ValueError(f"its pickle has {byte!r} as an instruction")
-            argument = None if instruction.arg is None else instruction.arg.reader(self._stream)
             if instruction.name == "STOP":
                 return self._stack.pop()
+            if instruction.name == "GLOBAL":
+                # pickletools reads escape sequences in names, which pickle does not have.
+                argument = f"{self._line()} {self._line()}"
+            else:
+                argument = None if instruction.arg is None else instruction.arg.reader(self._stream)
             self._run(instruction.name, argument)
+
+    def _line(self) -> str:
+        """A part of a name, up to the end of the line."""
+        line = self._stream.readline()
+        if not line.endswith(b"\n"):
+            raise ValueError("its pickle ends within a name")
+        return line[:-1].decode("ascii")
 
     def _run(self, instruction: str, argument: object) -> None:
         stack = self._stack

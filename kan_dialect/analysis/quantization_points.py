@@ -35,7 +35,7 @@ def is_spline(function: func.FuncOp) -> bool:
 
 
 def observer(value: SSAValue) -> ObserveOp | None:
-    """The first `kan.observe` that reads a value; None if there is none."""
+    """The first `kan.observe` that reads a value; None without one."""
     for use in value.uses:
         if isinstance(use.operation, ObserveOp):
             return use.operation

@@ -493,7 +493,7 @@ def _numbers(ports: Sequence[Port], codes: IntArray) -> FloatArray:
 
 
 def _changed_ports(before: Sequence[Port], after: Sequence[Port], *, inputs: bool) -> str | None:
-    """The first change of the ports' number or meaning, in words; None if there is none."""
+    """The first change of the ports' number or meaning, in words; None without one."""
     kind = "inputs" if inputs else "outputs"
     if len(before) != len(after):
         return f"it had {len(before)} {kind}, and has {len(after)}"

@@ -36,7 +36,7 @@ def edges_problem(before: NodeSumOp, after: NodeSumOp, points: Collection[SSAVal
 
     Returns
     -------
-    The problem in words. None if there is none, or if the layer no longer has float edges.
+    The problem in words. None without one, or if the layer no longer has float edges.
     """
     found = _tables(before, after, points)
     if found is None:

@@ -155,7 +155,7 @@ class Snapshot:
         return {mark.node.data for mark in wire_nodes(self.op)} | dead_nodes(self.op)
 
     def schedule_problem(self) -> str | None:
-        """The first contradiction in the cycles of a wire-level function; None if there is none."""
+        """The first contradiction in the cycles of a wire-level function; None without one."""
         if self.level != "wire" or not isinstance(self.op, func.FuncOp):
             return None
         try:

@@ -113,10 +113,11 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Arrays by name as an `.npz` file holds them: as `np.savez`, the same bytes for any NumPy."""
+    """Arrays by name as an `.npz` file, the same bytes for any version of NumPy and of Python."""
     stream = BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+            content = BytesIO()
+            np.lib.format.write_array(content, array, allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue())
     return stream.getvalue()

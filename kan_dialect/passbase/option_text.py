@@ -23,7 +23,7 @@ def read_value(option: Option, text: str, separator: str) -> OptionValue:
 
     Raises
     ------
-    ValueError : the option takes no such value; see `expected`.
+    ValueError : the value is not valid for the option; see `expected`.
     KanError : the text ends in `%` and is no loss.
     """
     if option.is_loss and text.endswith("%"):

@@ -44,7 +44,7 @@ class Option:
     bounds: Bounds | None
     """The numbers that it takes; None where all are taken, or it takes none."""
     help: str
-    """The field's docstring as one line; empty where there is none."""
+    """The field's docstring as one line; empty without one."""
     tried: tuple[Any, ...] = ()
     """Values among which `kan-flow tune` searches; all of them give the same outputs."""
 
@@ -113,7 +113,7 @@ def option_of(owner: type[Any], name: str) -> Option:
 
     Raises
     ------
-    KeyError : there is none.
+    KeyError : the option is unknown.
     """
     return {option.name: option for option in options_of(owner)}[name]
 

@@ -82,7 +82,7 @@ def lacks_data(available: Mapping[str, PassFactory], spec: ArgSpec) -> bool:
 
     Raises
     ------
-    KanError : there is no such pass.
+    KanError : the pass is unknown.
     """
     return DATA not in spec.parameters and reads_data(pass_class(available, spec.name))
 
@@ -122,7 +122,7 @@ def pass_class(available: Mapping[str, PassFactory], name: str) -> type[ModulePa
 
     Raises
     ------
-    KanError : there is no such pass, or its package fails to import.
+    KanError : the pass is unknown, or its package fails to import.
     """
     if name not in available:
         ours = sorted(name for name in available if "kan" in name)
@@ -139,7 +139,7 @@ def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePas
 
     Raises
     ------
-    KanError : no such pass or option, or a value of the wrong type.
+    KanError : a pass or an option is unknown, or a value has the wrong type.
     """
     what = f"pass {spec.name}"
     cls = pass_class(available, spec.name)

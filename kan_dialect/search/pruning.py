@@ -248,7 +248,7 @@ def _drop_useless(function: func.FuncOp, masks: list[BoolArray]) -> None:
 
 
 def _only_source(value: SSAValue) -> NodeSumOp | None:
-    """The layer whose nodes, in order, are the only values that edges read; None if no such.
+    """The layer whose nodes, in order, are the only values that edges read; None otherwise.
 
     The edges must be the only readers of these nodes.
     """

@@ -74,7 +74,7 @@ class WrapInterfacePass(KanPass):
     no_last: bool = False
     """Leave out TLAST."""
     user_bits: int = bounded(0, Bounds(0, MAX_USER_BITS))
-    """Width of TUSER; 0: there is none."""
+    """Width of TUSER; 0 leaves TUSER out."""
     buffer_words: int | None = bounded(None, Bounds(2, DISTRIBUTED_WORDS))
     """Words of the buffer behind the network, a power of two. Default: the fewest that keep one
     sample a clock."""

@@ -44,7 +44,7 @@ class StreamChoice:
     last: bool = True
     """Whether TLAST is carried along."""
     user_bits: int = 0
-    """Width of TUSER, which is carried along; 0: there is none."""
+    """Width of TUSER, which is carried along; 0 leaves TUSER out."""
 
     def layouts(self, interface: Interface) -> tuple[StreamLayout, StreamLayout]:
         """The bytes at the input and at the output.

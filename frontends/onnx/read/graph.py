@@ -208,10 +208,14 @@ def read_graph(path: Path) -> Graph:
     try:
         return graph_of(read_model(path), path)
     except UnicodeDecodeError:
-        raise KanError(
-            f"{path.name}: a name in the file is not UTF-8 text",
-            remedy=f"{_EXPORT_AGAIN}, with names in UTF-8",
-        ) from None
+        raise _not_utf8(path) from None
+
+
+def _not_utf8(path: Path) -> KanError:
+    return KanError(
+        f"{path.name}: a name in the file is not UTF-8 text",
+        remedy=f"{_EXPORT_AGAIN}, with names in UTF-8",
+    )
 
 
 def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
@@ -431,6 +435,9 @@ def _check_validity(path: Path, model: onnx.ModelProto) -> None:
     try:
         _CHECKER.check_model(model)
     except Exception as error:  # The C++ library raises errors of many types.
+        # On Python 3.11, an error whose message quotes such a name has no message.
+        if isinstance(error, UnicodeDecodeError) or not error.args:
+            raise _not_utf8(path) from None
         raise KanError(
             f"{path.name}: not valid ONNX: {first_line(error)}", remedy=_EXPORT_AGAIN
         ) from None

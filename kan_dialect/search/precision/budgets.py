@@ -90,7 +90,7 @@ def _number(text: str) -> float:
 
     Raises
     ------
-    ValueError : it is none.
+    ValueError : the text is not a finite number.
     """
     value = float(text)
     if not math.isfinite(value):

@@ -87,7 +87,7 @@ def refine(
     given = Candidate(
         problem.chain, np.inf, same, problem.scores(problem.given, splits[0].judge.held), 0.0
     )
-    # A network of constant results is none, unless the given one is constant too.
+    # Constant outputs are rejected, unless the given network has constant outputs.
     some = [each for each in candidates if not each.chain.is_constant]
     chosen, estimate = _choose(problem, budget, [*some, given], limits.measured)
     progress(steps, steps)

@@ -163,7 +163,7 @@ func.func @f(%x: tensor<1xf32>) -> tensor<1x1xf32> {{
         (
             "builtin.module {}",
             ["kan-opt", "in.mlir", "-t", "circt{x=1}"],
-            "target circt has no such option",
+            "target circt does not take these options",
         ),
     ],
 )

@@ -163,9 +163,7 @@ def test_argmax_over_the_batch_is_refused(tmp_path: Path) -> None:
 def test_name_that_is_not_utf8(tmp_path: Path, old: bytes) -> None:
     path = save(tmp_path / "m.onnx", [("MatMul", ["x", "W"], "y")], W=WEIGHTS)
     path.write_bytes(path.read_bytes().replace(old, b"\xb0" + old[1:]))
-    with pytest.raises(
-        KanError, match=r"m\.onnx: (a name in the file is not UTF-8|not valid ONNX: .utf-8. codec)"
-    ):
+    with pytest.raises(KanError, match=r"m\.onnx: a name in the file is not UTF-8"):
         load_onnx(path)
 
 

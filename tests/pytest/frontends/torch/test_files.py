@@ -221,6 +221,15 @@ def read(data: bytes, folder: Path) -> None:
         assert str(error).isprintable() and len(str(error)) < 500
 
 
+def test_names_have_no_escape_sequences(tmp_path: Path) -> None:
+    """`pickletools` reads them as such, with a warning of Python."""
+    pickle = PLAIN["archive/data.pkl"].replace(b"ctorch._utils", rb"ctorch\o._utils", 1)
+    assert pickle != PLAIN["archive/data.pkl"]
+    (tmp_path / "file.pt").write_bytes(packed(PLAIN | {"archive/data.pkl": pickle}))
+    with pytest.raises(KanError, match="only tensors, numbers"):
+        read_torch_file(tmp_path / "file.pt")
+
+
 NOISE = settings(
     deadline=None,
     max_examples=300,
