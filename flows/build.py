@@ -137,7 +137,7 @@ def build(
         design = Design(interface, chosen, stream, registers)
         write_cocotb(target / "sim", design)
         write_host(target / "host", interface, stream)
-        write_drivers(target / "host", interface, chosen, stream, registers)
+        write_drivers(target / "host", design)
         report.warnings += _write_emulator(context, target / "host", integer, interface)
         vhdl = write_vhdl(
             target / "vhdl",

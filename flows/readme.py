@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kan_dialect.files import manifest
+from kan_dialect.files.templates import filled
 from kan_dialect.flows.part_fit import part_text
-from kan_dialect.flows.readme_ports import port_lines
+from kan_dialect.flows.readme_ports import codes_text, plain, port_meaning
 from kan_dialect.flows.report_certificate import certificate_text
+from kan_dialect.flows.report_ports import bus_text
 from kan_dialect.quantity import quantity
 
 NAME = "README.md"
@@ -83,100 +86,35 @@ def write_readme(folder: Path, report: Mapping[str, Any]) -> None:
     ----------
     report : the content of `report.json`.
     """
-    (folder / NAME).write_text("\n".join(_lines(folder, report)) + "\n", encoding="utf-8")
+    (folder / NAME).write_text(readme_text(folder, report), encoding="utf-8")
 
 
-def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:
-    name = report["name"]
-    yield f"# {name}"
-    yield ""
-    yield "`kan-flow build` wrote this folder. It holds hardware for a Kolmogorov-Arnold network:"
-    yield f"{quantity(report['inputs'], 'input')}, {quantity(report['outputs'], 'output')}."
-    yield ""
-    yield _modules(report)
-    yield ""
-    yield from _latency(report)
-    yield ""
-    yield from _size(report)
-    if "head" in report:
-        yield f"Head: {report['head']['decision']}."
-        yield ""
-    if "certificate" in report:
-        yield from _certificate(report["certificate"])
-    yield "## Files"
-    yield ""
-    yield "| file | what it is |"
-    yield "| --- | --- |"
-    for file, what in (*_described(folder), (manifest.NAME, _LISTING)):
-        yield f"| `{file}` | {what.format(name=name)} |"
-    yield ""
-    yield from port_lines(report)
-    yield from _pictures(folder)
-    yield from _commands(report)
-
-
-def _certificate(entry: dict[str, Any]) -> Iterator[str]:
-    yield f"Certificate for |float network - integer network|: {certificate_text(entry)}."
-    yield ""
-
-
-def _modules(report: Mapping[str, Any]) -> str:
-    """The top module, which is that of the projects, and the network's."""
+def readme_text(folder: Path, report: Mapping[str, Any]) -> str:
+    """The text of README.md, which lists the files in `folder`."""
     name: str = report["name"]
-    wrapper: Mapping[str, Any] | None = report.get("interface")
-    if wrapper is None:
-        return f"Top module: `{name}`."
-    return f"Top module: `{wrapper['top']}` ({wrapper['name']}), around the network `{name}`."
-
-
-def _size(report: Mapping[str, Any]) -> Iterator[str]:
-    """The estimate of the top module, and the part that it fits."""
-    estimate: Mapping[str, Any] | None = report.get("estimate")
-    if estimate is None:
-        return
-    luts, registers = quantity(estimate["luts"], "LUT"), quantity(estimate["registers"], "register")
-    core: Mapping[str, Any] | None = estimate.get("core")
-    alone = (
-        ""
-        if core is None
-        else f", of which the network takes {core['luts']} and {core['registers']}"
-    )
-    yield f"Size by estimate for {estimate['target']}: {luts}, {registers}{alone}."
-    if "part" in estimate:
-        yield f"{part_text(estimate['part'])}."
-    yield ""
-
-
-def _latency(report: Mapping[str, Any]) -> Iterator[str]:
-    """Latency of the top module in cycles, and in ns at the clock of the constraints."""
-    core: int = report["latency_cycles"]
-    cycles: int = (report.get("interface") or report)["latency_cycles"]
-    text = f"Latency: {quantity(cycles, 'clock cycle')}" if cycles else "Latency: combinational"
-    yield f"{text}, of which the network takes {core}." if cycles != core else f"{text}."
-    project = report.get("project")
-    if project is not None:
-        period: float = project["period_ns"]
-        rate = f" at {period:g} ns a cycle" if cycles else ""
-        yield f"That is {period * max(cycles, 1):.4g} ns{rate} ({project['period_from']})."
-    yield from _rate(report)
-
-
-def _rate(report: Mapping[str, Any]) -> Iterator[str]:
-    """How often the top module takes a sample; nothing of a combinational one."""
-    training: Mapping[str, Any] | None = report.get("training")
     wrapper: Mapping[str, Any] = report.get("interface") or {}
-    if training is not None:
-        yield f"A sample that trains takes {training['interval_cycles']} cycles."
-    if "registers" in wrapper:
-        yield "It takes one sample at a time."
-    elif training is None and report["latency_cycles"]:
-        sides = [wrapper[side] for side in ("input", "output") if side in wrapper]
-        beats = max((side["beats"] for side in sides), default=1)
-        yield (
-            "It takes a sample every cycle."
-            if beats == 1
-            else (f"It takes a sample every {beats} cycles.")
-        )
+    sides = [wrapper[side] for side in ("input", "output") if side in wrapper]
+    known: dict[str, Mapping[str, Any]] = {port["name"]: port for port in report["ports"]}
+    files = [(file, what.format(name=name)) for file, what in _described(folder)]
+    return filled(
+        "flows/templates/README.md.j2",
+        report=report,
+        estimate=report.get("estimate"),
+        wrapper=wrapper,
+        wrapper_ports=[known.get(port["name"], port) for port in wrapper.get("ports", ())],
+        known=known,
+        cycles=(wrapper or report)["latency_cycles"],
+        beats=max((side["beats"] for side in sides), default=1),
+        files=[*files, (manifest.NAME, _LISTING)],
+        pictures=[(file, what) for file, what in _PICTURES if (folder / file).exists()],
+        quantity=quantity,
+        part_text=part_text,
+        certificate_text=certificate_text,
+        bus_text=bus_text,
+        codes=codes_text,
+        meaning=partial(port_meaning, report=report),
+        plain=plain,
+    )
 
 
 def _described(folder: Path) -> Iterator[tuple[str, str]]:
@@ -188,38 +126,3 @@ def _described(folder: Path) -> Iterator[tuple[str, str]]:
         if found:
             several = len(found) > 1
             yield (pattern if several else found[0].relative_to(folder).as_posix()), what
-
-
-def _pictures(folder: Path) -> Iterator[str]:
-    shown = [(file, what) for file, what in _PICTURES if (folder / file).exists()]
-    if shown:
-        yield "## Pictures"
-        yield ""
-    for file, what in shown:
-        yield f"![{what}]({file})"
-        yield ""
-
-
-def _commands(report: Mapping[str, Any]) -> Iterator[str]:
-    yield "## Run again"
-    yield ""
-    command: str | None = report.get("command")
-    if command is not None:
-        yield "This command made the folder. Its paths are relative to the folder that it ran in."
-        yield ""
-        yield from (f"    {line}" for line in command.splitlines())
-        yield ""
-    yield "In this folder:"
-    yield ""
-    commands: Sequence[tuple[str, str]] = (
-        ("kan-flow simulate .", "simulate the design on other vectors (--inputs D.npz)"),
-        ("kan-flow prove .", "prove it equal to the integer model, for all codes"),
-    )
-    if "training" in report:
-        commands = (("kan-flow train-sim . --data D.npz", "train it on samples, in simulation"),)
-    for line, what in (
-        *commands,
-        ("kan-flow synth .", "area, by Yosys"),
-        ("kan-flow pnr .", "clock frequency, by nextpnr"),
-    ):
-        yield f"    {line:<33} # {what}"

@@ -156,11 +156,11 @@ _HOST = [
     *found_by(
         "flows/host/test_codec.py::test_python_and_c_encode_as_defined",
         "host",
-        "c:_HEADER",
+        "flows/host/templates/codec.h.j2",
         ("a half is rounded away from zero in C", ReplaceText("rounded % 2 == 1", "rest == 0.5")),
         (
             "codes above the highest wrap in C",
-            ReplaceText("if (code > port->highest) return (@name@_code)port->highest;\n", ""),
+            ReplaceText("if (code > port->highest) return ({{ name }}_code)port->highest;\n", ""),
         ),
     ),
     *found_by(
@@ -176,7 +176,7 @@ _HOST = [
     *found_by(
         "flows/host/test_codec.py::test_buses_carry_outputs",
         "host",
-        "host.python:_MODULE",
+        "flows/host/templates/codec.py.j2",
         (
             "the sign bit of a packed code weighs as any bit",
             ReplaceText("weights[-1] = -weights[-1]", "pass"),
@@ -200,7 +200,7 @@ _HOST = [
     *found_by(
         "flows/host/test_emulator.py::test_wide_values_are_rounded_and_clamped",
         "emulator",
-        "emulator:_ROUNDED",
+        "flows/host/templates/emulator.c.j2",
         ("a half rounds up in C", ReplaceText("quotient % 2 != 0", "1")),
     ),
     *found_by(
@@ -224,11 +224,11 @@ _HOST = [
     *found_by(
         "flows/host/test_emulator.py::test_the_cpp_class",
         "C++ header",
-        "cpp:_HEADER",
+        "flows/host/templates/network.hpp.j2",
         (
             "the class of C++ takes the code for the number",
             ReplaceText(
-                "@name@_decode(codes.data(), y.data());",
+                "{{ name }}_decode(codes.data(), y.data());",
                 "for (std::size_t i = 0; i < y.size(); ++i) y[i] = double(codes[i]);",
             ),
         ),
@@ -236,16 +236,16 @@ _HOST = [
     *found_by(
         "flows/host/test_emulator.py::test_predictions_are_those_of_the_integer_model",
         "Python loader",
-        "host.python_emulator:_MODULE",
+        "flows/host/templates/emulator.py.j2",
         (
             "predict reads every sample from the first",
-            ReplaceText("{name}_encode(x + sample * {inputs}, in)", "{name}_encode(x, in)"),
+            ReplaceText("_encode(x + sample * {{ inputs }}, in)", "_encode(x, in)"),
         ),
     ),
     *found_by(
         "flows/host/test_emulator.py::test_wrong_codes_are_refused",
         "Python loader",
-        "host.python_emulator:_MODULE",
+        "flows/host/templates/emulator.py.j2",
         (
             "codes below the range are run",
             ReplaceText("(rows.min(axis=0) >= lowest) & (", "("),
@@ -254,7 +254,7 @@ _HOST = [
     *found_by(
         "flows/host/test_pynq.py::test_transfers_fit_the_engine",
         "drivers",
-        "pynq:_STREAM",
+        "flows/host/templates/pynq_stream.py.j2",
         (
             "a transfer has a sample more than the engine carries",
             ReplaceText("1 << 14) - 1\n", "1 << 14) + codec.AXIS_INPUT_BYTES\n"),
@@ -263,7 +263,7 @@ _HOST = [
     *found_by(
         "flows/host/test_register_drivers.py::test_samples_go_through_registers",
         "drivers",
-        "pynq:_REGISTERS",
+        "flows/host/templates/pynq_registers.py.j2",
         (
             "negative results are read as large ones",
             ReplaceText("negative = port[2] < 0 and", "negative = port[2] < 0 and False and"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -41,17 +40,6 @@ def text_literal(text: str) -> str:
     return f'"{"".join(kept)}"'
 
 
-def text_array(name: str, texts: Sequence[str]) -> str:
-    """The definition of a constant array of strings."""
-    rows = "".join(f"    {text_literal(text)},\n" for text in texts)
-    return f"static const char *const {name}[{len(texts)}] = {{\n{rows}}};"
-
-
-def filled(text: str, **values: object) -> str:
-    """A text with a value for each `@marker@`. Markers within values stay."""
-    return re.sub(r"@(\w+)@", lambda found: str(values[found[1]]), text)
-
-
 def array(name: str, entries: Array) -> str:
     """The definition of a constant table, in the smallest type that holds its entries."""
     values: list[int] = entries.ravel().tolist()
@@ -71,7 +59,7 @@ MAX_STATEMENTS = 1000
 
 
 def compute_functions(
-    code: str, groups: Sequence[Sequence[str]], results: Sequence[str], slot: str, slots: int
+    code: str, groups: Sequence[Sequence[str]], results: Sequence[str], slots: int
 ) -> list[list[str]]:
     """The function `compute(x, y)` of groups of statements, and functions that it calls.
 
@@ -80,8 +68,8 @@ def compute_functions(
     code : type of codes.
     groups : statements; those of a group stay in one function.
     results : expressions of the outputs.
-    slot : type of the values in the array `s`, through which parts of a long function hand them on.
-    slots : number of such values; 0 for one function with local variables.
+    slots : number of values in the array `s`, through which parts of a long function hand them on.
+        0 gives one function with local variables.
     """
     stored = [f"y[{index}] = ({code}){text};" for index, text in enumerate(results)]
     signature = f"static void compute(const {code} *x, {code} *y)"
@@ -95,10 +83,10 @@ def compute_functions(
     calls = [f"part{index}(x, s);" for index in range(len(parts))]
     return [
         *(
-            _function(f"static void part{index}(const {code} *x, {slot} *s)", part)
+            _function(f"static void part{index}(const {code} *x, int64_t *s)", part)
             for index, part in enumerate(parts)
         ),
-        _function(signature, [f"{slot} s[{slots}];", *calls, *stored]),
+        _function(signature, [f"int64_t s[{slots}];", *calls, *stored]),
     ]
 
 
@@ -113,15 +101,3 @@ def code_type(interface: Interface) -> str:
     ports: tuple[Port, ...] = (*interface.inputs, *interface.outputs)
     narrow = all(fits(port.low, port.high, INT32) for port in ports)
     return "int32_t" if narrow else "int64_t"
-
-
-def code_definitions(interface: Interface) -> str:
-    """Counts and code type, which each header of a design defines unless another one has."""
-    macro = interface.name.upper()
-    return (
-        f"#ifndef {macro}_INPUTS\n"
-        f"#define {macro}_INPUTS {len(interface.inputs)}\n"
-        f"#define {macro}_OUTPUTS {len(interface.outputs)}\n"
-        f"typedef {code_type(interface)} {interface.name}_code;  // holds the codes of every port\n"
-        "#endif"
-    )

@@ -6,14 +6,16 @@ and depend on nothing of ours.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.host.bus_bytes import bus_bytes
-from kan_dialect.flows.host.c import c_codec
-from kan_dialect.flows.host.python import python_codec
+from kan_dialect.files.templates import filled
+from kan_dialect.flows.host.bus_bytes import BusBytes, bus_bytes
+from kan_dialect.flows.host.c_text import braces, code_type, smallest_type, text_literal
+from kan_dialect.lowering.systemverilog.layout import commented
 from kan_dialect.lowering.wrappers.wrapper_ports import StreamChoice
-from kan_dialect.model.interface import Interface
+from kan_dialect.model.interface import Interface, Port
 
 _LIMIT = 1 << 51
 """Codes beyond this are refused: with their zero point they would not be exact in float64."""
@@ -43,7 +45,57 @@ def write_host(
     directory.mkdir(parents=True, exist_ok=True)
     python = directory / f"{interface.name}_codec.py"
     header = directory / f"{interface.name}_codec.h"
-    bus = bus_bytes(interface, StreamChoice() if stream is None else stream)
-    python.write_text(python_codec(interface, bus))
-    header.write_text(c_codec(interface, bus))
+    python.write_text(codec_text("codec.py", interface, stream))
+    header.write_text(codec_text("codec.h", interface, stream))
     return python, header
+
+
+def codec_text(kind: str, interface: Interface, stream: StreamChoice | None = None) -> str:
+    """The text of NAME_codec.py or NAME_codec.h.
+
+    Parameters
+    ----------
+    kind : `codec.py` or `codec.h`.
+    """
+    sent, received = bus_bytes(interface, StreamChoice() if stream is None else stream)
+    return filled(
+        f"flows/host/templates/{kind}.j2",
+        input_bytes=_packed_bytes(interface.inputs),
+        output_bytes=_packed_bytes(interface.outputs),
+        sent=sent,
+        received=received,
+        latency=interface.latency,
+        text_literal=text_literal,
+        place_type=_place_type,
+        all_places=_all_places,
+        **host_values(interface),
+    )
+
+
+def host_values(interface: Interface) -> Mapping[str, object]:
+    """Values of names that all templates for hosts share."""
+    return {
+        "name": interface.name,
+        "inputs": len(interface.inputs),
+        "outputs": len(interface.outputs),
+        "input_ports": interface.inputs,
+        "output_ports": interface.outputs,
+        "features": interface.features,
+        "classes": interface.classes,
+        "code": code_type(interface),
+        "commented": commented,
+    }
+
+
+def _packed_bytes(ports: Sequence[Port]) -> int:
+    """Bytes of a bus that carries all ports side by side."""
+    return -(-sum(port.width for port in ports) // 8)
+
+
+def _place_type(bus: BusBytes) -> str:
+    """The type of C that holds the place of any byte."""
+    return smallest_type(0, bus.size - 1)
+
+
+def _all_places(bus: BusBytes) -> str:
+    return braces(place for places in bus.places for place in places)

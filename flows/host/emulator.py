@@ -6,31 +6,30 @@ needs no library. `dataflow.py` says how sums share machine words.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from xdsl.context import Context
 from xdsl.dialects import func, hw
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 
+from kan_dialect.errors import KanError
+from kan_dialect.files.templates import filled
 from kan_dialect.flows.host.c_text import (
     INT32,
     INT64,
     MAX_STATEMENTS,
     array,
     braces,
-    code_definitions,
     code_type,
     compute_functions,
-    filled,
     fits,
     literal,
 )
-from kan_dialect.flows.host.circuit_c import NUMBER, CircuitText
-from kan_dialect.flows.host.cpp import cpp_header
+from kan_dialect.flows.host.codec import host_values
 from kan_dialect.flows.host.dataflow import (
     Arithmetic,
     Dataflow,
@@ -40,105 +39,25 @@ from kan_dialect.flows.host.dataflow import (
     Word,
     words_of,
 )
-from kan_dialect.flows.host.python_emulator import python_emulator
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.types import IntType, range_of
-from kan_dialect.lowering.systemverilog.layout import commented
 from kan_dialect.model.head import declared_head
-from kan_dialect.model.interface import Interface, Port
+from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
 from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
 from kan_dialect.ops.wire import BitsOp, ClampOp, ShiftOp
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.narrow import NarrowPass
 
-_HEADER = """\
-// Bit-true emulator of @name@: the codes that the hardware computes.
-//
-// C99 or C++17, no library needed. Compile @name@_emulator.c with -O2. Functions keep no state.
+Rule: TypeAlias = Literal["first", "sign", "largest"]
+"""How outputs give a class: the first output is it, the sign of the only one, or the largest."""
 
-#ifndef @NAME@_EMULATOR_H
-#define @NAME@_EMULATOR_H
-
-#include <stddef.h>
-#include <stdint.h>
-
-@definitions@
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-// Output codes of samples.
-//
-//   x: input codes, @NAME@_INPUTS a sample, sample after sample@ports@
-//   y: room for the output codes, @NAME@_OUTPUTS a sample@results@
-//
-// Returns the number of samples computed: `samples`, or less where the next sample has a code
-// outside the range of its port.
-size_t @name@_run(size_t samples, const @name@_code *x, @name@_code *y);
-
-#ifdef __cplusplus
+_CLASSES: dict[Rule, str] = {
+    "first": "the first output, which the hardware decides",
+    "sign": "1 where the output is positive, else 0",
+    "largest": "the place of the largest output, the first of equal ones",
 }
-#endif
-
-#endif
-"""
-
-_SOURCE = """\
-@note@
-
-#include "@name@_emulator.h"
-
-@parts@
-
-// Codes at the input ports: the lowest one, and the highest one less the lowest.
-static const @code@ lowest[@NAME@_INPUTS] = @lowest@;
-static const u@code@ spans[@NAME@_INPUTS] = @spans@;
-
-size_t @name@_run(size_t samples, const @name@_code *x, @name@_code *y)
-{
-    for (size_t sample = 0; sample < samples; ++sample) {
-        int outside = 0;
-        for (int i = 0; i < @NAME@_INPUTS; ++i) {
-            outside |= (u@code@)x[i] - (u@code@)lowest[i] > spans[i];
-        }
-        if (outside) return sample;
-        compute(x, y);
-        x += @NAME@_INPUTS;
-        y += @NAME@_OUTPUTS;
-    }
-    return samples;
-}
-"""
-
-_TABLES_NOTE = """\
-// Bit-true emulator of @name@: the integer network as tables and additions.
-//
-// Tables of one value whose entries are added to several sums share a word: each sum has some bits
-// of it, a lane, that hold its largest value. Nothing is carried from one lane to the next."""
-
-_CIRCUIT_NOTE = """\
-// Bit-true emulator of @name@: the hardware without its registers, a value of at most 64 bits each.
-//
-// The build had no integer model, since it began at hardware level."""
-
-_WRAPPED = """\
-// A number of 64 bits, two's complement.
-static int64_t as_signed(uint64_t bits)
-{
-    return bits <= INT64_MAX ? (int64_t)bits : -(int64_t)(UINT64_MAX - bits) - 1;
-}"""
-
-_ROUNDED = """\
-// value / 2^amount, rounded half to even.
-static int64_t rounded(int64_t value, int amount)
-{
-    const int64_t quotient = value < 0 ? ~(~value >> amount) : value >> amount;
-    const int64_t rest = value - quotient * ((int64_t)1 << amount);
-    const int64_t half = (int64_t)1 << (amount - 1);
-    return quotient + (rest > half || (rest == half && quotient % 2 != 0));
-}"""
+"""What functions that give the class say of it."""
 
 
 def write_emulator(context: Context, directory: Path, integer: Model, interface: Interface) -> None:
@@ -149,40 +68,43 @@ def write_emulator(context: Context, directory: Path, integer: Model, interface:
     Parameters
     ----------
     directory : a folder, made where it is missing.
-    integer : the integer model, at table or wire level; else the hardware.
+    integer : the integer model, at table or wire level.
 
     Raises
     ------
-    KanError : the model has an op that no table can stand for, or is hardware without a form in C.
+    KanError : the model has an op that no table can stand for, or is hardware.
     """
     if isinstance(integer.op, hw.HWModuleOp):
-        source = circuit_source(integer.op, interface)
-    else:
-        wires = integer.op if integer.level == "wire" else wire_function(context, integer.op)
-        source = c_source(wires, interface)
-    header = filled(
-        _HEADER,
-        name=interface.name,
-        NAME=interface.name.upper(),
-        definitions=code_definitions(interface),
-        ports=_named(interface.inputs),
-        results=_named(interface.outputs),
-    )
-    head = declared_head(integer.op)
+        raise KanError(
+            f"@{integer.name} began at hardware level, which has no integer model",
+            remedy="build from the model, or from IR at table or wire level",
+        )
+    wires = integer.op if integer.level == "wire" else wire_function(context, integer.op)
+    head, name = declared_head(integer.op), interface.name
     decided = head is not None and head.kind != "threshold"
     directory.mkdir(parents=True, exist_ok=True)
-    for file, text in (
-        (f"{interface.name}_emulator.h", header),
-        (f"{interface.name}_emulator.c", source),
-        (f"{interface.name}_emulator.py", python_emulator(interface, first_is_class=decided)),
-        (f"{interface.name}.hpp", cpp_header(interface, first_is_class=decided)),
+    (directory / f"{name}_emulator.c").write_text(c_source(wires, interface))
+    for file, kind in (
+        (f"{name}_emulator.h", "emulator.h"),
+        (f"{name}_emulator.py", "emulator.py"),
+        (f"{name}.hpp", "network.hpp"),
     ):
-        (directory / file).write_text(text)
+        (directory / file).write_text(emulator_text(kind, interface, first_is_class=decided))
 
 
-def _named(ports: Iterable[Port]) -> str:
-    """Lines of a comment on the ports whose features or classes have names."""
-    return "".join(f"\n//      {commented(port.label)}" for port in ports if port.data_name)
+def emulator_text(kind: str, interface: Interface, *, first_is_class: bool) -> str:
+    """The text of NAME_emulator.h, NAME_emulator.py or NAME.hpp.
+
+    Parameters
+    ----------
+    kind : `emulator.h`, `emulator.py` or `network.hpp`.
+    first_is_class : whether the first output is the class: a head decides in hardware.
+    """
+    rule: Rule = "sign" if len(interface.outputs) == 1 else "largest"
+    rule = "first" if first_is_class else rule
+    values = host_values(interface)
+    meaning = _CLASSES[rule]
+    return filled(f"flows/host/templates/{kind}.j2", rule=rule, class_meaning=meaning, **values)
 
 
 def wire_function(context: Context, function: func.FuncOp) -> func.FuncOp:
@@ -206,74 +128,18 @@ def c_source(function: func.FuncOp, interface: Interface) -> str:
     text.run()
     helpers = [
         helper
-        for name, helper in (("as_signed(", _WRAPPED), ("rounded(", _ROUNDED))
-        if any(name in line for lines in text.functions for line in lines)
+        for helper in ("as_signed", "rounded")
+        if any(f"{helper}(" in line for lines in text.functions for line in lines)
     ]
-    return _source(interface, _TABLES_NOTE, text.tables, helpers, text.functions)
-
-
-def circuit_source(module: hw.HWModuleOp, interface: Interface) -> str:
-    """The text of NAME_emulator.c, of hardware.
-
-    Raises
-    ------
-    KanError : the hardware has no form in C.
-    """
-    statements: list[str] = []
-
-    def assign(text: str) -> str:
-        statements.append(text)
-        return f"v{len(statements) - 1}"
-
-    circuit = CircuitText(module, interface, assign)
-    split = len(statements) > MAX_STATEMENTS
-
-    def named(text: str) -> str:
-        return re.sub(r"\bv(\d+)\b", r"s[\1]", text) if split else text
-
-    kind = "" if split else "const uint64_t "
-    groups = [
-        [f"{kind}{named(f'v{number} = {statements[number]};')}"]
-        for number in _used(statements, circuit.outputs)
-    ]
-    functions = compute_functions(
-        code_type(interface),
-        groups,
-        [named(text) for text in circuit.outputs],
-        "uint64_t",
-        len(statements) if split else 0,
-    )
-    called = any("number(" in line for lines in functions for line in lines)
-    return _source(interface, _CIRCUIT_NOTE, circuit.tables, [NUMBER] if called else [], functions)
-
-
-def _used(statements: Sequence[str], outputs: Sequence[str]) -> list[int]:
-    """Numbers of the statements that outputs need."""
-    name = re.compile(r"\bv(\d+)\b")
-    needed = {int(found) for text in outputs for found in name.findall(text)}
-    for number in reversed(range(len(statements))):
-        if number in needed:
-            needed.update(map(int, name.findall(statements[number])))
-    return sorted(needed)
-
-
-def _source(
-    interface: Interface,
-    note: str,
-    tables: Sequence[str],
-    helpers: Sequence[str],
-    functions: Sequence[Sequence[str]],
-) -> str:
-    parts = ["\n".join(tables)] if tables else []
     return filled(
-        _SOURCE,
-        note=filled(note, name=interface.name),
-        name=interface.name,
-        NAME=interface.name.upper(),
-        parts="\n\n".join([*parts, *helpers, *("\n".join(lines) for lines in functions)]),
-        code=code_type(interface),
-        lowest=braces([port.low for port in interface.inputs]),
-        spans=braces([port.high - port.low for port in interface.inputs]),
+        "flows/host/templates/emulator.c.j2",
+        tables=text.tables,
+        helpers=helpers,
+        functions=text.functions,
+        lowest=[port.low for port in interface.inputs],
+        spans=[port.high - port.low for port in interface.inputs],
+        braces=braces,
+        **host_values(interface),
     )
 
 
@@ -321,7 +187,7 @@ class _Text:
             groups += self._level(level, together)
         results = [self._refs[value] for value in self.flow.results]
         slots = self._values if self._split else 0
-        self.functions = compute_functions(self.code, groups, results, "int64_t", slots)
+        self.functions = compute_functions(self.code, groups, results, slots)
 
     def _level(self, level: Sequence[Definition], words: Sequence[Word]) -> Iterator[list[str]]:
         in_words: set[SSAValue] = set()

@@ -15,6 +15,8 @@ from shutil import copyfile
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.files.templates import filled
+from kan_dialect.flows.design import Design
 from kan_dialect.flows.simulate.compiled_parts import compiled_parts, sources_key
 from kan_dialect.flows.simulate.plan import Plan, Recording
 from kan_dialect.flows.tools import tool_runs, toolchain
@@ -82,7 +84,7 @@ class VerilatorModel:
             interface.name,
             directory,
             Path(__file__).with_name("verilator_driver.cpp"),
-            lambda header: _checked_header(interface, header),
+            lambda header: _ports_header(interface, header),
         )
 
     def play(self, plan: Plan) -> Recording:
@@ -136,11 +138,6 @@ def build_program(
     _compile(compiler, directory)
 
 
-def _checked_header(interface: Interface, header: str) -> str:
-    _check_ports(interface, header)
-    return _ports_header(interface)
-
-
 def declared_ports(header: str) -> dict[str, tuple[str, int]]:
     """Direction (IN, OUT or INOUT) and width of each port of Verilator's class."""
     return {
@@ -151,18 +148,26 @@ def declared_ports(header: str) -> dict[str, tuple[str, int]]:
     }
 
 
-def _check_ports(interface: Interface, header: str) -> None:
-    """Compare the ports of Verilator's class with the interface."""
+def check_ports(design: Design, header: str) -> None:
+    """Compare the ports of Verilator's class with those of a design.
+
+    Parameters
+    ----------
+    header : of the class.
+
+    Raises
+    ------
+    KanError : a port is missing, is another one, or has another width.
+    """
     declared = declared_ports(header)
-    expected = {port.name: ("IN", port.width) for port in interface.inputs}
-    expected |= {port.name: ("OUT", port.width) for port in interface.outputs}
-    if not interface.combinational:
-        expected |= {name: ("IN", 1) for name in ("clk", "rst", "in_valid")}
-        expected["out_valid"] = ("OUT", 1)
+    expected = {
+        name: ("OUT" if is_output else "IN", bits)
+        for name, (is_output, bits) in design.ports.items()
+    }
     for name in [*expected, *declared]:
         if declared.get(name) != expected.get(name):
             raise KanError(
-                f"{interface.name}: port {name} should be {_port_text(expected.get(name))}, "
+                f"{design.name}: port {name} should be {_port_text(expected.get(name))}, "
                 f"but is {_port_text(declared.get(name))}"
             )
 
@@ -177,34 +182,16 @@ def _word_bytes(ports: Sequence[Port]) -> int:
     return next(size for size in (1, 2, 4, 8) if 8 * size >= widest)
 
 
-def _ports_header(interface: Interface) -> str:
+def _ports_header(interface: Interface, header: str) -> str:
     """C++ through which the driver accesses the ports."""
-    clocked = not interface.combinational
-    drives = [f"design.{port.name} = x[{i}];" for i, port in enumerate(interface.inputs)]
-    samples = [f"y[{i}] = design.{port.name};" for i, port in enumerate(interface.outputs)]
-    if clocked:
-        drives += ["design.in_valid = control & 1;", "design.rst = control >> 1 & 1;"]
-    return "\n".join(
-        [
-            '#include "Vdesign.h"',
-            "using Design = Vdesign;",
-            f"using InputWord = uint{8 * _word_bytes(interface.inputs)}_t;",
-            f"using OutputWord = uint{8 * _word_bytes(interface.outputs)}_t;",
-            f"constexpr size_t INPUTS = {len(interface.inputs)};",
-            f"constexpr size_t OUTPUTS = {len(interface.outputs)};",
-            f"constexpr bool CLOCKED = {str(clocked).lower()};",
-            "static void set_clock(Design& design, int level) {",
-            "    design.clk = level;" if clocked else "",
-            "}",
-            "static void drive(Design& design, uint8_t control, const InputWord* x) {",
-            *(f"    {line}" for line in drives),
-            "}",
-            "static uint8_t sample(Design& design, OutputWord* y) {",
-            *(f"    {line}" for line in samples),
-            f"    return {'design.out_valid' if clocked else '1'};",
-            "}",
-            "",
-        ]
+    check_ports(Design(interface), header)
+    return filled(
+        "flows/simulate/templates/ports.h.j2",
+        input_bytes=_word_bytes(interface.inputs),
+        output_bytes=_word_bytes(interface.outputs),
+        inputs=interface.inputs,
+        outputs=interface.outputs,
+        clocked=not interface.combinational,
     )
 
 

@@ -29,8 +29,8 @@ from kan_dialect.flows.build_origin import Origin, versions
 from kan_dialect.flows.cocotb.bench import write_cocotb
 from kan_dialect.flows.design import Design
 from kan_dialect.flows.folder_owners import BUILD, spared_files
-from kan_dialect.flows.host.training_pynq import training_driver
-from kan_dialect.flows.host.training_uio import training_example
+from kan_dialect.flows.host.drivers import write_drivers
+from kan_dialect.flows.host.training_emulator import write_training_emulator
 from kan_dialect.flows.interfaces.register_bench import write_register_bench
 from kan_dialect.flows.interfaces.register_simulation import play_accesses
 from kan_dialect.flows.interfaces.write import wrappers_in, write_registers, write_wrapper
@@ -43,7 +43,6 @@ from kan_dialect.flows.simulate.simulation import SimulatorName
 from kan_dialect.flows.simulate.testbench import write_training_testbench
 from kan_dialect.flows.terminal import figure_table
 from kan_dialect.flows.tools.toolchain import find_simulator
-from kan_dialect.flows.training.emulator import write_training_emulator
 from kan_dialect.flows.training.play_testbench import play_training_testbench
 from kan_dialect.flows.training.register_accesses import training_accesses
 from kan_dialect.flows.training.samples import Samples, random_samples, samples_of
@@ -252,16 +251,13 @@ def build_training(
         sim, host = target / "sim", target / "host"
         write_training_testbench(sim, design, *short, run, vhdl=options.vhdl)
         write_cocotb(sim, design)
-        write_training_emulator(host, step)
+        write_training_emulator(host, design)
+        write_drivers(host, design)
         top = circuit
         for top in wrappers_in(module):
             assert registers is not None
             report.interface = write_wrapper(target, module, top)
             report.interface["registers"] = write_registers(host, circuit, report.latency)
-            driver = host / f"{step.name}_pynq.py"
-            driver.write_text(training_driver(step, registers))
-            example = host / f"{step.name}_uio.c"
-            example.write_text(training_example(step, registers))
             shown = samples.first(REGISTER_SAMPLES)
             accesses = training_accesses(step, registers, *shown, seed=options.seed)
             write_register_bench(sim, top.sym_name.data, registers, accesses)

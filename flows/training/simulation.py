@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.simulate.verilator import build_program, declared_ports
+from kan_dialect.files.templates import filled
+from kan_dialect.flows.design import Design
+from kan_dialect.flows.simulate.verilator import build_program, check_ports
 from kan_dialect.flows.tools.tool_runs import Conversation
 from kan_dialect.flows.tools.toolchain import Tool
 from kan_dialect.ir.constants import Array, BoolArray, IntArray
-from kan_dialect.ir.fixed_point import FixedType, fixed_type
-from kan_dialect.ir.types import tensor_shape
-from kan_dialect.model.training.coefficient_memory import MemoryMap, memory_map
+from kan_dialect.model.training.coefficient_memory import MemoryMap
 from kan_dialect.model.training.training_step import Run, Step, run_steps
 
 
@@ -41,11 +41,12 @@ class _Kind(IntEnum):
 class TrainingCircuit:
     """A design that trains itself, running in a simulator."""
 
-    def __init__(self, step: Step, directory: Path) -> None:
-        self._step = step
-        self.map: MemoryMap = memory_map(step)
-        self._shapes = [tensor_shape(value)[0] for value in (step.input, step.target)]
-        program = Tool(f"the simulation of {step.name}", directory.absolute() / "model")
+    def __init__(self, design: Design, directory: Path) -> None:
+        assert design.training is not None
+        self._bits = design.training.number.bits
+        self.map: MemoryMap = design.training.memory
+        self._shapes = [len(design.core.inputs), len(design.training.targets)]
+        program = Tool(f"the simulation of {design.name}", directory.absolute() / "model")
         self._process = Conversation(program, "simulating the training")
         self.cycles = 0
         """Number of clock cycles so far."""
@@ -98,11 +99,11 @@ class TrainingCircuit:
     def read(self) -> list[Array]:
         """Read the current coefficients of each layer: (out, in, coefficients), int64."""
         states: list[Array] = []
-        kind = _number(self._step)
+        sign = 1 << (self._bits - 1)
         for layer in range(len(self.map.shapes)):
             addresses = self.map.addresses(layer)
             _, words = self._play(self._accesses(_Kind.READ, addresses, np.zeros_like(addresses)))
-            codes = (words ^ (1 << (kind.bits - 1))) - (1 << (kind.bits - 1))
+            codes = (words ^ sign) - sign
             states.append(codes.reshape(addresses.shape))
         return states
 
@@ -164,22 +165,16 @@ def open_circuit(rtl: Path, step: Step) -> Generator[TrainingCircuit]:
     with tempfile.TemporaryDirectory(prefix="kan-training-") as folder:
         directory = Path(folder)
         driver = Path(__file__).with_name("training_driver.cpp")
-        build_program(rtl, step.name, directory, driver, lambda text: _header(step, text))
-        circuit = TrainingCircuit(step, directory)
+        design = Design.of_step(step, 0, 0)
+        build_program(rtl, step.name, directory, driver, lambda text: _header(design, text))
+        circuit = TrainingCircuit(design, directory)
         try:
             yield circuit
         finally:
             circuit.close()
 
 
-def _number(step: Step) -> FixedType:
-    kind = step.number
-    if kind is None:
-        raise KanError(f"@{step.name} is real-valued: hardware needs fixed-point numbers")
-    return kind
-
-
-def _header(step: Step, declared: str) -> str:
+def _header(design: Design, declared: str) -> str:
     """C++ through which the driver accesses the ports.
 
     Parameters
@@ -190,51 +185,16 @@ def _header(step: Step, declared: str) -> str:
     ------
     KanError : a port of the class is not that of the step.
     """
-    number, target, output = _number(step), fixed_type(step.target), fixed_type(step.output)
-    assert target is not None and output is not None
-    letter = "e" if step.fed_error else "t"
-    inputs = [(f"x{i}", number.bits) for i in range(tensor_shape(step.input)[0])]
-    inputs += [(f"{letter}{i}", target.bits) for i in range(tensor_shape(step.target)[0])]
-    outputs = [(f"y{i}", output.bits) for i in range(tensor_shape(step.output)[0])]
-    address = memory_map(step).address_bits
-    expected = {name: ("IN", 1) for name in ("clk", "rst", "in_valid", "train")}
-    expected |= {name: ("IN", bits) for name, bits in inputs}
-    expected |= {"mem_valid": ("IN", 1), "mem_write": ("IN", 1), "mem_address": ("IN", address)}
-    expected |= {"mem_data": ("IN", number.bits), "mem_read_data": ("OUT", number.bits)}
-    expected |= {name: ("OUT", bits) for name, bits in outputs}
-    flags = ("in_ready", "out_valid", "mem_ready", "mem_read_valid")
-    expected |= {name: ("OUT", 1) for name in flags}
-    found = declared_ports(declared)
-    for name in [*expected, *found]:
-        if found.get(name) != expected.get(name):
-            raise KanError(
-                f"{step.name}: port {name} should be {expected.get(name, 'absent')}, but is "
-                f"{found.get(name, 'absent')}"
-            )
-    sets = [f"d.{name} = x[{i}] & {(1 << bits) - 1};" for i, (name, bits) in enumerate(inputs)]
-    cases = [
-        f"case {i}: return (int64_t(d.{name}) << {64 - bits}) >> {64 - bits};"
-        for i, (name, bits) in enumerate(outputs)
-    ]
-    return "\n".join(
-        [
-            '#include "Vdesign.h"',
-            "using Design = Vdesign;",
-            f"constexpr size_t OUTPUTS = {len(outputs)};",
-            f"constexpr size_t RECORD = {1 + max(2, len(inputs))};",
-            f"constexpr int64_t DATA_MASK = {(1 << number.bits) - 1};",
-            "static void set_inputs(Design& d, const int64_t* x) {",
-            *(f"    {line}" for line in sets),
-            "}",
-            "static int64_t output(Design& d, size_t index) {",
-            "    switch (index) {",
-            *(f"        {line}" for line in cases),
-            "    }",
-            "    return 0;",
-            "}",
-            "static int64_t word(Design& d) { return d.mem_read_data; }",
-            "",
-        ]
+    training = design.training
+    assert training is not None
+    check_ports(design, declared)
+    inputs = [*design.core.inputs, *training.targets]
+    return filled(
+        "flows/simulate/templates/training_ports.h.j2",
+        record=1 + max(2, len(inputs)),
+        data_mask=(1 << training.number.bits) - 1,
+        inputs=inputs,
+        outputs=design.core.outputs,
     )
 
 

@@ -30,24 +30,21 @@ from kan_dialect.cli.kan_opt import main as kan_opt
 from kan_dialect.cli.kan_run import main as kan_run
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
-from kan_dialect.flows.host.bus_bytes import bus_bytes
-from kan_dialect.flows.host.c import c_codec
-from kan_dialect.flows.host.cpp import cpp_header
-from kan_dialect.flows.host.emulator import write_emulator
+from kan_dialect.flows.host.codec import codec_text
+from kan_dialect.flows.host.emulator import emulator_text, write_emulator
 from kan_dialect.flows.host.loading import load_module
-from kan_dialect.flows.host.python import python_codec
 from kan_dialect.flows.json_text import json_text
 from kan_dialect.flows.page import sections
 from kan_dialect.flows.page.page import model_page
 from kan_dialect.flows.prove.text import check_text
-from kan_dialect.flows.readme_ports import port_lines
+from kan_dialect.flows.readme import readme_text
 from kan_dialect.flows.report_ports import port_entries
 from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.ir.attributes.data_names import DataNames
 from kan_dialect.ir.module_verifier import verify_module
+from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.vhdl import emit_vhdl
-from kan_dialect.lowering.wrappers.wrapper_ports import StreamChoice
 from kan_dialect.model.model import Model
 from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.pipeline import build_pipeline
@@ -443,9 +440,11 @@ def test_hostile_names_are_data_in_every_language(
     assert json.loads(data)["layers"][0]["inputs"] == shown
     assert {*shown} <= {*text_of(page)}
 
-    circuit = module.clone()
+    circuit, integer = module.clone(), module
     for stage in build_pipeline(installed_universe().all_passes, "kan-compile{bits=2 fast=true}"):
-        stage.apply(context, circuit)
+        for single in stage.expand() if isinstance(stage, CompilePass) else (stage,):
+            integer = circuit.clone() if Model.of(circuit).level == "wire" else integer
+            single.apply(context, circuit)
     model = Model.of(circuit)
     interface = model.interface()
     assert (interface.features, interface.classes) == (features, classes)
@@ -461,7 +460,7 @@ def test_hostile_names_are_data_in_every_language(
     assert all(line.startswith("--") or not line for line in head.split("\n"))
 
     # Python
-    text = python_codec(interface, bus_bytes(interface, StreamChoice()))
+    text = codec_text("codec.py", interface)
     values = {
         ast.unparse(each.targets[0]): each.value
         for each in ast.parse(text).body
@@ -471,12 +470,12 @@ def test_hostile_names_are_data_in_every_language(
     assert ast.literal_eval(values["CLASSES"]) == list(classes)
 
     # C and C++: a string in C with octal escapes is one in Python, too.
-    write_emulator(context, folder, model, interface)
-    codec = c_codec(interface, bus_bytes(interface, StreamChoice()))
+    write_emulator(context, folder, Model.of(integer), interface)
+    codec = codec_text("codec.h", interface)
     (folder / "flowers_codec.h").write_text(codec)
     strings = re.findall(r'^    ("(?:[^"\\]|\\.)*"),$', codec, re.MULTILINE)
     assert [ast.literal_eval(f"b{each}").decode() for each in strings] == names
-    assert "feature_name(" in cpp_header(interface, first_is_class=False)
+    assert "feature_name(" in emulator_text("network.hpp", interface, first_is_class=False)
     cc = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if cc is not None:
         strict = ("-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-I", str(folder))
@@ -490,7 +489,9 @@ def test_hostile_names_are_data_in_every_language(
     entries = port_entries(model.op, (*interface.inputs, *interface.outputs))
     report: dict[str, Any] = {"name": "flowers", "classes": list(classes), "ports": entries}
     assert json.loads(json_text(report)) == report
-    html = MarkdownIt("commonmark").enable("table").render("\n".join(port_lines(report)))
+    figures = {"inputs": len(names), "outputs": len(classes), "latency_cycles": interface.latency}
+    text = readme_text(Path("no-folder"), report | figures)
+    html = MarkdownIt("commonmark").enable("table").render(text)
     cells = "".join(text_of(html))
     assert all(f"{each}: value = " in cells for each in names)
     ports = sections.ports(report)

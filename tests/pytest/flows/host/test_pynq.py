@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from kan_dialect.flows.design import Design
 from kan_dialect.flows.host.codec import write_host
 from kan_dialect.flows.host.drivers import write_drivers
 from kan_dialect.ir.constants import IntArray
@@ -114,7 +115,7 @@ def fabric(request: pytest.FixtureRequest) -> Fabric:
 def driver(fabric: Fabric, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module, with a stub in place of pynq."""
     write_host(tmp_path, INTERFACE, fabric.stream)
-    write_drivers(tmp_path, INTERFACE, "axi-stream", fabric.stream)
+    write_drivers(tmp_path, Design(INTERFACE, "axi-stream", fabric.stream))
     stub = ModuleType("pynq")
     stub.allocate = allocate  # type: ignore[attr-defined]
     bits = {"design.bit": ModuleType("overlay")}
@@ -172,6 +173,6 @@ def test_lost_bytes_are_told(driver: ModuleType, fabric: Fabric) -> None:
 
 
 def test_only_streams_with_last_have_the_driver(tmp_path: Path) -> None:
-    write_drivers(tmp_path, INTERFACE, "valid", StreamChoice())
-    write_drivers(tmp_path, INTERFACE, "axi-stream", StreamChoice(last=False))
+    write_drivers(tmp_path, Design(INTERFACE))
+    write_drivers(tmp_path, Design(INTERFACE, "axi-stream", StreamChoice(last=False)))
     assert not list(tmp_path.iterdir())

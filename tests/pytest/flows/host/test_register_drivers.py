@@ -18,12 +18,12 @@ import pytest
 from xdsl.dialects import hw
 from xdsl.universe import Universe
 
+from kan_dialect.flows.design import Design
 from kan_dialect.flows.host.codec import write_host
 from kan_dialect.flows.host.drivers import write_drivers
 from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.wrappers.register_map import RegisterMap, register_map
-from kan_dialect.lowering.wrappers.wrapper_ports import StreamChoice
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.pipeline import build_pipeline
@@ -50,7 +50,7 @@ def network(codes: IntArray) -> IntArray:
 
 
 @dataclass
-class Design:
+class Built:
     interface: Interface
     registers: RegisterMap
     folder: Path
@@ -78,7 +78,7 @@ class Design:
 
 
 @pytest.fixture(scope="module")
-def design(tmp_path_factory: pytest.TempPathFactory) -> Design:
+def design(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
     context = make_context()
     module = parse_text(context, WIRES.encode(), "wires")
@@ -91,11 +91,11 @@ def design(tmp_path_factory: pytest.TempPathFactory) -> Design:
     registers = register_map(circuit.op, interface.latency)
     folder = tmp_path_factory.mktemp("host")
     write_host(folder, interface)
-    write_drivers(folder, interface, "axi-lite", StreamChoice(), registers)
-    return Design(interface, registers, folder)
+    write_drivers(folder, Design(interface, "axi-lite", registers=registers))
+    return Built(interface, registers, folder)
 
 
-def codes_of(design: Design, count: int) -> IntArray:
+def codes_of(design: Built, count: int) -> IntArray:
     ends = [[getattr(p, end) for p in design.interface.inputs] for end in ("low", "high")]
     low, high = ends
     codes = np.random.default_rng(1).integers(low, high, (count, 3), endpoint=True)
@@ -107,7 +107,7 @@ def codes_of(design: Design, count: int) -> IntArray:
 class Registers:
     """The stub of pynq.MMIO."""
 
-    design: Design
+    design: Built
     is_done: bool = True
     words: dict[int, int] = field(default_factory=dict[int, int])
 
@@ -129,7 +129,7 @@ class Registers:
 
 
 @pytest.fixture
-def driver(design: Design, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def driver(design: Built, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     stub = ModuleType("pynq")
     blocks = {"net_axi_lite_0": {"phys_addr": 0x43C00000, "addr_range": 0x1000}}
     overlay = ModuleType("overlay")
@@ -151,7 +151,7 @@ def driver(design: Design, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_samples_go_through_registers(design: Design, driver: ModuleType) -> None:
+def test_samples_go_through_registers(design: Built, driver: ModuleType) -> None:
     codes = codes_of(design, 50)
     loaded = driver.Network.load("design.bit")
     np.testing.assert_array_equal(loaded.run_codes(codes), network(codes))
@@ -163,7 +163,7 @@ def test_samples_go_through_registers(design: Design, driver: ModuleType) -> Non
         loaded.run_codes(codes[:, 1:])
 
 
-def test_other_registers_are_refused(design: Design, driver: ModuleType) -> None:
+def test_other_registers_are_refused(design: Built, driver: ModuleType) -> None:
     registers = Registers(design)
     registers.words[design.registers.named("HASH").offset] += 1
     with pytest.raises(ValueError, match="not those of this build"):
@@ -175,7 +175,7 @@ def test_other_registers_are_refused(design: Design, driver: ModuleType) -> None
 class MappedFile:
     """A file in place of /dev/uio0, and a thread in place of the fabric."""
 
-    def __init__(self, design: Design, path: Path) -> None:
+    def __init__(self, design: Built, path: Path) -> None:
         self.design = design
         path.write_bytes(bytes(4096))
         with path.open("r+b") as file:
@@ -204,7 +204,7 @@ class MappedFile:
 
 
 @pytest.fixture(scope="module")
-def program(design: Design) -> Path:
+def program(design: Built) -> Path:
     """NAME_uio.c, compiled without a warning."""
     cc = shutil.which("cc")
     if cc is None or sys.platform != "linux":
@@ -215,7 +215,7 @@ def program(design: Design) -> Path:
     return design.folder / "net_uio"
 
 
-def test_the_example_runs_a_sample(design: Design, program: Path, tmp_path: Path) -> None:
+def test_the_example_runs_a_sample(design: Built, program: Path, tmp_path: Path) -> None:
     for codes in codes_of(design, 4):
         mapped = MappedFile(design, tmp_path / "uio0")
         mapped.thread.start()
@@ -233,7 +233,7 @@ def test_the_example_runs_a_sample(design: Design, program: Path, tmp_path: Path
         assert [float(each) for each in result.stdout.split()] == expected.tolist()
 
 
-def test_the_example_tells_what_is_wrong(design: Design, program: Path, tmp_path: Path) -> None:
+def test_the_example_tells_what_is_wrong(design: Built, program: Path, tmp_path: Path) -> None:
     mapped = MappedFile(design, tmp_path / "uio0")
 
     def told(text: str, path: Path | str = tmp_path / "uio0") -> str:
@@ -249,7 +249,7 @@ def test_the_example_tells_what_is_wrong(design: Design, program: Path, tmp_path
     assert "not the registers of this build of net" in told("1 2 3")
 
 
-def test_other_interfaces_have_no_such_drivers(design: Design, tmp_path: Path) -> None:
-    write_drivers(tmp_path, design.interface, "ready-valid", StreamChoice(), design.registers)
-    write_drivers(tmp_path, design.interface, "axi-lite", StreamChoice())
+def test_other_interfaces_have_no_such_drivers(design: Built, tmp_path: Path) -> None:
+    write_drivers(tmp_path, Design(design.interface, "ready-valid"))
+    write_drivers(tmp_path, Design(design.interface))
     assert not list(tmp_path.iterdir())

@@ -24,9 +24,9 @@ from xdsl.context import Context
 
 import kan_dialect
 from kan_dialect.errors import KanError
+from kan_dialect.flows.design import Design
+from kan_dialect.flows.host.drivers import write_drivers
 from kan_dialect.flows.host.loading import load_module
-from kan_dialect.flows.host.training_pynq import training_driver
-from kan_dialect.flows.host.training_uio import training_example
 from kan_dialect.flows.interfaces.register_bench import write_register_bench
 from kan_dialect.flows.interfaces.register_simulation import PlayedAccesses, play_accesses
 from kan_dialect.flows.simulate.simulation import SimulatorName
@@ -296,7 +296,7 @@ def test_the_driver_trains_and_loads_coefficients(
     step = step_of(module.clone())
     LowerTrainingToHwPass().apply(Context(), module)
     registers = register_map(circuits_of(module)[0], 5)
-    (tmp_path / "net_pynq.py").write_text(training_driver(step, registers))
+    write_drivers(tmp_path, Design.of_step(step, 5, 0, registers))
     stub = ModuleType("pynq")
     stub.MMIO = stub.Overlay = None  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "pynq", stub)
@@ -364,7 +364,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Fabric]:
     step = step_of(module.clone())
     LowerTrainingToHwPass().apply(Context(), module)
     registers = register_map(circuits_of(module)[0], 5)
-    (folder / f"{step.name}_uio.c").write_text(training_example(step, registers))
+    write_drivers(folder, Design.of_step(step, 5, 0, registers))
     header = c_header(step.name, registers.registers)
     (folder / f"{step.name}_registers.h").write_text(header)
     options = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]

@@ -21,8 +21,8 @@ from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
 from kan_dialect.flows.design import Design
 from kan_dialect.flows.host.loading import load_module
+from kan_dialect.flows.host.training_emulator import write_training_emulator
 from kan_dialect.flows.tools.toolchain import find_simulator
-from kan_dialect.flows.training.emulator import write_training_emulator
 from kan_dialect.flows.training.samples import Samples
 from kan_dialect.flows.training.vhdl import check_training_vhdl
 from kan_dialect.ir.constants import BoolArray, IntArray
@@ -60,7 +60,7 @@ def test_the_emulator_trains_as_the_integer_model(
     module = random_network(rng, [2, 3, 2], [2, 3], [3, 4])
     MakeTrainablePass(**options).apply(Context(), module)
     step = step_of(module)
-    write_training_emulator(folder, step)
+    write_training_emulator(folder, Design.of_step(step, 0, 0))
     source = folder / f"{step.name}_emulator.c"
     for standard, language in (("c99", "c"), ("c++17", "c++")):
         strict = [f"-std={standard}", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-x", language]

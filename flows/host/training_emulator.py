@@ -6,7 +6,7 @@ an array for each state. They change after everything else has been read, as in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -16,8 +16,9 @@ from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
+from kan_dialect.files.templates import filled
+from kan_dialect.flows.design import Design
 from kan_dialect.flows.host.c_text import array, braces
-from kan_dialect.flows.training.python_emulator import python_emulator
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.fixed_point import FixedType, fixed_type
 from kan_dialect.ir.types import tensor_shape
@@ -33,134 +34,44 @@ from kan_dialect.ops.training import (
     UpdateOp,
 )
 
-_HEADER = """\
-// Bit-true emulator of @name@, which trains itself: the codes that the hardware computes.
-//
-// C99 or C++17, no library needed. Compile @name@_emulator.c with -O2.
 
-#ifndef @NAME@_EMULATOR_H
-#define @NAME@_EMULATOR_H
-
-#include <stddef.h>
-#include <stdint.h>
-
-#define @NAME@_INPUTS @inputs@
-#define @NAME@_TARGETS @targets@
-#define @NAME@_OUTPUTS @outputs@
-
-// The coefficients of each layer: [outputs][inputs][coefficients].@velocities@
-typedef struct {
-@states@
-} @name@_state;
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-// The coefficients at power-up.
-extern const @name@_state @name@_initial;
-
-// One sample after another. Each reads the coefficients that the one before has left.
-//
-//   x: input codes, @NAME@_INPUTS a sample
-//   t: codes of the @what@, @NAME@_TARGETS a sample
-//   train: for each sample 1 if it trains, 0 if the coefficients stay
-//   y: room for the output codes, @NAME@_OUTPUTS a sample: those before the update
-void @name@_run(@name@_state *state, size_t samples, const int64_t *x, const int64_t *t,
-    const uint8_t *train, int64_t *y);
-
-#ifdef __cplusplus
-}
-#endif
-
-#endif
-"""
-
-_SOURCE = """\
-// Bit-true emulator of @name@, which trains itself: the training step as loops over its tensors.
-
-#include "@name@_emulator.h"
-
-const @name@_state @name@_initial = {
-@initial@
-};
-
-@tables@
-
-// value / 2^amount, rounded down.
-static int64_t floored(int64_t value, int amount)
-{
-    return value < 0 ? ~(~value >> amount) : value >> amount;
-}
-
-// The code within low .. high that is closest to value / 2^amount, which is rounded half to even.
-static int64_t rounded(int64_t value, int amount, int64_t low, int64_t high)
-{
-    if (amount <= 0) {
-        value *= (int64_t)1 << -amount;
-    } else {
-        const int64_t quotient = floored(value, amount);
-        const int64_t rest = value - quotient * ((int64_t)1 << amount);
-        const int64_t half = (int64_t)1 << (amount - 1);
-        value = quotient + (rest > half || (rest == half && quotient % 2 != 0));
-    }
-    return value < low ? low : value > high ? high : value;
-}
-
-static void step(@name@_state *state, const int64_t *x, const int64_t *t, int train, int64_t *y)
-{
-@statements@
-}
-
-void @name@_run(@name@_state *state, size_t samples, const int64_t *x, const int64_t *t,
-    const uint8_t *train, int64_t *y)
-{
-    for (size_t sample = 0; sample < samples; ++sample) {
-        step(state, x, t, train[sample] != 0, y);
-        x += @NAME@_INPUTS;
-        t += @NAME@_TARGETS;
-        y += @NAME@_OUTPUTS;
-    }
-}
-"""
-
-
-def write_training_emulator(directory: Path, step: Step) -> None:
+def write_training_emulator(directory: Path, design: Design) -> None:
     """Write NAME_emulator.h, NAME_emulator.c and NAME_emulator.py.
 
     Parameters
     ----------
     directory : a folder, made where it is missing.
-    step : a training step of fixed-point numbers.
+    design : hardware that trains itself.
 
     Raises
     ------
     KanError : the step has an op without a form in C.
     """
-    text = _StepText(step)
-    fields = [(state_name(step, index), tensor_shape(each)) for index, each in _states(step)]
+    training = design.training
+    assert training is not None
+    text = _StepText(training.step)
+    numbers = training.number, training.target_number, training.output_number
+    kinds = [(number.fraction, number.low, number.high) for number in numbers]
     values = {
-        "name": step.name,
-        "NAME": step.name.upper(),
-        "inputs": tensor_shape(step.input)[0],
-        "targets": tensor_shape(step.target)[0],
-        "outputs": tensor_shape(step.output)[0],
-        "what": "errors" if step.fed_error else "targets",
-        "velocities": " Then their velocities." if len(step.states) > step.layers else "",
-        "states": "\n".join(f"    int64_t {name}{_dimensions(shape)};" for name, shape in fields),
-        "initial": ",\n".join(_initialiser(state) for state in step.initial()),
-        "tables": "\n".join(text.tables),
-        "statements": "\n".join(f"    {line}" for line in text.lines),
+        "name": design.name,
+        "inputs": len(design.core.inputs),
+        "targets": len(training.targets),
+        "outputs": len(design.core.outputs),
+        "what": training.target_name,
+        "has_velocities": training.has_velocities,
+        "states": {
+            state_name(training.step, index): tensor_shape(state)
+            for index, state in enumerate(training.step.states)
+        },
+        "initial": [_initialiser(state) for state in training.step.initial()],
+        "tables": text.tables,
+        "statements": text.lines,
+        "kinds": kinds,
     }
     directory.mkdir(parents=True, exist_ok=True)
-    for file, template in (
-        (f"{step.name}_emulator.h", _HEADER),
-        (f"{step.name}_emulator.c", _SOURCE),
-        (f"{step.name}_emulator.py", python_emulator(step, [name for name, _ in fields])),
-    ):
-        for marker, value in values.items():
-            template = template.replace(f"@{marker}@", str(value))
-        (directory / file).write_text(template)
+    for file in ("emulator.h", "emulator.c", "emulator.py"):
+        path = directory / f"{design.name}_{file}"
+        path.write_text(filled(f"flows/host/templates/training_{file}.j2", **values))
 
 
 def state_name(step: Step, index: int) -> str:
@@ -168,10 +79,6 @@ def state_name(step: Step, index: int) -> str:
     if index < step.layers:
         return f"layer{index}"
     return f"velocity{index - step.layers}"
-
-
-def _states(step: Step) -> Iterator[tuple[int, SSAValue]]:
-    return enumerate(step.states)
 
 
 def _dimensions(shape: Sequence[int]) -> str:
@@ -202,7 +109,7 @@ class _StepText:
     def __post_init__(self) -> None:
         self._numbers = count()
         self._names = {self.step.input: "x", self.step.target: "t"}
-        for index, state in _states(self.step):
+        for index, state in enumerate(self.step.states):
             self._names[state] = f"state->{state_name(self.step, index)}"
         later: list[str] = []
         for op in self.step.function.body.block.ops:
