@@ -7,7 +7,7 @@ asks for terabytes is refused before any allocation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
@@ -174,16 +174,7 @@ def _with_axes(static: StaticGraph, measured: Sequence[StaticGraph]) -> StaticGr
         ]
         shared = [axis for axis in candidates[0] if all(axis in found for found in candidates)]
         axes[name] = shared[0] if shared else None
-    return StaticGraph(
-        static.source,
-        static.batch,
-        static.steps,
-        static.constants,
-        static.shapes,
-        static.kinds,
-        axes,
-        static.effort,
-    )
+    return replace(static, batch_axes=axes)
 
 
 def _measure(graph: Graph, axis: int, batch: int) -> StaticGraph:
