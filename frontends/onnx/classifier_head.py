@@ -20,7 +20,7 @@ from kan_dialect.frontends.onnx.operators.refusals import REFUSALS
 from kan_dialect.frontends.onnx.operators.static_graph import make_static
 from kan_dialect.frontends.onnx.read.graph import Graph, Node
 from kan_dialect.frontends.onnx.recognise.layers import ImportedNetwork
-from kan_dialect.ir.constants import Array, FloatArray
+from kan_dialect.ir.constants import FloatArray
 
 _MOVEMENT_OPS = frozenset(
     {
@@ -208,7 +208,7 @@ class _HeadSearch:
     """Matches heads from the output towards the input."""
 
     def __init__(self, graph: Graph) -> None:
-        self._constants = graph.constants
+        self._constants = folding.known_constants(graph)
         self._producers = {name: node for node in graph.nodes for name in node.outputs}
 
     def head_of(self, name: str) -> Head | None:
@@ -220,7 +220,7 @@ class _HeadSearch:
             case "Softmax" | "LogSoftmax" | "Hardmax" | "Sigmoid" | "ArgMax" | "ArgMin":
                 return Head(node, node.inputs[0])
             case "TopK":
-                count = self._constant(node.inputs[1])
+                count = self._constants.get(self._before_movement(node.inputs[1]))
                 one = count is not None and count.size == 1 and int(count.reshape(-1)[0]) == 1
                 return Head(node, node.inputs[0]) if one and name == node.outputs[1] else None
             case "Clip" | "Log":
@@ -243,12 +243,6 @@ class _HeadSearch:
         """The node that computes a value, if it has this type."""
         node = self._producers.get(self._before_movement(name))
         return node if node is not None and node.op_type == op_type else None
-
-    def _constant(self, name: str) -> Array | None:
-        if name in self._constants:
-            return self._constants[name]
-        node = self._producer(name, "Constant")
-        return None if node is None else folding.constant_value(node)
 
     def _softmax(self, node: Node) -> Head | None:
         """Match exp(x) / sum(exp(x)), or the product with the reciprocal."""

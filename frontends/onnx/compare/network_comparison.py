@@ -16,6 +16,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_function, evaluate_values
+from kan_dialect.evaluate.onnx_subgraph import first_line
 from kan_dialect.frontends.onnx.compare.comparison_inputs import (
     NO_FURTHER_INPUTS,
     ComparisonInputs,
@@ -30,7 +31,6 @@ from kan_dialect.frontends.onnx.compare.reference_models import (
     open_wide_reference,
 )
 from kan_dialect.frontends.onnx.operators.thresholds import Thresholds
-from kan_dialect.frontends.onnx.read.file import first_line
 from kan_dialect.frontends.onnx.read.graph import Graph
 from kan_dialect.frontends.onnx.recognise.layers import ImportedNetwork
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray

@@ -10,10 +10,16 @@ import onnx
 from onnx import helper
 
 from kan_dialect.errors import KanError
-from kan_dialect.evaluate.onnx_subgraph import Runner, engine_of, in_batches, open_runner, widened
+from kan_dialect.evaluate.onnx_subgraph import (
+    Runner,
+    engine_of,
+    first_line,
+    in_batches,
+    open_runner,
+    widened,
+)
 from kan_dialect.frontends.frontend import Original
 from kan_dialect.frontends.onnx.compare.comparison_inputs import round_to_float32
-from kan_dialect.frontends.onnx.read.file import first_line
 from kan_dialect.frontends.onnx.read.graph import Graph
 from kan_dialect.frontends.onnx.recognise.traced_batches import fixed_batches
 from kan_dialect.ir.constants import Array, FloatArray

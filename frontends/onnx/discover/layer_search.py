@@ -12,16 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 import onnx
-from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp, TensorType, f32
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.dialects.builtin import TensorType, f32
+from xdsl.ir import Block, SSAValue
 from xdsl.rewriter import Rewriter
-from xdsl.transforms.dead_code_elimination import region_dce
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import run_graph, widened
 from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions
-from kan_dialect.frontends.naming import identifier
 from kan_dialect.frontends.onnx.compare.comparison_inputs import ComparisonInputs
 from kan_dialect.frontends.onnx.compare.network_comparison import (
     TOLERANCE,
@@ -47,7 +44,11 @@ from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_sub
 from kan_dialect.frontends.onnx.operators.thresholds import find_thresholds
 from kan_dialect.frontends.onnx.read.graph import MAX_WIDTH, Graph, Unrecognised, graph_of
 from kan_dialect.frontends.onnx.recognise.function_ops import narrow_float
-from kan_dialect.frontends.onnx.recognise.layers import ImportedNetwork, recognise_layers
+from kan_dialect.frontends.onnx.recognise.layers import (
+    ImportedNetwork,
+    finished_network,
+    recognise_layers,
+)
 from kan_dialect.frontends.onnx.recognise.traced_batches import fixed_batches
 from kan_dialect.ir.constants import FloatArray, dense
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp
@@ -239,16 +240,9 @@ class _Assembly:
         for layer in layers:
             self._values[layer.target] = self._add(layer)
         graph = self._static.source
-        result = self._values[graph.output]
-        self._block.add_op(func.ReturnOp(result))
-        function = func.FuncOp(
-            identifier(graph.path.stem),
-            ([self._block.args[0].type], [result.type]),
-            Region(self._block),
-        )
-        region_dce(function.body)
         widest = max(self._static.width(name) for name in self._static.shapes)
-        return ImportedNetwork(ModuleOp([function]), function, self._layers, widest)
+        result = self._values[graph.output]
+        return finished_network(graph, self._block, result, self._layers, widest)
 
     def _add(self, layer: FoundLayer) -> SSAValue:
         values = [self._values[name] for name in layer.sources]

@@ -1,7 +1,8 @@
 """Contractions: ONNX matrix products, Einsum, sums and means over axes.
 
-All broadcast two arrays to a common space of axes, multiply them there, and sum along some of the
-axes. A product of two arrays that both depend on the input is no contraction.
+All are written as an Einsum: they broadcast arrays to a common space of axes, multiply them there,
+and sum along some of the axes. A product of two arrays that both depend on the input is no
+contraction.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
-from string import ascii_letters
+from string import ascii_lowercase, ascii_uppercase
 
 import numpy as np
 
@@ -101,130 +102,75 @@ def one_sample(array: Array, axis: int, node: Node) -> Array:
     return first
 
 
-def matrix_product(node: Node, arguments: Sequence[Tensor | Array]) -> Contraction:
-    """The contraction of a MatMul of one tensor and one constant, in either order."""
-    first, second = arguments
-    data, constant = (first, second) if isinstance(first, Tensor) else (second, first)
-    assert isinstance(data, Tensor) and isinstance(constant, np.ndarray)
-    if constant.ndim == 0 or len(data.shape) == 1:
-        raise node.refuse("a matrix product with a scalar, or over the batch")
-    data_first = data is first
-    extents = data.shape[-1 if data_first else -2], constant.shape[-1]
-    if data_first:
-        extents = data.shape[-1], constant.shape[max(-2, -constant.ndim)]
-    if extents[0] != extents[1]:
-        raise node.refuse(f"a product over {extents[0]} and {extents[1]} values")
-    weights = constant.astype(np.float64)
-    if constant.ndim == 1:
-        weights = weights[:, np.newaxis] if data_first else weights[np.newaxis, :]
-    # The space has the axes (..., rows, inner, columns).
-    new_axis = -1 if data_first else -3
-    batch = data.batch_axis - len(data.shape)
-    inner = -1 if data_first else -2
-    if batch == inner:
-        raise node.refuse("it adds up the samples of a batch")
-    if batch < -2 or data_first:
-        batch -= 1
-    weights = np.expand_dims(weights, -3 if data_first else -1)
-    weights = one_sample(weights, batch, node)
-    space = np.broadcast_shapes(np.expand_dims(data.labels, new_axis).shape, weights.shape)
-    shape = [*space[:-2], space[-1]]
-    batch_axis = len(space) + batch - (1 if batch > -2 else 0)
-    if constant.ndim == 1:
-        squeezed = len(shape) - (1 if data_first else 2)
-        shape.pop(squeezed)
-        batch_axis -= squeezed < batch_axis
-
-    def run(values: Sequence[Array]) -> Array:
-        return np.matmul(values[0], constant) if data_first else np.matmul(constant, values[0])
-
-    return Contraction(
-        data=data,
-        data_view=lambda array: np.expand_dims(array, new_axis),
-        weights=weights,
-        summed=(len(space) - 2,),
-        shape=tuple(shape),
-        batch_axis=batch_axis,
-        run=run,
-    )
-
-
-def einsum_terms(node: Node, ranks: Sequence[int]) -> tuple[list[str], str]:
-    """Labels of each operand and of the result of an Einsum, with ellipses expanded.
+def contraction(
+    node: Node,
+    terms: Sequence[str],
+    output: str,
+    arguments: Sequence[Tensor | Array],
+    budget: Budget,
+    *,
+    factor: float = 1.0,
+    one_batch: bool = False,
+) -> Contraction:
+    """The contraction of an Einsum of one tensor and any number of constants.
 
     Parameters
     ----------
-    ranks : number of axes of each operand.
+    terms, output : labels of the axes of each argument, and of the result; a label of the result
+        only is an axis of extent 1.
+    factor : multiplies the result.
+    one_batch : whether the file's operator works on one sample: `terms` lack the tensor's batch.
     """
-    equation = node.text("equation", "").replace(" ", "")
-    left, arrow, output = equation.partition("->")
-    terms = left.split(",")
-    if len(terms) != len(ranks):
-        raise node.refuse(f"'{equation}' does not fit {len(ranks)} operands")
-    free = [letter for letter in ascii_letters if letter not in equation]
-    longest = ""
-    for index, (term, rank) in enumerate(zip(terms, ranks, strict=True)):
-        missing = rank - len(term.replace("...", ""))
-        if missing < 0 or (missing > 0 and "..." not in term) or missing > len(free):
-            raise node.refuse(f"'{equation}' does not fit operand {index} of {rank} axes")
-        extra = "".join(free[:missing][::-1])
-        longest = max(longest, extra, key=len)
-        terms[index] = term.replace("...", extra)
-    if not arrow:
-        letters = "".join(terms)
-        output = longest + "".join(
-            sorted(
-                each for each in set(letters) if letters.count(each) == 1 and each not in longest
-            )
-        )
-    output = output.replace("...", longest)
-    labels = [*terms, output]
-    if not all((each.isalpha() and each.isascii()) or not each for each in labels):
-        raise node.refuse(f"'{equation}' is not understood")
-    if any(len(set(each)) < len(each) for each in labels) or set(output) - set("".join(terms)):
-        raise node.refuse(f"'{equation}' takes a diagonal or invents an axis")
-    return terms, output
-
-
-def einsum(node: Node, arguments: Sequence[Tensor | Array], budget: Budget) -> Contraction:
-    """The contraction of an Einsum of one tensor and any number of constants."""
-    ranks = [len(argument.shape) for argument in arguments]
-    terms, output = einsum_terms(node, ranks)
-    summed = "".join(sorted(set("".join(terms)) - set(output)))
-    space = output + summed
     position = next(index for index, each in enumerate(arguments) if isinstance(each, Tensor))
     data = arguments[position]
     assert isinstance(data, Tensor)
-    batch = terms[position][data.batch_axis]
+    term = terms[position]
+    if one_batch:
+        free = next(each for each in ascii_uppercase if each not in "".join(terms))
+        term, output = free + term, free + output
+    summed = "".join(sorted(set(term).union(*terms) - set(output)))
+    space = output + summed
+    batch = term[data.batch_axis]
     if batch in summed:
         raise node.refuse("it adds up the samples of a batch")
     constants: list[Array] = []
-    weights = np.ones((1,) * len(space))
-    for term, argument in zip(terms, arguments, strict=True):
+    weights = np.full((1,) * len(space), factor)
+    for labels, argument in zip(terms, arguments, strict=True):
         if isinstance(argument, Tensor):
             continue
-        if batch in term:
-            argument = one_sample(argument, term.index(batch) - len(term), node)
+        if batch in labels:
+            argument = one_sample(argument, labels.index(batch) - len(labels), node)
         constants.append(argument)
-        factor = _spread(argument.astype(np.float64), term, space)
-        budget.check(8 * prod(np.broadcast_shapes(weights.shape, factor.shape)), node.label)
-        weights = weights * factor
-    spread_shape = _spread(data.labels, terms[position], space).shape
-    extents = np.broadcast_shapes(spread_shape, weights.shape)
+        spread = _spread(argument.astype(np.float64), labels, space)
+        budget.check(8 * prod(np.broadcast_shapes(weights.shape, spread.shape)), node.label)
+        weights = weights * spread
+    extents = np.broadcast_shapes(_spread(data.labels, term, space).shape, weights.shape)
+    others = [labels for index, labels in enumerate(terms) if index != position]
+    read = set(term).union(*others)
+    equation = f"{','.join([term, *others])}->{''.join(each for each in output if each in read)}"
+    inserted = tuple(axis for axis, each in enumerate(output) if each not in read)
 
     def run(values: Sequence[Array]) -> Array:
-        operands = [*constants[:position], values[0], *constants[position:]]
-        return np.einsum(f"{','.join(terms)}->{output}", *operands)
+        total = np.einsum(equation, values[0], *constants)
+        return np.expand_dims(total * factor if factor != 1.0 else total, inserted)
 
     return Contraction(
         data=data,
-        data_view=lambda array: _spread(array, terms[position], space),
+        data_view=lambda array: _spread(array, term, space),
         weights=weights,
         summed=tuple(range(len(output), len(space))),
         shape=extents[: len(output)],
         batch_axis=output.index(batch),
         run=run,
     )
+
+
+def matrix_terms(first: int, second: int) -> tuple[list[str], str]:
+    """Labels of the operands of a MatMul with these numbers of axes, and of its result."""
+    leads = ascii_lowercase[: max(first, second, 2) - 2]
+    one, other = (leads[max(0, len(leads) + 2 - rank) :] for rank in (first, second))
+    rows, columns = "y" if first > 1 else "", "z" if second > 1 else ""
+    return [f"{one}{rows}x", f"{other}x{columns}"], f"{leads}{rows}{columns}"
 
 
 def _spread(array: Array, term: str, space: str) -> Array:
@@ -235,34 +181,3 @@ def _spread(array: Array, term: str, space: str) -> Array:
     for axis, extent in zip(order, moved.shape, strict=True):
         shape[space.index(term[axis])] = extent
     return moved.reshape(shape)
-
-
-def reduction(
-    node: Node, data: Tensor, axes: Sequence[int], *, keep: bool, mean: bool
-) -> Contraction:
-    """The contraction of a sum or mean over `axes`, which are not negative."""
-    if data.batch_axis in axes:
-        raise node.refuse("it adds up the samples of a batch")
-    summed = tuple(sorted(set(axes)))
-    shape = [
-        1 if axis in summed else extent
-        for axis, extent in enumerate(data.shape)
-        if keep or axis not in summed
-    ]
-    count = prod(data.shape[axis] for axis in summed)
-    weight = 1.0 / count if mean else 1.0
-
-    def run(values: Sequence[Array]) -> Array:
-        total = values[0].sum(axis=summed, keepdims=keep)
-        return np.asarray(total * weight if mean else total)
-
-    shift = 0 if keep else sum(axis < data.batch_axis for axis in summed)
-    return Contraction(
-        data=data,
-        data_view=lambda array: array,
-        weights=np.full((1,) * len(data.shape), weight),
-        summed=summed,
-        shape=tuple(shape),
-        batch_axis=data.batch_axis - shift,
-        run=run,
-    )

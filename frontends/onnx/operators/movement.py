@@ -1,297 +1,248 @@
-"""Movement operators of ONNX: reshape, transpose, slice, gather, concatenate, ...
+"""Movement operators of ONNX: reshape, transpose, slice, gather, concatenate, scatter, ...
 
-Each becomes a function of arrays, for any number of samples on the batch axis. It moves the indices
-of elements (one sample) as well as their values (many samples).
+The operator is run once on the numbered elements of a whole batch. If it does the same to all
+samples, the movement of one sample follows. Indices may thus include the batch (PyTorch writes
+`t[:, :, 1] = x` so).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+import onnx
+from onnx import helper
 
-from kan_dialect.frontends.onnx.operators.dependence import Run
-from kan_dialect.frontends.onnx.read.file import Budget
+from kan_dialect.evaluate.onnx_node import run_node
+from kan_dialect.evaluate.onnx_subgraph import first_line
+from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, Run, Tensor
+from kan_dialect.frontends.onnx.operators.inference import extents_of, infer_types
+from kan_dialect.frontends.onnx.operators.refusals import UNKNOWN
+from kan_dialect.frontends.onnx.read.file import MAX_NODES, Budget
 from kan_dialect.frontends.onnx.read.graph import Node, Unrecognised
-from kan_dialect.ir.constants import Array
+from kan_dialect.ir.constants import Array, BoolArray, IntArray
+
+_MOVED: dict[str, Sequence[int]] = {
+    **dict.fromkeys(("Expand", "Flatten", "Gather", "GatherElements"), (0,)),
+    **dict.fromkeys(("GatherND", "Identity", "Reshape", "Slice", "Split", "Squeeze"), (0,)),
+    **dict.fromkeys(("Tile", "Transpose", "Unsqueeze"), (0,)),
+    **dict.fromkeys(("ScatterElements", "ScatterND"), (0, 2)),
+    "Concat": range(MAX_NODES),
+    "Where": (1, 2),
+}
+"""Operator -> positions of the operands that it moves."""
+
+MOVEMENTS = _MOVED.keys() - {"Where"}
+"""Operators that are movements; a Where is one if its condition is constant."""
+
+_ANY = onnx.TensorProto.FLOAT
+"""Element type that stands for any: movements take all."""
+
+DYNAMIC_BATCH = 7
+"""The extent that stands for an open batch: a prime, so that reshapes do not hide it."""
 
 
 @dataclass(frozen=True)
-class MovementOperands:
-    """The operands of a movement operator.
+class Movement:
+    """A result whose elements are elements of `arguments`.
 
     Attributes
     ----------
-    shape : of the moved operand, with the batch's extent.
-    batch_axis : None for a constant.
-    constants : further operands; None for an omitted one.
+    arguments : tensors; and constants that stand beside them, if any.
+    arrange : moves the elements of arguments, for any number of samples.
+    batch_axis : of the result.
     """
 
+    arguments: list[Tensor | Array]
+    arrange: Run
+    batch_axis: int
+
+
+def movements(
+    node: Node,
+    operands: Sequence[Tensor | Array | None],
+    batch: int,
+    opset: int,
+    budget: Budget,
+    *,
+    one_batch: bool = False,
+) -> list[Movement]:
+    """The movement of each result of a node.
+
+    Parameters
+    ----------
+    batch : number of samples of the file's batch.
+    one_batch : whether the file's operator works on one sample: its operands lack the batch.
+
+    Raises
+    ------
+    Unrecognised : what says where elements go depends on the input, or samples are treated
+        differently.
+    """
+    moved = _MOVED[node.op_type]
+    tensors: list[Tensor] = []
+    for position, operand in enumerate(operands):
+        if isinstance(operand, Tensor):
+            if position not in moved:
+                raise node.refuse("where it moves values to depends on the input", UNKNOWN[1])
+            tensors.append(operand)
+    if node.text("reduction", "none") != "none" or node.integer("batch_dims", 0):
+        raise node.refuse("reductions and batch_dims are not supported")
+    # An axis of extent 1 may be any: a larger batch shows which one it is, if that fits.
+    for count in (DYNAMIC_BATCH, 1) if batch == 1 and not one_batch else (batch,):
+        try:
+            return _Numbered(node, tensors, count, one_batch).movements(
+                operands, moved, opset, budget
+            )
+        except Unrecognised:
+            if count == batch or one_batch:
+                raise
+    raise AssertionError("the last batch is the file's own")
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    """Runs a node on numbered elements of a batch: sample * width + element, -1 for constants."""
+
     node: Node
-    shape: tuple[int, ...]
-    batch_axis: int | None
-    constants: Sequence[Array | None]
-    budget: Budget
+    tensors: Sequence[Tensor]
+    batch: int
+    one_batch: bool
 
     @property
-    def rank(self) -> int:
-        return len(self.shape)
+    def width(self) -> int:
+        return sum(tensor.size for tensor in self.tensors)
 
-    def integers(self, index: int) -> tuple[int, ...] | None:
-        """Further operand `index` as integers; None if omitted."""
-        if index >= len(self.constants):
-            return None
-        array = self.constants[index]
-        if array is None:
-            return None
-        if array.dtype.kind not in "iu" or array.ndim > 1:
-            raise self.node.refuse("an operand that should list integers does not")
-        return tuple(int(value) for value in array.reshape(-1))
+    def movements(
+        self,
+        operands: Sequence[Tensor | Array | None],
+        moved: Sequence[int],
+        opset: int,
+        budget: Budget,
+    ) -> list[Movement]:
+        self._check_size(operands, moved, opset, budget)
+        numbers: list[Array | None] = []
+        constants: list[Array | None] = []
+        start = 0
+        for position, operand in enumerate(operands):
+            if isinstance(operand, Tensor):
+                numbers.append(self._numbers(operand) + start)
+                constants.append(np.zeros(self._shape(operand)))
+                start += operand.size
+            elif operand is None or position not in moved:
+                numbers.append(operand)
+                constants.append(operand)
+            else:
+                numbers.append(np.full(operand.shape, -1, dtype=np.int64))
+                constants.append(operand.astype(np.float64))
+        try:
+            results = run_node(self.node.proto, opset, numbers)
+            values = run_node(self.node.proto, opset, constants)
+        except Exception as error:  # The reference implementation raises errors of many types.
+            raise self._misfit(operands, first_line(error)) from None
+        return [self._movement(*each) for each in zip(results, values, strict=True)]
 
-    @property
-    def text(self) -> str:
-        """The shape for messages."""
-        extents = ["batch" if i == self.batch_axis else str(e) for i, e in enumerate(self.shape)]
-        return f"[{', '.join(extents)}]"
-
-    def axis(self, axis: int, rank: int | None = None) -> int:
-        """A given axis as a non-negative one."""
-        rank = self.rank if rank is None else rank
-        if not -rank <= axis < rank:
-            raise self.node.refuse(f"axis {axis} of a value of {rank} dimension(s)")
-        return axis % rank
-
-    def check_size(self, shape: Sequence[int]) -> None:
-        self.budget.charge(8 * prod(shape), self.node.label)
-
-    def batch_error(self) -> Unrecognised:
+    def _misfit(self, operands: Sequence[Tensor | Array | None], reason: str) -> Unrecognised:
+        """The error that the operands do not fit, with the batch in place of its extent."""
+        (first, *_), target = self.tensors, operands[-1]
+        extents = [
+            "batch" if axis == first.batch_axis else str(each)
+            for axis, each in enumerate(first.shape)
+        ]
+        if self.node.op_type == "Reshape" and isinstance(target, np.ndarray):
+            reason = f"cannot reshape [{', '.join(extents)}] to {target.tolist()}"
         return self.node.refuse(
+            f"its operands do not fit it: {reason}",
+            "export the model so that it takes any batch size (x.shape[0], not a number)",
+        )
+
+    def _shape(self, tensor: Tensor) -> tuple[int, ...]:
+        """Extents of an operand in the file."""
+        shape = list(tensor.shape)
+        shape[tensor.batch_axis : tensor.batch_axis + 1] = [] if self.one_batch else [self.batch]
+        return tuple(shape)
+
+    def _numbers(self, tensor: Tensor) -> IntArray:
+        if self.one_batch:
+            return tensor.labels.reshape(self._shape(tensor))
+        others = tuple(axis for axis in range(len(tensor.shape)) if axis != tensor.batch_axis)
+        return np.expand_dims(np.arange(self.batch), others) * self.width + tensor.labels
+
+    def _check_size(
+        self,
+        operands: Sequence[Tensor | Array | None],
+        moved: Sequence[int],
+        opset: int,
+        budget: Budget,
+    ) -> None:
+        given: dict[str, Array | onnx.TypeProto] = {}
+        for position, (name, operand) in enumerate(zip(self.node.inputs, operands, strict=True)):
+            if isinstance(operand, Tensor):
+                given[name] = helper.make_tensor_type_proto(_ANY, self._shape(operand))
+            elif operand is not None and position in moved:
+                given[name] = helper.make_tensor_type_proto(_ANY, operand.shape)
+            elif operand is not None:
+                given[name] = operand
+        for found in infer_types(self.node, opset, given).values():
+            extents = extents_of(found)
+            if extents is None:
+                raise self.node.refuse("the extents of its result are not known")
+            budget.check(64 * prod(extents), self.node.label)
+
+    def _movement(self, numbers: IntArray, values: Array) -> Movement:
+        """The movement from the numbers of a result's elements, and its constants."""
+        if self.one_batch:
+            numbers, values = numbers[np.newaxis], values[np.newaxis]
+        fixed = numbers < 0
+        samples, columns = np.divmod(numbers, self.width)
+        axis = 0 if self.one_batch else self._batch_axis(samples, fixed)
+        columns = np.where(fixed, CONSTANT, columns)
+        first, first_values = np.take(columns, 0, axis), np.take(values, 0, axis)
+        if not np.array_equal(
+            columns, np.broadcast_to(np.expand_dims(first, axis), columns.shape)
+        ) or not np.array_equal(
+            np.broadcast_to(np.expand_dims(first_values, axis), values.shape)[fixed], values[fixed]
+        ):
+            raise self.node.refuse("it treats the samples of a batch differently")
+        chosen = first.ravel().copy()
+        missing = chosen == CONSTANT
+        chosen[missing] = self.width + np.arange(np.count_nonzero(missing))
+        arguments: list[Tensor | Array] = list(self.tensors)
+        if missing.any():
+            arguments.append(first_values.ravel()[missing])
+        return Movement(arguments, _gathering(self.tensors, chosen, first.shape, axis), axis)
+
+    def _batch_axis(self, samples: IntArray, fixed: BoolArray) -> int:
+        """The axis along which the samples of a batch lie."""
+        for axis, extent in enumerate(samples.shape):
+            shape = [1] * samples.ndim
+            shape[axis] = -1
+            if extent == self.batch:
+                number: IntArray = np.arange(extent, dtype=np.int64).reshape(shape)
+                expected = np.broadcast_to(number, samples.shape)
+                if bool(((samples == expected) | fixed).all()):
+                    return axis
+        raise self.node.refuse(
             "it moves values between the samples of a batch",
             "export the model so that the batch stays a dimension of its own",
         )
 
 
-@dataclass(frozen=True)
-class Movement:
-    """A function that moves elements, and the batch axis of its result."""
-
-    arrange: Run
-    batch_axis: int | None
-
-
-def _identity(site: MovementOperands) -> Movement:
-    return Movement(lambda arrays: arrays[0], site.batch_axis)
-
-
-def _reshaped(site: MovementOperands, target: Sequence[int]) -> Movement:
-    if prod(target) != prod(site.shape):
-        raise site.node.refuse(
-            f"cannot reshape {site.text} to {list(target)}",
-            "export the model so that it takes any batch size (x.shape[0], not a number)",
-        )
-    if site.batch_axis is None:
-        return Movement(lambda arrays: arrays[0].reshape(target), None)
-    batch = site.batch_axis
-    # The batch axis is where the same number of elements precede it: memory order is unchanged.
-    before, extent = prod(site.shape[:batch]), site.shape[batch]
-    candidates = [
-        axis
-        for axis in range(len(target))
-        if target[axis] == extent and prod(target[:axis]) == before
-    ]
-    if not candidates:
-        raise site.batch_error()
-    new_batch = candidates[0]
+def _gathering(
+    tensors: Sequence[Tensor], chosen: IntArray, shape: tuple[int, ...], axis: int
+) -> Run:
+    """Gathers elements `chosen` from all tensors side by side, followed by constants."""
 
     def arrange(arrays: Sequence[Array]) -> Array:
-        samples = arrays[0].shape[batch]
-        return arrays[0].reshape([*target[:new_batch], samples, *target[new_batch + 1 :]])
-
-    return Movement(arrange, new_batch)
-
-
-def _reshape(site: MovementOperands) -> Movement:
-    target = list(site.integers(0) or ())
-    if not site.node.integer("allowzero", 0):
-        if any(extent == 0 and axis >= site.rank for axis, extent in enumerate(target)):
-            raise site.node.refuse("the new shape copies an extent that is not there")
-        target = [extent or site.shape[axis] for axis, extent in enumerate(target)]
-    if target.count(-1) > 1 or any(extent < -1 for extent in target):
-        raise site.node.refuse(f"{target} is no shape")
-    if -1 in target:
-        known = prod(extent for extent in target if extent != -1)
-        target[target.index(-1)] = prod(site.shape) // known if known else 0
-    return _reshaped(site, target)
-
-
-def _flatten(site: MovementOperands) -> Movement:
-    axis = site.node.integer("axis", 1)
-    axis = axis + site.rank if axis < 0 else axis
-    return _reshaped(site, [prod(site.shape[:axis]), prod(site.shape[axis:])])
-
-
-def _squeeze(site: MovementOperands) -> Movement:
-    axes = site.integers(0)
-    if axes is None:
-        axes = [
-            axis
-            for axis, extent in enumerate(site.shape)
-            if extent == 1 and axis != site.batch_axis
+        parts = [
+            np.moveaxis(array, tensor.batch_axis, 0).reshape(array.shape[tensor.batch_axis], -1)
+            for array, tensor in zip(arrays, tensors, strict=False)
         ]
-    axes = {site.axis(axis) for axis in axes}
-    if site.batch_axis in axes:
-        raise site.batch_error()
-    if any(site.shape[axis] != 1 for axis in axes):
-        raise site.node.refuse(f"cannot squeeze {sorted(axes)} of {site.text}")
-    dropped = tuple(sorted(axes))
-    batch = site.batch_axis
-    after = None if batch is None else batch - sum(axis < batch for axis in dropped)
-    return Movement(lambda arrays: np.squeeze(arrays[0], dropped), after)
-
-
-def _unsqueeze(site: MovementOperands) -> Movement:
-    given = site.integers(0) or ()
-    rank = site.rank + len(given)
-    axes = tuple(sorted(site.axis(axis, rank) for axis in given))
-    if len(set(axes)) < len(axes):
-        raise site.node.refuse("an axis is inserted twice")
-    kept = [axis for axis in range(rank) if axis not in axes]
-    after = None if site.batch_axis is None else kept[site.batch_axis]
-    return Movement(lambda arrays: np.expand_dims(arrays[0], axes), after)
-
-
-def _transpose(site: MovementOperands) -> Movement:
-    order = site.node.integers("perm") or tuple(reversed(range(site.rank)))
-    if sorted(order) != list(range(site.rank)):
-        raise site.node.refuse(f"{list(order)} is no order of {site.rank} axes")
-    after = None if site.batch_axis is None else order.index(site.batch_axis)
-    return Movement(lambda arrays: np.transpose(arrays[0], order), after)
-
-
-def _slice(site: MovementOperands) -> Movement:
-    starts, ends = site.integers(0) or (), site.integers(1) or ()
-    axes = site.integers(2)
-    axes = tuple(range(len(starts))) if axes is None else axes
-    steps = site.integers(3) or (1,) * len(starts)
-    slices = [slice(None)] * site.rank
-    for start, end, given, step in zip(starts, ends, axes, steps, strict=True):
-        axis = site.axis(given)
-        extent = site.shape[axis]
-        if step == 0:
-            raise site.node.refuse("a step of 0")
-        # Negative bounds count from the end; then both are clamped, as the ONNX standard requires.
-        lowest, highest = (0, extent) if step > 0 else (-1, extent - 1)
-        first = min(max(start + extent if start < 0 else start, 0), highest)
-        last = min(max(end + extent if end < 0 else end, lowest), highest)
-        chosen = range(extent)[first : None if last < 0 else last : step]
-        if axis != site.batch_axis:
-            slices[axis] = slice(first, None if last < 0 else last, step)
-        elif len(chosen) != extent or step != 1:
-            raise site.batch_error()
-    index = tuple(slices)
-    return Movement(lambda arrays: arrays[0][index], site.batch_axis)
-
-
-def _gather(site: MovementOperands) -> Movement:
-    indices = site.constants[0]
-    if indices is None or indices.dtype.kind not in "iu":
-        raise site.node.refuse("the indices are no integers")
-    axis = site.axis(site.node.integer("axis", 0))
-    extent = site.shape[axis]
-    if bool(((indices < -extent) | (indices >= extent)).any()):
-        raise site.node.refuse(f"an index lies outside an axis of {extent}")
-    batch = site.batch_axis
-    if axis == batch:
-        raise site.batch_error()
-    site.check_size([*site.shape[:axis], indices.size, *site.shape[axis + 1 :]])
-    after = batch if batch is None or batch < axis else batch + indices.ndim - 1
-    return Movement(lambda arrays: np.take(arrays[0], indices, axis), after)
-
-
-def _expand(site: MovementOperands) -> Movement:
-    target = site.integers(0) or ()
-    if any(extent < 0 for extent in target):
-        raise site.node.refuse(f"{list(target)} is no shape")
-    shape = np.broadcast_shapes(site.shape, target)
-    site.check_size(shape)
-    if site.batch_axis is None:
-        return Movement(lambda arrays: np.broadcast_to(arrays[0], shape), None)
-    batch = site.batch_axis + len(shape) - site.rank
-    if shape[batch] != site.shape[site.batch_axis]:
-        raise site.batch_error()
-
-    def arrange(arrays: Sequence[Array]) -> Array:
-        samples = arrays[0].shape[batch + site.rank - len(shape)]
-        return np.broadcast_to(arrays[0], [*shape[:batch], samples, *shape[batch + 1 :]])
-
-    return Movement(arrange, batch)
-
-
-def _tile(site: MovementOperands) -> Movement:
-    repeats = site.integers(0) or ()
-    if len(repeats) != site.rank or any(count < 0 for count in repeats):
-        raise site.node.refuse(f"{list(repeats)} does not say how often to repeat each axis")
-    if site.batch_axis is not None and repeats[site.batch_axis] != 1:
-        raise site.batch_error()
-    site.check_size([extent * count for extent, count in zip(site.shape, repeats, strict=True)])
-    return Movement(lambda arrays: np.tile(arrays[0], repeats), site.batch_axis)
-
-
-MOVEMENTS: dict[str, Callable[[MovementOperands], Movement]] = {
-    "Dropout": _identity,
-    "Expand": _expand,
-    "Flatten": _flatten,
-    "Gather": _gather,
-    "Identity": _identity,
-    "Reshape": _reshape,
-    "Slice": _slice,
-    "Squeeze": _squeeze,
-    "Tile": _tile,
-    "Transpose": _transpose,
-    "Unsqueeze": _unsqueeze,
-}
-"""Operators that move the elements of their first operand."""
-
-
-def concatenation(axis: int, batch_axis: int | None) -> Run:
-    """Concatenation along `axis`; arrays of one sample are broadcast over the samples."""
-
-    def arrange(arrays: Sequence[Array]) -> Array:
-        if batch_axis is None:
-            return np.concatenate(arrays, axis)
-        samples = max(array.shape[batch_axis] for array in arrays)
-        spread: list[Array] = []
-        for array in arrays:
-            shape = list(array.shape)
-            shape[batch_axis] = samples
-            spread.append(np.broadcast_to(array, shape))
-        return np.concatenate(spread, axis)
+        samples = len(parts[0])
+        parts += [np.broadcast_to(each, (samples, each.size)) for each in arrays[len(tensors) :]]
+        side_by_side = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        return np.moveaxis(side_by_side[:, chosen].reshape(samples, *shape), 0, axis)
 
     return arrange
-
-
-def split_movements(site: MovementOperands, outputs: int) -> list[Movement]:
-    """The movement of each output of a Split."""
-    axis = site.axis(site.node.integer("axis", 0))
-    if axis == site.batch_axis:
-        raise site.batch_error()
-    extent = site.shape[axis]
-    sizes = site.integers(0)
-    if sizes is None:
-        size = -(-extent // outputs)
-        sizes = [min(size, extent - size * index) for index in range(outputs)]
-    if len(sizes) != outputs or sum(sizes) != extent or any(size < 0 for size in sizes):
-        raise site.node.refuse(f"cannot split an axis of {extent} into {list(sizes)}")
-    moves: list[Movement] = []
-    start = 0
-    for size in sizes:
-        moves.append(Movement(_piece(axis, start, start + size), site.batch_axis))
-        start += size
-    return moves
-
-
-def _piece(axis: int, start: int, end: int) -> Run:
-    index = (slice(None),) * axis + (slice(start, end),)
-    return lambda arrays: arrays[0][index]

@@ -7,20 +7,23 @@ asks for terabytes is refused before any allocation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper, shape_inference
+from onnx import helper
 
 from kan_dialect.errors import KanError
-from kan_dialect.evaluate.onnx_subgraph import FLOATS, MAX_ELEMENTS, first_line
+from kan_dialect.evaluate.onnx_subgraph import FLOATS, MAX_ELEMENTS
 from kan_dialect.frontends.onnx.operators import folding
-from kan_dialect.frontends.onnx.operators.contraction import einsum_terms
 from kan_dialect.frontends.onnx.operators.elementwise import COMPARISONS, ELEMENTWISE
+from kan_dialect.frontends.onnx.operators.inference import (
+    extents_of,
+    infer_types,
+    multiplications,
+)
 from kan_dialect.frontends.onnx.operators.refusals import RANDOM, REFUSALS
 from kan_dialect.frontends.onnx.read.file import Budget
 from kan_dialect.frontends.onnx.read.graph import MAX_WIDTH, Graph, Node, Unrecognised
@@ -121,25 +124,7 @@ class StaticGraph:
             self.shapes[name] if name in self.shapes else self.constants[name].shape
             for name in step.reads
         ]
-        results = prod(self.shapes[step.proto.output[0]])
-        match step.node.op_type:
-            case "MatMul":
-                return results * shapes[0][-1]
-            case "Gemm":
-                return results * shapes[0][0 if step.node.integer("transA", 0) else 1]
-            case "Conv" | "ConvTranspose":
-                return results * prod(shapes[1][1:])
-            case "Einsum":
-                terms, _ = einsum_terms(step.node, [len(shape) for shape in shapes])
-                return prod(
-                    {
-                        label: extent
-                        for term, shape in zip(terms, shapes, strict=True)
-                        for label, extent in zip(term, shape, strict=True)
-                    }.values()
-                )
-            case _:
-                return 0
+        return multiplications(step.node, shapes, self.shapes[step.proto.output[0]])
 
     def may_be_boundary(self, name: str) -> bool:
         """Whether the value is a float vector for each sample, of at most `MAX_WIDTH` elements."""
@@ -189,16 +174,7 @@ def _with_axes(static: StaticGraph, measured: Sequence[StaticGraph]) -> StaticGr
         ]
         shared = [axis for axis in candidates[0] if all(axis in found for found in candidates)]
         axes[name] = shared[0] if shared else None
-    return StaticGraph(
-        static.source,
-        static.batch,
-        static.steps,
-        static.constants,
-        static.shapes,
-        static.kinds,
-        axes,
-        static.effort,
-    )
+    return replace(static, batch_axes=axes)
 
 
 def _measure(graph: Graph, axis: int, batch: int) -> StaticGraph:
@@ -238,36 +214,31 @@ class _ShapeInference:
                 raise node.refuse(*REFUSALS[node.op_type])
             names = [name for name in proto.input if name]
             if node.op_type in ("Shape", "Size") and names[0] in self.shapes:
-                shape = self.shapes[names[0]]
-                known = folding.shape_slice(node, shape)
-                value = known if node.op_type == "Shape" else np.array(prod(shape), np.int64)
-                self.constants[proto.output[0]] = value
+                blank = np.broadcast_to(np.zeros((), np.int8), self.shapes[names[0]])
+                self._fold(proto, node, [blank])
             elif all(name in self.constants for name in names):
-                self._fold(proto, node)
+                operands = [self.constants[name] if name else None for name in proto.input]
+                self._fold(proto, node, operands)
             else:
                 self._add_step(proto, node)
 
-    def _fold(self, proto: onnx.NodeProto, node: Node) -> None:
-        operands = [self.constants[name] if name else None for name in proto.input]
+    def _fold(self, proto: onnx.NodeProto, node: Node, operands: Sequence[Array | None]) -> None:
         try:
-            with np.errstate(all="ignore"):
-                results = folding.fold(node, operands, self._budget)
+            results = folding.fold(node, operands, self._graph.opset, self._budget)
         except Unrecognised:
             # A runtime may support the node; it is run where its result is needed.
             self._add_step(proto, node)
             return
-        except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
-            raise node.refuse(f"its operands do not fit it: {error}") from None
         for result in results:
             if result.dtype.kind == "f" and not np.isfinite(result).all() and result.size > 1:
                 raise node.refuse("its result, a constant, is not finite", "train the model again")
         self.constants.update(zip(proto.output, results, strict=False))
 
     def _add_step(self, proto: onnx.NodeProto, node: Node) -> None:
-        types = self._infer(proto, node)
+        types = self._infer(node)
         for name in filter(None, proto.output):
             found = types.get(name)
-            extents = None if found is None else _extents(found)
+            extents = None if found is None else extents_of(found)
             kind = 0 if found is None else found.tensor_type.elem_type
             if extents is None and node.op_type in ELEMENTWISE:
                 # Function operators of old opsets have no shape inference.
@@ -296,32 +267,16 @@ class _ShapeInference:
             return self.kinds[name]
         return helper.np_dtype_to_tensor_dtype(self.constants[name].dtype)
 
-    def _infer(self, proto: onnx.NodeProto, node: Node) -> dict[str, onnx.TypeProto]:
-        types: dict[str, onnx.TypeProto] = {}
-        data: dict[str, onnx.TensorProto] = {}
-        for name in filter(None, proto.input):
+    def _infer(self, node: Node) -> dict[str, onnx.TypeProto]:
+        operands: dict[str, Array | onnx.TypeProto] = {}
+        for name in filter(None, node.inputs):
             if name in self.shapes:
-                types[name] = helper.make_tensor_type_proto(self.kinds[name], self.shapes[name])
-                continue
-            if name not in self.constants:
+                operands[name] = helper.make_tensor_type_proto(self.kinds[name], self.shapes[name])
+            elif name in self.constants:
+                operands[name] = self.constants[name]
+            else:
                 raise node.refuse(f"it reads '{name}', a further result that is not supported")
-            array = self.constants[name]
-            kind = helper.np_dtype_to_tensor_dtype(array.dtype)
-            types[name] = helper.make_tensor_type_proto(kind, array.shape)
-            if array.size <= 64:  # Extents and axes, at most.
-                data[name] = numpy_helper.from_array(array, name)
-        try:
-            schema = onnx.defs.get_schema(proto.op_type, self._graph.opset, "")
-            infer = cast(Any, shape_inference.infer_node_outputs)
-            return infer(
-                schema,
-                proto,
-                types,
-                data,
-                opset_imports=[helper.make_opsetid("", self._graph.opset)],
-            )
-        except Exception as error:  # The C++ library raises errors of many types.
-            raise node.refuse(f"its operands do not fit it: {first_line(error)}") from None
+        return infer_types(node, self._graph.opset, operands)
 
 
 def _known(graph: Graph) -> list[int]:
@@ -334,17 +289,6 @@ def _broadcast(node: Node, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]
     except ValueError:
         listed = " and ".join(map(str, shapes))
         raise node.refuse(f"its operands do not fit each other: {listed}") from None
-
-
-def _extents(value: onnx.TypeProto) -> tuple[int, ...] | None:
-    """Extents of a tensor; None if one is open."""
-    tensor = value.tensor_type
-    if not value.HasField("tensor_type") or not tensor.HasField("shape"):
-        return None
-    extents = tensor.shape.dim
-    if any(not extent.HasField("dim_value") for extent in extents):
-        return None
-    return tuple(extent.dim_value for extent in extents)
 
 
 def needed_steps(static: StaticGraph, sources: Sequence[str], targets: Sequence[str]) -> list[Step]:

@@ -23,7 +23,6 @@ from kan_dialect.evaluate.onnx_subgraph import (
 )
 from kan_dialect.frontends.onnx.operators.branch_values import BRANCHES, limits_of
 from kan_dialect.frontends.onnx.operators.elementwise import ELEMENTWISE
-from kan_dialect.frontends.onnx.operators.movement import MOVEMENTS
 from kan_dialect.frontends.onnx.operators.sign_changes import (
     Margins,
     SignChanges,
@@ -35,7 +34,10 @@ from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_sub
 from kan_dialect.frontends.onnx.read.graph import Node
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 
-_REARRANGING_OPS = frozenset({"Concat", "Identity", "Split", *MOVEMENTS})
+_REARRANGING_OPS = frozenset(
+    {"Concat", "Dropout", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split"}
+    | {"Squeeze", "Tile", "Transpose", "Unsqueeze"}
+)
 _ELEMENTWISE_OPS = frozenset(
     {"BatchNormalization", "Cast", "CastLike", *ELEMENTWISE, *_REARRANGING_OPS}
 )

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import inliner
+from onnx import helper, inliner, numpy_helper
 
 from kan_dialect.errors import KanError
-from kan_dialect.evaluate.onnx_subgraph import OPSETS
+from kan_dialect.evaluate.onnx_subgraph import OPSETS, STANDARD_DOMAINS, first_line
 from kan_dialect.ir.constants import Array
 from kan_dialect.limits import MAX_AXES
 
@@ -127,7 +127,7 @@ def _parse(path: Path, data: bytes) -> onnx.ModelProto:
 
 
 def _check_opset(path: Path, model: onnx.ModelProto) -> None:
-    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    versions = [entry.version for entry in model.opset_import if entry.domain in STANDARD_DOMAINS]
     if not versions:
         raise KanError(
             f"{path.name}: the file names no operator set (opset)",
@@ -173,11 +173,6 @@ def _check_inlined_size(path: Path, model: onnx.ModelProto) -> None:
         )
 
 
-def first_line(error: Exception) -> str:
-    """First line of another library's error message."""
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-
-
 def read_tensor(proto: onnx.TensorProto, path: Path, name: str, budget: Budget) -> Array:
     """Read a tensor stored in the model at `path`, or in a file beside it.
 
@@ -215,32 +210,14 @@ def _decode(
     if proto.HasField("raw_data"):
         stored, expected, unit = len(proto.raw_data), count * dtype.itemsize, "bytes"
     else:
-        stored, expected, unit = len(_typed_data(proto)), count, "elements"
+        elements = getattr(proto, helper.tensor_dtype_to_field(proto.data_type))
+        stored, expected, unit = len(elements), count, "elements"
     if stored != expected:
         raise KanError(
             f"{where} of shape {list(shape)} should hold {expected} {unit}, but holds {stored}",
             remedy=_EXPORT_AGAIN,
         )
-    if proto.HasField("raw_data"):
-        return np.frombuffer(proto.raw_data, dtype=dtype.newbyteorder("<")).reshape(shape)
-    values = np.array(_typed_data(proto))
-    if dtype == np.float16:  # Stored as the bits of each element.
-        return values.astype(np.uint16).view(np.float16).reshape(shape)
-    return values.astype(dtype).reshape(shape)
-
-
-def _typed_data(proto: onnx.TensorProto) -> list[int] | list[float]:
-    match proto.data_type:
-        case onnx.TensorProto.FLOAT:
-            return list(proto.float_data)
-        case onnx.TensorProto.DOUBLE:
-            return list(proto.double_data)
-        case onnx.TensorProto.INT64:
-            return list(proto.int64_data)
-        case onnx.TensorProto.UINT64 | onnx.TensorProto.UINT32:
-            return list(proto.uint64_data)
-        case _:
-            return list(proto.int32_data)
+    return numpy_helper.to_array(proto)
 
 
 def _embed(proto: onnx.TensorProto, path: Path, where: str, size: int) -> None:

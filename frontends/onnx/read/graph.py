@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import onnx
 
 from kan_dialect.errors import KanError
+from kan_dialect.evaluate.onnx_subgraph import STANDARD_DOMAINS, first_line
 from kan_dialect.frontends.onnx.read.file import (
     MAX_NODES,
     Budget,
-    first_line,
     read_model,
     read_tensor,
 )
@@ -40,7 +40,6 @@ AttributeValue: TypeAlias = (
 MAX_WIDTH = 1 << 16
 """Most inputs and most outputs of a network."""
 
-_STANDARD_DOMAINS = ("", "ai.onnx")
 _CHECKER: Any = onnx.checker  # Its types are incomplete.
 _EXPORT_AGAIN = "export the model again"
 
@@ -81,6 +80,23 @@ class Node:
     def label(self) -> str:
         """The node's name and type, for messages."""
         return f"node '{self.name or self.outputs[0]}' ({self.op_type})"
+
+    @property
+    def proto(self) -> onnx.NodeProto:
+        """The node as ONNX stores it."""
+        make = cast(Any, onnx.helper.make_node)
+        return make(
+            self.op_type,
+            self.inputs,
+            self.outputs,
+            **{
+                name: onnx.numpy_helper.from_array(value)
+                if isinstance(value, np.ndarray)
+                else value
+                for name, value in self.attributes.items()
+                if not isinstance(value, tuple) or value
+            },
+        )
 
     def refuse(self, reason: str, remedy: str | None = None) -> Unrecognised:
         """The error that recognition stopped at this node."""
@@ -261,7 +277,7 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
         path=path,
         model=pruned,
         opset=max(
-            entry.version for entry in model.opset_import if entry.domain in _STANDARD_DOMAINS
+            entry.version for entry in model.opset_import if entry.domain in STANDARD_DOMAINS
         ),
         nodes=nodes,
         constants=constants,
@@ -335,7 +351,7 @@ def _proto_label(node: onnx.NodeProto) -> str:
 
 def _check_kind(path: Path, node: onnx.NodeProto) -> None:
     where = f"{path.name}: {_proto_label(node)}"
-    if node.domain not in _STANDARD_DOMAINS:
+    if node.domain not in STANDARD_DOMAINS:
         raise KanError(
             f"{where}: operators of the domain '{node.domain}' are not known",
             remedy="export the model with standard ONNX operators only",

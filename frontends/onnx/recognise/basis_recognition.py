@@ -306,7 +306,7 @@ def _ranks(columns: IntArray) -> IntArray:
 
 # Hat functions
 
-_HAT_BRANCHES = BRANCHES - (DECISIONS - COMPARISONS.keys())
+_HAT_BRANCHES = BRANCHES - (DECISIONS - COMPARISONS)
 """Operators that hats are made of."""
 
 

@@ -8,24 +8,15 @@ first op whose result is no sum of functions of one value each.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from dataclasses import replace
 
 import numpy as np
 
 from kan_dialect.frontends.onnx.operators import folding
-from kan_dialect.frontends.onnx.operators.dependence import (
-    Tensor,
-)
+from kan_dialect.frontends.onnx.operators.dependence import Tensor
 from kan_dialect.frontends.onnx.operators.elementwise import ELEMENTWISE
-from kan_dialect.frontends.onnx.operators.movement import (
-    MOVEMENTS,
-    split_movements,
-)
-from kan_dialect.frontends.onnx.operators.refusals import (
-    REFUSALS,
-    UNKNOWN,
-)
-from kan_dialect.frontends.onnx.operators.scatter import SCATTERS, scatter_movement
+from kan_dialect.frontends.onnx.operators.movement import MOVEMENTS
+from kan_dialect.frontends.onnx.operators.refusals import REFUSALS, UNKNOWN
 from kan_dialect.frontends.onnx.read.graph import MAX_WIDTH, Graph, Node
 from kan_dialect.frontends.onnx.recognise.operator_rules import RULES
 from kan_dialect.frontends.onnx.recognise.tensor_builder import TensorBuilder, Value, given_operands
@@ -64,44 +55,32 @@ class Dataflow(TensorBuilder):
             self.graph.budget.check(size, f"a batch of {self.batch} samples")
         return output
 
-    def _interpret(self, node: Node) -> list[Value]:
+    def _interpret(self, node: Node) -> Sequence[Value]:
         operands = [self._value(node, name) if name else None for name in node.inputs]
         tensors = [operand for operand in operands if isinstance(operand, Tensor)]
+        opset, budget = self.graph.opset, self.graph.budget
         if not tensors:
             constants = [each for each in operands if not isinstance(each, Tensor)]
-            return list(folding.fold(node, constants, self.graph.budget))
+            return folding.fold(node, constants, opset, budget)
+        if self.graph.vector in node.outputs:
+            return tensors  # The batch of one sample is removed.
         if node.op_type in ("Shape", "Size"):
-            shape = self.full_shape(tensors[0])
-            known = folding.shape_slice(node, shape)
-            return [known if node.op_type == "Shape" else np.array(prod(shape), np.int64)]
-        if node.op_type == "Split" and isinstance(operands[0], Tensor):
-            return self._split(node, operands[0], operands[1:])
-        return [self._result(node, operands)]
+            blank = np.broadcast_to(np.zeros((), np.int8), self.file_shape(tensors[0]))
+            return folding.fold(node, [blank], opset, budget)
+        if node.op_type == "Dropout":
+            node, operands = replace(node, op_type="Identity", inputs=node.inputs[:1]), tensors[:1]
+        chosen = node.op_type == "Where" and not isinstance(operands[0], Tensor)
+        if chosen or node.op_type in MOVEMENTS:
+            return self.moved(node, operands)
+        rule = RULES.get(node.op_type)
+        if rule is not None:
+            return [rule(self, node, operands)]
+        if node.op_type in ELEMENTWISE:
+            return [self.add_function(node, given_operands(node, operands))]
+        reason, remedy = REFUSALS.get(node.op_type, UNKNOWN)
+        raise node.refuse(reason, remedy)
 
     def _value(self, node: Node, name: str) -> Value:
         if name not in self._values:
             raise node.refuse(f"it reads '{name}', a further result that is not supported")
         return self._values[name]
-
-    def _result(self, node: Node, operands: Sequence[Value | None]) -> Tensor:
-        first = operands[0]
-        if node.op_type in MOVEMENTS and isinstance(first, Tensor):
-            move = MOVEMENTS[node.op_type](self.movement_operands(node, first, operands[1:]))
-            return self.add_movement(node, move.arrange, [first], move.batch_axis or 0)
-        if node.op_type in SCATTERS:
-            move, arguments = scatter_movement(node, operands, self.batch, self.graph.budget)
-            return self.add_movement(node, move.arrange, arguments, move.batch_axis or 0)
-        rule = RULES.get(node.op_type)
-        if rule is not None:
-            return rule(self, node, operands)
-        if node.op_type in ELEMENTWISE:
-            return self.add_function(node, given_operands(node, operands))
-        reason, remedy = REFUSALS.get(node.op_type, UNKNOWN)
-        raise node.refuse(reason, remedy)
-
-    def _split(self, node: Node, operand: Tensor, further: Sequence[Value | None]) -> list[Value]:
-        moves = split_movements(self.movement_operands(node, operand, further), len(node.outputs))
-        return [
-            self.add_movement(node, move.arrange, [operand], operand.batch_axis, name)
-            for move, name in zip(moves, node.outputs, strict=True)
-        ]

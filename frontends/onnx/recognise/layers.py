@@ -69,15 +69,25 @@ def _recognise_layers(graph: Graph, first: int) -> ImportedNetwork:
     block.args[0].name_hint = "x"
     builder = _LayerBuilder(dataflow, block, first)
     result = builder.build_output(output)
+    return finished_network(graph, block, result, builder.layers, dataflow.widest)
+
+
+def finished_network(
+    graph: Graph,
+    block: Block,
+    result: SSAValue,
+    layers: Sequence[tuple[str, str, SSAValue]],
+    widest: int,
+) -> ImportedNetwork:
+    """The network of the ops in a block, named after the file; dead ops are removed."""
     block.add_op(func.ReturnOp(result))
     function = func.FuncOp(
         identifier(graph.path.stem),
         ([block.args[0].type], [result.type]),
         Region(block),
     )
-    module = ModuleOp([function])
     region_dce(function.body)
-    return ImportedNetwork(module, function, builder.layers, dataflow.widest)
+    return ImportedNetwork(ModuleOp([function]), function, layers, widest)
 
 
 class _LayerBuilder:

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import prod
+from string import ascii_lowercase, ascii_uppercase
 from typing import TypeAlias
 
 import numpy as np
 
 from kan_dialect.frontends.onnx.operators import contraction, folding
-from kan_dialect.frontends.onnx.operators.contraction import Contraction, one_sample
 from kan_dialect.frontends.onnx.operators.dependence import (
     Kind,
     Tensor,
 )
-from kan_dialect.frontends.onnx.operators.movement import (
-    concatenation,
-)
+from kan_dialect.frontends.onnx.operators.inference import einsum_terms
 from kan_dialect.frontends.onnx.operators.refusals import (
     PRODUCT,
     PRODUCT_REMEDY,
@@ -30,31 +29,12 @@ from kan_dialect.frontends.onnx.recognise.tensor_builder import (
     REDUCTIONS,
     TensorBuilder,
     Value,
-    align,
     given_operands,
 )
+from kan_dialect.ir.constants import Array
 
 Rule: TypeAlias = Callable[[TensorBuilder, Node, Sequence[Value | None]], Tensor]
 """(tensors, node, operands) -> result; an operand is None if it is omitted."""
-
-
-def _concat(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
-    arguments = given_operands(node, operands)
-    first = next(each for each in arguments if isinstance(each, Tensor))
-    rank, batch = len(first.shape), first.batch_axis
-    axis = node.integer("axis", 0)
-    if not -rank <= axis < rank or any(len(each.shape) != rank for each in arguments):
-        raise node.refuse(f"its operands cannot be concatenated along axis {axis}")
-    axis %= rank
-    if axis == batch or any(
-        isinstance(each, Tensor) and each.batch_axis != batch for each in arguments
-    ):
-        raise node.refuse("it concatenates samples of the batch")
-    aligned = [
-        each if isinstance(each, Tensor) else one_sample(each, batch - rank, node)
-        for each in arguments
-    ]
-    return tensors.add_movement(node, concatenation(axis, batch), aligned, batch)
 
 
 def _cast(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
@@ -111,34 +91,63 @@ def _multiply(tensors: TensorBuilder, node: Node, operands: Sequence[Value | Non
 
 
 def _matmul(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
-    return tensors.add_contraction(
-        node, _matrix_product(tensors, node, given_operands(node, operands))
+    return _matrix_product(tensors, node, given_operands(node, operands))
+
+
+def _matrix_product(tensors: TensorBuilder, node: Node, arguments: Sequence[Value]) -> Tensor:
+    shapes = [tensors.file_shape(each) for each in arguments]
+    if all(isinstance(each, Tensor) for each in arguments):
+        raise node.refuse(PRODUCT, PRODUCT_REMEDY)
+    if () in shapes:
+        raise node.refuse("a matrix product with a scalar")
+    terms, output = contraction.matrix_terms(*map(len, shapes))
+    extents = [shape[term.index("x")] for shape, term in zip(shapes, terms, strict=True)]
+    if extents[0] != extents[1]:
+        raise node.refuse(f"a product over {extents[0]} and {extents[1]} values")
+    return _contracted(tensors, node, terms, output, arguments)
+
+
+def _contracted(
+    tensors: TensorBuilder,
+    node: Node,
+    terms: Sequence[str],
+    output: str,
+    arguments: Sequence[Value],
+    *,
+    weighted: bool = True,
+) -> Tensor:
+    if sum(isinstance(each, Tensor) for each in arguments) > 1:
+        raise node.refuse(PRODUCT, PRODUCT_REMEDY)
+    graph = tensors.graph
+    one_batch = graph.vector is not None
+    found = contraction.contraction(
+        node, terms, output, arguments, graph.budget, one_batch=one_batch
     )
+    return tensors.add_contraction(node, found, weighted=weighted)
 
 
 def _gemm(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
     """alpha * A' * B' + beta * C, as its product, scalings and sum."""
-    a, b = given_operands(node, operands[:2])
-    if node.integer("transA", 0):
-        a = _transposed(tensors, node, a)
-    if node.integer("transB", 0):
-        b = _transposed(tensors, node, b)
-    alpha = node.number("alpha", 1.0)
+    factors = given_operands(node, operands[:2])
+    for position, name in enumerate(("transA", "transB")):
+        if node.integer(name, 0):
+            factors[position] = _transposed(tensors, node, factors[position])
+    # The weights take the factor.
+    weights = next((k for k, each in enumerate(factors) if isinstance(each, np.ndarray)), 0)
+    factors[weights] = _times(tensors, node, factors[weights], node.number("alpha", 1.0))
+    bias = operands[2] if len(operands) > 2 else None
+    inner = node if bias is None else _inner(node, "MatMul", "product")
+    arrays = [each for each in factors if isinstance(each, np.ndarray)]
     product: Value
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-        product = _times(tensors, node, np.asarray(np.matmul(a, b)), alpha)
+    if len(arrays) == 2:
+        product = np.asarray(np.matmul(arrays[0], arrays[1]))
     else:
-        if isinstance(a, Tensor):  # The weights take the factor.
-            b = _times(tensors, node, b, alpha)
-        else:
-            a = _times(tensors, node, a, alpha)
-        inner = _inner(node, "MatMul", "product")
-        product = tensors.add_contraction(inner, _matrix_product(tensors, inner, [a, b]))
-    if len(operands) < 3 or operands[2] is None:
+        product = _matrix_product(tensors, inner, factors)
+    if bias is None:
         assert isinstance(product, Tensor)
         return product
-    bias = _times(tensors, node, operands[2], node.number("beta", 1.0))
-    return tensors.add_sum(replace(node, op_type="Add"), [product, bias], [1.0, 1.0])
+    bias = _times(tensors, node, bias, node.number("beta", 1.0))
+    return tensors.add_sum(_inner(node, "Add"), [product, bias], [1.0, 1.0])
 
 
 def _times(tensors: TensorBuilder, node: Node, value: Value, factor: float) -> Value:
@@ -153,23 +162,15 @@ def _times(tensors: TensorBuilder, node: Node, value: Value, factor: float) -> V
 def _transposed(tensors: TensorBuilder, node: Node, value: Value) -> Value:
     if isinstance(value, np.ndarray):
         return value.T
-    if len(value.shape) != 2:
-        raise node.refuse("it transposes a value that is no matrix")
-    inner = _inner(node, "Transpose", "transposed")
-    return tensors.add_movement(inner, lambda arrays: arrays[0].T, [value], 1 - value.batch_axis)
+    (turned,) = tensors.moved(_inner(node, "Transpose", "transposed", ("matrix",)), [value])
+    return turned
 
 
 def _einsum(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
     arguments = given_operands(node, operands)
-    if sum(isinstance(each, Tensor) for each in arguments) > 1:
-        raise node.refuse(PRODUCT, PRODUCT_REMEDY)
-    return tensors.add_contraction(node, contraction.einsum(node, arguments, tensors.graph.budget))
-
-
-def _matrix_product(tensors: TensorBuilder, node: Node, arguments: Sequence[Value]) -> Contraction:
-    if all(isinstance(each, Tensor) for each in arguments):
-        raise node.refuse(PRODUCT, PRODUCT_REMEDY)
-    return contraction.matrix_product(node, arguments)
+    ranks = [len(tensors.file_shape(each)) for each in arguments]
+    terms, output = einsum_terms(node, ranks)
+    return _contracted(tensors, node, terms, output, arguments)
 
 
 def _reduce(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
@@ -178,18 +179,39 @@ def _reduce(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]
         raise node.refuse(*UNKNOWN)
     if isinstance(axes, Tensor):
         raise node.refuse("the axes depend on the input")
-    rank = len(operand.shape)
-    reduced = folding.reduced_axes(node, rank, axes)
+    rank = len(tensors.file_shape(operand))
+    # A batch that the file's operator does not have comes first.
+    behind = len(operand.shape) - rank
+    reduced = [axis + behind for axis in _reduced_axes(node, rank, axes)]
     keep = bool(node.integer("keepdims", 1))
     if all(operand.shape[axis] == 1 and axis != operand.batch_axis for axis in reduced):
-        dropped = () if keep else reduced
+        dropped = () if keep else tuple(reduced)
         after = operand.batch_axis - sum(axis < operand.batch_axis for axis in dropped)
         return tensors.add_movement(
             node, lambda arrays: np.squeeze(arrays[0], dropped), [operand], after
         )
-    mean = REDUCTIONS[node.op_type]
-    reduction = contraction.reduction(node, operand, reduced, keep=keep, mean=mean)
-    return tensors.add_contraction(node, reduction, weighted=False)
+    labels, further = ascii_lowercase[: len(operand.shape)], ascii_uppercase if keep else " " * 26
+    output = "".join(
+        further[axis] if axis in reduced else label for axis, label in enumerate(labels)
+    )
+    count = prod(operand.shape[axis] for axis in reduced)
+    factor = 1.0 / count if REDUCTIONS[node.op_type] else 1.0
+    found = contraction.contraction(
+        node, [labels], output.replace(" ", ""), [operand], tensors.graph.budget, factor=factor
+    )
+    return tensors.add_contraction(node, found, weighted=False)
+
+
+def _reduced_axes(node: Node, rank: int, axes: Array | None) -> list[int]:
+    """Axes of a reduction, not negative, ascending."""
+    given = node.integers("axes") or ()
+    if axes is not None:
+        given = tuple(int(axis) for axis in axes.reshape(-1))
+    if not given:
+        return [] if node.integer("noop_with_empty_axes", 0) else list(range(rank))
+    if any(not -rank <= axis < rank for axis in given):
+        raise node.refuse(f"axes {list(given)} of a value of {rank} dimension(s)")
+    return sorted({axis % rank for axis in given})
 
 
 def _clip(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
@@ -197,21 +219,11 @@ def _clip(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) 
     bounds = [each for each in operands[1:] if not isinstance(each, Tensor)]
     if not isinstance(operand, Tensor) or len(bounds) != len(operands) - 1:
         raise node.refuse("its bounds depend on the input", PRODUCT_REMEDY)
-    filled = folding.clip_bounds(node, np.dtype(np.float64), [None, *bounds])
-    return tensors.add_function(node, [operand, *filled])
-
-
-def _where(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
-    """Where: a movement of two operands for a constant condition, else a function of three."""
-    arguments = given_operands(node, operands)
-    condition = arguments[0]
-    if isinstance(condition, Tensor) or len(arguments) != 3:
-        return tensors.add_function(node, arguments)
-    aligned, batch = align(node, arguments)
-    chosen = aligned[0]
-    assert isinstance(chosen, np.ndarray)
-    tensors.broadcast_variables(node, aligned, mixing=True)
-    return tensors.add_movement(node, lambda arrays: np.where(chosen, *arrays), aligned[1:], batch)
+    ends = [
+        np.array(end) if bound is None else bound
+        for bound, end in zip((*bounds, None, None), (-np.inf, np.inf), strict=False)
+    ]
+    return tensors.add_function(node, [operand, *ends])
 
 
 def _batch_norm(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
@@ -231,15 +243,16 @@ def _batch_norm(tensors: TensorBuilder, node: Node, operands: Sequence[Value | N
     shift = bias - mean * gain
     if not np.isfinite(gain).all() or not np.isfinite(shift).all():
         raise node.refuse("its variance is negative or not finite", "train the model again")
-    shape = (-1,) + (1,) * (len(operand.shape) - 2)
+    shape = (-1,) + (1,) * (len(tensors.file_shape(operand)) - 2)
     gain, shift = gain.reshape(shape), shift.reshape(shape)
     scaled = tensors.add_scaling(_inner(node, "Mul", "scaled"), [operand, gain], 0, gain)
-    return tensors.add_sum(replace(node, op_type="Add"), [scaled, shift], [1.0, 1.0])
+    return tensors.add_sum(_inner(node, "Add"), [scaled, shift], [1.0, 1.0])
 
 
-def _inner(node: Node, op_type: str, step: str) -> Node:
-    """A node for a step within a composite op, with a result of its own."""
-    return replace(node, op_type=op_type, outputs=(f"{node.outputs[0]} {step}",))
+def _inner(node: Node, op_type: str, step: str = "", inputs: tuple[str, ...] = ()) -> Node:
+    """A node for a step within a composite op, with a result of its own; the last has none."""
+    outputs = (f"{node.outputs[0]} {step}" if step else node.outputs[0],)
+    return replace(node, op_type=op_type, inputs=inputs, outputs=outputs, attributes={})
 
 
 RULES: dict[str, Rule] = {
@@ -248,7 +261,6 @@ RULES: dict[str, Rule] = {
     "Cast": _cast,
     "CastLike": _cast,
     "Clip": _clip,
-    "Concat": _concat,
     "Div": _multiply,
     "Einsum": _einsum,
     "Gemm": _gemm,
@@ -258,7 +270,6 @@ RULES: dict[str, Rule] = {
     "Neg": _add,
     "Sub": _add,
     "Sum": _add,
-    "Where": _where,
     "ReduceMean": _reduce,
     "ReduceSum": _reduce,
 }

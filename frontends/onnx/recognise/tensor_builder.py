@@ -23,23 +23,17 @@ from kan_dialect.frontends.onnx.operators.dependence import (
     Tensor,
     movement_form,
 )
-from kan_dialect.frontends.onnx.operators.elementwise import apply_kernel
-from kan_dialect.frontends.onnx.operators.movement import (
-    MovementOperands,
-)
+from kan_dialect.frontends.onnx.operators.elementwise import kernel
+from kan_dialect.frontends.onnx.operators.movement import DYNAMIC_BATCH, movements
 from kan_dialect.frontends.onnx.operators.refusals import (
     NORMALISED_PRODUCT,
     PRODUCT,
     PRODUCT_REMEDY,
-    UNKNOWN,
 )
 from kan_dialect.frontends.onnx.read.graph import MAX_WIDTH, Graph, Node
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 
 Value: TypeAlias = Tensor | Array
-
-DYNAMIC_BATCH = 7
-"""The extent that stands for an open batch: a prime, so that reshapes do not hide it."""
 
 REDUCTIONS = {"ReduceSum": False, "ReduceMean": True}
 """Reductions that are linear -> whether they divide by the number of elements."""
@@ -114,22 +108,25 @@ class TensorBuilder:
         self.tensors.append(tensor)
         return batch, tensor
 
-    def full_shape(self, tensor: Tensor) -> tuple[int, ...]:
-        shape = list(tensor.shape)
-        shape[tensor.batch_axis] = self.batch
+    def file_shape(self, value: Value) -> tuple[int, ...]:
+        """Extents of a value in the file."""
+        if isinstance(value, np.ndarray):
+            return value.shape
+        if self.graph.vector is not None:
+            return value.shape[1:]
+        shape = list(value.shape)
+        shape[value.batch_axis] = self.batch
         return tuple(shape)
 
-    def movement_operands(
-        self, node: Node, operand: Tensor, further: Sequence[Value | None]
-    ) -> MovementOperands:
-        constants: list[Array | None] = []
-        for argument in further:
-            if isinstance(argument, Tensor):
-                raise node.refuse("where it moves values to depends on the input", UNKNOWN[1])
-            constants.append(argument)
-        return MovementOperands(
-            node, self.full_shape(operand), operand.batch_axis, constants, self.graph.budget
-        )
+    def moved(self, node: Node, operands: Sequence[Value | None]) -> list[Tensor]:
+        """Add a tensor for each result of a movement operator."""
+        one_batch = self.graph.vector is not None
+        opset, budget = self.graph.opset, self.graph.budget
+        found = movements(node, operands, self.batch, opset, budget, one_batch=one_batch)
+        return [
+            self.add_movement(node, move.arrange, move.arguments, move.batch_axis, name)
+            for move, name in zip(found, node.outputs, strict=False)
+        ]
 
     def add_movement(
         self,
@@ -198,7 +195,7 @@ class TensorBuilder:
         """Add the product of argument `position` and `scale`, which the other argument is or
         stands for.
         """
-        aligned, batch = align(node, arguments)
+        aligned, batch = self._aligned(node, arguments)
         tensor = aligned[position]
         assert isinstance(tensor, Tensor)
         scale = one_sample(scale, tensor.batch_axis - len(tensor.shape), node)
@@ -209,13 +206,13 @@ class TensorBuilder:
             return LinearForm([Part(tensor, None, result.elements_of(tensor), factors)])
 
         result = self.add_tensor(
-            node, Kind.AFFINE, aligned, _elementwise(node, aligned), batch, variables, linear
+            node, Kind.AFFINE, aligned, self._elementwise(node, aligned), batch, variables, linear
         )
         return result
 
     def add_sum(self, node: Node, arguments: Sequence[Value], factors: Sequence[float]) -> Tensor:
         """Add the sum of `arguments`, each times a factor."""
-        aligned, batch = align(node, arguments)
+        aligned, batch = self._aligned(node, arguments)
         variables = self.broadcast_variables(node, aligned)
         mixed = _is_mixed(aligned, variables)
 
@@ -231,7 +228,7 @@ class TensorBuilder:
             return LinearForm(parts, offset.ravel())
 
         result = self.add_tensor(
-            node, Kind.AFFINE, aligned, _elementwise(node, aligned), batch, variables, linear
+            node, Kind.AFFINE, aligned, self._elementwise(node, aligned), batch, variables, linear
         )
         if mixed or self._shifts_nodes(node, aligned):
             self.make_source(result)
@@ -263,7 +260,7 @@ class TensorBuilder:
         ------
         Unrecognised : the arguments depend on different variables.
         """
-        aligned, batch = align(node, arguments)
+        aligned, batch = self._aligned(node, arguments)
         variables = self.broadcast_variables(node, aligned)
         if _is_mixed(aligned, variables):
             normalised = node.op_type in ("Div", "Mul") and any(
@@ -272,18 +269,59 @@ class TensorBuilder:
             raise node.refuse(NORMALISED_PRODUCT if normalised else PRODUCT, PRODUCT_REMEDY)
         self.need(variables)
         return self.add_tensor(
-            node, Kind.FUNCTION, aligned, _elementwise(node, aligned), batch, variables
+            node, Kind.FUNCTION, aligned, self._elementwise(node, aligned), batch, variables
         )
 
-    def broadcast_variables(
-        self, node: Node, arguments: Sequence[Value], *, mixing: bool = False
-    ) -> IntArray:
+    def _aligned(self, node: Node, arguments: Sequence[Value]) -> tuple[list[Value], int]:
+        """Align arguments so that they broadcast, with extent 1 along the batch.
+
+        Returns
+        -------
+        The arguments, and the batch axis of the result.
+
+        Raises
+        ------
+        Unrecognised : the arguments have different batch axes.
+        """
+        if self.graph.vector is not None:
+            arguments = self._of_one_rank(node, arguments)
+        axes = {each.batch_axis - len(each.shape) for each in arguments if isinstance(each, Tensor)}
+        if len(axes) != 1:
+            raise node.refuse("it combines different samples of a batch")
+        (axis,) = axes
+        aligned = [
+            each if isinstance(each, Tensor) else one_sample(each, axis, node) for each in arguments
+        ]
+        return aligned, axis + max(len(each.shape) for each in aligned)
+
+    def _of_one_rank(self, node: Node, arguments: Sequence[Value]) -> list[Value]:
+        """Insert axes behind the batch that the file's operator does not have."""
+        rank = max(len(each.shape) + isinstance(each, np.ndarray) for each in arguments)
+        ranked: list[Value] = []
+        for position, argument in enumerate(arguments):
+            if isinstance(argument, Tensor) and len(argument.shape) < rank:
+                axes = tuple(range(1, 1 + rank - len(argument.shape)))
+                argument = self.add_movement(
+                    node,
+                    lambda arrays, axes=axes: np.expand_dims(arrays[0], axes),
+                    [argument],
+                    0,
+                    f"{node.outputs[0]} operand {position}",
+                )
+            ranked.append(argument)
+        return ranked
+
+    def _elementwise(self, node: Node, arguments: Sequence[Value]) -> Run:
+        """An elementwise op as a function of its tensors' values, with wide constants."""
+        wide = [each if isinstance(each, Tensor) else _widest(each) for each in arguments]
+        return _with_constants(wide, kernel(node, self.graph.opset))
+
+    def broadcast_variables(self, node: Node, arguments: Sequence[Value]) -> IntArray:
         """Variable of each element of an elementwise result: that of the first argument that has
         one.
         """
         shape = np.broadcast_shapes(*(argument.shape for argument in arguments))
-        if not mixing:
-            self.graph.budget.check(24 * prod(shape), node.label)
+        self.graph.budget.check(24 * prod(shape), node.label)
         variables = np.full(shape, CONSTANT, dtype=np.int64)
         for argument in arguments:
             if isinstance(argument, Tensor):
@@ -336,27 +374,6 @@ def _count_readers(graph: Graph) -> dict[str, int]:
     return readers
 
 
-def align(node: Node, arguments: Sequence[Value]) -> tuple[list[Value], int]:
-    """Align arguments so that they broadcast, with extent 1 along the batch.
-
-    Returns
-    -------
-    The arguments, and the batch axis of the result.
-
-    Raises
-    ------
-    Unrecognised : the arguments have different batch axes.
-    """
-    axes = {each.batch_axis - len(each.shape) for each in arguments if isinstance(each, Tensor)}
-    if len(axes) != 1:
-        raise node.refuse("it combines different samples of a batch")
-    (axis,) = axes
-    aligned = [
-        each if isinstance(each, Tensor) else one_sample(each, axis, node) for each in arguments
-    ]
-    return aligned, axis + max(len(each.shape) for each in aligned)
-
-
 def _is_mixed(arguments: Sequence[Value], variables: IntArray) -> bool:
     """Whether an argument depends on other variables than `variables`."""
     return any(
@@ -366,13 +383,10 @@ def _is_mixed(arguments: Sequence[Value], variables: IntArray) -> bool:
     )
 
 
-def _elementwise(node: Node, arguments: Sequence[Value]) -> Run:
-    """An elementwise op as a function of its tensors' values, with constants in float64."""
-    wide = [
-        each if isinstance(each, Tensor) or each.dtype.kind != "f" else each.astype(np.float64)
-        for each in arguments
-    ]
-    return _with_constants(wide, lambda arrays: apply_kernel(node, arrays))
+def _widest(constant: Array) -> Array:
+    """A constant in the type that tensors of its kind are evaluated in."""
+    wide = {"f": np.float64, "i": np.int64, "u": np.int64}
+    return constant.astype(wide.get(constant.dtype.kind, constant.dtype))
 
 
 def _with_constants(arguments: Sequence[Value], run: Run) -> Run:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from kan_dialect.frontends.onnx.operators.folding import constant_value
+from kan_dialect.frontends.onnx.operators.folding import known_constants
 from kan_dialect.frontends.onnx.read.graph import Graph, Unrecognised
-from kan_dialect.frontends.onnx.recognise.batching import with_batch
 from kan_dialect.frontends.onnx.recognise.layers import ImportedNetwork, recognise_layers
 
 MAX_BATCHES = 4
@@ -29,8 +28,6 @@ def recognise(graph: Graph) -> tuple[Graph, ImportedNetwork]:
     ------
     Unrecognised : the farthest op that recognition reached.
     """
-    if graph.vector is not None:
-        return graph, recognise_layers(with_batch(graph))
     try:
         return graph, recognise_layers(graph)
     except Unrecognised as error:
@@ -48,13 +45,7 @@ def recognise(graph: Graph) -> tuple[Graph, ImportedNetwork]:
 
 def fixed_batches(graph: Graph) -> Iterator[Graph]:
     """The graph for each batch size that its reshapes may have been traced with."""
-    constants = dict(graph.constants)
-    for node in graph.nodes:
-        if node.op_type == "Constant" and not node.attributes.keys() & {
-            "value_string",
-            "value_strings",
-        }:
-            constants[node.outputs[0]] = constant_value(node)
+    constants = known_constants(graph)
     found = {1: None}  # An ordered set; most graphs are traced with one sample.
     for node in graph.nodes:
         shape = constants.get(node.inputs[1]) if node.op_type in _SHAPED else None

@@ -1,4 +1,4 @@
-"""Bounds of ONNX sums of products: MatMul, Gemm, Einsum, BatchNormalization, ReduceSum."""
+"""Bounds of ONNX sums of products: MatMul, Gemm, Einsum, Conv, ReduceSum, ..."""
 
 from __future__ import annotations
 
@@ -78,6 +78,53 @@ def _einsum(op: Operator, operands: list[Bounds]) -> Bounds:
     return contracted(one, other, form, terms, op.noise)
 
 
+def _conv(op: Operator, operands: Operands) -> Bounds:
+    x, weights, bias = (*operands, None)[:3]
+    assert x is not None and weights is not None
+    sizes = weights.shape[2:]
+    axes = len(sizes)
+    strides = op.attributes.get("strides", [1] * axes)
+    dilations = op.attributes.get("dilations", [1] * axes)
+    pads = list(op.attributes.get("pads", [0] * (2 * axes)))
+    if op.attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
+        raise op.none("with padding of its own choice")
+    groups = op.integer("group", 1)
+    width = [(0, 0), (0, 0), (0, 0), *zip(pads[:axes], pads[axes:], strict=True)]
+    outer = [
+        (extent + sum(width[3 + axis]) - dilations[axis] * (sizes[axis] - 1) - 1) // strides[axis]
+        + 1
+        for axis, extent in enumerate(x.shape[2:])
+    ]
+
+    def form(a: FloatArray, w: FloatArray) -> FloatArray:
+        a = np.pad(a, width)
+        rows, batch, channels = a.shape[:3]
+        a = a.reshape(rows, batch, groups, channels // groups, *a.shape[3:])
+        kernels = w[0].reshape(groups, -1, *w.shape[2:])
+        total = np.zeros((rows, batch, groups, kernels.shape[1], *outer))
+        for place in np.ndindex(*sizes):
+            window = tuple(
+                slice(
+                    offset * dilations[axis],
+                    offset * dilations[axis] + strides[axis] * (outer[axis] - 1) + 1,
+                    strides[axis],
+                )
+                for axis, offset in enumerate(place)
+            )
+            part = a[(slice(None),) * 4 + window]
+            kernel = kernels[(slice(None),) * 3 + place]
+            total += np.einsum("rbgc...,goc->rbgo...", part, kernel)
+        return total.reshape(rows, batch, -1, *outer)
+
+    if not weights.constant:
+        raise op.none("with computed weights")
+    terms = prod(sizes) * (x.shape[1] // groups)
+    found = contracted(x, weights, form, terms, op.noise)
+    if bias is None:
+        return found
+    return plus(found, bias.moved(lambda b: b.reshape(len(b), -1, *(1,) * axes)), op.noise)
+
+
 def _batch_normalization(op: Operator, operands: list[Bounds]) -> Bounds:
     x, *others = operands
     if op.integer("training_mode", 0):
@@ -115,6 +162,7 @@ RULES: dict[str, Rule] = {
     "MatMul": lambda op, x: _matrix_product(x[0], x[1], op.noise),
     "Gemm": _gemm,
     "Einsum": _einsum,
+    "Conv": _conv,
     "BatchNormalization": _batch_normalization,
     **dict.fromkeys(("ReduceSum", "ReduceMean"), _reduction),
 }

@@ -142,6 +142,13 @@ def _scattered(g: Graph, kind: str) -> str:
     return g.op(kind, zeros, g.ints(rows), g.op("Sin", "x"))
 
 
+def _convolved(g: Graph) -> str:
+    rng = np.random.default_rng(0)
+    columns = g.op("Transpose", _column(g), perm=[0, 2, 1])
+    weights = g.const(rng.normal(size=(4, 1, 2)))
+    return g.op("Conv", columns, weights, g.const(rng.normal(size=4)), group=2, pads=[1, 0])
+
+
 def _einsums(g: Graph) -> str:
     weights = g.const(np.random.default_rng(0).normal(size=(5, 3, 2)))
     constant = g.op("Einsum", _column(g), weights, equation="bik,oik->bo")
@@ -229,6 +236,7 @@ CASES: dict[str, Case] = {
         )
     ),
     "Einsum": Case(_einsums),
+    "Conv": Case(_convolved),
     "BatchNormalization": Case(_batch_norm),
     "ReduceSum": _reduced("ReduceSum", [1, 2]),
     "ReduceMean": _reduced("ReduceMean", [-1]),

@@ -232,7 +232,7 @@ def test_the_head_of_one_sample(tmp_path: Path) -> None:
         (lambda n, x: n("MatMul", dense(n, x), dense(n, x)), r"\(MatMul\): it combines values"),
         (
             lambda n, x: n("Gather", FIRST, n("Cast", x, to=TensorProto.INT64)),
-            r"\(Gather\): the model takes one sample, and no batch can be added here",
+            r"\(Gather\): where it moves values to depends on the input",
         ),
     ],
 )
