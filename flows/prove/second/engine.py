@@ -21,7 +21,7 @@ from kan_dialect.flows.tools.toolchain import Tool
 ROWS = 4096
 """Random rows that are tried first."""
 
-MAX_DIAGRAM = 4_000_000
+MAX_DIAGRAM = 16_000_000
 """Nodes of decision diagrams that ABC may have at once, some 40 bytes each."""
 
 MAX_CONFLICTS = 2000
