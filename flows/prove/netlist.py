@@ -10,7 +10,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -280,6 +280,29 @@ def number(bits: Sequence[Bit]) -> int | None:
     if not all(bit in ("0", "1") for bit in bits):
         return None
     return sum(1 << index for index, bit in enumerate(bits) if bit == "1")
+
+
+def require_ports(netlist: Netlist, expected: Mapping[str, tuple[str, int]], owner: str) -> None:
+    """Refuse a module whose ports are not the expected ones, in any order.
+
+    Parameters
+    ----------
+    expected : direction and width of each port.
+    owner : what messages call the module.
+
+    Raises
+    ------
+    KanError : names the first port that is another one.
+    """
+    found = {name: ("input", len(bits)) for name, bits in netlist.inputs.items()}
+    found |= {name: ("output", len(bits)) for name, bits in netlist.outputs.items()}
+    for name in [*expected, *found]:
+        if found.get(name) != expected.get(name):
+            wanted, got = (
+                "absent" if port is None else f"an {port[0]} of width {port[1]}"
+                for port in (expected.get(name), found.get(name))
+            )
+            raise KanError(f"port {name} of {owner} must be {wanted}, and is {got}")
 
 
 def check_clock(netlist: Netlist, register: Cell, clock: str = "clk") -> None:

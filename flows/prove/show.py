@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.growing_folder import write_listed
@@ -14,6 +13,7 @@ from kan_dialect.flows.folder_owners import BUILT
 from kan_dialect.flows.json_text import json_text
 from kan_dialect.flows.page.page import update_page
 from kan_dialect.flows.prove.forms import Assignment, Variable
+from kan_dialect.flows.prove.proof_table import grouped, print_line, print_table
 from kan_dialect.flows.prove.prove import Outcome, Proof
 from kan_dialect.flows.prove.witness import Witness, find_witness
 from kan_dialect.flows.report import read_report
@@ -25,37 +25,29 @@ from kan_dialect.quantity import quantity
 
 def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
     """The verdict: by layer where all is proven, else every problem, the first explained."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("", "proven", "free", "seconds"):
-        table.add_column(heading, justify="left" if heading in ("", "free") else "right")
-    for row in _rows(proof):
-        table.add_row(*row)
-    console.print(table)
+    print_table(_rows(proof), console)
     failed = [outcome for outcome in proof.outcomes if not outcome.proven]
-    for outcome in failed:
-        text = f"{outcome.name}: {_problem(proof, outcome)}"
-        console.print(text, style="red", markup=False, soft_wrap=True)
+    problems = [f"{outcome.name}: {_problem(proof, outcome)}" for outcome in failed]
     if proof.valid_problem is not None:
-        text = f"out_valid: {proof.valid_problem}"
-        console.print(text, style="red", markup=False, soft_wrap=True)
+        problems.append(f"out_valid: {proof.valid_problem}")
     if proof.readings_problem is not None:
-        text = f"the two readings of the file differ: {proof.readings_problem}"
-        console.print(text, style="red", markup=False, soft_wrap=True)
+        problems.append(f"the two readings of the file differ: {proof.readings_problem}")
+    for problem in problems:
+        print_line(problem, console, "red")
     explained = next((outcome for outcome in failed if outcome.assignment is not None), None)
     if explained is not None:
         for line in _explanation(proof, explained, rtl):
-            console.print(line, markup=False, soft_wrap=True)
+            print_line(line, console)
     name = f"{proof.circuit.name} in SystemVerilog"
     if not proof.proven:
-        console.print(f"{name}: NOT proven ({proof.engine})", markup=False, soft_wrap=True)
+        print_line(f"{name}: NOT proven ({proof.engine})", console)
         return
-    console.print(
+    print_line(
         f"{name}: equal to the integer model for all codes "
         f"({quantity(proof.nodes, 'node')}, {_dead(proof)}{quantity(proof.outputs, 'output')}, "
         f"{_cycles(proof.interface.latency)}, "
         f"{proof.seconds:.1f} s; {proof.engine})",
-        markup=False,
-        soft_wrap=True,
+        console,
     )
 
 
@@ -76,19 +68,14 @@ def merge_proof(path: Path, summary: Mapping[str, object] | None) -> None:
 
 def _rows(proof: Proof) -> Iterator[tuple[str, str, str, str]]:
     """One row for each layer, for the outputs and for out_valid."""
-    groups: dict[str, list[tuple[bool, float]]] = {}
+    claims: list[tuple[str, bool, float]] = []
     below: dict[str, int] = {}
     for outcome, of in zip(proof.outcomes, proof.plan.obligations, strict=False):
-        layer = "outputs" if of.is_output else of.name.rpartition("_")[0] or of.name
-        groups.setdefault(layer, []).append((outcome.proven, outcome.seconds))
+        layer = "outputs" if of.is_output else f"{of.name.rpartition('_')[0] or of.name} nodes"
+        claims.append((layer, outcome.proven, outcome.seconds))
         below[layer] = len(proof.plan.cuts_below(of.rank))
-    for layer, outcomes in groups.items():
-        proven = sum(done for done, _ in outcomes)
-        what = "outputs" if layer == "outputs" else "nodes"
-        free = quantity(below[layer], "node") if below[layer] else "inputs"
-        seconds = sum(spent for _, spent in outcomes)
-        label = layer if layer == what else f"{layer} {what}"
-        yield label, f"{proven} of {len(outcomes)}", free, f"{seconds:.2f}"
+    for layer, done, seconds in grouped(claims):
+        yield layer, done, quantity(below[layer], "node") if below[layer] else "inputs", seconds
     if not proof.interface.combinational:
         done = "no" if proof.valid_problem else "yes"
         yield f"out_valid after {_cycles(proof.interface.latency)}, reset", done, "", ""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.prove.netlist import Netlist
+from kan_dialect.flows.prove.netlist import Netlist, require_ports
 from kan_dialect.model.interface import Interface, Port
 
 BYTE = 8
@@ -193,12 +193,4 @@ def _require_ports(found: Boundary, netlist: Netlist) -> None:
             expected[stream.last] = forth, 1
         if stream.user:
             expected[stream.user] = forth, found.widths[source.user]
-    got = {name: ("input", len(bits)) for name, bits in netlist.inputs.items()}
-    got |= {name: ("output", len(bits)) for name, bits in netlist.outputs.items()}
-    for name in [*expected, *got]:
-        if expected.get(name) != got.get(name):
-            wanted, is_now = (
-                "absent" if port is None else f"an {port[0]} of width {port[1]}"
-                for port in (expected.get(name), got.get(name))
-            )
-            raise KanError(f"port {name} of the wrapper must be {wanted}, and is {is_now}")
+    require_ports(netlist, expected, "the wrapper")

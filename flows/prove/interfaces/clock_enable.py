@@ -20,7 +20,7 @@ from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.cycles.two_readings import TwoReadings
 from kan_dialect.flows.prove.interfaces.boundary import Clocking
 from kan_dialect.flows.prove.interfaces.proof import InterfaceProof
-from kan_dialect.flows.prove.netlist import Cell, Netlist
+from kan_dialect.flows.prove.netlist import Cell, Netlist, require_ports
 from kan_dialect.flows.prove.text import read_text
 from kan_dialect.model.interface import Interface
 from kan_dialect.quantity import quantity
@@ -69,7 +69,9 @@ def prove_clock_enable(
 
 
 def _compared(network: Netlist, copy: Netlist, solver: Solver) -> Iterator[Outcome]:
-    _require_ports(network, copy)
+    expected = {port: ("input", len(bits)) for port, bits in network.inputs.items()}
+    expected |= {port: ("output", len(bits)) for port, bits in network.outputs.items()}
+    require_ports(copy, {**expected, ENABLE: ("input", 1)}, "the copy")
     start = time.monotonic()
     names = {cell.name for cell in Machine(network, Pool()).registers()}
     others = {cell.name for cell in Machine(copy, Pool()).registers()}
@@ -78,18 +80,6 @@ def _compared(network: Netlist, copy: Netlist, solver: Solver) -> Iterator[Outco
     yield Outcome("enable", "the registers of the network", time.monotonic() - start, problem)
     if problem is None:
         yield from _Comparison(network, copy, solver).outcomes()
-
-
-def _require_ports(network: Netlist, copy: Netlist) -> None:
-    wanted = {port: len(bits) for port, bits in (network.inputs | network.outputs).items()}
-    wanted[ENABLE] = 1
-    got = {port: len(bits) for port, bits in (copy.inputs | copy.outputs).items()}
-    for port in [*wanted, *got]:
-        if wanted.get(port) != got.get(port):
-            raise KanError(
-                f"port {port} of the copy must have {wanted.get(port, 0)} bits, and has "
-                f"{got.get(port, 0)}"
-            )
 
 
 class _Comparison:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.table import Table
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.interfaces.clock_enable import EnableProof
@@ -13,6 +12,7 @@ from kan_dialect.flows.prove.interfaces.prove_built import AnyProof
 from kan_dialect.flows.prove.interfaces.registers.prove import RegisterProof
 from kan_dialect.flows.prove.interfaces.replay import first_difference
 from kan_dialect.flows.prove.interfaces.witness import HistoryProof, Witness, find_witness
+from kan_dialect.flows.prove.proof_table import grouped, print_line, print_table
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.quantity import quantity
 
@@ -22,40 +22,23 @@ SHOWN = 32
 
 def print_wrapper_proof(proof: AnyProof, console: Console) -> None:
     """The verdict: by group where all is proven, else every problem, and cycles that show one."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("", "proven", "seconds"):
-        table.add_column(heading, justify="left" if heading == "" else "right")
-    for row in _rows(proof):
-        table.add_row(*row)
-    console.print(table)
-
-    def tell(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, markup=False, soft_wrap=True)
-
+    claims = ((f"interface, {each.group}", each.proven, each.seconds) for each in proof.outcomes)
+    print_table(grouped(claims), console, free=False)
     failed = [outcome for outcome in proof.outcomes if not outcome.proven]
     for outcome in failed:
-        tell(f"{outcome.group}, {outcome.name}: {outcome.problem}", "red")
+        print_line(f"{outcome.group}, {outcome.name}: {outcome.problem}", console, "red")
     if failed:
         if not isinstance(proof, EnableProof):
             for line in _explanation(proof, find_witness(proof)):
-                tell(line)
-        tell(f"{proof.name} in SystemVerilog: NOT proven ({proof.engine})")
+                print_line(line, console)
+        print_line(f"{proof.name} in SystemVerilog: NOT proven ({proof.engine})", console)
         return
     invariants = f"{quantity(len(proof.invariants), 'invariant')}, " if proof.invariants else ""
-    tell(
+    print_line(
         f"{proof.name} in SystemVerilog: {proof.finding()} "
-        f"({invariants}{proof.seconds:.1f} s; {proof.engine})"
+        f"({invariants}{proof.seconds:.1f} s; {proof.engine})",
+        console,
     )
-
-
-def _rows(proof: AnyProof) -> Iterator[tuple[str, str, str]]:
-    groups: dict[str, list[tuple[bool, float]]] = {}
-    for outcome in proof.outcomes:
-        groups.setdefault(outcome.group, []).append((outcome.proven, outcome.seconds))
-    for group, outcomes in groups.items():
-        done = sum(proven for proven, _ in outcomes)
-        seconds = sum(spent for _, spent in outcomes)
-        yield f"interface, {group}", f"{done} of {len(outcomes)}", f"{seconds:.2f}"
 
 
 def _explanation(proof: HistoryProof, witness: Witness | None) -> Iterator[str]:

@@ -6,20 +6,18 @@ in which the design takes samples and accesses.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import copyfile
 from typing import TypeAlias
 
 import numpy as np
 
 from kan_dialect.flows.prove.cycles.machine import Machine
+from kan_dialect.flows.prove.cycles.player import played
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.netlist import Cell
 from kan_dialect.flows.prove.training.handshake import READ_CYCLES, Ports, Timing
-from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.fixed_point import fixed_type
 from kan_dialect.ir.types import tensor_shape
@@ -82,36 +80,11 @@ def play_in_icarus(ports: Ports, rtl: Path, name: str, trace: Sequence[Cycle]) -
     ------
     KanError : Icarus is missing or refuses the design.
     """
-    inputs = {p: len(b) for p, b in ports.netlist.inputs.items() if p != "clk"}
-    outputs = {p: len(b) for p, b in ports.netlist.outputs.items()}
-    lines = [f"module {name}_player;", "  reg clk = 0;"]
-    lines += [f"  reg [{width - 1}:0] {port} = 0;" for port, width in inputs.items()]
-    lines += [f"  wire [{width - 1}:0] {port};" for port, width in outputs.items()]
-    pins = ", ".join(f".{port}({port})" for port in ("clk", *inputs, *outputs))
-    lines += [f"  {name} dut ({pins});", "  initial begin"]
-    for cycle in trace:
-        drive = " ".join(f"{p} = {width}'d{cycle.get(p, 0)};" for p, width in inputs.items())
-        shown = " ".join("%b" for _ in outputs)
-        lines.append(f'    {drive} #1 $display("{shown}", {", ".join(outputs)});')
-        lines.append("    #1 clk = 1; #1 clk = 0;")
-    lines += ["    $finish;", "  end", "endmodule", ""]
-    with tempfile.TemporaryDirectory(prefix="kan-proof-") as directory:
-        folder = Path(directory)
-        copyfile(rtl, folder / "design.sv")
-        (folder / "player.sv").write_text("\n".join(lines))
-        arguments = ["-g2012", "-s", f"{name}_player", "-o", "player.vvp", "player.sv", "design.sv"]
-        tool_runs.run(
-            toolchain.find("iverilog"), arguments, cwd=folder, phase="compiling the simulation"
-        )
-        printed = tool_runs.run(
-            toolchain.find("vvp"), ["-n", "player.vvp"], cwd=folder, phase="simulating"
-        )
-    rows = [row.split() for row in printed.splitlines()]
-    found: list[Cycle] = []
-    for row in [row for row in rows if len(row) == len(outputs)][: len(trace)]:
-        known = zip(outputs, row, strict=True)
-        found.append({port: int(bits, 2) for port, bits in known if set(bits) <= {"0", "1"}})
-    return found
+    rows = played(rtl, name, ports.netlist, "clk", trace)
+    return [
+        {port: int(bits, 2) for port, bits in row.items() if set(bits) <= {"0", "1"}}
+        for row in rows
+    ]
 
 
 @dataclass

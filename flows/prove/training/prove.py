@@ -20,7 +20,7 @@ from kan_dialect.flows.prove.cycles.machine import Machine
 from kan_dialect.flows.prove.cycles.solver import Solver, Values
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.cycles.two_readings import TwoReadings
-from kan_dialect.flows.prove.netlist import Netlist
+from kan_dialect.flows.prove.netlist import Netlist, require_ports
 from kan_dialect.flows.prove.training.handshake import (
     Claim,
     Ports,
@@ -120,7 +120,7 @@ def prove_training(
 def _planned(
     netlist: Netlist, step: Step, cycles: tuple[int, int], solver: Solver, engine: str
 ) -> TrainingProof:
-    require_ports(netlist, step)
+    require_ports(netlist, expected_ports(step), f"@{step.name}")
     pool = Pool()
     ports = find_ports(netlist, pool, memory_map(step), step.layers)
     timing = observe(ports, *cycles)
@@ -142,25 +142,6 @@ def expected_ports(step: Step) -> dict[str, tuple[str, int]]:
     ports |= {name: ("output", 1) for name in ("mem_ready", "mem_read_valid")}
     ports["mem_read_data"] = ("output", number.bits)
     return ports
-
-
-def require_ports(netlist: Netlist, step: Step) -> None:
-    """Refuse a design whose ports are not those of a step.
-
-    Raises
-    ------
-    KanError : names the first port that is not.
-    """
-    found = {name: ("input", len(bits)) for name, bits in netlist.inputs.items()}
-    found |= {name: ("output", len(bits)) for name, bits in netlist.outputs.items()}
-    expected = expected_ports(step)
-    for name in [*expected, *found]:
-        if found.get(name) != expected.get(name):
-            wanted, got = (
-                "absent" if port is None else f"an {port[0]} of width {port[1]}"
-                for port in (expected.get(name), found.get(name))
-            )
-            raise KanError(f"{step.name}: port {name} must be {wanted}, and is {got}")
 
 
 def _kind(step: Step, value: SSAValue) -> FixedType:

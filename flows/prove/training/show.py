@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.proof_table import grouped, print_line, print_table
 from kan_dialect.flows.prove.training.bench import codes, play_in_icarus
 from kan_dialect.flows.prove.training.prove import TrainingProof
 from kan_dialect.flows.prove.training.witness import Witness, find_witness
@@ -26,33 +26,24 @@ CYCLES = 24
 
 def print_training_proof(proof: TrainingProof, rtl: Path, console: Console) -> None:
     """The verdict: by group where all is proven, else every problem, and inputs that show one."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("", "proven", "free", "seconds"):
-        table.add_column(heading, justify="left" if heading in ("", "free") else "right")
-    for row in _rows(proof):
-        table.add_row(*row)
-    console.print(table)
-
-    def tell(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, markup=False, soft_wrap=True)
-
+    print_table(_rows(proof), console)
     failed = [outcome for outcome in proof.outcomes if not outcome.proven]
     for outcome in failed[:SHOWN]:
-        tell(f"{outcome.group}, {outcome.name}: {outcome.problem}", "red")
+        print_line(f"{outcome.group}, {outcome.name}: {outcome.problem}", console, "red")
     if len(failed) > SHOWN:
-        tell(f"and {quantity(len(failed) - SHOWN, 'other claim')}", "red")
+        print_line(f"and {quantity(len(failed) - SHOWN, 'other claim')}", console, "red")
     if failed:
-        witness = find_witness(proof, failed[0])
-        for line in _explanation(proof, witness, rtl):
-            tell(line)
-        tell(f"{proof.step.name} in SystemVerilog: NOT proven ({proof.engine})")
+        for line in _explanation(proof, find_witness(proof, failed[0]), rtl):
+            print_line(line, console)
+        print_line(f"{proof.step.name} in SystemVerilog: NOT proven ({proof.engine})", console)
         return
-    tell(
+    print_line(
         f"{proof.step.name} in SystemVerilog: every sample and every access is a step of the IR, "
         f"for all inputs and all words ({quantity(proof.count('outputs'), 'output')}, "
         f"{quantity(proof.count('writes'), 'bank')}, "
         f"{quantity(proof.timing.latency, 'cycle')}, a trained sample every "
-        f"{quantity(proof.timing.interval, 'cycle')}, {proof.seconds:.1f} s; {proof.engine})"
+        f"{quantity(proof.timing.interval, 'cycle')}, {proof.seconds:.1f} s; {proof.engine})",
+        console,
     )
 
 
@@ -68,15 +59,10 @@ _FREE = {
 
 
 def _rows(proof: TrainingProof) -> Iterator[tuple[str, str, str, str]]:
-    groups: dict[str, list[tuple[bool, float]]] = {}
-    for outcome in proof.outcomes:
-        groups.setdefault(outcome.group, []).append((outcome.proven, outcome.seconds))
-    for group, outcomes in groups.items():
-        done = sum(proven for proven, _ in outcomes)
-        seconds = sum(spent for _, spent in outcomes)
+    claims = ((each.group, each.proven, each.seconds) for each in proof.outcomes)
+    for group, done, seconds in grouped(claims):
         label = f"{group} behind writes" if group == "order" else group.replace("_", " ")
-        free = _FREE.get(group, "its operands")
-        yield label, f"{done} of {len(outcomes)}", free, f"{seconds:.2f}"
+        yield label, done, _FREE.get(group, "its operands"), seconds
 
 
 def _explanation(proof: TrainingProof, witness: Witness | None, rtl: Path) -> Iterator[str]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.interfaces.boundary import Clocking
-from kan_dialect.flows.prove.netlist import Netlist
+from kan_dialect.flows.prove.netlist import Netlist, require_ports
 from kan_dialect.model.interface import Port
 
 WORD, LANE = 32, 8
@@ -109,16 +108,5 @@ def register_ports(
     widths = _INPUTS | {"awaddr": address, "araddr": address}
     wanted |= {f"{BUS}_{name}": ("input", bits) for name, bits in widths.items()}
     wanted |= {f"{BUS}_{name}": ("output", bits) for name, bits in _OUTPUTS.items()}
-    got = {name: ("input", len(bits)) for name, bits in netlist.inputs.items()}
-    got |= {name: ("output", len(bits)) for name, bits in netlist.outputs.items()}
-    for name in [*wanted, *got]:
-        if wanted.get(name) != got.get(name):
-            raise KanError(
-                f"port {name} of the wrapper must be {_described(wanted.get(name))}, and is "
-                f"{_described(got.get(name))}"
-            )
+    require_ports(netlist, wanted, "the wrapper")
     return found
-
-
-def _described(port: tuple[str, int] | None) -> str:
-    return "absent" if port is None else f"an {port[0]} of width {port[1]}"
