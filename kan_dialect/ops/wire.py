@@ -233,14 +233,14 @@ class TableOp(WireOp, Evaluable):
             f"entries must have shape {shape_text(sizes)}: one for each value of the inputs, got "
             f"{shape_text(entries.shape)}",
         )
-        kept = entries.ravel()
+        kept = entries
         if self.care is not None:
             care = verifier.constant(self.care, "care", floats=False)
             verifier.require_shape(care.shape, sizes, "care")
             require(bool(np.isin(care, (0, 1)).all()), "care must hold only 0 and 1")
             kept = entries[care == 1]
         if kept.size:
-            _hold(self.result, int(kept.min()), int(kept.max()), "the table")
+            _hold(self.result, *extremes(kept), "the table")
         verifier.value_name(self.given_name)
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
@@ -464,12 +464,12 @@ def complement(value: SSAValue, name: str | None = None) -> tuple[TableOp, Compl
 def complement_of(value: SSAValue) -> Complement | None:
     """The value and the constant of a complement; None for any other value."""
     op = value.owner
-    if type(op) is not TableOp or len(op.inputs) != 1 or op.care is not None:
+    if type(op) is not TableOp or "care" in op.properties:
         return None
-    (source,) = op.inputs
+    source, *others = op.operands
     kind, result = range_of(source), range_of(value)
     constant = -1 if kind.is_signed else (1 << kind.bits) - 1
-    if not result.contains(constant - kind.high, constant - kind.low):
+    if others or not result.contains(constant - kind.high, constant - kind.low):
         return None
     entries = to_numpy(op.entries)
     if int(entries[0]) + kind.low != constant or int(entries[-1]) + kind.high != constant:
