@@ -45,7 +45,9 @@ from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
-from kan_dialect.ops.wire import ClampOp, ConstantOp, ShiftOp, SumOp, TableOp
+from kan_dialect.ops.clamp import ClampOp
+from kan_dialect.ops.shift import ShiftOp
+from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.record import open_record
 from kan_dialect.passes.expand_wires import ExpandWiresPass

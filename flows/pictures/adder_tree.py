@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 from xdsl.dialects import func
@@ -17,19 +16,16 @@ from kan_dialect.ir.constants import FloatArray
 from kan_dialect.ir.types import range_of
 from kan_dialect.ir.wire_operation import WireOp
 from kan_dialect.model.model import Model
-from kan_dialect.ops.wire import BitsOp, ClampOp, ConstantOp, DelayOp, ShiftOp, SumOp, TableOp
+from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, TableOp
 from kan_dialect.quantity import quantity
-
-Kind: TypeAlias = Literal[
-    "input", "table", "constant", "sum", "clamp", "shift", "register", "other"
-]
 
 
 @dataclass
 class TreeItem:
     """A value in the tree of a sum."""
 
-    kind: Kind
+    kind: str
+    """`input`, or a kind of op (`WireOp.KIND`)."""
     name: str
     """`layer0_edge3_5_part0`, `x5[5:2]`, or what the op does."""
     bits: int
@@ -132,30 +128,24 @@ class _Tree:
             return True
         return all(self.source(each) is not None for each in value.owner.operands)
 
-    def describe(self, value: SSAValue) -> tuple[Kind, str]:
+    def describe(self, value: SSAValue) -> tuple[str, str]:
         source = self.source(value)
         if source is not None:
             return "input", source
         op = value.owner
         assert not isinstance(op, Block)
-        name = (op.given_name if isinstance(op, WireOp) else None) or ""
+        if not isinstance(op, WireOp):
+            return "other", op.name
+        name = op.given_name or ""
         match op:
             case TableOp():
                 inputs = [self.source(each) for each in op.inputs]
                 reads = ", ".join(each for each in inputs if each is not None)
-                return "table", f"{name}({reads})" if reads else name
+                return op.KIND, f"{name}({reads})" if reads else name
             case ConstantOp():
-                return "constant", str(op.value.value.data)
-            case SumOp():
-                return "sum", name
-            case ClampOp():
-                return "clamp", name
-            case ShiftOp():
-                return "shift", name
-            case DelayOp():
-                return "register", name
+                return op.KIND, str(op.value.value.data)
             case _:
-                return "other", op.name
+                return op.KIND, op.name if op.KIND == "other" else name
 
 
 _SIGNS = {"sum": "+", "clamp": "clamp", "shift": "shift", "other": "op", "table": "table"}
