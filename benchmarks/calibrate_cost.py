@@ -41,7 +41,9 @@ from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.types import IntType
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.ops.wire import ClampOp, ConstantOp, ShiftOp, SumOp, TableOp
+from kan_dialect.ops.clamp import ClampOp
+from kan_dialect.ops.shift import ShiftOp
+from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.schedule import SchedulePass
 

@@ -7,7 +7,7 @@ definition. The pattern is Python text. It is compared with the syntax tree, nam
 | pattern | matches |
 | --- | --- |
 | `max(..., low)` | `...` is one expression |
-| `ClampOp(value, high, ...)` | `...` last among positional arguments: all further arguments |
+| `TableOp(value, high, ...)` | `...` last among positional arguments: all further arguments |
 | `SumOp(..., bias=bias)` | likewise; the keyword may stand anywhere |
 | `if signed: ...` | `...` as a body: all its statements |
 

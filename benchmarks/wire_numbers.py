@@ -16,7 +16,9 @@ from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import range_of
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
-from kan_dialect.ops.wire import ClampOp, ConstantOp, ShiftOp, SumOp, TableOp
+from kan_dialect.ops.clamp import ClampOp
+from kan_dialect.ops.shift import ShiftOp
+from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 
 SAMPLES = 1000

@@ -16,7 +16,8 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.pictures.schedule import nodes_of_ops, wire_schedule
 from kan_dialect.flows.pictures.wire_layers import edge_luts
 from kan_dialect.ir.types import range_of
-from kan_dialect.ops.wire import ClampOp, ConstantOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.ir.wire_operation import WireOp
+from kan_dialect.ops.wire import ConstantOp, MarkOp, TableOp
 
 OTHER = "other"
 """The layer of ops that no node of a layer needs."""
@@ -76,11 +77,13 @@ def _by_kind(ops: list[Operation], device: DeviceFamily) -> dict[str, int]:
     def luts(some: Iterable[Operation]) -> int:
         return device.pack(count_luts(some, device))
 
-    plain = (TableOp, SumOp, ClampOp, ShiftOp, DelayOp)
+    kinds: dict[str, list[Operation]] = defaultdict(list)
+    for op in ops:
+        kinds[op.KIND if isinstance(op, WireOp) else "other"].append(op)
     counts = {
-        "adders": luts(op for op in ops if isinstance(op, SumOp)),
-        "clamps": luts(op for op in ops if isinstance(op, ClampOp | ShiftOp)),
-        "other": luts(op for op in ops if not isinstance(op, plain)),
+        "adders": luts(kinds["sum"]),
+        "clamps": luts(kinds["clamp"] + kinds["shift"]),
+        "other": luts(kinds["other"]),
     }
     return {"tables": max(0, luts(ops) - sum(counts.values())), **counts}
 

@@ -7,6 +7,7 @@ from xdsl.ir import Dialect
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr, PortAttr
 from kan_dialect.ir.fixed_point import FixedType
 from kan_dialect.ir.types import IntType
+from kan_dialect.ops.clamp import CLAMP_OPS
 from kan_dialect.ops.decision import DECISION_OPS
 from kan_dialect.ops.grid import GRID_OPS
 from kan_dialect.ops.layer import LAYER_OPS
@@ -14,6 +15,7 @@ from kan_dialect.ops.lut import LUT_OPS
 from kan_dialect.ops.memory import MEMORY_OPS, MemoryType
 from kan_dialect.ops.onnx import ONNX_OPS
 from kan_dialect.ops.shaped import SHAPE_OPS
+from kan_dialect.ops.shift import SHIFT_OPS
 from kan_dialect.ops.spline import SPLINE_OPS
 from kan_dialect.ops.symbolic import SYMBOLIC_OPS
 from kan_dialect.ops.table import TABLE_OPS
@@ -30,6 +32,8 @@ _OPS = [
     *TRAINING_OPS,
     *TABLE_OPS,
     *WIRE_OPS,
+    *CLAMP_OPS,
+    *SHIFT_OPS,
     *DECISION_OPS,
     *MEMORY_OPS,
     *LUT_OPS,

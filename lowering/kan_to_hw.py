@@ -2,9 +2,9 @@
 
 A value of `!kan.int<lo:hi>` becomes a signless integer of its type's width, two's complement where
 lo < 0. A table becomes a constant array that the input's bits index directly. A sum becomes an
-adder of its result's width: it is modular, and exact since the result fits. A clamp becomes two
-comparisons, a delay registers without reset. An op of another package makes its own hardware
-(`wire_interface.py`). Modules with registers have `clk`, `rst` and valid bits.
+adder of its result's width: it is modular, and exact since the result fits. A delay becomes
+registers without reset. Every other op makes its own hardware (`ir/wire_interface.py`). Modules
+with registers have `clk`, `rst` and valid bits.
 """
 
 from __future__ import annotations
@@ -36,20 +36,15 @@ from kan_dialect.ir.attributes.value_names import NAME_HINT, TABLE_SUFFIX, name_
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
-from kan_dialect.lowering.clamp_and_shift import clamped, shifted
-from kan_dialect.lowering.decisions import chosen, greater, precedes
+from kan_dialect.ir.wire_operation import WireOp
 from kan_dialect.lowering.hw_builder import HwBuilder, integer
 from kan_dialect.lowering.wire_interface import lowered
 from kan_dialect.model.head import declare_head, declared_head
-from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
 from kan_dialect.ops.wire import (
-    BitsOp,
-    ClampOp,
     ConstantOp,
     DeadOp,
     DelayOp,
     MarkOp,
-    ShiftOp,
     SumOp,
     TableOp,
     complement_of,
@@ -63,8 +58,6 @@ _LOG = logging.getLogger(__name__)
 
 MAX_PASSED_BITS = 18
 """In sums of more bits, all bits go through the adder: proofs list the sums that can come."""
-
-_NAMED = (TableOp, SumOp, ShiftOp, ClampOp, DelayOp)
 
 
 @dataclass(frozen=True)
@@ -206,40 +199,14 @@ class Lowering:
         return lowered(op, self.build, [self.wires[value] for value in op.operands])
 
     def wire(self, op: Operation) -> SSAValue | None:
-        """The wire of the result of an op of this dialect; None for other ops."""
-        # The most frequent kinds come first, and by identity: `match` takes ten times as long.
+        """The wire of a table, a sum or a register, which may lack low bits; None for other ops."""
         if type(op) is TableOp:
             return self.table(op)
         if type(op) is SumOp:
             return self.sum(op)
-        if type(op) is BitsOp:
-            width = range_of(op.result).bits
-            return self.build.part(self.wires[op.input], op.low.value.data, width)
         if type(op) is DelayOp:
             return self.delay(op)
-        if type(op) is ConstantOp:
-            return self.build.constant(op.value.value.data, range_of(op.result).bits)
-        match op:
-            case ClampOp():
-                source, target = range_of(op.input), range_of(op.result)
-                return clamped(self.build, self.wires[op.input], source, target, op.given_name)
-            case ShiftOp():
-                return shifted(
-                    self.build,
-                    self.wires[op.input],
-                    range_of(op.input),
-                    op.amount.value.data,
-                    range_of(op.result),
-                    op.given_name,
-                )
-            case GreaterOp():
-                return greater(self.build, op, self.wires[op.input])
-            case PrecedesOp():
-                return precedes(self.build, op, [self.wires[value] for value in op.operands])
-            case SelectOp():
-                return chosen(self.build, op, [self.wires[value] for value in op.operands])
-            case _:
-                return None
+        return None
 
     def table(self, op: TableOp) -> SSAValue:
         zeros = self.zeros_of(op.result)
@@ -359,7 +326,7 @@ class Lowering:
         """The node's name, numbered where another value has it."""
         if not self.given:
             ops = ops_of(self.function.body.block)
-            self.given.update(op.given_name or "" for op in ops if isinstance(op, _NAMED))
+            self.given.update(op.given_name or "" for op in ops if isinstance(op, WireOp))
         numbered = (f"{node}_{number}" for number in count(1))
         name = next(name for name in chain([node], numbered) if name not in self.given)
         self.given.add(name)

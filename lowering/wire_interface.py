@@ -1,70 +1,31 @@
-"""The interface of wire-level ops of other packages: all that the way to hardware asks of an op.
-
-| method | says | used by |
-| --- | --- | --- |
-| `evaluate` | what the op computes | `kan-run`, the check of passes, simulation, proof |
-| `result_ranges` | the exact ranges of its results | `kan-narrow` |
-| `luts_on`, `levels_on`, `delay_on` | its costs on a device | estimate, `kan-schedule` |
-| `lower` | its hardware | `lower-kan-to-hw` |
-
-The op is combinational: results depend on operands of the same cycle.
-"""
+"""The hardware that an op says, checked. `ir/wire_interface.py` has the interface of such ops."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import cast
 
 from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Operation, SSAValue
-from xdsl.irdl import traits_def
-from xdsl.traits import Pure
 
-from kan_dialect.devices.costed import Costed
 from kan_dialect.errors import KanError
 from kan_dialect.foreign import naming
-from kan_dialect.ir.ranged import Ranged, missing_interface
-from kan_dialect.ir.semantics import Evaluable
+from kan_dialect.ir.ranged import missing_interface
 from kan_dialect.ir.types import range_of
+from kan_dialect.ir.wire_interface import Lowerable, WireInterface
+from kan_dialect.ir.wire_operation import WireOp
 from kan_dialect.lowering.hardware_ops import dialect_of
 from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.quantity import quantity
+
+__all__ = ["WireInterface", "lowered"]
 
 COMBINATIONAL = frozenset({"comb", "hw"})
 """Dialects of the ops that a lowering may make."""
 
 
-class Lowerable(ABC):
-    """Interface of a wire-level op that says its hardware."""
-
-    @abstractmethod
-    def lower(self, build: HwBuilder, wires: Sequence[SSAValue]) -> Sequence[SSAValue]:
-        """Make the op's hardware.
-
-        Parameters
-        ----------
-        build : appends `comb` and `hw` ops to the module.
-        wires : of the operands. A value of `!kan.int<lo:hi>` is a signless integer of its type's
-            `bits`, two's complement where lo < 0, else unsigned.
-
-        Returns
-        -------
-        A wire for each result, of the bits of the result's type.
-        """
-
-
-class WireInterface(Evaluable, Ranged, Costed, Lowerable):
-    """Interface of a wire-level op that goes all the way to hardware.
-
-    Such an op has no side effects: the interface brings the trait `Pure`.
-    """
-
-    traits = traits_def(Pure())
-
-
 def lowered(op: Operation, build: HwBuilder, wires: Sequence[SSAValue]) -> Sequence[SSAValue]:
-    """The wires that an op of another package makes for its results.
+    """The wires that an op makes for its results.
 
     Raises
     ------
@@ -73,6 +34,8 @@ def lowered(op: Operation, build: HwBuilder, wires: Sequence[SSAValue]) -> Seque
     """
     if not isinstance(op, Lowerable):
         raise missing_interface(op, "what its hardware is")
+    if isinstance(op, WireOp):
+        return op.lower(build, wires)
     before = build.block.last_op
     with naming(f"'{op.name}'", type(op)):
         found = op.lower(build, wires)

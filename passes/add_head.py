@@ -39,7 +39,8 @@ from kan_dialect.model.head import Head, Kind, declare_head, declared_head, logi
 from kan_dialect.model.interface import Port
 from kan_dialect.model.port_codes import decode
 from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
-from kan_dialect.ops.wire import ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.ops.shift import ShiftOp
+from kan_dialect.ops.wire import ConstantOp, MarkOp, SumOp, TableOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 

@@ -27,17 +27,11 @@ from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import to_numpy
 from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.types import IntType, is_quantized, quantized_type, range_of, tensor_shape
+from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp, reads_argument
+from kan_dialect.ops.shift import ShiftOp
 from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
-from kan_dialect.ops.wire import (
-    BitsOp,
-    ClampOp,
-    ConstantOp,
-    MarkOp,
-    ShiftOp,
-    SumOp,
-    TableOp,
-)
+from kan_dialect.ops.wire import BitsOp, ConstantOp, MarkOp, SumOp, TableOp
 from kan_dialect.passbase.kan_pass import KanPass
 
 _LISTED = 6

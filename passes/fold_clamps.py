@@ -35,7 +35,9 @@ from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.operation import optional_name
 from kan_dialect.ir.types import IntType, range_of
-from kan_dialect.ops.wire import ClampOp, ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.ops.clamp import ClampOp
+from kan_dialect.ops.shift import ShiftOp
+from kan_dialect.ops.wire import ConstantOp, MarkOp, SumOp, TableOp
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.marks import moved_mark
 from kan_dialect.passbase.rewriting import rewrite_ops

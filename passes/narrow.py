@@ -29,18 +29,9 @@ from kan_dialect.ir.constants import Array, extremes
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.ranged import exact_ranges
 from kan_dialect.ir.types import IntType, range_of
-from kan_dialect.ops.wire import (
-    BitsOp,
-    ClampOp,
-    ConstantOp,
-    DeadOp,
-    DelayOp,
-    MarkOp,
-    ShiftOp,
-    SumOp,
-    TableOp,
-    shift_range,
-)
+from kan_dialect.ops.clamp import ClampOp
+from kan_dialect.ops.shift import ShiftOp, shift_range
+from kan_dialect.ops.wire import BitsOp, ConstantOp, DeadOp, DelayOp, MarkOp, SumOp, TableOp
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.marks import moved_mark

@@ -35,13 +35,16 @@ _HEADS = [
     *found_by(
         _DECISIONS,
         "heads",
-        "decisions:greater",
-        ("the sign stands for greater", Replace("build.inverted(sign, 1, op.given_name)", "sign")),
+        "GreaterOp.lower",
+        (
+            "the sign stands for greater",
+            Replace("build.inverted(sign, 1, self.given_name)", "sign"),
+        ),
     ),
     *found_by(
         _DECISIONS,
         "heads",
-        "decisions:precedes",
+        "PrecedesOp.lower",
         (
             "of equal outputs the last is the largest",
             Replace("f'{sign}ge'", "f'{sign}gt'"),
@@ -61,7 +64,7 @@ _HEADS = [
     *found_by(
         _DECISIONS,
         "heads",
-        "decisions:_bits",
+        "decision:_bits",
         ("an unsigned candidate gets no sign bit", Replace("not kind.is_signed", "False")),
     ),
     *found_by(
@@ -123,7 +126,7 @@ _FORMATS = [
     *found_by(
         _FORMAT,
         "formats",
-        "clamp_and_shift:shifted",
+        "shift:shifted",
         (
             "a half rounds up",
             Replace("(1 << (amount - 1)) - 1", "1 << (amount - 1)"),
@@ -194,7 +197,7 @@ _HOST = [
     *found_by(
         "flows/host/test_emulator.py::test_wide_values_are_rounded_and_clamped",
         "emulator",
-        "emulator:_Text._clamped",
+        "ClampOp.c_expression",
         ("the lower end does not saturate in C", Replace("source.low < target.low", "False")),
     ),
     *found_by(
@@ -206,7 +209,7 @@ _HOST = [
     *found_by(
         "flows/host/test_emulator.py::test_decisions[25]",
         "emulator",
-        "emulator:_Text._arithmetic",
+        "PrecedesOp.c_expression",
         (
             "equal candidates change places in C",
             ReplaceText("{left_index} < {right_index}", "{left_index} > {right_index}"),

@@ -80,7 +80,7 @@ SEEDS = [
     ),
     *seeds_in(
         "lower-kan-to-hw",
-        "clamp_and_shift:shifted",
+        "shift:shifted",
         ("shifts round half up", Replace("(1 << amount - 1) - 1", "1 << amount - 1")),
         (
             "shifts look at the wrong bit to round to even",

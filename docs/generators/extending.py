@@ -13,16 +13,9 @@ from kan_dialect.ir.constants import dense, to_floats, to_integers
 from kan_dialect.ir.derived_names import derived_name
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.hw_builder import HwBuilder
-from kan_dialect.ops.wire import (
-    BitsOp,
-    ClampOp,
-    ConstantOp,
-    DelayOp,
-    ShiftOp,
-    SumOp,
-    TableOp,
-    complement,
-)
+from kan_dialect.ops.clamp import ClampOp
+from kan_dialect.ops.shift import ShiftOp
+from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, SumOp, TableOp, complement
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.kan_pass import LEVELS, KanPass
 from kan_dialect.passbase.sums import rebuild_sum

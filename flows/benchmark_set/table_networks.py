@@ -16,7 +16,9 @@ from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import int_type, range_of
-from kan_dialect.ops.wire import ClampOp, ShiftOp, SumOp, TableOp
+from kan_dialect.ops.clamp import ClampOp
+from kan_dialect.ops.shift import ShiftOp
+from kan_dialect.ops.wire import SumOp, TableOp
 
 
 def binary(name: str) -> ModuleOp:

@@ -19,15 +19,13 @@ from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import IntType, range_of
-from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
+from kan_dialect.ir.wire_interface import WireInterface
 from kan_dialect.ops.wire import (
     MAX_TABLE_BITS,
     BitsOp,
-    ClampOp,
     ConstantOp,
     DelayOp,
     MarkOp,
-    ShiftOp,
     SumOp,
     TableOp,
     as_function,
@@ -69,15 +67,12 @@ class Sum:
         return sum(int(entries.max()) for entries in self.rows.values())
 
 
-_Computed: TypeAlias = ClampOp | ShiftOp | BitsOp | GreaterOp | PrecedesOp | SelectOp
-
-
 @dataclass(frozen=True)
 class Arithmetic:
     """A value that an op computes without a table: a saturation, shift, bits or a comparison."""
 
     value: SSAValue
-    op: _Computed
+    op: WireInterface
     reads: tuple[SSAValue, ...]
     """The op's operands."""
 
@@ -128,20 +123,18 @@ class Dataflow:
 
     def _define(self, value: SSAValue, op: Operation) -> Definition | None:
         """The definition of a value; None of a constant."""
-        match op:
-            case ConstantOp():
-                self.constants[value] = op.value.value.data
-                return None
-            case SumOp():
-                return self._sum(value, op)
-            case ClampOp() | ShiftOp() | BitsOp() | GreaterOp() | PrecedesOp() | SelectOp():
-                return Arithmetic(value, op, tuple(map(_undelayed, op.operands)))
-            case _:
-                lookup = self._lookup(value, op)
-                if int(lookup.entries.min()) < int(lookup.entries.max()):
-                    return lookup
-                self.constants[value] = int(lookup.entries.flat[0])
-                return None
+        if isinstance(op, ConstantOp):
+            self.constants[value] = op.value.value.data
+            return None
+        if isinstance(op, SumOp):
+            return self._sum(value, op)
+        if isinstance(op, WireInterface) and op.c_expression(["x"] * len(op.operands)) is not None:
+            return Arithmetic(value, op, tuple(map(_undelayed, op.operands)))
+        lookup = self._lookup(value, op)
+        if int(lookup.entries.min()) < int(lookup.entries.max()):
+            return lookup
+        self.constants[value] = int(lookup.entries.flat[0])
+        return None
 
     def _sum(self, value: SSAValue, op: SumOp) -> Sum:
         rows: dict[SSAValue, IntArray] = {}

@@ -40,12 +40,10 @@ from kan_dialect.flows.host.dataflow import (
     words_of,
 )
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.types import IntType, range_of
+from kan_dialect.ir.types import range_of
 from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
-from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
-from kan_dialect.ops.wire import BitsOp, ClampOp, ShiftOp
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.narrow import NarrowPass
 
@@ -278,47 +276,9 @@ class _Text:
         return text
 
     def _arithmetic(self, definition: Arithmetic) -> str:
-        op, value = definition.op, definition.reads[0]
-        refs = [self._refs[each] for each in definition.reads]
-        ref, kind = refs[0], range_of(definition.value)
-        match op:
-            case ClampOp():
-                text = self._clamped(ref, range_of(value), kind)
-                return self._assign(definition.value, text, wide=self._is_wide(value))
-            case BitsOp():
-                low = op.low.value.data
-                shifted = f"(uint64_t){ref} >> {low}" if low else f"(uint64_t){ref}"
-                wide = kind.high > INT32[1]
-                text = f"({'int64_t' if wide else 'int32_t'})({shifted} & {kind.high:#x})"
-                return self._assign(definition.value, text, wide=wide)
-            case ShiftOp():
-                amount = op.amount.value.data
-                text = (
-                    f"rounded({ref}, {amount})"
-                    if amount > 0
-                    else f"(int64_t){ref} * ((int64_t)1 << {-amount})"
-                )
-                return self._assign(definition.value, text, wide=True)
-            case GreaterOp():
-                text = f"{ref} > {literal(op.bound.value.data)}"
-                return self._assign(definition.value, text, wide=False)
-            case PrecedesOp():
-                left, left_index, right, right_index = refs
-                text = f"{left} > {right} || ({left} == {right} && {left_index} < {right_index})"
-                return self._assign(definition.value, text, wide=False)
-            case SelectOp():
-                wide = any(self._is_wide(value) for value in definition.reads)
-                condition, one, other = refs
-                return self._assign(definition.value, f"{condition} ? {one} : {other}", wide=wide)
-
-    @staticmethod
-    def _clamped(ref: str, source: IntType, target: IntType) -> str:
-        text = ref
-        if source.high > target.high:
-            text = f"{ref} > {literal(target.high)} ? {literal(target.high)} : {text}"
-        if source.low < target.low:
-            text = f"{ref} < {literal(target.low)} ? {literal(target.low)} : {text}"
-        return text
+        text = definition.op.c_expression([self._refs[value] for value in definition.reads])
+        assert text is not None
+        return self._assign(definition.value, text, wide=True)
 
     def _term(self, value: SSAValue) -> _Term:
         kind = range_of(value)

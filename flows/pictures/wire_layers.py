@@ -18,7 +18,8 @@ from kan_dialect.evaluate.interpreter import evaluate_values
 from kan_dialect.flows.pictures.layers import LayerEdges
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.ir.types import range_of
-from kan_dialect.ops.wire import ClampOp, DelayOp, ShiftOp, SumOp, complement_of
+from kan_dialect.ir.wire_operation import WireOp
+from kan_dialect.ops.wire import DelayOp, SumOp, complement_of
 
 _NODE = re.compile(r"(?P<layer>layer\d+)_node(?P<node>\d+)")
 
@@ -140,8 +141,8 @@ def _node(name: str) -> tuple[str, int] | None:
 def _terms(value: SSAValue, sources: dict[SSAValue, str]) -> Iterator[_Term]:
     """What a node adds up: through registers, sums, complements, and its clamp and shift."""
     top = value
-    while isinstance(top.owner, ClampOp | ShiftOp | DelayOp):
-        top = top.owner.input
+    while isinstance(top.owner, WireOp) and top.owner.KIND in ("clamp", "shift", "register"):
+        top = top.owner.operands[0]
     pending = [(top, 1)]
     while pending:
         current, sign = pending.pop()

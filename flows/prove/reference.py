@@ -40,19 +40,12 @@ from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import quantized_type, range_of, tensor_shape
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
+from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.decision import PrecedesOp, SelectOp
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp
+from kan_dialect.ops.shift import ShiftOp
 from kan_dialect.ops.table import LookupOp, RequantizeOp
-from kan_dialect.ops.wire import (
-    ClampOp,
-    ConstantOp,
-    DeadOp,
-    DelayOp,
-    MarkOp,
-    ShiftOp,
-    SumOp,
-    TableOp,
-)
+from kan_dialect.ops.wire import ConstantOp, DeadOp, DelayOp, MarkOp, SumOp, TableOp
 
 Rename: TypeAlias = Callable[[str, Form], Form]
 """Given a node and its code, what stands for the code in the nodes that read it."""

@@ -14,21 +14,17 @@ from kan_dialect.devices.costed import stated_delay, stated_levels
 from kan_dialect.devices.delay import Arrival, Delay
 from kan_dialect.devices.device import XCUP, DeviceFamily
 from kan_dialect.devices.lut_count import (
-    compared_bits,
     count_luts,
     map_table,
-    upper_bits_tell,
 )
 from kan_dialect.devices.register_cost import register_cost
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
-from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
+from kan_dialect.ir.wire_interface import Costed
 from kan_dialect.ops.wire import (
-    ClampOp,
     ConstantOp,
     DelayOp,
     MarkOp,
-    ShiftOp,
     SumOp,
     TableOp,
     low_zeros,
@@ -95,13 +91,12 @@ def levels_of(op: Operation, device: DeviceFamily) -> int:
     """Levels of logic between an op's operands and its result.
 
     A table of at most `lut_inputs` input bits is one level, and one more for every two bits beyond
-    (a four-to-one multiplexer fits one 6-input LUT). An adder is one level with its carry chain, a
-    clamp is one for comparison and choice together, and rounding is two. Comparing candidates is
-    one, and so is choosing. An op of another package says its own (`Costed`).
+    (a four-to-one multiplexer fits one 6-input LUT). An adder is one level with its carry chain.
+    Every other op says its own (`Costed`).
 
     Raises
     ------
-    KanError : such an op does not say its costs.
+    KanError : an op does not say its costs.
     """
     # The most frequent kinds come first, and by identity, which is faster than `match`.
     if type(op) is TableOp:
@@ -109,17 +104,7 @@ def levels_of(op: Operation, device: DeviceFamily) -> int:
         return levels_of_function(bits, device)
     if type(op) is SumOp:
         return _adders_in_a_row(op)
-    match op:
-        case ClampOp():
-            return 1
-        case ShiftOp():
-            return 2 if op.amount.value.data > 0 else 0
-        case PrecedesOp() | SelectOp():
-            return 1
-        case GreaterOp():
-            return int(op.bound.value.data != -1)
-        case _:
-            return stated_levels(op, device)
+    return stated_levels(op, device)
 
 
 def levels_of_function(inputs: int, device: DeviceFamily) -> int:
@@ -148,52 +133,25 @@ def delays_of(op: Operation, device: DeviceFamily) -> Delay:
             return Delay(_table_delay(op, device))
         case SumOp():
             return _sum_delay(op, device)
-        case ClampOp():
-            return _clamp_delay(op, device)
-        case ShiftOp():
-            if op.amount.value.data <= 0:
-                return Delay(0.0)
-            return Delay(device.timing.lut + adder_delay(range_of(op.input).bits, device).whole)
-        case PrecedesOp():
-            return Delay(adder_delay(compared_bits(op), device).whole)
-        case SelectOp():
-            return Delay(device.timing.lut)
-        case GreaterOp():
-            if op.bound.value.data == -1:
-                return Delay(0.0)
-            return Delay(adder_delay(range_of(op.input).bits, device).whole)
         case _:
-            return Delay(stated_delay(op, device))
+            delay = stated_delay(op, device)
+            return Delay(delay, onward=_onward(op, delay, device) if device.timing.clamp else 0.0)
 
 
-def _clamp_delay(op: ClampOp, device: DeviceFamily) -> Delay:
-    """Tests of upper bits, or comparisons, and choices."""
-    source, target = range_of(op.input), range_of(op.result)
-    if source == target:
-        return Delay(0.0)
-    timing = device.timing
-    delay = timing.clamp or 2 * timing.lut
-    low = source.low >= target.low or upper_bits_tell(target.low, is_low=True)
-    high = source.high <= target.high or upper_bits_tell(target.high, is_low=False)
-    if not (low and high) and device.adders.whole_bits:
-        # A comparison takes a chain.
-        delay += adder_delay(source.bits, device).whole
-    # Set and reset of registers choose.
-    return Delay(delay, onward=_onward_of_clamp(op, delay, device) if timing.clamp else 0.0)
-
-
-def _onward_of_clamp(op: ClampOp, delay: float, device: DeviceFamily) -> float:
-    """What tables in the same stage take longer: each becomes one function with the clamp.
+def _onward(op: Operation, delay: float, device: DeviceFamily) -> float:
+    """What tables in the same stage take longer: each becomes one function with a clamp.
 
     It takes a level more than the table. But if the clamp's input has few bits, it is one wide
     function of these, which takes less than clamp and table one after the other.
     """
-    users = [use.operation for use in op.result.uses]
+    if not (isinstance(op, Costed) and op.MERGES and delay):
+        return 0.0
+    users = [use.operation for result in op.results for use in result.uses]
     readers = [user for user in users if not isinstance(user, MarkOp | DelayOp)]
     tables = [reader for reader in readers if isinstance(reader, TableOp)]
     if not tables:
         return 0.0
-    bits = range_of(op.input).bits
+    bits = sum(range_of(value).bits for value in op.operands)
     alone = len(tables) == len(readers) and all(len(table.inputs) == 1 for table in tables)
     if not alone or bits > device.wide_inputs:
         return device.timing.lut

@@ -18,24 +18,20 @@ from kan_dialect.analysis.tables import bit_patterns_of
 from kan_dialect.devices.carry_chains import addends_of, is_single_bit, is_wires, pieces_of
 from kan_dialect.devices.costed import stated_luts
 from kan_dialect.devices.device import DeviceFamily
-from kan_dialect.devices.table_cost import MAPPED_INPUTS, MUX_INPUTS, Mapper
+from kan_dialect.devices.table_cost import MAPPED_INPUTS, Mapper
 from kan_dialect.ir.types import IntType, range_of
+from kan_dialect.ir.wire_interface import Costed
 from kan_dialect.maths.truth_tables import bits_of_code, by_size, planes, supports
-from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
+from kan_dialect.ops.shift import rounded_port
 from kan_dialect.ops.wire import (
     BitsOp,
-    ClampOp,
     ConstantOp,
     DelayOp,
     MarkOp,
-    ShiftOp,
     SumOp,
     TableOp,
     low_zeros,
 )
-
-SATURATE_INPUTS = 4
-"""Inputs of a choice between a bit and two constants: two tests, the bit, and one more."""
 
 
 def luts_of(op: Operation, device: DeviceFamily) -> int:
@@ -46,8 +42,8 @@ def luts_of(op: Operation, device: DeviceFamily) -> int:
 def count_luts(ops: Iterable[Operation], device: DeviceFamily) -> Counter[int]:
     """Functions that ops take, by number of inputs; `DeviceFamily.pack` counts the LUTs for them.
 
-    Tables that read the same values share equal functions. An op of another package says its own
-    (`Costed`).
+    Tables that read the same values share equal functions, and adders absorb tables. Every other op
+    says its own (`Costed`).
 
     Raises
     ------
@@ -70,25 +66,11 @@ def count_luts(ops: Iterable[Operation], device: DeviceFamily) -> Counter[int]:
                     luts += _absorbed_table(op, mapper, device)
                 else:
                     map_table(op, mapper)
-            case SumOp() if device.adders.carry_chains and _rounded(op.result) is not None:
+            case SumOp() if device.adders.carry_chains and rounded_port(op.result) is not None:
                 luts += _moved(op, device)
             case SumOp():
                 if op not in terms:
                     luts += _sum(op, device)
-            case ClampOp() if device.adders.carry_chains and _rounded(op.input) is not None:
-                luts += _rounded_clamp(op, device)
-            case ClampOp():
-                luts += _reset(op, device) if _resets(op, device) else _clamp(op, device)
-            case ShiftOp():
-                if op.amount.value.data > 0:
-                    luts[device.adders.bit_inputs] += _rounding(op, device)
-            case PrecedesOp():
-                luts[device.adders.bit_inputs] += compared_bits(op)
-            case SelectOp():
-                luts[MUX_INPUTS] += range_of(op.result).bits
-            case GreaterOp():
-                if op.bound.value.data != -1:
-                    luts[device.lut_inputs] += _test_luts(range_of(op.input).bits, device)
             case _:
                 luts += stated_luts(op, device)
     if device.adders.absorbed_inputs >= 0:
@@ -106,12 +88,11 @@ def map_table(op: TableOp, mapper: Mapper) -> int:
     """Count a table with the others that read its values; its levels of lookup tables."""
     bits = sum(range_of(value).bits for value in op.inputs)
     patterns = op.by_bit_pattern
-    clamp = op.inputs[0].owner
-    if isinstance(clamp, ClampOp) and _merges_with_readers(clamp, mapper.lut_inputs):
-        bits = range_of(clamp.input).bits
-        target = range_of(clamp.result)
-        codes = np.clip(range_of(clamp.input).bit_patterns, target.low, target.high)
-        patterns = patterns[codes & ((1 << target.bits) - 1)]
+    source = op.inputs[0].owner
+    codes = source.merged_codes(mapper.lut_inputs) if isinstance(source, Costed) else None
+    if codes is not None:
+        bits = len(codes).bit_length() - 1
+        patterns = patterns[codes & ((1 << range_of(op.inputs[0]).bits) - 1)]
     found = planes(patterns, range_of(op.result).bits)
     return max(mapper.add(plane, bits) for plane in found[_unread_bits(op.result) :])
 
@@ -331,62 +312,6 @@ def _adder_bits(first: IntType, second: IntType, whole: IntType, device: DeviceF
     return min(unsigned) if unsigned else max(first.bits, second.bits)
 
 
-def _clamp(op: ClampOp, device: DeviceFamily) -> Counter[int]:
-    """Tests of the upper bits where the ends are powers of two; otherwise comparisons."""
-    source, target = range_of(op.input), range_of(op.result)
-    low, high = source.low < target.low, source.high > target.high
-    if (not low and not high) or _merges_with_readers(op, device.lut_inputs):
-        return Counter()
-    span = 1 << (target.bits - target.is_signed)
-    aligned = (not low or target.low in (0, -span)) and (not high or target.high == span - 1)
-    if not aligned:
-        tests = _test_luts(source.bits, device) * (low + high)
-        return Counter({SATURATE_INPUTS: target.bits, device.lut_inputs: tests})
-    if device.adders.whole_bits and device.adders.carry_chains:
-        return Counter({device.lut_inputs: source.bits + target.bits})
-    upper = source.bits - target.bits + target.is_signed
-    chosen = target.bits - target.is_signed
-    if upper < device.lut_inputs:
-        return Counter({upper + 1: chosen})
-    return Counter({device.lut_inputs: _test_luts(upper, device), MUX_INPUTS: chosen})
-
-
-def upper_bits_tell(bound: int, *, is_low: bool) -> bool:
-    """Whether the upper bits of a number alone say that it is beyond an end of a clamp."""
-    power = -bound if is_low else bound + 1
-    return (is_low and bound == 0) or (power > 0 and power & (power - 1) == 0)
-
-
-def compared_bits(op: PrecedesOp) -> int:
-    """Bits of the numbers that decide which candidate comes first.
-
-    The indices decide too where the values are equal, unless one is always the smaller one.
-    """
-    left, left_index, right, right_index = (range_of(value) for value in op.operands)
-    values = max(left.bits, right.bits)
-    if left_index.high < right_index.low or right_index.high < left_index.low:
-        return values
-    return values + max(left_index.bits, right_index.bits)
-
-
-def _rounded(value: SSAValue) -> ShiftOp | None:
-    """The rounding of a port that a value is, a constant added or not; None of other values."""
-    op = value.owner
-    if isinstance(op, SumOp) and len(op.inputs) == 2 and isinstance(op.inputs[1].owner, ConstantOp):
-        op = op.inputs[0].owner
-    if isinstance(op, ShiftOp) and op.amount.value.data > 0 and isinstance(op.input.owner, Block):
-        return op
-    return None
-
-
-def _rounding(op: ShiftOp, device: DeviceFamily) -> int:
-    """The chain that rounds: it adds a constant, and has a bit at each end for the carry."""
-    if not device.adders.carry_chains or _rounded(op.result) is None:
-        return range_of(op.result).bits + 1
-    bits = range_of(op.input).bits + 2
-    return (bits + bits % 2) * device.adders.constant_luts
-
-
 def _moved(op: SumOp, device: DeviceFamily) -> Counter[int]:
     """A constant added to a rounded value; one that changes the upper two bits takes nothing."""
     constant = op.inputs[1].owner
@@ -395,59 +320,6 @@ def _moved(op: SumOp, device: DeviceFamily) -> Counter[int]:
     if value % (1 << max(0, bits - 2)) == 0:
         return Counter()
     return Counter({device.adders.bit_inputs: (bits - 1) * device.adders.constant_luts})
-
-
-def _rounded_clamp(op: ClampOp, device: DeviceFamily) -> Counter[int]:
-    """A clamp of a rounded value, which often holds the last bits of the sum as well."""
-    source, target = range_of(op.input), range_of(op.result)
-    bits, moved = target.bits, isinstance(op.input.owner, SumOp)
-    if not device.adders.whole_bits:
-        if moved and source.low >= 0 and source.bits - bits == 1:
-            return Counter({3: bits - 1})
-        return _clamp(op, device)
-    if source == target:
-        return Counter()
-    if device.adders.constant_luts:
-        return Counter({device.lut_inputs: bits})
-    if source.low < 0:
-        return Counter({device.lut_inputs: 5 * bits // 2})
-    # Where a test of the upper bits does not fit with the sum's, sum and clamp are apart.
-    apart = (source.bits - bits == 1) == moved
-    return Counter({device.lut_inputs: 2 * bits + 1 if apart else bits + moved})
-
-
-def _test_luts(bits: int, device: DeviceFamily) -> int:
-    """Lookup tables, one after the other, of a test of `bits` bits."""
-    return -(-(bits - 1) // (device.lut_inputs - 1))
-
-
-def _resets(op: ClampOp, device: DeviceFamily) -> bool:
-    """Whether the set or reset of the registers behind a clamp makes it."""
-    source, target = range_of(op.input), range_of(op.result)
-    users = [use.operation for use in op.result.uses]
-    return (
-        device.clamps_by_reset
-        and any(isinstance(user, DelayOp) for user in users)
-        and all(isinstance(user, DelayOp | MarkOp) for user in users)
-        and (source.low < target.low) != (source.high > target.high)
-    )
-
-
-def _reset(op: ClampOp, device: DeviceFamily) -> Counter[int]:
-    """The test of the upper bits that drives the reset."""
-    tested = range_of(op.input).bits - range_of(op.result).bits + 1
-    return Counter({min(tested, device.lut_inputs): 1})
-
-
-def _merges_with_readers(op: ClampOp, lut_inputs: int) -> bool:
-    """Whether synthesis takes a clamp into the tables that read it: it has few input bits."""
-    users = [use.operation for use in op.result.uses]
-    readers = [user for user in users if not isinstance(user, MarkOp)]
-    return (
-        range_of(op.input).bits <= lut_inputs
-        and bool(readers)
-        and all(isinstance(reader, TableOp) and len(reader.inputs) == 1 for reader in readers)
-    )
 
 
 def _signal(value: SSAValue) -> Hashable:

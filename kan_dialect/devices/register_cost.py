@@ -18,9 +18,11 @@ import numpy as np
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from kan_dialect.devices.carry_chains import inverts_top, joined_of
-from kan_dialect.devices.costed import Costed, results_by_pattern
+from kan_dialect.devices.costed import results_by_pattern
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import IntType, range_of
+from kan_dialect.ir.wire_interface import Costed
+from kan_dialect.ir.wire_operation import WireOp
 from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, MarkOp, SumOp, TableOp, low_zeros
 
 
@@ -115,8 +117,8 @@ class _Tracer:
                 return self._table(op)
             case SumOp():
                 return self._sum(op)
-            case _ if isinstance(op, Operation) and isinstance(op, Costed):
-                return self._other(op, value)
+            case _ if isinstance(op, Costed) and not isinstance(op, WireOp):
+                return self._other(cast("Operation", op), value)
             case _:
                 return [(value, place) for place in range(count)]
 

@@ -91,11 +91,18 @@ def direct_access(kind: type[_Op]) -> type[_Op]:
     xDSL's accessors look up the op's declaration each time, which takes several times as long.
     """
     definition = kind.get_irdl_definition()
-    for place, (name, _) in enumerate(definition.results):
-        setattr(kind, name, property(lambda op, place=place: op.results[place]))
+    if len(definition.results) == 1:
+        setattr(kind, definition.results[0][0], property(result_of))
     for place, (name, declared) in enumerate(definition.operands):
         if isinstance(declared, VarOperandDef):
             setattr(kind, name, property(lambda op: SSAValues(op.operands)))
+        elif len(definition.operands) == 1:
+            setattr(kind, name, property(_operand_of))
         else:
             setattr(kind, name, property(lambda op, place=place: op.operands[place]))
     return kind
+
+
+def _operand_of(op: Operation) -> SSAValue:
+    (operand,) = op.operands
+    return operand

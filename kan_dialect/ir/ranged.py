@@ -1,7 +1,6 @@
-"""Result ranges of wire-level ops of other packages, and the refusal of ops that do not say theirs.
+"""Result ranges of wire-level ops, and the refusal of ops that do not say theirs.
 
-This is one part of what such an op says of itself. `devices/costed.py` holds its costs, and
-`lowering/wire_interface.py` its hardware and the interface of all parts.
+`ir/wire_interface.py` has the interface of all that such an op says of itself.
 """
 
 from __future__ import annotations

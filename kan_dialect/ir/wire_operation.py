@@ -16,6 +16,9 @@ class WireOp(KanOperation, ABC):
     at the op itself.
     """
 
+    KIND: ClassVar[str] = "other"
+    """What pictures and reports count the op as."""
+
     NAMES_NODE: ClassVar[bool] = False
     """Whether the op's property `node` is a node of the model, which only one op may name."""
 

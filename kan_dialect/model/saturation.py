@@ -18,8 +18,8 @@ from kan_dialect.ir.types import range_of
 from kan_dialect.model.model import Model, columns_of, split_codes
 from kan_dialect.model.model_ports import port_names
 from kan_dialect.model.port_codes import encode, encode_unsaturated
+from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.table import RequantizeOp
-from kan_dialect.ops.wire import ClampOp
 
 NAMED = 3
 """Largest number of ports and nodes that a message names."""

@@ -7,8 +7,8 @@ these ops decide as `numpy.argmax` and a stable sort do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr, i64
@@ -19,19 +19,21 @@ from xdsl.irdl import (
     opt_prop_def,
     prop_def,
     result_def,
-    traits_def,
 )
-from xdsl.traits import Pure
 
 from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.operation import direct_access, optional_name
-from kan_dialect.ir.ranged import Ranged
-from kan_dialect.ir.semantics import Evaluable
 from kan_dialect.ir.types import IntType, int_type, range_of
 from kan_dialect.ir.verifier import require
+from kan_dialect.ir.wire_interface import WireInterface
 from kan_dialect.ir.wire_operation import WireOp
+from kan_dialect.ops.logic_costs import MUX_INPUTS, comparison_delay, luts_of_test
 from kan_dialect.ops.wire import before_registers
+
+if TYPE_CHECKING:
+    from kan_dialect.devices.device import DeviceFamily
+    from kan_dialect.lowering.hw_builder import HwBuilder
 
 _End: TypeAlias = Callable[[int, int], int]
 """`min` or `max`, of the ends of two ranges."""
@@ -63,7 +65,7 @@ def _surely_first(one: Sequence[IntType], other: Sequence[IntType]) -> bool:
 
 @direct_access
 @irdl_op_definition
-class PrecedesOp(WireOp, Evaluable, Ranged):
+class PrecedesOp(WireOp, WireInterface):
     """Whether the left candidate comes before the right one: 1 if its value is larger, or equal
     with a smaller index, else 0.
 
@@ -82,7 +84,6 @@ class PrecedesOp(WireOp, Evaluable, Ranged):
     value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(IntType)
 
-    traits = traits_def(Pure())
     assembly_format = (
         "$left `at` $left_index `,` $right `at` $right_index (`as` $name^)? attr-dict "
         "`:` type($left) `at` type($left_index) `,` type($right) `at` type($right_index) "
@@ -110,10 +111,54 @@ class PrecedesOp(WireOp, Evaluable, Ranged):
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (is_first(*operands).astype(np.int64),)
 
+    @property
+    def compared_bits(self) -> int:
+        """Bits of the numbers that decide which candidate comes first.
+
+        The indices decide too where the values are equal, unless one is always the smaller one.
+        """
+        left, left_index, right, right_index = (range_of(value) for value in self.operands)
+        values = max(left.bits, right.bits)
+        if left_index.high < right_index.low or right_index.high < left_index.low:
+            return values
+        return values + max(left_index.bits, right_index.bits)
+
+    def c_expression(self, operands: Sequence[str]) -> str:
+        left, left_index, right, right_index = operands
+        return f"{left} > {right} || ({left} == {right} && {left_index} < {right_index})"
+
+    def luts_on(self, device: DeviceFamily) -> Mapping[int, int]:
+        return {device.adders.bit_inputs: self.compared_bits}
+
+    def levels_on(self, device: DeviceFamily) -> int:
+        return 1
+
+    def delay_on(self, device: DeviceFamily) -> float:
+        return comparison_delay(self.compared_bits, device)
+
+    def lower(self, build: HwBuilder, wires: Sequence[SSAValue]) -> Sequence[SSAValue]:
+        left, left_index, right, right_index = (range_of(value) for value in self.operands)
+        signed = left.is_signed or right.is_signed
+        bits = max(_bits(left, signed), _bits(right, signed))
+        one = build.resized(wires[0], left.bits, bits, left.is_signed)
+        other = build.resized(wires[2], right.bits, bits, right.is_signed)
+        sign = "s" if signed else "u"
+        if left_index.high < right_index.low:
+            return [build.compared(one, other, f"{sign}ge", self.given_name)]
+        if right_index.high < left_index.low:
+            return [build.compared(one, other, f"{sign}gt", self.given_name)]
+        # Below the values stand the indices with all bits inverted: the smaller one is greater.
+        width = max(left_index.bits, right_index.bits)
+        keys: list[SSAValue] = []
+        for value, index, kind in ((one, wires[1], left_index), (other, wires[3], right_index)):
+            inverted = build.inverted(build.resized(index, kind.bits, width, False), width)
+            keys.append(build.joined([value, inverted], bits + width))
+        return [build.compared(keys[0], keys[1], f"{sign}gt", self.given_name)]
+
 
 @direct_access
 @irdl_op_definition
-class SelectOp(WireOp, Evaluable, Ranged):
+class SelectOp(WireOp, WireInterface):
     """One of two values: `one` where the condition is 1, `other` where it is 0.
 
     The larger of two values, which `kan.precedes` compares, is at least the larger one of their
@@ -135,7 +180,6 @@ class SelectOp(WireOp, Evaluable, Ranged):
     value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(IntType)
 
-    traits = traits_def(Pure())
     assembly_format = (
         "$one `if` $condition `else` $other (`as` $name^)? attr-dict "
         "`:` type($one) `if` type($condition) `else` type($other) `->` type($result)"
@@ -192,10 +236,28 @@ class SelectOp(WireOp, Evaluable, Ranged):
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (np.where(operands[0] != 0, operands[1], operands[2]),)
 
+    def c_expression(self, operands: Sequence[str]) -> str:
+        condition, one, other = operands
+        return f"{condition} ? {one} : {other}"
+
+    def luts_on(self, device: DeviceFamily) -> Mapping[int, int]:
+        return {MUX_INPUTS: range_of(self.result).bits}
+
+    def levels_on(self, device: DeviceFamily) -> int:
+        return 1
+
+    def lower(self, build: HwBuilder, wires: Sequence[SSAValue]) -> Sequence[SSAValue]:
+        bits = range_of(self.result).bits
+        one, other = (
+            build.resized(wire, range_of(value).bits, bits, range_of(value).is_signed)
+            for wire, value in zip(wires[1:], (self.one, self.other), strict=True)
+        )
+        return [build.chosen(wires[0], one, other, self.given_name)]
+
 
 @direct_access
 @irdl_op_definition
-class GreaterOp(WireOp, Evaluable, Ranged):
+class GreaterOp(WireOp, WireInterface):
     """Whether a value is greater than a constant: 1 if input > bound, else 0.
 
     Example:
@@ -210,7 +272,6 @@ class GreaterOp(WireOp, Evaluable, Ranged):
     value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(IntType)
 
-    traits = traits_def(Pure())
     assembly_format = (
         "$input `than` $bound (`as` $name^)? attr-dict `:` type($input) `->` type($result)"
     )
@@ -231,6 +292,42 @@ class GreaterOp(WireOp, Evaluable, Ranged):
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return ((operands[0] > self.bound.value.data).astype(np.int64),)
+
+    def c_expression(self, operands: Sequence[str]) -> str:
+        return f"{operands[0]} > {self.bound.value.data}"
+
+    @property
+    def _reads_sign(self) -> bool:
+        return self.bound.value.data == -1
+
+    def luts_on(self, device: DeviceFamily) -> Mapping[int, int]:
+        bits = range_of(self.input).bits
+        return {} if self._reads_sign else {device.lut_inputs: luts_of_test(bits, device)}
+
+    def levels_on(self, device: DeviceFamily) -> int:
+        return int(not self._reads_sign)
+
+    def delay_on(self, device: DeviceFamily) -> float:
+        return 0.0 if self._reads_sign else comparison_delay(range_of(self.input).bits, device)
+
+    def lower(self, build: HwBuilder, wires: Sequence[SSAValue]) -> Sequence[SSAValue]:
+        source, bound = range_of(self.input), self.bound.value.data
+        if not source.low <= bound < source.high:
+            return [build.constant(int(source.low > bound), 1)]
+        if bound == -1:
+            sign = wires[0] if source.bits == 1 else build.part(wires[0], source.bits - 1, 1)
+            return [build.inverted(sign, 1, self.given_name)]
+        limit = build.constant(bound, source.bits)
+        return [build.compared(wires[0], limit, f"{_sign(source)}gt", self.given_name)]
+
+
+def _sign(kind: IntType) -> str:
+    return "s" if kind.is_signed else "u"
+
+
+def _bits(kind: IntType, signed: bool) -> int:
+    """Bits of a range beside a signed one."""
+    return kind.bits + (signed and not kind.is_signed)
 
 
 DECISION_OPS: list[type[Operation]] = [PrecedesOp, SelectOp, GreaterOp]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import ClassVar, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from xdsl.dialects.builtin import (
@@ -55,17 +55,21 @@ from kan_dialect.ir.constants import (
 )
 from kan_dialect.ir.operation import direct_access, operands_of, optional_name
 from kan_dialect.ir.quant import storage_for
-from kan_dialect.ir.rounding import round_shift
 from kan_dialect.ir.semantics import Evaluable
 from kan_dialect.ir.types import MAX_RANGE_BITS, IntType, int_type, range_of
 from kan_dialect.ir.verifier import require, shape_text
+from kan_dialect.ir.wire_interface import Lowerable, WireInterface, WiresOnly
 from kan_dialect.ir.wire_operation import WireOp
+
+if TYPE_CHECKING:
+    from kan_dialect.lowering.hw_builder import HwBuilder
 
 MAX_TABLE_BITS = 20
 """The most input bits of a table; larger ones would not fit any device."""
 
 
-def _hold(result: SSAValue, low: int, high: int, what: str) -> None:
+def hold(result: SSAValue, low: int, high: int, what: str) -> None:
+    """Refuse a result whose type does not hold a range that it can have."""
     declared = range_of(result)
     if not declared.contains(low, high):
         raise VerifyException(
@@ -81,7 +85,7 @@ def _number(value: int) -> IntegerAttr[I64]:
 
 @direct_access
 @irdl_op_definition
-class ConstantOp(WireOp, Evaluable, HasFolderInterface):
+class ConstantOp(WireOp, Evaluable, WiresOnly, Lowerable, HasFolderInterface):
     """An integer that is always the same.
 
     Example:
@@ -90,6 +94,7 @@ class ConstantOp(WireOp, Evaluable, HasFolderInterface):
     """
 
     name = "kan.constant"
+    KIND: ClassVar[str] = "constant"
 
     value = prop_def(IntegerAttr[I64])
     result = result_def(IntType)
@@ -113,6 +118,9 @@ class ConstantOp(WireOp, Evaluable, HasFolderInterface):
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (np.array([self.value.value.data], dtype=np.int64),)
 
+    def lower(self, build: HwBuilder, wires: Sequence[SSAValue]) -> Sequence[SSAValue]:
+        return [build.constant(self.value.value.data, range_of(self.result).bits)]
+
 
 @direct_access
 @irdl_op_definition
@@ -131,6 +139,7 @@ class TableOp(WireOp, Evaluable):
     """
 
     name = "kan.table"
+    KIND: ClassVar[str] = "table"
 
     inputs = var_operand_def(IntType)
     entries = prop_def(DenseIntOrFPElementsAttr)
@@ -233,14 +242,14 @@ class TableOp(WireOp, Evaluable):
             f"entries must have shape {shape_text(sizes)}: one for each value of the inputs, got "
             f"{shape_text(entries.shape)}",
         )
-        kept = entries.ravel()
+        kept = entries
         if self.care is not None:
             care = verifier.constant(self.care, "care", floats=False)
             verifier.require_shape(care.shape, sizes, "care")
             require(bool(np.isin(care, (0, 1)).all()), "care must hold only 0 and 1")
             kept = entries[care == 1]
         if kept.size:
-            _hold(self.result, int(kept.min()), int(kept.max()), "the table")
+            hold(self.result, *extremes(kept), "the table")
         verifier.value_name(self.given_name)
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
@@ -279,7 +288,7 @@ def _entry_of_patterns(low: int, high: int) -> IntArray:
 
 @direct_access
 @irdl_op_definition
-class BitsOp(WireOp, Evaluable):
+class BitsOp(WireOp, WiresOnly, WireInterface):
     """Some bits of a value, as an unsigned number: floor(input / 2^low) mod 2^width.
 
     The input is taken in two's complement where it may be negative; the width is that of the
@@ -296,7 +305,6 @@ class BitsOp(WireOp, Evaluable):
     low = prop_def(IntegerAttr[I64])
     result = result_def(IntType)
 
-    traits = traits_def(Pure())
     assembly_format = "$input `from` $low attr-dict `:` type($input) `->` type($result)"
 
     def __init__(self, input: SSAValue | Operation, low: int, width: int) -> None:
@@ -317,6 +325,18 @@ class BitsOp(WireOp, Evaluable):
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return ((operands[0] >> self.low.value.data) & range_of(self.result).high,)
 
+    def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
+        return [range_of(self.result)]
+
+    def c_expression(self, operands: Sequence[str]) -> str:
+        shifted, high = f"(uint64_t){operands[0]}", range_of(self.result).high
+        if self.low.value.data:
+            shifted = f"({shifted} >> {self.low.value.data})"
+        return f"(int64_t)({shifted} & {high:#x})"
+
+    def lower(self, build: HwBuilder, wires: Sequence[SSAValue]) -> Sequence[SSAValue]:
+        return [build.part(wires[0], self.low.value.data, range_of(self.result).bits)]
+
 
 @direct_access
 @irdl_op_definition
@@ -329,6 +349,7 @@ class SumOp(WireOp, Evaluable):
     """
 
     name = "kan.sum"
+    KIND: ClassVar[str] = "sum"
 
     inputs = var_operand_def(IntType)
     value_name = opt_prop_def(StringAttr, prop_name="name")
@@ -357,7 +378,7 @@ class SumOp(WireOp, Evaluable):
         if not declared.contains(low, high):
             low, high = joint_sum_range(self.inputs)
         if not declared.contains(low, high):
-            low, high = joint_sum_range(self.inputs, through=_FUNCTIONS)
+            low, high = joint_sum_range(self.inputs, through=(WireOp,))
         if not declared.contains(low, high):
             raise VerifyException(
                 f"the sum can be {low}:{high}, which !kan.int<{declared.low}:{declared.high}> does "
@@ -464,12 +485,12 @@ def complement(value: SSAValue, name: str | None = None) -> tuple[TableOp, Compl
 def complement_of(value: SSAValue) -> Complement | None:
     """The value and the constant of a complement; None for any other value."""
     op = value.owner
-    if type(op) is not TableOp or len(op.inputs) != 1 or op.care is not None:
+    if type(op) is not TableOp or "care" in op.properties:
         return None
-    (source,) = op.inputs
+    source, *others = op.operands
     kind, result = range_of(source), range_of(value)
     constant = -1 if kind.is_signed else (1 << kind.bits) - 1
-    if not result.contains(constant - kind.high, constant - kind.low):
+    if others or not result.contains(constant - kind.high, constant - kind.low):
         return None
     entries = to_numpy(op.entries)
     if int(entries[0]) + kind.low != constant or int(entries[-1]) + kind.high != constant:
@@ -516,7 +537,7 @@ def _composed(
 ) -> _Function | None:
     """The op of a value on functions of one other value; None if its operands are no such."""
     op = cast(Operation, value.owner)  # A block is none of these.
-    if not depth or (type(op) is not DelayOp and type(op) not in through):
+    if not depth or not isinstance(op, (DelayOp, *through)):
         return None
     root: SSAValue | None = None
     functions: list[IntArray] = []
@@ -631,97 +652,7 @@ def _low_zeros_of_entries(raw: bytes, size: int) -> int:
 
 @direct_access
 @irdl_op_definition
-class ClampOp(WireOp, Evaluable, HasFolderInterface):
-    """Saturation: the input, but at least lo and at most hi of the result's range.
-
-    Example:
-
-        %same = kan.clamp %x : !kan.int<0:3> -> !kan.int<0:3>
-    """
-
-    name = "kan.clamp"
-
-    input = operand_def(IntType)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
-    result = result_def(IntType)
-
-    traits = traits_def(Pure())
-    assembly_format = "$input (`as` $name^)? attr-dict `:` type($input) `->` type($result)"
-
-    def __init__(
-        self, input: SSAValue | Operation, low: int, high: int, *, name: str | None = None
-    ) -> None:
-        self.set_up([input], [int_type(low, high)], {"name": optional_name(name)})
-
-    def check(self) -> None:
-        verifier.value_name(self.given_name)
-
-    def fold(self) -> Sequence[SSAValue | Attribute] | None:
-        return (self.input,) if self.input.type == self.result.type else None
-
-    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
-        target = range_of(self.result)
-        return (np.clip(operands[0], target.low, target.high),)
-
-
-@direct_access
-@irdl_op_definition
-class ShiftOp(WireOp, Evaluable):
-    """Division by 2^amount, rounded half to even; a negative amount multiplies.
-
-    Example:
-
-        %h = kan.shift %s by 1 as "half" : !kan.int<-4:18> -> !kan.int<-2:9>
-    """
-
-    name = "kan.shift"
-
-    input = operand_def(IntType)
-    amount = prop_def(IntegerAttr[I64])
-    value_name = opt_prop_def(StringAttr, prop_name="name")
-    result = result_def(IntType)
-
-    traits = traits_def(Pure())
-    assembly_format = (
-        "$input `by` $amount (`as` $name^)? attr-dict `:` type($input) `->` type($result)"
-    )
-
-    def __init__(
-        self, input: SSAValue | Operation, amount: int, *, name: str | None = None
-    ) -> None:
-        value = SSAValue.get(input)
-        self.set_up(
-            [value],
-            [int_type(*shift_range(range_of(value), amount))],
-            {"amount": _number(amount), "name": optional_name(name)},
-        )
-
-    def check(self) -> None:
-        amount = self.amount.value.data
-        require(-31 <= amount <= 31, f"shift amount must lie in -31..31, got {amount}")
-        _hold(self.result, *shift_range(range_of(self.input), amount), "the shifted value")
-        verifier.value_name(self.given_name)
-
-    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
-        return (round_shift(operands[0], self.amount.value.data),)
-
-
-def shift_range(value: IntType, amount: int) -> tuple[int, int]:
-    """Smallest and largest result of a shift: it is monotone."""
-    if amount <= 0:
-        # In Python's integers: the product may leave int64.
-        return value.low << -amount, value.high << -amount
-    low, high = round_shift(np.array([value.low, value.high], dtype=np.int64), amount).tolist()
-    return low, high
-
-
-_FUNCTIONS: tuple[type[Operation], ...] = (TableOp, BitsOp, SumOp, ClampOp, ShiftOp)
-"""All ops that may be functions of one value, for ranges that `_LOOKUPS` do not prove."""
-
-
-@direct_access
-@irdl_op_definition
-class DelayOp(WireOp, Evaluable, HasFolderInterface):
+class DelayOp(WireOp, Evaluable, WiresOnly, HasFolderInterface):
     """Registers: the same value, `cycles` clock cycles later.
 
     Example:
@@ -730,6 +661,7 @@ class DelayOp(WireOp, Evaluable, HasFolderInterface):
     """
 
     name = "kan.delay"
+    KIND: ClassVar[str] = "register"
 
     T: ClassVar = VarConstraint("T", base(IntType))
 
@@ -762,7 +694,7 @@ class DelayOp(WireOp, Evaluable, HasFolderInterface):
 
 @direct_access
 @irdl_op_definition
-class MarkOp(WireOp, Evaluable):
+class MarkOp(WireOp, Evaluable, WiresOnly):
     """Says that `value` holds the node `node` of the model: node code = value + offset.
 
     `cycle` is the clock cycle of the value, counted from the inputs. Where the tables that read the
@@ -823,7 +755,7 @@ class MarkOp(WireOp, Evaluable):
 
 @direct_access
 @irdl_op_definition
-class DeadOp(WireOp, Evaluable):
+class DeadOp(WireOp, Evaluable, WiresOnly):
     """Says that no value holds the node `node` of the model.
 
     No result depends on it, or the tables that read it have taken it in. It replaces the node's
@@ -856,8 +788,6 @@ WIRE_OPS: list[type[Operation]] = [
     TableOp,
     BitsOp,
     SumOp,
-    ClampOp,
-    ShiftOp,
     DelayOp,
     MarkOp,
     DeadOp,

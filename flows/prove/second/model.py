@@ -22,17 +22,17 @@ from kan_dialect.ir.constants import to_numpy
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import quantized_type, range_of, tensor_shape
 from kan_dialect.model.model import Model
+from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp
+from kan_dialect.ops.shift import ShiftOp
 from kan_dialect.ops.table import LookupOp, RequantizeOp
 from kan_dialect.ops.wire import (
     BitsOp,
-    ClampOp,
     ConstantOp,
     DeadOp,
     DelayOp,
     MarkOp,
-    ShiftOp,
     SumOp,
     TableOp,
 )

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, SSAValue
 
 from kan_dialect.analysis.tables import low_zeros_of
 from kan_dialect.devices.carry_chains import is_single_bit, is_wires
-from kan_dialect.devices.costed import Costed, stated_levels
+from kan_dialect.devices.costed import stated_levels
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import absorbed_bits, absorbed_bits_of
 from kan_dialect.ir.types import range_of
+from kan_dialect.ir.wire_operation import WireOp
 from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp, complement_of, low_zeros
 from kan_dialect.search.adder_trees.pairing import Pairing, Summand
 from kan_dialect.search.adder_trees.side_by_side import Extent, side_by_side
@@ -172,7 +173,7 @@ def adder_levels(value: SSAValue, known: dict[SSAValue, int], device: DeviceFami
             return 0
         value = inverted.value
         op = value.owner
-    if type(op) is not SumOp and not (isinstance(op, Operation) and isinstance(op, Costed)):
+    if isinstance(op, Block) or (isinstance(op, WireOp) and type(op) is not SumOp):
         return 0
     if value not in known:
         own = stated_levels(op, device) if type(op) is not SumOp else 0 if is_wires(op) else 1

@@ -39,10 +39,12 @@ from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.model.model import Model
 from kan_dialect.model.port_codes import encode
+from kan_dialect.ops import shift as shift_op
+from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.spline import BaseOp, BSplineOp
 from kan_dialect.ops.table import LookupOp
-from kan_dialect.ops.wire import ClampOp, DelayOp, MarkOp, SumOp, TableOp
+from kan_dialect.ops.wire import DelayOp, MarkOp, SumOp, TableOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passes import (
     expand_wires,
@@ -350,7 +352,7 @@ def saturate_early(module: ModuleOp) -> None:
 
 def round_down(patch: pytest.MonkeyPatch) -> None:
     """Shifts in hardware that cut off, in place of rounding half to even."""
-    original = kan_to_hw.shifted
+    original = shift_op.shifted
 
     def shift(build: HwBuilder, *arguments: object, **more: object) -> object:
         constant, build.constant = build.constant, lambda value, bits: constant(0, bits)  # type: ignore
@@ -359,7 +361,7 @@ def round_down(patch: pytest.MonkeyPatch) -> None:
         finally:
             build.constant = constant  # type: ignore
 
-    patch.setattr(kan_to_hw, "shifted", shift)
+    patch.setattr(shift_op, "shifted", shift)
 
 
 def extend_by_zeros(patch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,8 @@ from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import IntType
 from kan_dialect.maths.truth_tables import planes, support
-from kan_dialect.ops.wire import BitsOp, ClampOp, ConstantOp, DelayOp, SumOp, TableOp
+from kan_dialect.ops.clamp import ClampOp
+from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, SumOp, TableOp
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passes.schedule import SchedulePass
 

@@ -23,18 +23,11 @@ from kan_dialect.ir.quant import UniformQuantizedType, storage_for
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import IntType, bounds_constant, quantized_type, range_of
 from kan_dialect.model.model import Model
+from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.shift import ShiftOp, shift_range
 from kan_dialect.ops.table import LookupOp, RequantizeOp
-from kan_dialect.ops.wire import (
-    ClampOp,
-    ConstantOp,
-    DelayOp,
-    MarkOp,
-    ShiftOp,
-    SumOp,
-    TableOp,
-    shift_range,
-)
+from kan_dialect.ops.wire import ConstantOp, DelayOp, MarkOp, SumOp, TableOp
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=150)
 ends = st.one_of(st.integers(-20, 20), st.integers(-(1 << 40), 1 << 40))

@@ -10,7 +10,9 @@ from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.evaluate.interpreter import evaluate_function
 from kan_dialect.ir.types import IntType, range_of
-from kan_dialect.ops.wire import BitsOp, ClampOp, ConstantOp, DelayOp, ShiftOp, SumOp, TableOp
+from kan_dialect.ops.clamp import ClampOp
+from kan_dialect.ops.shift import ShiftOp
+from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, SumOp, TableOp
 from wire_circuits import Circuit
 
 

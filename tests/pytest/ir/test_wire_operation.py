@@ -14,7 +14,8 @@ from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import dense
 from kan_dialect.ir.types import IntType
-from kan_dialect.ops.wire import ClampOp, DelayOp, SumOp, TableOp
+from kan_dialect.ops.clamp import ClampOp
+from kan_dialect.ops.wire import DelayOp, SumOp, TableOp
 from kan_dialect.passbase.dead_ops import remove_dead
 
 TEXT = """

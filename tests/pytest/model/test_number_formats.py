@@ -37,10 +37,12 @@ from kan_dialect.lowering.targets.quantizers import QuantizersTarget
 from kan_dialect.model.model import Model
 from kan_dialect.model.number_formats import NumberFormat, PortFormats
 from kan_dialect.model.port_codes import decode
+from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
+from kan_dialect.ops.shift import ShiftOp
 from kan_dialect.ops.spline import BaseOp
 from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp
-from kan_dialect.ops.wire import ClampOp, ConstantOp, ShiftOp, SumOp
+from kan_dialect.ops.wire import ConstantOp, SumOp
 from kan_dialect.passes.add_head import AddHeadPass
 from kan_dialect.passes.calibrate import observe
 from kan_dialect.passes.expand_wires import ExpandWiresPass

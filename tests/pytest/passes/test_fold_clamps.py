@@ -18,7 +18,9 @@ from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
-from kan_dialect.ops.wire import ClampOp, ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.ops.clamp import ClampOp
+from kan_dialect.ops.shift import ShiftOp
+from kan_dialect.ops.wire import ConstantOp, MarkOp, SumOp, TableOp
 from kan_dialect.passes.fold_clamps import FoldClampsPass
 from kan_dialect.passes.narrow import NarrowPass
 

@@ -40,17 +40,9 @@ from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering.kan_to_hw import NAME_HINT, TABLE_SUFFIX, LowerKanToHwPass
 from kan_dialect.model.model import Model
-from kan_dialect.ops.wire import (
-    ClampOp,
-    ConstantOp,
-    DelayOp,
-    MarkOp,
-    ShiftOp,
-    SumOp,
-    TableOp,
-    shift_range,
-    sum_range,
-)
+from kan_dialect.ops.clamp import ClampOp
+from kan_dialect.ops.shift import ShiftOp, shift_range
+from kan_dialect.ops.wire import ConstantOp, DelayOp, MarkOp, SumOp, TableOp, sum_range
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.fold_clamps import FoldClampsPass

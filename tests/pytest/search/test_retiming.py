@@ -15,7 +15,8 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from kan_dialect.analysis.wires import cycles_of, latency_of
 from kan_dialect.devices.delay import Delay
 from kan_dialect.ir.types import IntType, range_of
-from kan_dialect.ops.wire import BitsOp, ClampOp, ConstantOp, DelayOp, SumOp, TableOp
+from kan_dialect.ops.clamp import ClampOp
+from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, SumOp, TableOp
 from kan_dialect.passes.schedule import insert_registers
 from kan_dialect.search.retiming.closure import heaviest_closure
 from kan_dialect.search.retiming.graph import Graph

@@ -39,18 +39,10 @@ from kan_dialect.ir.semantics import Evaluable
 from kan_dialect.ir.types import MAX_RANGE_BITS, IntType, int_type, range_of
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
+from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
-from kan_dialect.ops.wire import (
-    BitsOp,
-    ClampOp,
-    ConstantOp,
-    DelayOp,
-    MarkOp,
-    ShiftOp,
-    SumOp,
-    TableOp,
-    shift_range,
-)
+from kan_dialect.ops.shift import ShiftOp, shift_range
+from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, MarkOp, SumOp, TableOp
 from kan_dialect.passbase.pipeline import build_pipeline
 from repository import EXAMPLES
 
