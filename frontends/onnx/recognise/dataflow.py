@@ -40,7 +40,14 @@ class Dataflow(TensorBuilder):
         for node in self.graph.nodes:
             try:
                 results = self._interpret(node)
-            except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
+            except (
+                ValueError,
+                IndexError,
+                TypeError,
+                RuntimeError,
+                OverflowError,
+                MemoryError,
+            ) as error:
                 # NumPy's message names the mismatch; the operands come from the file.
                 raise node.refuse(f"its operands do not fit it: {error}") from None
             self._values.update(zip(node.outputs, results, strict=False))

@@ -221,8 +221,8 @@ def with_neighbours(columns: IntArray, shape: tuple[int, ...]) -> IntArray:
 def _run(tensor: Tensor, values: list[Array]) -> Array:
     try:
         return tensor.run(values)
-    except (ValueError, IndexError, TypeError) as error:
-        # NumPy's message names the mismatch, such as a difference of truth values.
+    except (ValueError, IndexError, TypeError, RuntimeError) as error:
+        # The message names the mismatch, such as a difference of truth values.
         assert tensor.node is not None
         raise tensor.node.refuse(f"its operands do not fit it: {error}") from None
 
