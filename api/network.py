@@ -53,9 +53,9 @@ from kan_dialect.flows.build_origin import Origin
 from kan_dialect.flows.build_stages import Progress
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.interfaces.pipeline import with_interface
+from kan_dialect.flows.on_chip.build import build_training
 from kan_dialect.flows.pictures import Colour
 from kan_dialect.flows.pictures import picture as picture_of
-from kan_dialect.flows.training.build import build_training
 from kan_dialect.flows.tune.tune import State
 from kan_dialect.frontends.frontend import Original
 from kan_dialect.frontends.loading import make_context, rename
@@ -68,10 +68,10 @@ from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.data_columns import join_names
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Level, Model, split_codes
-from kan_dialect.model.training.training_step import is_trainable
+from kan_dialect.model.on_chip.training_step import is_trainable
 from kan_dialect.multiverse import installed_universe
 from kan_dialect.ops.layer import NodeSumOp
-from kan_dialect.ops.table import LookupOp
+from kan_dialect.ops.table import TablesOp
 from kan_dialect.passbase.kan_pass import pass_text
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.pipeline import suggestion
@@ -372,7 +372,7 @@ class Network:
         sums = [op for op in function.body.block.ops if isinstance(op, NodeSumOp)]
         node_sum = sums[range(len(sums))[layer]]
         lookup = node_sum.edges.owner
-        if not isinstance(lookup, LookupOp):
+        if not isinstance(lookup, TablesOp):
             raise KanError(
                 f"{here.name} has no tables in the IR yet", remedy="apply kan-fold-tables first"
             )
@@ -769,11 +769,11 @@ def _last(first: Network, later: Iterable[Network]) -> Network:
     return next(iter(deque(later, maxlen=1)), first)
 
 
-def _replace_tables(node_sum: NodeSumOp, lookup: LookupOp, tables: IntArray) -> None:
+def _replace_tables(node_sum: NodeSumOp, lookup: TablesOp, tables: IntArray) -> None:
     """Put other tables in front of a sum; both get the bounds of the new entries."""
     low, high = tables.min(axis=-1), tables.max(axis=-1)
     element = narrowest(quantized_type(lookup.result), low, high)
     bounds = bounds_constant(TensorType(element, tensor_shape(lookup.result)), low, high)
-    other = LookupOp(lookup.input, tables, element, bounds=bounds, name=lookup.given_name)
+    other = TablesOp(lookup.input, tables, element, bounds=bounds, name=lookup.given_name)
     Rewriter.replace_op(lookup, other)
     Rewriter.replace_op(node_sum, narrowed_sum(node_sum, other))

@@ -78,7 +78,7 @@ class CompileOptionTypes(TypedDict, total=False):
     where adders of the target absorb tables (xcup), where adders share carry chains (ecp5), or
     where lookup tables choose between those of a table of more inputs (ice40). Elsewhere it is 1:
     there, a further part takes more for its adder than it saves."""
-    further_levels: Sequence[int] | int
+    extra_levels: Sequence[int] | int
     """Levels of logic that a sum may have beyond the fewest, where that saves LUTs. One number, or
     one for each layer; the last one holds for all later layers."""
     levels: int | None
@@ -205,7 +205,7 @@ class BuildOptionTypes(TypedDict, total=False):
     where adders of the target absorb tables (xcup), where adders share carry chains (ecp5), or
     where lookup tables choose between those of a table of more inputs (ice40). Elsewhere it is 1:
     there, a further part takes more for its adder than it saves."""
-    further_levels: Sequence[int] | int
+    extra_levels: Sequence[int] | int
     """Levels of logic that a sum may have beyond the fewest, where that saves LUTs. One number, or
     one for each layer; the last one holds for all later layers."""
     levels: int | None

@@ -11,8 +11,8 @@ from typing import Any
 from kan_dialect.api.options import split_options
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.flows.build_origin import Origin
+from kan_dialect.flows.on_chip.build import TrainingOptions
 from kan_dialect.flows.simulate.simulation import SimulatorName
-from kan_dialect.flows.training.build import TrainingOptions
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.passbase.option_bounds import Bounds, bounded, require_bounds

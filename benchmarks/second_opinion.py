@@ -18,7 +18,7 @@ from pathlib import Path
 from kan_dialect.errors import KanError
 from kan_dialect.flows.built_models import built_models
 from kan_dialect.flows.prove.prove import prove
-from kan_dialect.flows.prove.second.opinion import Opinion, second_opinion
+from kan_dialect.flows.prove.second_opinion.opinion import Opinion, second_opinion
 from kan_dialect.model.model import Model
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))

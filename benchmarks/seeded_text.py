@@ -95,8 +95,8 @@ def _training(path: Path) -> tuple[str, str]:
     from kan_dialect.frontends.frontend import ImportOptions
     from kan_dialect.frontends.loading import load_model, make_context
     from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
+    from kan_dialect.lowering.on_chip.training_to_hw import LowerTrainingToHwPass
     from kan_dialect.lowering.systemverilog import emit_systemverilog
-    from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
     from kan_dialect.model.model import Model
     from kan_dialect.passes.make_trainable import MakeTrainablePass
 

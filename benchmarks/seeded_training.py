@@ -29,17 +29,17 @@ from xdsl.context import Context
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.flows.prove.training.bench import play_in_icarus
-from kan_dialect.flows.prove.training.prove import TrainingProof, prove_training
-from kan_dialect.flows.prove.training.witness import Witness, find_witness
+from kan_dialect.flows.prove.on_chip.bench import play_in_icarus
+from kan_dialect.flows.prove.on_chip.prove import TrainingProof, prove_training
+from kan_dialect.flows.prove.on_chip.witness import Witness, find_witness
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model.training.training_step import step_of
+from kan_dialect.model.on_chip.training_step import step_of
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 
 ROOT = Path(__file__).parent.parent
-LOWERING = "kan_dialect.lowering.training"
+LOWERING = "kan_dialect.lowering.on_chip"
 sys.path.append(str(ROOT / "tests" / "pytest"))
 
 random_network = importlib.import_module("training_reference").random_network

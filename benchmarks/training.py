@@ -195,7 +195,7 @@ LEAST_STEPS = 100
 """Of a training of ours, and of the shorter one of two that tell how long a step takes."""
 LONGER = 3
 """How many times as many steps the other one has."""
-FURTHER_LEVELS = (0, 2, 4)
+EXTRA_LEVELS = (0, 2, 4)
 """Further levels of adders of the designs of a network of ours."""
 FEW_LUTS = 500
 """A network of ours with more LUTs, by the estimate, has the first of these designs alone."""
@@ -451,8 +451,8 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
     for point, what in (points[index] for index in picked):
         codes = encode(point.network.inputs, whole.x_test)
         compiled = [
-            point.network.compile(combinational=True, further_levels=further)
-            for further in (FURTHER_LEVELS if point.luts <= FEW_LUTS else FURTHER_LEVELS[:1])
+            point.network.compile(combinational=True, extra_levels=further)
+            for further in (EXTRA_LEVELS if point.luts <= FEW_LUTS else EXTRA_LEVELS[:1])
         ]
         bits = max(port.width for port in compiled[0].outputs)
         networks.append(

@@ -23,8 +23,8 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.place_and_route import place_and_route
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
+from kan_dialect.lowering.on_chip.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.spline import BSplineOp
 from kan_dialect.passes.make_trainable import MakeTrainablePass

@@ -25,7 +25,7 @@ from xdsl.utils.exceptions import (
 
 from kan_dialect.cli.standard_streams import open_streams
 from kan_dialect.errors import TRACEBACK_VARIABLE, KanError
-from kan_dialect.foreign import plugin_failure
+from kan_dialect.other_packages import plugin_failure
 
 
 class _Notes(logging.Handler):

@@ -23,9 +23,9 @@ import numpy as np
 from fixed_point_mlp import FixedPointMlp
 
 import kan_dialect as kan
-from kan_dialect.flows.training.simulation import TrainingCircuit, open_circuit
+from kan_dialect.flows.on_chip.simulation import TrainingCircuit, open_circuit
 from kan_dialect.ir.constants import FloatArray
-from kan_dialect.model.training.training_step import Step, run_steps, step_of
+from kan_dialect.model.on_chip.training_step import Step, run_steps, step_of
 
 PERIOD = 1e-3
 """Seconds between two control steps."""

@@ -19,9 +19,9 @@ from fixed_point_mlp import FixedPointMlp
 
 import kan_dialect as kan
 from kan_dialect.files.data_sets import Dataset
-from kan_dialect.flows.training.learning_curve import Course, plot_training, simulate_training
+from kan_dialect.flows.on_chip.learning_curve import Course, plot_training, simulate_training
 from kan_dialect.ir.constants import FloatArray
-from kan_dialect.model.training.training_step import Step, step_of
+from kan_dialect.model.on_chip.training_step import Step, step_of
 
 WINDOW = 50
 SAMPLES = 500

@@ -10,7 +10,7 @@ from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.build import require_name
 from kan_dialect.frontends.loading import load_model, make_context
-from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.lowering.on_chip.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.model.model import Model
 from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.kan_pass import EXACT

@@ -21,8 +21,8 @@ from kan_dialect.ir.types import tensor_shape
 from kan_dialect.lowering.wrappers.register_map import RegisterMap
 from kan_dialect.lowering.wrappers.wrapper_ports import InterfaceName, StreamChoice, wrapper_name
 from kan_dialect.model.interface import Interface, Port
-from kan_dialect.model.training.coefficient_memory import MemoryMap, memory_map
-from kan_dialect.model.training.training_step import Step
+from kan_dialect.model.on_chip.coefficient_memory import MemoryMap, memory_map
+from kan_dialect.model.on_chip.training_step import Step
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.quant import UniformQuantizedType, storage_for
 from kan_dialect.ir.types import bounds_constant, quantized_type, tensor_shape
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
-from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
+from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp, TablesOp
 
 
 class TableNetwork:
@@ -94,7 +94,7 @@ class TableNetwork:
         lower, upper = tables.min(axis=-1), tables.max(axis=-1)
         edge_type = _type_for(lower, upper, scale)
         bounds = bounds_constant(TensorType(edge_type, lower.shape), lower, upper)
-        edges = self._add(LookupOp(self._codes, tables, edge_type, bounds=bounds, name=name))
+        edges = self._add(TablesOp(self._codes, tables, edge_type, bounds=bounds, name=name))
         low_sum, high_sum = lower.sum(axis=1), upper.sum(axis=1)
         sum_type = TensorType(_type_for(low_sum, high_sum, scale), low_sum.shape)
         self._codes = self._add(

@@ -13,13 +13,13 @@ from kan_dialect.ops.grid import GRID_OPS
 from kan_dialect.ops.layer import LAYER_OPS
 from kan_dialect.ops.lut import LUT_OPS
 from kan_dialect.ops.memory import MEMORY_OPS, MemoryType
+from kan_dialect.ops.on_chip import TRAINING_OPS
 from kan_dialect.ops.onnx import ONNX_OPS
 from kan_dialect.ops.shaped import SHAPE_OPS
 from kan_dialect.ops.shift import SHIFT_OPS
 from kan_dialect.ops.spline import SPLINE_OPS
 from kan_dialect.ops.symbolic import SYMBOLIC_OPS
 from kan_dialect.ops.table import TABLE_OPS
-from kan_dialect.ops.training import TRAINING_OPS
 from kan_dialect.ops.wire import WIRE_OPS
 
 _OPS = [

@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from kan_dialect.errors import KanError
-from kan_dialect.foreign import place_of
+from kan_dialect.other_packages import place_of
 
 _Record = TypeVar("_Record")
 

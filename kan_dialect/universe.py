@@ -66,7 +66,7 @@ _PASSES = {
     ),
     "lower-kan-to-hw": ("kan_dialect.lowering.kan_to_hw", "LowerKanToHwPass"),
     "lower-training-to-hw": (
-        "kan_dialect.lowering.training.training_to_hw",
+        "kan_dialect.lowering.on_chip.training_to_hw",
         "LowerTrainingToHwPass",
     ),
 }

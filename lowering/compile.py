@@ -110,7 +110,7 @@ class CompilePass(CompositePass):
     """With head `top-k`: number of indices; default 2."""
     target: str = taken_from(TargetPass, "target")
     parts: int | None = taken_from(SplitTablesPass, "parts")
-    further_levels: tuple[int, ...] | int = taken_from(BalanceSumsPass, "further_levels")
+    extra_levels: tuple[int, ...] | int = taken_from(BalanceSumsPass, "extra_levels")
     levels: int | None = taken_from(SchedulePass, "levels")
     cycles: int | None = taken_from(SchedulePass, "cycles")
     mhz: float | None = taken_from(SchedulePass, "mhz")
@@ -198,7 +198,7 @@ class CompilePass(CompositePass):
         expand, *wire_level = wire_level_passes(
             self.target,
             parts=self.parts,
-            further_levels=self.further_levels,
+            extra_levels=self.extra_levels,
             fast=self.fast,
             mhz=self.mhz,
         )

@@ -9,13 +9,13 @@ from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
-from kan_dialect.foreign import naming
 from kan_dialect.ir.ranged import missing_interface
 from kan_dialect.ir.types import range_of
 from kan_dialect.ir.wire_interface import Lowerable, WireInterface
 from kan_dialect.ir.wire_operation import WireOp
 from kan_dialect.lowering.hardware_ops import dialect_of
 from kan_dialect.lowering.hw_builder import HwBuilder
+from kan_dialect.other_packages import naming
 from kan_dialect.quantity import quantity
 
 __all__ = ["WireInterface", "lowered"]

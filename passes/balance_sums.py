@@ -49,7 +49,7 @@ from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.adder_trees.full_adders import tree_with_full_adders
 from kan_dialect.search.adder_trees.offsets import Place, TreeOffsets
 
-FURTHER_LEVELS = Bounds(0, 64)
+EXTRA_LEVELS = Bounds(0, 64)
 """Levels of logic that a sum may have beyond the fewest."""
 
 
@@ -175,8 +175,8 @@ class BalanceSumsPass(TargetPass):
     works_at = ("wire",)
     is_optional: ClassVar[bool] = True
 
-    further_levels: tuple[int, ...] | int = bounded(
-        0, FURTHER_LEVELS, tried=(0, 1, 2, 3, (0, 1), (1, 0), (0, 2), (2, 0))
+    extra_levels: tuple[int, ...] | int = bounded(
+        0, EXTRA_LEVELS, tried=(0, 1, 2, 3, (0, 1), (1, 0), (0, 2), (2, 0))
     )
     """Levels of logic that a sum may have beyond the fewest, where that saves LUTs.
 
@@ -186,11 +186,11 @@ class BalanceSumsPass(TargetPass):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.of_layers:
-            raise KanError("further-levels needs a number, or one for each layer")
+            raise KanError("extra-levels needs a number, or one for each layer")
 
     @property
     def of_layers(self) -> tuple[int, ...]:
-        further = self.further_levels
+        further = self.extra_levels
         return (further,) if isinstance(further, int) else further
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:

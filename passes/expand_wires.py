@@ -30,8 +30,8 @@ from kan_dialect.ir.types import IntType, is_quantized, quantized_type, range_of
 from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp, reads_argument
 from kan_dialect.ops.shift import ShiftOp
-from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
-from kan_dialect.ops.wire import BitsOp, ConstantOp, MarkOp, SumOp, TableOp
+from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp, TablesOp
+from kan_dialect.ops.wire import ConstantOp, ExtractOp, MarkOp, SumOp, TableOp
 from kan_dialect.passbase.kan_pass import KanPass
 
 _LISTED = 6
@@ -67,7 +67,7 @@ class _Expansion:
     function: func.FuncOp
     block: Block = field(default_factory=Block)
     wires: dict[SSAValue, list[SSAValue]] = field(default_factory=dict[SSAValue, list[SSAValue]])
-    edges: dict[SSAValue, LookupOp] = field(default_factory=dict[SSAValue, LookupOp])
+    edges: dict[SSAValue, TablesOp] = field(default_factory=dict[SSAValue, TablesOp])
     layers: dict[SSAValue, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,7 +86,7 @@ class _Expansion:
             match op:
                 case QuantizeOp() if op.result in self.wires:
                     pass
-                case LookupOp():
+                case TablesOp():
                     self.lookup(op)
                 case NodeSumOp():
                     self.node_sum(op)
@@ -129,7 +129,7 @@ class _Expansion:
                 remedy="arguments and results must be tensor<n x !quant.uniform>",
             )
 
-    def lookup(self, op: LookupOp) -> None:
+    def lookup(self, op: TablesOp) -> None:
         """Tables per node are left to the sum that reads them: pruned edges get no table."""
         if len(tensor_shape(op.result)) == 2:
             self.edges[op.result] = op
@@ -140,7 +140,7 @@ class _Expansion:
             for index, wire in enumerate(self.wires[op.input])
         ]
 
-    def table(self, op: LookupOp, index: tuple[int, ...], wire: SSAValue, name: str) -> SSAValue:
+    def table(self, op: TablesOp, index: tuple[int, ...], wire: SSAValue, name: str) -> SSAValue:
         """The table at `index`, with entries for the range of its input only."""
         low, _ = quantized_type(op.input).bounds
         codes = range_of(wire)
@@ -236,9 +236,9 @@ class _Expansion:
         if kind.is_signed:
             patterns -= (patterns >> (width - 1)) << width
         entries = counts[(patterns - (kind.low >> blocks.bits)).clip(0, len(counts) - 1)]
-        table = self.add(TableOp([self.add(BitsOp(wire, blocks.bits, width))], entries))
-        total = self.add(SumOp([table, self.add(BitsOp(wire, 0, blocks.bits))]))
-        code = self.add(BitsOp(total, blocks.bits, range_of(total).bits - blocks.bits))
+        table = self.add(TableOp([self.add(ExtractOp(wire, blocks.bits, width))], entries))
+        total = self.add(SumOp([table, self.add(ExtractOp(wire, 0, blocks.bits))]))
+        code = self.add(ExtractOp(total, blocks.bits, range_of(total).bits - blocks.bits))
         if falls:
             code = self.add(TableOp([code], mask - np.arange(range_of(code).high + 1)))
         return self.add(ClampOp(self.offset(code, start), *ends, name=name))

@@ -89,7 +89,7 @@ class FitClockPass(TargetPass):
     mhz: float = bounded(100.0, Bounds(0, 1e6, above=True))
     """The clock that every stage of `kan-schedule` will have to reach."""
     parts: int | None = taken_from(SplitTablesPass, "parts")
-    further_levels: tuple[int, ...] | int = taken_from(BalanceSumsPass, "further_levels")
+    extra_levels: tuple[int, ...] | int = taken_from(BalanceSumsPass, "extra_levels")
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
@@ -213,7 +213,7 @@ class _Search:
             if isinstance(op, SumOp) and op.given_name is not None
         }
         options = self._options
-        balance = BalanceSumsPass(options.further_levels, target=options.target)
+        balance = BalanceSumsPass(options.extra_levels, target=options.target)
         make_trees(copy, self._device, balance.of_layers)
         _halve_slow_tables(copy, self._device, self._limit)
         if self._device.adders.absorbed_inputs < 0:

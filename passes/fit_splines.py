@@ -90,7 +90,7 @@ class FitSplinesPass(KanPass):
             for nodes in _layers(function)
         )
 
-    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+    def violation(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
         for old, new in zip(_layers(before), _layers(after), strict=True):
             spline = unobserved(new.edges).owner
             if not isinstance(spline, BSplineOp):

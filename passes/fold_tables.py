@@ -35,7 +35,7 @@ from kan_dialect.ir.quant import UniformQuantizedType, storage_for
 from kan_dialect.ir.semantics import is_univariate
 from kan_dialect.ir.types import bounds_constant, quantized_type
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp, reads_argument
-from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
+from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp, TablesOp
 from kan_dialect.passbase.kan_pass import KanPass
 
 _ANY_STORAGE = (DequantizeOp, RequantizeOp, ConcatOp)
@@ -58,7 +58,7 @@ class FoldChain(RewritePattern):
         node_sum = use.operation if use is not None else None
         if not isinstance(node_sum, NodeSumOp):
             source, tables = _tables(op, None)
-            rewriter.replace(op, LookupOp(source, tables, quantized_type(op.result)))
+            rewriter.replace(op, TablesOp(source, tables, quantized_type(op.result)))
             return
         lookup = _narrowed_lookup(op, node_sum)
         rewriter.replace(node_sum, [lookup, narrowed_sum(node_sum, lookup)])
@@ -83,16 +83,16 @@ def _tables(op: QuantizeOp, node_sum: NodeSumOp | None) -> tuple[SSAValue, IntAr
     return chain.source, code_table(values, scale, zero_point, *bounds_of(op.result))
 
 
-def _narrowed_lookup(op: QuantizeOp, node_sum: NodeSumOp) -> LookupOp:
+def _narrowed_lookup(op: QuantizeOp, node_sum: NodeSumOp) -> TablesOp:
     """The lookup of the edges of a sum, with bounds, in the narrowest storage."""
     source, tables = _tables(op, node_sum)
     lower, upper = tables.min(axis=-1), tables.max(axis=-1)
     element = narrowest(quantized_type(op.result), lower, upper)
     bounds = bounds_constant(TensorType(element, lower.shape), lower, upper)
-    return LookupOp(source, tables, element, bounds=bounds, name=node_sum.given_name)
+    return TablesOp(source, tables, element, bounds=bounds, name=node_sum.given_name)
 
 
-def narrowed_sum(node_sum: NodeSumOp, edges: LookupOp) -> NodeSumOp:
+def narrowed_sum(node_sum: NodeSumOp, edges: TablesOp) -> NodeSumOp:
     """The sum of narrower edges, with bounds; in the narrowest storage if its readers allow."""
     lower, upper = bounds_of(edges.result)
     mask, bias = node_sum.mask_array, node_sum.bias_array

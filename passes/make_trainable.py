@@ -27,11 +27,11 @@ from kan_dialect.ir.attributes.attribute_names import ROLE
 from kan_dialect.ir.attributes.data_names import DataNames
 from kan_dialect.ir.constants import Array, dense
 from kan_dialect.ir.fixed_point import MAX_FIXED_BITS
-from kan_dialect.model.training.trainable_layers import TrainableLayer, trainable_layers
-from kan_dialect.model.training.training_numbers import TrainingNumbers, scaled_factor
-from kan_dialect.model.training.training_step import INITIAL, is_trainable
+from kan_dialect.model.on_chip.trainable_layers import TrainableLayer, trainable_layers
+from kan_dialect.model.on_chip.training_numbers import TrainingNumbers, scaled_factor
+from kan_dialect.model.on_chip.training_step import INITIAL, is_trainable
 from kan_dialect.ops.grid import MAX_LOCAL_BITS, BasisOp, LocateOp
-from kan_dialect.ops.training import (
+from kan_dialect.ops.on_chip import (
     FACTOR_BITS,
     BackpropagateOp,
     CombineOp,

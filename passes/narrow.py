@@ -31,7 +31,7 @@ from kan_dialect.ir.ranged import exact_ranges
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.shift import ShiftOp, shift_range
-from kan_dialect.ops.wire import BitsOp, ConstantOp, DeadOp, DelayOp, MarkOp, SumOp, TableOp
+from kan_dialect.ops.wire import ConstantOp, DeadOp, DelayOp, ExtractOp, MarkOp, SumOp, TableOp
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.marks import moved_mark
@@ -76,7 +76,7 @@ class _Narrowing:
                 self._narrow_clamp(op)
             case ShiftOp():
                 self._narrow_shift(op)
-            case BitsOp():
+            case ExtractOp():
                 self._narrow_bits(op)
             case DelayOp():
                 self._narrow_delay(op)
@@ -157,7 +157,7 @@ class _Narrowing:
             else _add(op, ShiftOp(value, amount, name=op.given_name))
         )
 
-    def _narrow_bits(self, op: BitsOp) -> None:
+    def _narrow_bits(self, op: ExtractOp) -> None:
         """Above the bits that a narrower value has now, bits are zeros, or repeat the sign."""
         value, low, width = self._value(op.input), op.low.value.data, range_of(op.result).bits
         kind = range_of(value)
@@ -168,7 +168,7 @@ class _Narrowing:
             width = min(width, kind.bits - low)
         elif kind.bits < low + width:
             value = _add(op, SumOp([value], result_type=range_of(op.input)))
-        self._values[op.result] = _add(op, BitsOp(value, low, width))
+        self._values[op.result] = _add(op, ExtractOp(value, low, width))
 
     def _narrow_delay(self, op: DelayOp) -> None:
         value = self._value(op.input)

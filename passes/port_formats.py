@@ -31,9 +31,9 @@ from kan_dialect.model.quantizers_in_ir import quantizers_of
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
 from kan_dialect.ops.table import (
     DequantizeOp,
-    LookupOp,
     QuantizeOp,
     RequantizeOp,
+    TablesOp,
     dequantize,
     quantize,
 )
@@ -262,4 +262,4 @@ def _rounded_results(
         )
     every = np.arange(low, high + 1)[:, np.newaxis]
     tables = quantize(dequantize(every, scale, point), its.scale, its.zero_point, first, last)
-    return LookupOp(codes, tables.T.copy(), target, bounds=bounds)
+    return TablesOp(codes, tables.T.copy(), target, bounds=bounds)

@@ -120,7 +120,7 @@ class PrunePass(KanPass):
                 self._prune(function, dataset)
         return bool(functions)
 
-    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+    def violation(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
         if self.threshold is not None:
             return None
         dataset = load_dataset(self.data)

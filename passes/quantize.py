@@ -105,7 +105,7 @@ def _quantize_argument(function: func.FuncOp, value: BlockArgument, choice: Code
             remedy="remove it from the model",
         )
     element, bounds = choice.of_argument(value)
-    standing = codes_of_windows(value, element, "input")
+    overrides = codes_of_windows(value, element, "input")
     affine, port = choice.host_affine(value), choice.of_port(value)
     ops: list[Operation] = [] if affine is None else [AffineOp(value, *affine)]
     outer = PointCodes(element, bounds) if port is None else port
@@ -113,7 +113,7 @@ def _quantize_argument(function: func.FuncOp, value: BlockArgument, choice: Code
     if port is not None:
         name, rescaled = f"input{value.index}", choice.hardware_affine(value)
         ops.append(RequantizeOp(ops[-1], element, bounds=bounds, name=name, affine=rescaled))
-    ops.append(DequantizeOp(ops[-1], standing))
+    ops.append(DequantizeOp(ops[-1], overrides))
     _replace(value, ops, InsertPoint.at_start(function.body.block))
 
 
@@ -157,12 +157,12 @@ def _quantize_layer(op: NodeSumOp, choice: CodeChoice, point: int, only_result: 
         name=op.given_name,
     )
     ops.append(sums)
-    standing: FloatArray | None = None
+    overrides: FloatArray | None = None
     if codes.saturates:
         element, bounds = codes.nodes
         ops.append(RequantizeOp(sums, element, bounds=bounds, name=op.given_name))
-        standing = codes_of_windows(op.result, element, f"{layer}, node")
-    ops.append(DequantizeOp(ops[-1], standing))
+        overrides = codes_of_windows(op.result, element, f"{layer}, node")
+    ops.append(DequantizeOp(ops[-1], overrides))
     _replace(op.result, ops, InsertPoint.before(op))
     Rewriter.erase_op(op)
 
@@ -198,16 +198,16 @@ def _concatenate_codes(block: Block) -> None:
         codes = [v.owner.input for v in op.inputs if isinstance(v.owner, DequantizeOp)]
         if len(codes) == len(op.inputs):
             joined = ConcatOp(codes)
-            Rewriter.replace_op(op, [joined, DequantizeOp(joined, _joined_standing(op))])
+            Rewriter.replace_op(op, [joined, DequantizeOp(joined, _joined_overrides(op))])
 
 
-def _joined_standing(op: ConcatOp) -> FloatArray:
+def _joined_overrides(op: ConcatOp) -> FloatArray:
     """Codes of the concatenation that stand for another value: (codes, 3), see `DequantizeOp`."""
     found = [np.zeros((0, 3))]
     start = 0
     for value in op.inputs:
         assert isinstance(value.owner, DequantizeOp)
-        found.append(value.owner.standing_array + np.array([start, 0, 0]))
+        found.append(value.owner.overrides_array + np.array([start, 0, 0]))
         start += tensor_shape(value)[0]
     return np.concatenate(found)
 
@@ -347,7 +347,7 @@ class QuantizePass(KanPass):
                 choice.require_unedited()
         return bool(functions) or bool(coded)
 
-    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+    def violation(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
         if not is_spline(before):
             formats = CodedFormats.of(before, *self._read_formats())
             return coded_formats_problem(before, after, formats.inputs, formats.outputs)

@@ -89,7 +89,7 @@ class RefinePrecisionPass(TargetPass):
     seed: int = bounded(0, SEED)
     """Seed of the split of the samples, and of the order in which edges are tried."""
     parts: int = taken_from(SplitTablesPass, "parts")
-    further_levels: tuple[int, ...] | int = taken_from(BalanceSumsPass, "further_levels")
+    extra_levels: tuple[int, ...] | int = taken_from(BalanceSumsPass, "extra_levels")
     fast: bool = False
     """`kan-share-sums` and `kan-split-tables` will not run: LUTs and levels count without them."""
 
@@ -126,7 +126,7 @@ class RefinePrecisionPass(TargetPass):
                 self._refine(function, dataset)
         return bool(functions)
 
-    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+    def violation(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
         dataset = load_dataset(self.data)
         given = reference_of(before, dataset.x, self.data)
         if given is None:
@@ -209,7 +209,7 @@ class RefinePrecisionPass(TargetPass):
         if chain is not None:
             write_chain(clone, chain)
         for stage in wire_level_passes(
-            self.target, parts=self.parts, further_levels=self.further_levels, fast=self.fast
+            self.target, parts=self.parts, extra_levels=self.extra_levels, fast=self.fast
         ):
             stage.run(Context(), module)
         return estimate(next(iter(wire_functions(module))), self.device)

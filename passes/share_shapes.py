@@ -142,7 +142,7 @@ class ShareShapesPass(KanPass):
             dce(module)
         return bool(functions)
 
-    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+    def violation(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
         if self.shapes is not None:
             for op in after.body.block.ops:
                 if isinstance(op, ShapedOp):

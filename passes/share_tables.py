@@ -32,7 +32,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DeviceFamily
-from kan_dialect.ops.wire import BitsOp, SumOp, TableOp, complement
+from kan_dialect.ops.wire import ExtractOp, SumOp, TableOp, complement
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
@@ -48,7 +48,7 @@ def _share_equal(block: Block) -> None:
     """Equal ops become one, inputs first, so that their readers may be equal too."""
     known: dict[Hashable, SSAValue] = {}
     for op in list(block.ops):
-        if not isinstance(op, BitsOp | TableOp):
+        if not isinstance(op, ExtractOp | TableOp):
             continue
         if isinstance(op, TableOp) and only_sums_read(op):
             continue

@@ -74,7 +74,7 @@ class SnapSymbolicPass(KanPass):
             dce(module)
         return bool(functions)
 
-    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+    def violation(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
         layers = (
             [op for op in each.body.block.ops if isinstance(op, NodeSumOp)]
             for each in (before, after)

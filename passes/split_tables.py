@@ -8,7 +8,7 @@ input bits only, plus one of few bits. Both join the sum that read the table:
 
 becomes
 
-    %u = kan.bits %x from 4
+    %u = kan.extract %x from 4
     %p = kan.table %u                      2 input bits
     %q = kan.table %x                      6 input bits, entries 0 .. 15
     %s = kan.sum %p, %q, %y

@@ -23,7 +23,7 @@ def wire_level_passes(
     target: str,
     *,
     parts: int | None,
-    further_levels: tuple[int, ...] | int,
+    extra_levels: tuple[int, ...] | int,
     fast: bool,
     mhz: float | None = None,
 ) -> tuple[KanPass, ...]:
@@ -33,17 +33,17 @@ def wire_level_passes(
     ----------
     target : the device whose costs decide.
     parts : see `kan-split-tables`.
-    further_levels : see `kan-balance-sums`.
+    extra_levels : see `kan-balance-sums`.
     fast : leave out `kan-share-sums` and `kan-split-tables`, which search.
     mhz : the clock that decides how long paths may be; None: LUTs alone decide.
     """
-    balance = BalanceSumsPass(target=target, further_levels=further_levels)
+    balance = BalanceSumsPass(target=target, extra_levels=extra_levels)
     if fast:
         last: tuple[KanPass, ...] = (balance,)
     elif mhz is None:
         last = (ShareSumsPass(target=target), SplitTablesPass(target=target, parts=parts), balance)
     else:
-        fit = FitClockPass(mhz, parts, further_levels, target=target)
+        fit = FitClockPass(mhz, parts, extra_levels, target=target)
         last = (fit, SplitAddersPass(mhz, target=target))
     return (
         ExpandWiresPass(),

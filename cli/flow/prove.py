@@ -19,7 +19,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.flows.built_models import built_models, is_trainable_build
 from kan_dialect.flows.prove.prove import Outcome, Proof, prove
-from kan_dialect.flows.prove.second.opinion import (
+from kan_dialect.flows.prove.second_opinion.opinion import (
     Opinion,
     Verdict,
     print_opinion,

@@ -15,13 +15,13 @@ from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.built_models import is_lowered_training
 from kan_dialect.flows.prove.cycles.claims import Outcome
 from kan_dialect.flows.prove.interfaces.registers.training_core import TrainingNetwork
+from kan_dialect.flows.prove.on_chip.prove import prove_training
+from kan_dialect.flows.prove.on_chip.show import print_training_proof
 from kan_dialect.flows.prove.show import merge_proof
-from kan_dialect.flows.prove.training.prove import prove_training
-from kan_dialect.flows.prove.training.show import print_training_proof
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.lowering.hardware_ops import hardware_modules
-from kan_dialect.model.training.training_step import step_of
+from kan_dialect.model.on_chip.training_step import step_of
 from kan_dialect.passbase.progress import speaking
 
 

@@ -28,13 +28,13 @@ from kan_dialect.passes.fit_splines import FitSplinesPass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 
 if TYPE_CHECKING:
-    from kan_dialect.flows.training import build, learning_curve
-    from kan_dialect.model.training import training_step
+    from kan_dialect.flows.on_chip import build, learning_curve
+    from kan_dialect.model.on_chip import training_step
 else:
     # Builds of other networks do without.
-    build = DeferredModule("kan_dialect.flows.training.build")
-    learning_curve = DeferredModule("kan_dialect.flows.training.learning_curve")
-    training_step = DeferredModule("kan_dialect.model.training.training_step")
+    build = DeferredModule("kan_dialect.flows.on_chip.build")
+    learning_curve = DeferredModule("kan_dialect.flows.on_chip.learning_curve")
+    training_step = DeferredModule("kan_dialect.model.on_chip.training_step")
 
 MAKE_TRAINABLE = PassOptions(MakeTrainablePass, without=("seed", "real"))
 """Options of the training step; `--seed` is also the simulation's."""

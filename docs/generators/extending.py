@@ -15,7 +15,7 @@ from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.shift import ShiftOp
-from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, SumOp, TableOp, complement
+from kan_dialect.ops.wire import ConstantOp, DelayOp, ExtractOp, SumOp, TableOp, complement
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.kan_pass import LEVELS, KanPass
 from kan_dialect.passbase.sums import rebuild_sum
@@ -27,7 +27,7 @@ HELPERS: tuple[Callable[..., object], ...] = (
     TableOp.__init__,
     SumOp.__init__,
     ConstantOp.__init__,
-    BitsOp.__init__,
+    ExtractOp.__init__,
     ClampOp.__init__,
     ShiftOp.__init__,
     DelayOp.__init__,
@@ -42,7 +42,8 @@ HELPERS: tuple[Callable[..., object], ...] = (
 )
 
 _OPS: dict[str, type[object]] = {
-    kind.__name__: kind for kind in (TableOp, SumOp, ConstantOp, BitsOp, ClampOp, ShiftOp, DelayOp)
+    kind.__name__: kind
+    for kind in (TableOp, SumOp, ConstantOp, ExtractOp, ClampOp, ShiftOp, DelayOp)
 }
 
 BUILDER_METHODS: tuple[Callable[..., object], ...] = (

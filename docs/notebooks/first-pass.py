@@ -17,7 +17,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 import kan_dialect as kan
 from kan_dialect.ir.constants import dense, to_integers
-from kan_dialect.ops.table import LookupOp
+from kan_dialect.ops.table import TablesOp
 from kan_dialect.passbase.kan_pass import KanPass
 
 
@@ -29,7 +29,7 @@ class EvenEntries(KanPass):
     works_at = ("table",)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
-        lookups = [op for op in module.walk() if isinstance(op, LookupOp)]
+        lookups = [op for op in module.walk() if isinstance(op, TablesOp)]
         for op in lookups:
             entries = to_integers(op.tables)  # (nodes, inputs, entries)
             low, high = entries.min(-1, keepdims=True), entries.max(-1, keepdims=True)

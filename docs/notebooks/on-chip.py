@@ -13,8 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import kan_dialect as kan
-from kan_dialect.flows.training.simulation import open_circuit
-from kan_dialect.model.training.training_step import infer, run_steps, step_of
+from kan_dialect.flows.on_chip.simulation import open_circuit
+from kan_dialect.model.on_chip.training_step import infer, run_steps, step_of
 
 network = kan.load("examples/tracker.mlir")
 print(network.text())

@@ -25,7 +25,7 @@ from kan_dialect.lowering.wrappers.register_map import (
     TRAIN,
     RegisterMap,
 )
-from kan_dialect.model.training.coefficient_memory import Bank
+from kan_dialect.model.on_chip.coefficient_memory import Bank
 
 _PAIRS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 _MOST_CYCLES = 100

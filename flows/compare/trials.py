@@ -30,7 +30,6 @@ from kan_dialect.flows.tools.synthesis_cache import known_synthesis
 from kan_dialect.flows.wire_figures import wire_figures
 from kan_dialect.flows.workers.compiler_digest import compiler_digest, extensions
 from kan_dialect.flows.workers.outcomes import Outcome, outcome_of
-from kan_dialect.foreign import OURS, package_of
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
@@ -38,6 +37,7 @@ from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
 from kan_dialect.multiverse import installed_universe
+from kan_dialect.other_packages import OURS, package_of
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.kan_pass import pass_text, unwrapped
 

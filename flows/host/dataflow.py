@@ -22,9 +22,9 @@ from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ir.wire_interface import WireInterface
 from kan_dialect.ops.wire import (
     MAX_TABLE_BITS,
-    BitsOp,
     ConstantOp,
     DelayOp,
+    ExtractOp,
     MarkOp,
     SumOp,
     TableOp,
@@ -160,9 +160,9 @@ class Dataflow:
 
     def _composed(self, value: SSAValue) -> tuple[SSAValue, IntArray] | None:
         """A table of one value that is small enough to share words."""
-        if not isinstance(value.owner, TableOp | BitsOp):
+        if not isinstance(value.owner, TableOp | ExtractOp):
             return None
-        found = as_function(value, (TableOp, BitsOp), self._functions)
+        found = as_function(value, (TableOp, ExtractOp), self._functions)
         if found is None or found[0] is value or len(found[1]) > MAX_ENTRIES:
             return None
         return _undelayed(found[0]), found[1]

@@ -22,9 +22,9 @@ from kan_dialect.flows.host.c_text import array, braces
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.fixed_point import FixedType, fixed_type
 from kan_dialect.ir.types import tensor_shape
-from kan_dialect.model.training.training_step import Step
+from kan_dialect.model.on_chip.training_step import Step
 from kan_dialect.ops.grid import BasisOp, LocateOp
-from kan_dialect.ops.training import (
+from kan_dialect.ops.on_chip import (
     FACTOR_BITS,
     BackpropagateOp,
     CombineOp,

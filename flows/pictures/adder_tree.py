@@ -16,7 +16,7 @@ from kan_dialect.flows.pictures.standalone import Picture, heading, picture_of, 
 from kan_dialect.ir.types import range_of
 from kan_dialect.ir.wire_operation import WireOp
 from kan_dialect.model.model import Model
-from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp
+from kan_dialect.ops.wire import ConstantOp, DelayOp, ExtractOp
 from kan_dialect.quantity import quantity
 
 
@@ -113,7 +113,7 @@ class _Tree:
             return f"x{owner.args.index(value)}"  # pyright: ignore[reportArgumentType]
         if isinstance(owner, DelayOp):
             return self.source(owner.input)
-        if isinstance(owner, BitsOp):
+        if isinstance(owner, ExtractOp):
             inner, low = self.source(owner.input), owner.low.value.data
             high = low + range_of(value).bits - 1
             if inner is None:

@@ -20,7 +20,7 @@ from kan_dialect.ir.quant import storage_for
 from kan_dialect.ir.types import is_quantized, quantized_type, tensor_shape
 from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp
 from kan_dialect.ops.spline import BSplineOp, RadialOp
-from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp, dequantize
+from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp, TablesOp, dequantize
 from kan_dialect.search.edge_samples import edge_source, seen_of
 
 CURVE_POINTS = 65
@@ -148,7 +148,7 @@ def layer_functions(function: func.FuncOp, points: int = CURVE_POINTS) -> list[L
     for op in function.body.block.ops:
         if isinstance(op, NodeSumOp):
             found.append(_of_sum(function, op, names, points))
-        elif isinstance(op, LookupOp) and op.result in names:
+        elif isinstance(op, TablesOp) and op.result in names:
             found.append(_of_inputs(function, op, names))
     return found
 
@@ -189,7 +189,7 @@ def float_edges(function: func.FuncOp, layer: str, x: FloatArray) -> FloatArray 
         if not isinstance(op, NodeSumOp) or names[op.result] != layer:
             continue
         edges = op.edges.owner.input if isinstance(op.edges.owner, QuantizeOp) else op.edges
-        if isinstance(edges.owner, LookupOp):
+        if isinstance(edges.owner, TablesOp):
             return None
         source = edge_source(edges)
         if source is None or tensor_shape(source) != (x.shape[1],):
@@ -204,7 +204,7 @@ def float_edges(function: func.FuncOp, layer: str, x: FloatArray) -> FloatArray 
     return None
 
 
-def _of_inputs(function: func.FuncOp, op: LookupOp, names: dict[SSAValue, str]) -> LayerEdges:
+def _of_inputs(function: func.FuncOp, op: TablesOp, names: dict[SSAValue, str]) -> LayerEdges:
     """One table for each input: a layer of one row."""
     kept = np.ones((1, *tensor_shape(op.result)), dtype=np.bool_)
     return _of_codes(function, op.result, names[op.result], kept, names)
@@ -326,7 +326,7 @@ def element_names(value: SSAValue, layers: dict[SSAValue, str]) -> tuple[str, ..
         start = sum(tensor_shape(each)[0] for each in before)
         return tuple(f"x{start + index}" for index in range(count))
     if value in layers:
-        kind = "table" if isinstance(owner, LookupOp) else "node"
+        kind = "table" if isinstance(owner, TablesOp) else "node"
         return tuple(f"{layers[value]}_{kind}{index}" for index in range(count))
     if isinstance(owner, ConcatOp):
         return tuple(name for part in owner.inputs for name in element_names(part, layers))

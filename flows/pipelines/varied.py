@@ -23,9 +23,9 @@ from xdsl.utils.arg_spec import ArgSpec
 from kan_dialect.devices.device import XCUP
 from kan_dialect.errors import KanError
 from kan_dialect.flows.pipelines.stages import recorded
-from kan_dialect.foreign import OURS, package_of
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.multiverse import installed_universe
+from kan_dialect.other_packages import OURS, package_of
 from kan_dialect.passbase.kan_pass import NamedPass, WrappedPass, pass_text, unwrapped
 from kan_dialect.passbase.option_text import OptionValue
 from kan_dialect.passbase.options import Option, option_of, options_of

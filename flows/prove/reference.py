@@ -44,7 +44,7 @@ from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.decision import PrecedesOp, SelectOp
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp
 from kan_dialect.ops.shift import ShiftOp
-from kan_dialect.ops.table import LookupOp, RequantizeOp
+from kan_dialect.ops.table import RequantizeOp, TablesOp
 from kan_dialect.ops.wire import ConstantOp, DeadOp, DelayOp, MarkOp, SumOp, TableOp
 
 Rename: TypeAlias = Callable[[str, Form], Form]
@@ -102,7 +102,7 @@ class _TableReference(_Builder):
             self.values[source], codes = codes[:count], codes[count:]
         for op in function.body.block.ops:
             match op:
-                case LookupOp():
+                case TablesOp():
                     if len(tensor_shape(op.result)) == 1:
                         self.layer()
                         self.values[op.result] = self.lookup(op, to_numpy(op.tables))
@@ -125,7 +125,7 @@ class _TableReference(_Builder):
         self.layers += 1
         return f"layer{self.layers - 1}"
 
-    def lookup(self, op: LookupOp, tables: IntArray) -> list[Form]:
+    def lookup(self, op: TablesOp, tables: IntArray) -> list[Form]:
         """One table for each input: (in, entries)."""
         first, _ = quantized_type(op.input).bounds
         inputs = self.values[op.input]
@@ -133,8 +133,8 @@ class _TableReference(_Builder):
 
     def node_sum(self, op: NodeSumOp) -> None:
         edges = op.edges.owner
-        if not isinstance(edges, LookupOp):
-            raise KanError("kan.node_sum of an operand other than kan.lookup")
+        if not isinstance(edges, TablesOp):
+            raise KanError("kan.node_sum of an operand other than kan.tables")
         tables, mask = to_numpy(edges.tables), op.mask_array
         first, _ = quantized_type(edges.input).bounds
         inputs = self.values[edges.input]

@@ -21,7 +21,7 @@ from kan_dialect.ir.constants import BoolArray, IntArray
 from kan_dialect.lowering.vhdl.expressions import bits_type
 from kan_dialect.lowering.vhdl.names import identifier
 from kan_dialect.model.interface import Interface, Port, check_codes
-from kan_dialect.model.training.training_step import Run
+from kan_dialect.model.on_chip.training_step import Run
 
 
 def write_testbench(

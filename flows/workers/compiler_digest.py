@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import kan_dialect
-from kan_dialect.foreign import EXTENSION_GROUPS, OURS
+from kan_dialect.other_packages import EXTENSION_GROUPS, OURS
 
 
 @cache

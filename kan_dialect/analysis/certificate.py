@@ -36,7 +36,7 @@ from kan_dialect.ir.types import quantized_type, tensor_shape
 from kan_dialect.maths.interval_functions import Range
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp
 from kan_dialect.ops.onnx import OnnxOp
-from kan_dialect.ops.table import LookupOp, RequantizeOp
+from kan_dialect.ops.table import RequantizeOp, TablesOp
 
 _SUBGRAPHS = "kan_dialect.analysis.onnx.subgraph_bounds"
 enclosure_of(OnnxOp)(cast(Rule, deferred(_SUBGRAPHS, "subgraph_enclosure")))
@@ -103,7 +103,7 @@ def certify(real: func.FuncOp, integers: func.FuncOp) -> Certificate:
 
 def entries_of(integers: func.FuncOp) -> int:
     """Entries of all tables of a function; a certificate's time is proportional to them."""
-    tables = (op.tables for op in integers.body.block.ops if isinstance(op, LookupOp))
+    tables = (op.tables for op in integers.body.block.ops if isinstance(op, TablesOp))
     return sum(math.prod(each.get_shape()) for each in tables)
 
 
@@ -118,7 +118,7 @@ class _Certifier:
         inner = list(integers.body.block.ops)
         self.layers = [op for op in inner if isinstance(op, NodeSumOp)]
         self.tables = [
-            op for op in inner if isinstance(op, LookupOp) and len(tensor_shape(op.result)) == 1
+            op for op in inner if isinstance(op, TablesOp) and len(tensor_shape(op.result)) == 1
         ]
 
     def run(self) -> tuple[FloatArray, FloatArray]:
@@ -196,7 +196,7 @@ class _Certifier:
         return _ElementBounds(error, real, np.concatenate([part.open for part in parts]))
 
     def _differences(
-        self, value: SSAValue, lookup: LookupOp, steps: FloatArray, kept: BoolArray, where: str
+        self, value: SSAValue, lookup: TablesOp, steps: FloatArray, kept: BoolArray, where: str
     ) -> tuple[Range, Range]:
         """Bounds of value - table over all codes, and of the value: (..., in) each.
 
@@ -242,7 +242,7 @@ class _Certifier:
         where = before.given_name or "a layer"
         lookup = after.edges.owner
         if tensor_shape(before.edges) != tensor_shape(after.edges) or not isinstance(
-            lookup, LookupOp
+            lookup, TablesOp
         ):
             raise NoEnclosureError(f"{where}: the integer network has other edges")
         scale = np.broadcast_to(
@@ -266,7 +266,7 @@ class _Certifier:
         opened = Range(error.low - half, error.high + half)
         return _ElementBounds(_slackened(opened, size), real, self._open(len(scale)))
 
-    def _table(self, value: SSAValue, lookup: LookupOp) -> _ElementBounds:
+    def _table(self, value: SSAValue, lookup: TablesOp) -> _ElementBounds:
         """Bounds of a function of each element, whose table gives codes directly."""
         element = quantized_type(lookup.result)
         shape = tensor_shape(value)

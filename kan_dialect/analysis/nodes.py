@@ -20,7 +20,7 @@ from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import IntType, is_quantized, tensor_shape
 from kan_dialect.ops.layer import NodeSumOp
-from kan_dialect.ops.table import LookupOp, RequantizeOp
+from kan_dialect.ops.table import RequantizeOp, TablesOp
 from kan_dialect.ops.wire import DeadOp, MarkOp
 
 
@@ -46,7 +46,7 @@ def layer_names(function: func.FuncOp) -> dict[SSAValue, str]:
                 open_sums.add(op.result)
             case RequantizeOp():
                 pass
-            case LookupOp() if len(tensor_shape(op.result)) == 1:
+            case TablesOp() if len(tensor_shape(op.result)) == 1:
                 pass
             case _:
                 continue

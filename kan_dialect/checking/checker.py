@@ -32,13 +32,13 @@ from kan_dialect.checking.samples import CodeSamples, code_samples, real_samples
 from kan_dialect.checking.snapshot import Network, Snapshot, equivalent, inputs_of, networks
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import classes, load_dataset
-from kan_dialect.foreign import naming
 from kan_dialect.ir.attributes.module_attributes import declared_interval
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.semantics import NoSemanticsError
 from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Port
 from kan_dialect.model.port_codes import decode, encode
+from kan_dialect.other_packages import naming
 from kan_dialect.passbase.kan_pass import (
     EXACT,
     appends_head,

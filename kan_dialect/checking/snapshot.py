@@ -24,7 +24,7 @@ from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import IntType, range_of, tensor_shape
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
-from kan_dialect.model.training.training_step import as_step, is_trainable
+from kan_dialect.model.on_chip.training_step import as_step, is_trainable
 from kan_dialect.ops.wire import TableOp
 
 Network: TypeAlias = func.FuncOp | hw.HWModuleOp

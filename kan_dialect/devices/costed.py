@@ -16,13 +16,13 @@ from xdsl.ir import Operation
 
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.errors import KanError
-from kan_dialect.foreign import naming
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.ranged import missing_interface
 from kan_dialect.ir.semantics import Evaluable, evaluate_op
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ir.wire_interface import Costed
 from kan_dialect.ir.wire_operation import WireOp
+from kan_dialect.other_packages import naming
 
 MAX_TABULATED_BITS = 12
 """Most bits of the operands of an op whose results are listed to trace its bits."""

@@ -24,9 +24,9 @@ from kan_dialect.ir.wire_interface import Costed
 from kan_dialect.maths.truth_tables import bits_of_code, by_size, planes, supports
 from kan_dialect.ops.shift import rounded_port
 from kan_dialect.ops.wire import (
-    BitsOp,
     ConstantOp,
     DelayOp,
+    ExtractOp,
     MarkOp,
     SumOp,
     TableOp,
@@ -325,6 +325,6 @@ def _moved(op: SumOp, device: DeviceFamily) -> Counter[int]:
 def _signal(value: SSAValue) -> Hashable:
     """A key that is equal for values of the same bits in hardware."""
     op = value.owner
-    if not isinstance(op, BitsOp):
+    if not isinstance(op, ExtractOp):
         return value
     return _signal(op.input), op.low.value.data, range_of(value).bits

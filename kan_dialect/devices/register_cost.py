@@ -2,7 +2,7 @@
 
 Synthesis merges flip-flops that hold the same bit, and removes those of constant bits. So every
 registered bit is traced to its source: a constant, a bit of an input, a function of bits that a
-table computes, or a bit of an adder or a clamp. Equal bits are found through `kan.bits`, through
+table computes, or a bit of an adder or a clamp. Equal bits are found through `kan.extract`, through
 terms side by side, below the lowest zeros of an adder's other terms, in tables, and in ops of other
 packages that read few bits. On devices whose lookup tables hold shift registers, longer chains of
 registers go there.
@@ -23,7 +23,7 @@ from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ir.wire_interface import Costed
 from kan_dialect.ir.wire_operation import WireOp
-from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, MarkOp, SumOp, TableOp, low_zeros
+from kan_dialect.ops.wire import ConstantOp, DelayOp, ExtractOp, MarkOp, SumOp, TableOp, low_zeros
 
 
 class RegisterCost(NamedTuple):
@@ -108,7 +108,7 @@ class _Tracer:
             case ConstantOp():
                 number = op.value.value.data
                 return [(number >> place) & 1 for place in range(count)]
-            case BitsOp():
+            case ExtractOp():
                 low = op.low.value.data
                 return self._extended(op.input, low + count)[low:]
             case DelayOp():

@@ -12,8 +12,8 @@ from typing import cast
 from xdsl.ir import Operation
 
 from kan_dialect.errors import KanError
-from kan_dialect.foreign import naming
 from kan_dialect.ir.types import IntType
+from kan_dialect.other_packages import naming
 from kan_dialect.quantity import quantity
 
 

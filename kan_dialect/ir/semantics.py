@@ -29,9 +29,9 @@ from xdsl.irdl import traits_def
 from xdsl.traits import Pure
 
 from kan_dialect.errors import KanError
-from kan_dialect.foreign import OURS, name_failure, package_of
 from kan_dialect.ir.constants import Array, DenseAttr, to_numpy
 from kan_dialect.ir.types import IntType
+from kan_dialect.other_packages import OURS, name_failure, package_of
 from kan_dialect.quantity import quantity
 
 Semantics: TypeAlias = Callable[[Any, Sequence[Array]], Sequence[Array]]

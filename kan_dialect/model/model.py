@@ -35,8 +35,8 @@ from kan_dialect.model.model_ports import (
     port_names,
     table_ports,
 )
+from kan_dialect.model.on_chip.training_step import as_step, infer, is_trainable
 from kan_dialect.model.port_codes import decode, encode
-from kan_dialect.model.training.training_step import as_step, infer, is_trainable
 from kan_dialect.ops.table import QuantizeOp, dequantize, quantize
 
 Level: TypeAlias = Literal["spline", "table", "wire", "hardware"]

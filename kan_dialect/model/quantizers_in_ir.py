@@ -19,7 +19,7 @@ from kan_dialect.ir.types import is_quantized, quantized_type, tensor_shape
 from kan_dialect.model.quantizers import Argument, Codes, Edges, Grid, Layer, Quantizers
 from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp, reads_argument
 from kan_dialect.ops.spline import BSplineOp
-from kan_dialect.ops.table import LookupOp, QuantizeOp, RequantizeOp
+from kan_dialect.ops.table import QuantizeOp, RequantizeOp, TablesOp
 
 
 def quantized_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
@@ -48,7 +48,7 @@ def quantizers_of(function: func.FuncOp) -> Quantizers:
                 index = _argument_index(op.input)
                 reads[op.result] = (f"input{index}",)
                 arguments[index] = _argument(op, f"input{index}")
-            case QuantizeOp() | LookupOp() if len(tensor_shape(op.result)) == 1:
+            case QuantizeOp() | TablesOp() if len(tensor_shape(op.result)) == 1:
                 source, splines = _source(op)
                 name = f"layer{len(layers)}"
                 codes = _codes(op.result)
@@ -128,8 +128,8 @@ def _argument(op: QuantizeOp, name: str) -> Argument:
 
 def _source(op: object) -> tuple[SSAValue, tuple[Grid, ...]]:
     """The codes that edges read, and the grids of the B-splines of these edges."""
-    assert isinstance(op, QuantizeOp | LookupOp)
-    if isinstance(op, LookupOp):
+    assert isinstance(op, QuantizeOp | TablesOp)
+    if isinstance(op, TablesOp):
         return op.input, ()
     chain = find_chain(op.input)
     if chain is None:

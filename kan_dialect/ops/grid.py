@@ -2,7 +2,7 @@
 
 A B-spline of degree d on a uniform grid has d + 1 basis functions that are not zero in a cell. They
 depend on the local coordinate only (de Boor, A Practical Guide to Splines, 1978, chapter IX), so
-with fixed-point numbers the basis is one table. `kan_dialect.ops.training` says how ops treat
+with fixed-point numbers the basis is one table. `kan_dialect.ops.on_chip` says how ops treat
 floats and fixed-point numbers.
 """
 

@@ -491,7 +491,7 @@ class ObserveOp(KanOperation, Evaluable, HasFolderInterface):
             require(windows.ndim == 2 and windows.shape[1] == 5, "windows must be (windows, 5)")
             require(
                 bool(np.isin(windows[:, 0], np.arange(shape[0])).all()),
-                "windows name an element that is none",
+                "windows name an element that does not exist",
             )
 
     def fold(self) -> Sequence[SSAValue | Attribute] | None:

@@ -137,7 +137,7 @@ class OnnxOp(EdgeOp):
             require(windows.ndim == 2 and windows.shape[1] == 3, "windows must be (windows, 3)")
             require(bool(np.isfinite(windows).all()), "windows must be finite")
             known = np.isin(windows[:, 0], np.arange(inputs))
-            require(bool(known.all()), "windows name an input that is none")
+            require(bool(known.all()), "windows name an input that does not exist")
             require(bool((windows[:, 1] <= windows[:, 2]).all()), "a window is empty")
 
     def edges(self, x: FloatArray) -> FloatArray:

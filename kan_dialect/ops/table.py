@@ -197,7 +197,7 @@ class QuantizeOp(KanOperation, Evaluable, BoundedCodes):
 class DequantizeOp(KanOperation, Univariate):
     """Real values of codes: `(q - zero_point) * scale`.
 
-    `standing`, (codes, 3), names codes that stand for another value: element, code, value.
+    `overrides`, (codes, 3), names codes that stand for another value: element, code, value.
 
     Example:
 
@@ -207,64 +207,64 @@ class DequantizeOp(KanOperation, Univariate):
     name = "kan.dequantize"
 
     input = operand_def(TensorType)
-    standing = opt_prop_def(DenseIntOrFPElementsAttr)
+    overrides = opt_prop_def(DenseIntOrFPElementsAttr)
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
     custom_directives = (Constant,)
     assembly_format = (
-        "$input (`standing` custom<Constant>($standing)^)? attr-dict "
+        "$input (`overrides` custom<Constant>($overrides)^)? attr-dict "
         "`:` type($input) `->` type($result)"
     )
 
-    def __init__(self, input: SSAValue | Operation, standing: FloatArray | None = None) -> None:
+    def __init__(self, input: SSAValue | Operation, overrides: FloatArray | None = None) -> None:
         value = SSAValue.get(input)
         element = quantized_type(value)
-        known = None if standing is None or not len(standing) else as_dense(standing)
+        known = None if overrides is None or not len(overrides) else as_dense(overrides)
         super().__init__(
             operands=[value],
             result_types=[TensorType(element.expressed_type, tensor_shape(value))],
-            properties={"standing": known},
+            properties={"overrides": known},
         )
 
     @property
-    def standing_array(self) -> FloatArray:
+    def overrides_array(self) -> FloatArray:
         """(codes, 3): element, code, the value that it stands for."""
-        return np.zeros((0, 3)) if self.standing is None else to_floats(self.standing)
+        return np.zeros((0, 3)) if self.overrides is None else to_floats(self.overrides)
 
     def verify_(self) -> None:
         shape, element = verifier.quant_tensor(self.input, None, "input")
         require_shape(verifier.float_tensor(self.result, None, "result"), shape, "result")
-        if self.standing is None:
+        if self.overrides is None:
             return
-        standing = verifier.constant(self.standing, "standing")
-        require(standing.ndim == 2 and standing.shape[1] == 3, "standing must be (codes, 3)")
-        require(len(shape) == 1, "standing is of vectors")
-        known = np.isin(standing[:, 0], np.arange(shape[0]))
-        require(bool(known.all()), "standing names an element that is none")
+        overrides = verifier.constant(self.overrides, "overrides")
+        require(overrides.ndim == 2 and overrides.shape[1] == 3, "overrides must be (codes, 3)")
+        require(len(shape) == 1, "only vectors have overrides")
+        known = np.isin(overrides[:, 0], np.arange(shape[0]))
+        require(bool(known.all()), "overrides name an element that does not exist")
         low, high = element.bounds
-        codes = standing[:, 1]
+        codes = overrides[:, 1]
         whole = (codes == np.rint(codes)) & (codes >= low) & (codes <= high)
-        require(bool(whole.all()), "standing names a code that is none")
-        require(bool(np.isfinite(standing).all()), "standing must be finite")
+        require(bool(whole.all()), "overrides name an invalid code")
+        require(bool(np.isfinite(overrides).all()), "overrides must be finite")
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         element = quantized_type(self.input)
         codes, rank = operands[0], operands[0].ndim - 1
         values = dequantize(codes, element.scale_for(rank), element.zero_point_for(rank))
-        if self.standing is None:
+        if self.overrides is None:
             return (values,)
         # The codes may be the same for all elements, and stand there once.
         shape = np.broadcast_shapes(values.shape, (1, *tensor_shape(self.input)))
         codes, values = np.broadcast_to(codes, shape), np.broadcast_to(values, shape).copy()
-        for which, code, value in self.standing_array.tolist():
+        for which, code, value in self.overrides_array.tolist():
             column = int(which)
             values[codes[:, column] == code, column] = value
         return (values,)
 
 
 @irdl_op_definition
-class LookupOp(KanOperation, Univariate, BoundedCodes):
+class TablesOp(KanOperation, Univariate, BoundedCodes):
     """Edges as tables: result[o, i] = tables[o, i, q_i - lo], or one table an input, (in) -> (in).
 
     `tables` is (out, in, entries) or (in, entries); there is an entry for every code of the input's
@@ -273,12 +273,12 @@ class LookupOp(KanOperation, Univariate, BoundedCodes):
 
     Example:
 
-        %e = kan.lookup %q as "layer0" tables dense<[[[0, 1, 2, 3], [-4, -3, -2, -1]]]> :
+        %e = kan.tables %q as "layer0" tables dense<[[[0, 1, 2, 3], [-4, -3, -2, -1]]]> :
           tensor<1x2x4xi8> : tensor<2x!quant.uniform<u2:f32, 0.5>> ->
           tensor<1x2x!quant.uniform<i4:f32, 0.25>>
     """
 
-    name = "kan.lookup"
+    name = "kan.tables"
 
     input = operand_def(TensorType)
     tables = prop_def(DenseIntOrFPElementsAttr)
@@ -463,7 +463,7 @@ class RequantizeOp(KanOperation, Evaluable, BoundedCodes, HasFolderInterface):
         if not bool(np.isclose(ratio, np.exp2(exponents), rtol=1e-12, atol=0.0).all()):
             raise VerifyException(
                 "the ratio of the scales must be a power of two; fold any other into the next "
-                "layer's tables or use kan.lookup"
+                "layer's tables or use kan.tables"
             )
         return exponents.astype(np.int64)
 
@@ -528,4 +528,4 @@ class RequantizeOp(KanOperation, Evaluable, BoundedCodes, HasFolderInterface):
         return (np.clip(self.unsaturated(operands[0]), lower, upper),)
 
 
-TABLE_OPS: list[type[Operation]] = [QuantizeOp, DequantizeOp, LookupOp, RequantizeOp]
+TABLE_OPS: list[type[Operation]] = [QuantizeOp, DequantizeOp, TablesOp, RequantizeOp]

@@ -288,7 +288,7 @@ def _entry_of_patterns(low: int, high: int) -> IntArray:
 
 @direct_access
 @irdl_op_definition
-class BitsOp(WireOp, WiresOnly, WireInterface):
+class ExtractOp(WireOp, WiresOnly, WireInterface):
     """Some bits of a value, as an unsigned number: floor(input / 2^low) mod 2^width.
 
     The input is taken in two's complement where it may be negative; the width is that of the
@@ -296,10 +296,10 @@ class BitsOp(WireOp, WiresOnly, WireInterface):
 
     Example:
 
-        %b = kan.bits %y from 0 : !kan.int<-2:1> -> !kan.int<0:1>
+        %b = kan.extract %y from 0 : !kan.int<-2:1> -> !kan.int<0:1>
     """
 
-    name = "kan.bits"
+    name = "kan.extract"
 
     input = operand_def(IntType)
     low = prop_def(IntegerAttr[I64])
@@ -502,7 +502,7 @@ def complement_of(value: SSAValue) -> Complement | None:
 _Function: TypeAlias = tuple[SSAValue, IntArray]
 """A value, and a function of it for each value of its range, int64."""
 
-_LOOKUPS: tuple[type[Operation], ...] = (TableOp, BitsOp)
+_LOOKUPS: tuple[type[Operation], ...] = (TableOp, ExtractOp)
 """Ops that `as_function` looks through first: these prove the ranges of split tables."""
 
 MAX_FUNCTIONS = 64
@@ -786,7 +786,7 @@ class DeadOp(WireOp, Evaluable, WiresOnly):
 WIRE_OPS: list[type[Operation]] = [
     ConstantOp,
     TableOp,
-    BitsOp,
+    ExtractOp,
     SumOp,
     DelayOp,
     MarkOp,

@@ -15,7 +15,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec, ParameterType
 
 from kan_dialect.deferred import deferred
-from kan_dialect.foreign import naming
+from kan_dialect.other_packages import naming
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.given_options import GivenOption, require_as_recorded
 from kan_dialect.passbase.option_bounds import require_bounds
@@ -105,7 +105,7 @@ class KanPass(ModulePass):
         KanError : as of `run`.
         """
 
-    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+    def violation(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
         """How far a pass that trades accuracy exceeds its limits, in words; None if it keeps them.
 
         The check of passes calls it with the function before and after the pass.
@@ -278,4 +278,4 @@ def appends_head(stage: ModulePass) -> bool:
 def promise_broken(stage: ModulePass, before: func.FuncOp, after: func.FuncOp) -> str | None:
     """How far a pass exceeds its limits, in words; None for passes without limits."""
     stage = unwrapped(stage)
-    return stage.broken_promise(before, after) if isinstance(stage, KanPass) else None
+    return stage.violation(before, after) if isinstance(stage, KanPass) else None

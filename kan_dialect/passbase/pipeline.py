@@ -15,7 +15,7 @@ from xdsl.utils.exceptions import ArgSpecParseError
 
 from kan_dialect.deferred import deferred
 from kan_dialect.errors import KanError
-from kan_dialect.foreign import name_failure, naming
+from kan_dialect.other_packages import name_failure, naming
 from kan_dialect.passbase.kan_pass import NamedPass
 from kan_dialect.passbase.options import Option, option_name, options_of
 

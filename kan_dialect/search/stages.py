@@ -20,7 +20,7 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.analysis.wires import layers_of
 from kan_dialect.ir.operation import operands_of, ops_of
 from kan_dialect.ir.types import range_of
-from kan_dialect.ops.wire import BitsOp, ConstantOp, DeadOp, MarkOp, TableOp
+from kan_dialect.ops.wire import ConstantOp, DeadOp, ExtractOp, MarkOp, TableOp
 
 _NONE = -1
 """The stage of a value that has none yet."""
@@ -87,7 +87,7 @@ def _fewest_levels(dataflow: _Dataflow, cycles: int, *, at_nodes: bool) -> tuple
         levels += 1
 
 
-_WAITING = {TableOp, BitsOp}
+_WAITING = {TableOp, ExtractOp}
 """Ops that their readers assign."""
 
 _NOT_IN_TURN = {ConstantOp, DeadOp, MarkOp, func.ReturnOp, *_WAITING}
@@ -264,7 +264,7 @@ class _Assignment:
 
 
 def _root(value: SSAValue) -> SSAValue:
-    return value.owner.input if isinstance(value.owner, BitsOp) else value
+    return value.owner.input if isinstance(value.owner, ExtractOp) else value
 
 
 def _tables_of(value: SSAValue) -> Iterator[TableOp]:
@@ -273,5 +273,5 @@ def _tables_of(value: SSAValue) -> Iterator[TableOp]:
         op = use.operation
         if type(op) is TableOp:
             yield op
-        elif type(op) is BitsOp:
+        elif type(op) is ExtractOp:
             yield from _tables_of(op.result)

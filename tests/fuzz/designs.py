@@ -20,7 +20,7 @@ from kan_dialect.checking import Checker, run_passes
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.flows.prove.prove import prove
-from kan_dialect.flows.prove.second.opinion import second_opinion
+from kan_dialect.flows.prove.second_opinion.opinion import second_opinion
 from kan_dialect.flows.prove.text import check_text
 from kan_dialect.flows.simulate.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.simulate.stimuli import stimuli

@@ -14,7 +14,7 @@ from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.quant import UniformQuantizedType, default_bounds, storage_for
 from kan_dialect.ir.types import bounds_constant
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp
-from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
+from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp, TablesOp
 
 MAX_CODE_BITS = 12
 """Codes that a table reads are at most so wide."""
@@ -273,7 +273,7 @@ class _Builder:
                 upper=np.full(codes.count, layer.codes.high),
             )
             tables = np.clip(tables, after.low, after.high)
-            self.values.append(self.add(LookupOp(value, tables, after.element(), name=name)))
+            self.values.append(self.add(TablesOp(value, tables, after.element(), name=name)))
             self.codes.append(after)
             return
         tables = np.where(layer.mask[..., np.newaxis], tables, 0)
@@ -288,7 +288,7 @@ class _Builder:
         else:
             lower, upper = lower - slack, upper + slack
             bounds = bounds_constant(kind, lower, upper)
-        edges = self.add(LookupOp(value, tables, edge_type, bounds=bounds, name=name))
+        edges = self.add(TablesOp(value, tables, edge_type, bounds=bounds, name=name))
         low = np.where(layer.mask, lower, 0).sum(axis=1) + layer.bias - slack
         high = np.where(layer.mask, upper, 0).sum(axis=1) + layer.bias + slack
         sum_type = _narrowest(low, high, layer.scale)

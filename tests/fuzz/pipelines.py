@@ -44,7 +44,7 @@ def compiled_pipeline(rng: np.random.Generator, target: str, *, coded: bool) -> 
         *_compiled_schedule(rng, device(target)),
         *(["fast=true"] if rng.random() < 0.1 else []),
         *([f"parts={rng.integers(1, 5)}"] if rng.random() < 0.2 else []),
-        *([f"further-levels={rng.integers(0, 4)}"] if rng.random() < 0.2 else []),
+        *([f"extra-levels={rng.integers(0, 4)}"] if rng.random() < 0.2 else []),
         *(["adders=plain"] if rng.random() < 0.1 else []),
         *(["tables=plain"] if rng.random() < 0.1 else []),
     ]

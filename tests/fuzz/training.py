@@ -22,14 +22,14 @@ from xdsl.dialects import hw
 
 from fuzz.campaign import Chunk, Failure
 from kan_dialect.errors import KanError
-from kan_dialect.flows.prove.training.bench import first_mismatch, play
-from kan_dialect.flows.prove.training.prove import prove_training
-from kan_dialect.flows.prove.training.witness import random_traces
+from kan_dialect.flows.prove.on_chip.bench import first_mismatch, play
+from kan_dialect.flows.prove.on_chip.prove import prove_training
+from kan_dialect.flows.prove.on_chip.witness import random_traces
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
+from kan_dialect.lowering.on_chip.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
-from kan_dialect.model.training.training_step import Step, step_of
+from kan_dialect.model.on_chip.training_step import Step, step_of
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 
 PLAYED = 3

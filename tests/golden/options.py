@@ -29,7 +29,7 @@ DECISIONS = {"head", "threshold", "probability", "k"}
 VALUES: Mapping[str, Sequence[Value]] = {
     "target": tuple(DEVICES),
     "parts": (None, 1, 2, 3),
-    "further_levels": (0, 1, 2),
+    "extra_levels": (0, 1, 2),
     "fast": (False, True),
     "adders": ("chains", "plain"),
     "levels": (None, 1, 2),

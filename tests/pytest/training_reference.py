@@ -19,7 +19,7 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f64
 from xdsl.ir import Block, Region, SSAValue
 
-from kan_dialect.model.training.training_step import Step
+from kan_dialect.model.on_chip.training_step import Step
 from kan_dialect.ops.grid import LocateOp
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.spline import BSplineOp

@@ -23,7 +23,7 @@ from xdsl.pattern_rewriter import (
 
 from kan_dialect.ir.constants import to_integers
 from kan_dialect.ops.layer import NodeSumOp
-from kan_dialect.ops.table import LookupOp
+from kan_dialect.ops.table import TablesOp
 from kan_dialect.passbase.kan_pass import KanPass
 
 
@@ -33,7 +33,7 @@ class ConstantEdgesIntoBias(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: NodeSumOp, rewriter: PatternRewriter) -> None:
         lookup = op.edges.owner
-        if not isinstance(lookup, LookupOp):
+        if not isinstance(lookup, TablesOp):
             return
         tables, kept = to_integers(lookup.tables), op.mask_array
         constant = kept & (tables == tables[..., :1]).all(axis=-1)

@@ -2,7 +2,7 @@
 
 // CHECK-LABEL: @net
 // CHECK-NOT: sinc.edges
-// CHECK: kan.lookup %{{.*}} as "layer0"
+// CHECK: kan.tables %{{.*}} as "layer0"
 // CHECK-NEXT: kan.node_sum %{{.*}} as "layer0"
 func.func @net(%x: tensor<2xf32>) -> tensor<1xf32> {
   %seen = kan.observe %x range dense<[[-6.0, 6.0], [-6.0, 6.0]]> : tensor<2x2xf64> histogram dense<1> : tensor<2x4xi64> : tensor<2xf32>

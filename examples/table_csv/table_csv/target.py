@@ -25,7 +25,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import to_integers
 from kan_dialect.ir.types import quantized_type
 from kan_dialect.ops.layer import NodeSumOp
-from kan_dialect.ops.table import LookupOp
+from kan_dialect.ops.table import TablesOp
 
 HEADER = ("layer", "node", "input", "code", "entry")
 
@@ -45,7 +45,7 @@ class TableCsvTarget(Target):
                 continue
             layers = layer_names(function)
             for op in function.body.block.ops:
-                if isinstance(op, NodeSumOp) and isinstance(op.edges.owner, LookupOp):
+                if isinstance(op, NodeSumOp) and isinstance(op.edges.owner, TablesOp):
                     writer.writerows(_rows(layers[op.result], op, op.edges.owner))
                     found = True
         if not found:
@@ -54,7 +54,7 @@ class TableCsvTarget(Target):
             )
 
 
-def _rows(layer: str, nodes: NodeSumOp, lookup: LookupOp) -> list[tuple[object, ...]]:
+def _rows(layer: str, nodes: NodeSumOp, lookup: TablesOp) -> list[tuple[object, ...]]:
     """The lines of a layer."""
     tables = to_integers(lookup.tables)  # (out, in, codes)
     low, _ = quantized_type(lookup.input).bounds

@@ -19,7 +19,7 @@ from kan_dialect.flows.prove.interfaces.scoreboard import SLACK, Scoreboard
 from kan_dialect.flows.prove.interfaces.signals import WrapperSignals, free_name
 from kan_dialect.flows.prove.interfaces.stand_in import SampleStandIn, StandIn, TrainingStandIn
 from kan_dialect.flows.prove.interfaces.system import System
-from kan_dialect.flows.prove.training.handshake import READ_CYCLES
+from kan_dialect.flows.prove.on_chip.handshake import READ_CYCLES
 from kan_dialect.model.interface import Port
 
 HistoryProof: TypeAlias = WrapperProof | RegisterProof[object]

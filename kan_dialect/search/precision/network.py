@@ -25,7 +25,7 @@ from kan_dialect.ir.quant import MAX_STORAGE_BITS, UniformQuantizedType, storage
 from kan_dialect.ir.rounding import round_shift
 from kan_dialect.ir.types import bounds_constant, is_quantized, quantized_type
 from kan_dialect.ops.layer import NodeSumOp
-from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
+from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp, TablesOp
 
 MAX_INPUT_BITS = 10
 """Most bits of a code that a layer reads; the search evaluates every pattern."""
@@ -130,7 +130,7 @@ def table_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
     """Functions at table level."""
     for op in functions_of(module):
         inner = op.body.block.ops
-        if any(isinstance(each, LookupOp | QuantizeOp | NodeSumOp) for each in inner) and (
+        if any(isinstance(each, TablesOp | QuantizeOp | NodeSumOp) for each in inner) and (
             any(is_quantized(argument) for argument in op.args)
             or any(isinstance(each, QuantizeOp) for each in inner)
         ):
@@ -295,7 +295,7 @@ def write_chain(function: func.FuncOp, chain: TableChain, *, saturate: bool = Fa
     result.replace_uses_with_if(codes, lambda use: use.operation is terminator)
     function.update_function_type()
     for op in reversed(list(function.body.block.ops)):
-        if isinstance(op, LookupOp | NodeSumOp | RequantizeOp | DequantizeOp) and not any(
+        if isinstance(op, TablesOp | NodeSumOp | RequantizeOp | DequantizeOp) and not any(
             value.uses for value in op.results
         ):
             Rewriter.erase_op(op)
@@ -303,19 +303,19 @@ def write_chain(function: func.FuncOp, chain: TableChain, *, saturate: bool = Fa
 
 def _layer_ops(
     function: func.FuncOp,
-) -> list[tuple[LookupOp, NodeSumOp, RequantizeOp | None]] | None:
+) -> list[tuple[TablesOp, NodeSumOp, RequantizeOp | None]] | None:
     """The ops of each layer, in order; None if they are no chain with one input and one result."""
     terminator = function.get_return_op()
     if len(function.args) != 1 or terminator is None or len(terminator.operands) != 1:
         return None
     sources, results = code_values(function)
-    found: list[tuple[LookupOp, NodeSumOp, RequantizeOp | None]] = []
+    found: list[tuple[TablesOp, NodeSumOp, RequantizeOp | None]] = []
     value: SSAValue = results[0]
     source = rounded_codes(sources[0])
     while value is not source:
         requantize = value.owner if isinstance(value.owner, RequantizeOp) else None
         sums = value.owner if requantize is None else requantize.input.owner
-        if not isinstance(sums, NodeSumOp) or not isinstance(sums.edges.owner, LookupOp):
+        if not isinstance(sums, NodeSumOp) or not isinstance(sums.edges.owner, TablesOp):
             return None
         lookup = sums.edges.owner
         if requantize is None and found:
@@ -334,7 +334,7 @@ def _patterns(low: int, high: int) -> IntArray:
 
 
 def _layer_of(
-    codes: SSAValue, layer: TableLayer, lookup: LookupOp, sums: NodeSumOp, *, first: bool
+    codes: SSAValue, layer: TableLayer, lookup: TablesOp, sums: NodeSumOp, *, first: bool
 ) -> Sequence[Operation]:
     """The ops of a layer that reads `codes`, named like those that they replace."""
     lower, upper = bounds_of(codes) if first else (None, None)
@@ -355,7 +355,7 @@ def _layer_of(
     at_least, at_most = tables.min(axis=2), tables.max(axis=2)
     expressed = quantized_type(sums.result).expressed_type
     edge_type = _type_of(layer.scales, at_least, at_most, expressed, lookup)
-    edges = LookupOp(
+    edges = TablesOp(
         codes,
         tables,
         edge_type,
@@ -392,7 +392,7 @@ def _layer_of(
 
 
 def _type_of(
-    scales: FloatArray, lower: IntArray, upper: IntArray, expressed: AnyFloat, lookup: LookupOp
+    scales: FloatArray, lower: IntArray, upper: IntArray, expressed: AnyFloat, lookup: TablesOp
 ) -> UniformQuantizedType:
     """A type for codes lower .. upper and 0, with zero point 0."""
     bits, signed = storage_for(min(int(lower.min()), 0), max(int(upper.max()), 0))

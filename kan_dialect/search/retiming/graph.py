@@ -1,7 +1,7 @@
 """A function as retiming sees it: ops with costs, and bits that others read.
 
 Registers hold single bits. The bits of a value that the same ops read are one `Wires`: they take
-registers from the stage of their value up to the last of their readers. Slices (`kan.bits`) are
+registers from the stage of their value up to the last of their readers. Slices (`kan.extract`) are
 bits of the value that they are taken from.
 """
 
@@ -16,12 +16,12 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.devices.delay import Delay
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
-from kan_dialect.ops.wire import BitsOp, ConstantOp, DeadOp, MarkOp, low_zeros
+from kan_dialect.ops.wire import ConstantOp, DeadOp, ExtractOp, MarkOp, low_zeros
 
 INPUTS = 0
 """The node of all arguments."""
 
-_WITHOUT_STAGE = {ConstantOp, DeadOp, MarkOp, BitsOp, func.ReturnOp}
+_WITHOUT_STAGE = {ConstantOp, DeadOp, MarkOp, ExtractOp, func.ReturnOp}
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Graph:
 def _bits_read(value: SSAValue) -> tuple[SSAValue, int]:
     """The value whose bits a value is, and a mask of these bits."""
     mask = (1 << range_of(value).bits) - 1
-    while isinstance(value.owner, BitsOp):
+    while isinstance(value.owner, ExtractOp):
         mask <<= value.owner.low.value.data
         value = value.owner.input
     return value, mask & ((1 << range_of(value).bits) - 1)

@@ -19,7 +19,7 @@ from xdsl.ir import Operation
 
 from kan_dialect.devices.delay import Arrival, Delay
 from kan_dialect.ir.operation import ops_of
-from kan_dialect.ops.wire import BitsOp
+from kan_dialect.ops.wire import ExtractOp
 from kan_dialect.search.retiming.closure import heaviest_closure
 from kan_dialect.search.retiming.graph import INPUTS, Graph, Wires
 from kan_dialect.search.stages import Stages
@@ -258,7 +258,7 @@ def _as_stages(function: func.FuncOp, graph: Graph, stages: Sequence[int]) -> St
     found = Stages({value: stages[node] for value, node in graph.node_of.items()})
     found.result_stage = stages[graph.results] - 1
     for op in reversed(ops_of(function.body.block)):
-        if isinstance(op, BitsOp):
+        if isinstance(op, ExtractOp):
             results = [value for use in op.result.uses for value in use.operation.results]
             readers = [found.of[value] for value in results if value in found.of]
             found.of[op.result] = min(readers, default=stages[graph.results])

@@ -7,12 +7,12 @@ these and the choice. Halves that are still too slow are halved again.
 
 becomes, for each bit of the entries,
 
-    %y = kan.bits %x from 0                all input bits but the highest
-    %h = kan.bits %x from 6                the highest
+    %y = kan.extract %x from 0                all input bits but the highest
+    %h = kan.extract %x from 6                the highest
     %low = kan.table %y
     %high = kan.table %y
-    %l0 = kan.bits %low from 0
-    %h0 = kan.bits %high from 0
+    %l0 = kan.extract %low from 0
+    %h0 = kan.extract %high from 0
     %t0 = kan.table %h, %h0, %l0           a choice; the bits of all places stand side by side
 """
 
@@ -26,7 +26,7 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.derived_names import derived_name
 from kan_dialect.ir.types import range_of
-from kan_dialect.ops.wire import BitsOp, SumOp, TableOp
+from kan_dialect.ops.wire import ExtractOp, SumOp, TableOp
 
 CHOICE = np.array([[[0, 1], [0, 1]], [[0, 0], [1, 1]]], dtype=np.int64)
 """The third input where the first is 0, the second where it is 1."""
@@ -108,7 +108,7 @@ class TableHalves:
             return value
         key = value, low, width
         if key not in self._slices:
-            bits = BitsOp(value, low, width)
+            bits = ExtractOp(value, low, width)
             self.ops.append(bits)
             self._slices[key] = bits.result
         return self._slices[key]

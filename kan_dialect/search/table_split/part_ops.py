@@ -9,7 +9,7 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import range_of
-from kan_dialect.ops.wire import BitsOp, TableOp
+from kan_dialect.ops.wire import ExtractOp, TableOp
 from kan_dialect.search.table_split.parts import GatedPart, Part, Split
 
 
@@ -68,7 +68,7 @@ class PartOps:
         """`width` bits of the input from bit `low` on, or all from there on."""
         width = range_of(self._input).bits - low if width is None else width
         if (low, width) not in self._slices:
-            bits = BitsOp(self._input, low, width)
+            bits = ExtractOp(self._input, low, width)
             self.ops.append(bits)
             self._slices[low, width] = bits.result
         return self._slices[low, width]

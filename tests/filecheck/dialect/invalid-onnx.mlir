@@ -59,7 +59,7 @@ func.func @f(%x: tensor<2xf32>) -> tensor<1x2xf32> {
 // -----
 
 func.func @f(%x: tensor<2xf32>) -> tensor<1x2xf32> {
-  // CHECK: 'kan.onnx' op: windows name an input that is none
+  // CHECK: 'kan.onnx' op: windows name an input that does not exist
   %e = kan.onnx %x rest dense<0.0> : tensor<2xf64> model dense<"0x080912003A660A0C0A017812016122044174616E0A110A01610A017712017922064D61744D756C1204706172742A130802080110014201774A080000803F000000C05A130A0178120E0A0C080112080A0208040A02080262130A0179120E0A0C080112080A0208040A02080142040A001011"> : tensor<114xi8> windows dense<[[2.0, 0.0, 1.0]]> : tensor<1x3xf64> : tensor<2xf32> -> tensor<1x2xf32>
   func.return %e : tensor<1x2xf32>
 }

@@ -123,12 +123,12 @@ func.func @f(%q: tensor<2x!codes>) -> tensor<2xi8> {
 
 // -----
 
-// kan.lookup
+// kan.tables
 
 !codes = !quant.uniform<u2:f32, 0.5:1>
 func.func @f(%q: tensor<2x!codes>) -> tensor<1x3x!codes> {
-  // CHECK: 'kan.lookup' op "layer0": result must have shape 2 or out x 2, got 1x3
-  %t = kan.lookup %q as "layer0" tables dense<1> : tensor<1x3x4xi8> : tensor<2x!codes> -> tensor<1x3x!codes>
+  // CHECK: 'kan.tables' op "layer0": result must have shape 2 or out x 2, got 1x3
+  %t = kan.tables %q as "layer0" tables dense<1> : tensor<1x3x4xi8> : tensor<2x!codes> -> tensor<1x3x!codes>
   func.return %t : tensor<1x3x!codes>
 }
 
@@ -136,8 +136,8 @@ func.func @f(%q: tensor<2x!codes>) -> tensor<1x3x!codes> {
 
 !codes = !quant.uniform<u2:f32, 0.5:1>
 func.func @f(%q: tensor<2x!codes>) -> tensor<1x2x!codes> {
-  // CHECK: 'kan.lookup' op: tables must have shape 1x2x4: one entry for each code of 0:3, got 1x2x5
-  %t = kan.lookup %q tables dense<1> : tensor<1x2x5xi8> : tensor<2x!codes> -> tensor<1x2x!codes>
+  // CHECK: 'kan.tables' op: tables must have shape 1x2x4: one entry for each code of 0:3, got 1x2x5
+  %t = kan.tables %q tables dense<1> : tensor<1x2x5xi8> : tensor<2x!codes> -> tensor<1x2x!codes>
   func.return %t : tensor<1x2x!codes>
 }
 
@@ -145,8 +145,8 @@ func.func @f(%q: tensor<2x!codes>) -> tensor<1x2x!codes> {
 
 !codes = !quant.uniform<u2:f32, 0.5:1>
 func.func @f(%q: tensor<2x!codes>) -> tensor<1x2x!codes> {
-  // CHECK: 'kan.lookup' op: tables must be integers, got f32
-  %t = kan.lookup %q tables dense<1.0> : tensor<1x2x4xf32> : tensor<2x!codes> -> tensor<1x2x!codes>
+  // CHECK: 'kan.tables' op: tables must be integers, got f32
+  %t = kan.tables %q tables dense<1.0> : tensor<1x2x4xf32> : tensor<2x!codes> -> tensor<1x2x!codes>
   func.return %t : tensor<1x2x!codes>
 }
 
@@ -154,8 +154,8 @@ func.func @f(%q: tensor<2x!codes>) -> tensor<1x2x!codes> {
 
 !codes = !quant.uniform<u2:f32, 0.5:1>
 func.func @f(%q: tensor<2x!codes>) -> tensor<1x2x!codes> {
-  // CHECK: 'kan.lookup' op: tables must be i8, i16, i32 or i64, got i2
-  %t = kan.lookup %q tables dense<1> : tensor<1x2x4xi2> : tensor<2x!codes> -> tensor<1x2x!codes>
+  // CHECK: 'kan.tables' op: tables must be i8, i16, i32 or i64, got i2
+  %t = kan.tables %q tables dense<1> : tensor<1x2x4xi2> : tensor<2x!codes> -> tensor<1x2x!codes>
   func.return %t : tensor<1x2x!codes>
 }
 
@@ -164,8 +164,8 @@ func.func @f(%q: tensor<2x!codes>) -> tensor<1x2x!codes> {
 !codes = !quant.uniform<u2:f32, 0.5:1>
 !signed = !quant.uniform<i2<-2:1>:f32, 0.5>
 func.func @f(%q: tensor<1x!signed>) -> tensor<1x1x!codes> {
-  // CHECK: 'kan.lookup' op: table [0, 0] gives 4 for code -1, outside its bounds 0:3
-  %t = kan.lookup %q tables dense<[[[0, 4, 3, 2]]]> : tensor<1x1x4xi8> : tensor<1x!signed> -> tensor<1x1x!codes>
+  // CHECK: 'kan.tables' op: table [0, 0] gives 4 for code -1, outside its bounds 0:3
+  %t = kan.tables %q tables dense<[[[0, 4, 3, 2]]]> : tensor<1x1x4xi8> : tensor<1x!signed> -> tensor<1x1x!codes>
   func.return %t : tensor<1x1x!codes>
 }
 
@@ -175,8 +175,8 @@ func.func @f(%q: tensor<1x!signed>) -> tensor<1x1x!codes> {
 func.func @f(%x: tensor<2xf32>) -> tensor<2x!codes> {
   // The code that gives the 2 can be read, by the second input alone.
   %q = kan.quantize %x bounds dense<[[0, 2], [0, 3]]> : tensor<2x2xi8> : tensor<2xf32> -> tensor<2x!codes>
-  // CHECK: 'kan.lookup' op: table [1] gives 2 for code 3, outside its bounds 0:1
-  %t = kan.lookup %q tables dense<[[0, 1, 0, 2], [0, 1, 0, 2]]> : tensor<2x4xi8> bounds dense<[[0, 1], [0, 1]]> : tensor<2x2xi8> : tensor<2x!codes> -> tensor<2x!codes>
+  // CHECK: 'kan.tables' op: table [1] gives 2 for code 3, outside its bounds 0:1
+  %t = kan.tables %q tables dense<[[0, 1, 0, 2], [0, 1, 0, 2]]> : tensor<2x4xi8> bounds dense<[[0, 1], [0, 1]]> : tensor<2x2xi8> : tensor<2x!codes> -> tensor<2x!codes>
   func.return %t : tensor<2x!codes>
 }
 
@@ -186,7 +186,7 @@ func.func @f(%x: tensor<2xf32>) -> tensor<2x!codes> {
 
 !codes = !quant.uniform<u2:f32, 0.5:1>
 func.func @f(%q: tensor<1x!codes>) -> tensor<1x!quant.uniform<u2:f32, 0.75>> {
-  // CHECK: 'kan.requantize' op "layer0": the ratio of the scales must be a power of two; fold any other into the next layer's tables or use kan.lookup
+  // CHECK: 'kan.requantize' op "layer0": the ratio of the scales must be a power of two; fold any other into the next layer's tables or use kan.tables
   %r = kan.requantize %q as "layer0" : tensor<1x!codes> -> tensor<1x!quant.uniform<u2:f32, 0.75>>
   func.return %r : tensor<1x!quant.uniform<u2:f32, 0.75>>
 }
@@ -333,16 +333,16 @@ func.func @f(%a: tensor<1x!codes>, %b: tensor<1xf32>) -> tensor<2x!codes> {
 // -----
 
 func.func @f(%q: tensor<2x!quant.uniform<u2:f32, 0.5:1>>) -> tensor<2xf32> {
-  // CHECK: 'kan.dequantize' op: standing names an element that is none
-  %y = kan.dequantize %q standing dense<[[2.0, 0.0, 1.0]]> : tensor<1x3xf64> : tensor<2x!quant.uniform<u2:f32, 0.5:1>> -> tensor<2xf32>
+  // CHECK: 'kan.dequantize' op: overrides name an element that does not exist
+  %y = kan.dequantize %q overrides dense<[[2.0, 0.0, 1.0]]> : tensor<1x3xf64> : tensor<2x!quant.uniform<u2:f32, 0.5:1>> -> tensor<2xf32>
   func.return %y : tensor<2xf32>
 }
 
 // -----
 
 func.func @f(%q: tensor<2x!quant.uniform<u2:f32, 0.5:1>>) -> tensor<2xf32> {
-  // CHECK: 'kan.dequantize' op: standing names a code that is none
-  %y = kan.dequantize %q standing dense<[[0.0, 4.0, 1.0]]> : tensor<1x3xf64> : tensor<2x!quant.uniform<u2:f32, 0.5:1>> -> tensor<2xf32>
+  // CHECK: 'kan.dequantize' op: overrides name an invalid code
+  %y = kan.dequantize %q overrides dense<[[0.0, 4.0, 1.0]]> : tensor<1x3xf64> : tensor<2x!quant.uniform<u2:f32, 0.5:1>> -> tensor<2xf32>
   func.return %y : tensor<2xf32>
 }
 

@@ -85,19 +85,19 @@ func.func @f(%x: i2) -> !kan.int<0:3> {
 
 // -----
 
-// kan.bits
+// kan.extract
 
 func.func @f(%x: !kan.int<-4:3>) -> !kan.int<0:2> {
-  // CHECK: 'kan.bits' op: the bits' type must be !kan.int<0:3>, or of another width
-  %b = kan.bits %x from 0 : !kan.int<-4:3> -> !kan.int<0:2>
+  // CHECK: 'kan.extract' op: the bits' type must be !kan.int<0:3>, or of another width
+  %b = kan.extract %x from 0 : !kan.int<-4:3> -> !kan.int<0:2>
   func.return %b : !kan.int<0:2>
 }
 
 // -----
 
 func.func @f(%x: !kan.int<-4:3>) -> !kan.int<0:3> {
-  // CHECK: 'kan.bits' op: bits 2 to 3 of a value of 3 bits
-  %b = kan.bits %x from 2 : !kan.int<-4:3> -> !kan.int<0:3>
+  // CHECK: 'kan.extract' op: bits 2 to 3 of a value of 3 bits
+  %b = kan.extract %x from 2 : !kan.int<-4:3> -> !kan.int<0:3>
   func.return %b : !kan.int<0:3>
 }
 
@@ -106,7 +106,7 @@ func.func @f(%x: !kan.int<-4:3>) -> !kan.int<0:3> {
 // Tables of the same value are added up value by value, through sums and bits; here to 0:3.
 
 func.func @f(%x: !kan.int<0:3>) -> !kan.int<0:2> {
-  %u = kan.bits %x from 1 : !kan.int<0:3> -> !kan.int<0:1>
+  %u = kan.extract %x from 1 : !kan.int<0:3> -> !kan.int<0:1>
   %t = kan.table %u entries dense<[0, 2]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:2>
   %r = kan.table %x entries dense<[2, 3, 0, 1]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:3>
   %c = kan.constant 0 : !kan.int<0:0>

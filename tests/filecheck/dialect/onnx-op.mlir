@@ -9,7 +9,7 @@
 
 // Every edge function becomes a table, whatever computes it; the one of -2 atan(x) is the steeper.
 // TABLES-LABEL: @opaque
-// TABLES: kan.lookup %{{.*}} as "layer1"
+// TABLES: kan.tables %{{.*}} as "layer1"
 // TABLES-NOT: kan.onnx
 func.func @opaque(%x: tensor<2xf32>) -> tensor<1xf32> {
   %i = kan.bspline %x as "layer0" degree 1 knots dense<[-2.0, -1.0, 0.0, 1.0, 2.0]> : tensor<5xf32>

@@ -14,10 +14,10 @@ func.func @layer(%x: tensor<2xf32>) -> tensor<1xf32> {
   %q = kan.quantize %x : tensor<2xf32> -> tensor<2x!codes>
 
   // A table for each edge; all its codes.
-  // CHECK: kan.lookup %q as "layer0" tables dense<{{\[\[\[}}0, 1, 2, 3], [-4, -3, -2, -1]]]> : tensor<1x2x4xi8>
+  // CHECK: kan.tables %q as "layer0" tables dense<{{\[\[\[}}0, 1, 2, 3], [-4, -3, -2, -1]]]> : tensor<1x2x4xi8>
   // CHECK-SAME: : tensor<2x!quant.uniform<u2:f32, 0.5:1>> -> tensor<1x2x!quant.uniform<i4:f32, 0.25>>
-  // GENERIC: "kan.lookup"(%q) <{name = "layer0", tables =
-  %e = kan.lookup %q as "layer0" tables dense<[[[0, 1, 2, 3], [-4, -3, -2, -1]]]> : tensor<1x2x4xi8> : tensor<2x!codes> -> tensor<1x2x!edges>
+  // GENERIC: "kan.tables"(%q) <{name = "layer0", tables =
+  %e = kan.tables %q as "layer0" tables dense<[[[0, 1, 2, 3], [-4, -3, -2, -1]]]> : tensor<1x2x4xi8> : tensor<2x!codes> -> tensor<1x2x!edges>
 
   // CHECK: kan.node_sum %e as "layer0" bias dense<[5]> : tensor<1xi32> : tensor<1x2x!quant.uniform<i4:f32, 0.25>> -> tensor<1x!quant.uniform<i6:f32, 0.25>>
   // GENERIC: "kan.node_sum"(%e) <{name = "layer0", bias =
@@ -28,8 +28,8 @@ func.func @layer(%x: tensor<2xf32>) -> tensor<1xf32> {
   %r = kan.requantize %s as "layer0" : tensor<1x!sums> -> tensor<1x!codes>
 
   // One table an input.
-  // CHECK: kan.lookup %r tables dense<{{\[\[}}3, 2, 1, 0]]> : tensor<1x4xi8> : tensor<1x!quant.uniform<u2:f32, 0.5:1>> -> tensor<1x!quant.uniform<u2:f32, 0.5:1>>
-  %h = kan.lookup %r tables dense<[[3, 2, 1, 0]]> : tensor<1x4xi8> : tensor<1x!codes> -> tensor<1x!codes>
+  // CHECK: kan.tables %r tables dense<{{\[\[}}3, 2, 1, 0]]> : tensor<1x4xi8> : tensor<1x!quant.uniform<u2:f32, 0.5:1>> -> tensor<1x!quant.uniform<u2:f32, 0.5:1>>
+  %h = kan.tables %r tables dense<[[3, 2, 1, 0]]> : tensor<1x4xi8> : tensor<1x!codes> -> tensor<1x!codes>
 
   // CHECK: kan.dequantize %h : tensor<1x!quant.uniform<u2:f32, 0.5:1>> -> tensor<1xf32>
   // GENERIC: "kan.dequantize"(%h) : (tensor<1x!quant.uniform<u2:f32, 0.5:1>>) -> tensor<1xf32>
@@ -55,9 +55,9 @@ func.func @bounds(%x: tensor<2xf32>) -> tensor<1xf32> {
   // GENERIC: "kan.quantize"(%x) <{bounds =
   %q = kan.quantize %x bounds dense<[[0, 1], [2, 3]]> : tensor<2x2xi8> : tensor<2xf32> -> tensor<2x!codes>
   // The 7s are never read.
-  // CHECK: kan.lookup %q tables dense<{{\[\[\[}}0, 1, 7, 7], [7, 7, -2, -1]]]> : tensor<1x2x4xi8> bounds dense<{{\[\[\[}}0, 1], [-2, -1]]]> : tensor<1x2x2xi8>
-  // GENERIC: "kan.lookup"(%q) <{tables = {{.*}}, bounds =
-  %e = kan.lookup %q tables dense<[[[0, 1, 7, 7], [7, 7, -2, -1]]]> : tensor<1x2x4xi8> bounds dense<[[[0, 1], [-2, -1]]]> : tensor<1x2x2xi8> : tensor<2x!codes> -> tensor<1x2x!edges>
+  // CHECK: kan.tables %q tables dense<{{\[\[\[}}0, 1, 7, 7], [7, 7, -2, -1]]]> : tensor<1x2x4xi8> bounds dense<{{\[\[\[}}0, 1], [-2, -1]]]> : tensor<1x2x2xi8>
+  // GENERIC: "kan.tables"(%q) <{tables = {{.*}}, bounds =
+  %e = kan.tables %q tables dense<[[[0, 1, 7, 7], [7, 7, -2, -1]]]> : tensor<1x2x4xi8> bounds dense<[[[0, 1], [-2, -1]]]> : tensor<1x2x2xi8> : tensor<2x!codes> -> tensor<1x2x!edges>
   // CHECK: kan.node_sum %e mask dense<{{\[\[}}1, 0]]> : tensor<1x2xi8> bounds dense<{{\[\[}}0, 1]]> : tensor<1x2xi8>
   // GENERIC: "kan.node_sum"(%e) <{mask = {{.*}}, bounds =
   %s = kan.node_sum %e mask dense<[[1, 0]]> : tensor<1x2xi8> bounds dense<[[0, 1]]> : tensor<1x2xi8> : tensor<1x2x!edges> -> tensor<1x!sums>
@@ -76,12 +76,12 @@ func.func @concat(%a: tensor<1x!codes>, %b: tensor<2x!quant.uniform<i4:f32, 0.25
   func.return %c : tensor<3x!quant.uniform<i5:f32:0, {0.5:1,0.25,0.25}>>
 }
 
-// CHECK-LABEL: @standing
-// GENERIC-LABEL: sym_name = "standing"
-func.func @standing(%q: tensor<2x!codes>) -> tensor<2xf32> {
+// CHECK-LABEL: @overrides
+// GENERIC-LABEL: sym_name = "overrides"
+func.func @overrides(%q: tensor<2x!codes>) -> tensor<2xf32> {
   // Code 0 of element 1 stands for -999.
-  // CHECK: kan.dequantize %q standing dense<{{\[\[}}1.0, 0.0, -999.0]]> : tensor<1x3xf64> : tensor<2x!quant.uniform<u2:f32, 0.5:1>> -> tensor<2xf32>
-  // GENERIC: "kan.dequantize"(%q) <{standing =
-  %y = kan.dequantize %q standing dense<[[1.0, 0.0, -999.0]]> : tensor<1x3xf64> : tensor<2x!codes> -> tensor<2xf32>
+  // CHECK: kan.dequantize %q overrides dense<{{\[\[}}1.0, 0.0, -999.0]]> : tensor<1x3xf64> : tensor<2x!quant.uniform<u2:f32, 0.5:1>> -> tensor<2xf32>
+  // GENERIC: "kan.dequantize"(%q) <{overrides =
+  %y = kan.dequantize %q overrides dense<[[1.0, 0.0, -999.0]]> : tensor<1x3xf64> : tensor<2x!codes> -> tensor<2xf32>
   func.return %y : tensor<2xf32>
 }

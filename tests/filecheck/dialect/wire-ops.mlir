@@ -15,9 +15,9 @@ func.func @wires(%x: !kan.int<0:3>, %y: !kan.int<-2:1>) -> !kan.int<-4:7> {
   %t = kan.table %x as "edge" entries dense<[1, 2, 4, 8]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<1:8>
 
   // Bits 1 and 0 of -2:1, without its sign.
-  // CHECK: kan.bits %y from 0 : !kan.int<-2:1> -> !kan.int<0:1>
-  // GENERIC: "kan.bits"(%y) <{low = 0 : i64}> : (!kan.int<-2:1>) -> !kan.int<0:1>
-  %b = kan.bits %y from 0 : !kan.int<-2:1> -> !kan.int<0:1>
+  // CHECK: kan.extract %y from 0 : !kan.int<-2:1> -> !kan.int<0:1>
+  // GENERIC: "kan.extract"(%y) <{low = 0 : i64}> : (!kan.int<-2:1>) -> !kan.int<0:1>
+  %b = kan.extract %y from 0 : !kan.int<-2:1> -> !kan.int<0:1>
 
   // Of two inputs; entries that do not matter are outside the range.
   // CHECK: kan.table %x, %y entries dense<"0x{{[0-9A-F]+}}"> : tensor<4x4xi16> care dense<"0x{{[0-9A-F]+}}"> : tensor<4x4xi8> : !kan.int<0:3>, !kan.int<-2:1> -> !kan.int<0:15>

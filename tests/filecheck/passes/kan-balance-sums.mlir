@@ -1,12 +1,12 @@
-// RUN: kan-opt --check-passes %s -p 'kan-balance-sums{further-levels=0}' | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-balance-sums{extra-levels=0}' | filecheck %s
 // RUN: kan-opt --check-passes %s -p 'kan-balance-sums{target=ice40}' | filecheck %s --check-prefix WHOLE
 // RUN: kan-opt --check-passes %s -p kan-balance-sums | filecheck %s
-// RUN: kan-opt --check-passes %s -p 'kan-balance-sums{further-levels=1}' | filecheck %s --check-prefix DEEPER
-// RUN: kan-opt --check-passes %s -p 'kan-balance-sums{further-levels=0,1}' | filecheck %s --check-prefix SECOND
+// RUN: kan-opt --check-passes %s -p 'kan-balance-sums{extra-levels=1}' | filecheck %s --check-prefix DEEPER
+// RUN: kan-opt --check-passes %s -p 'kan-balance-sums{extra-levels=0,1}' | filecheck %s --check-prefix SECOND
 // RUN: kan-opt --check-passes %s -p 'kan-balance-sums{target=ecp5}' | filecheck %s --check-prefix ECP5
 // RUN: not kan-opt %s -p 'kan-balance-sums{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
-// RUN: not kan-opt %s -p 'kan-balance-sums{further-levels=1,-1}' 2>&1 | filecheck %s --check-prefix LEVELS
-// LEVELS: further-levels must lie in 0..64, got -1
+// RUN: not kan-opt %s -p 'kan-balance-sums{extra-levels=1,-1}' 2>&1 | filecheck %s --check-prefix LEVELS
+// LEVELS: extra-levels must lie in 0..64, got -1
 // TARGET: there is no target 'abacus'; take one of xcup, ecp5, ice40, xc7
 
 // A sum of five becomes adders of two, in the fewest levels.

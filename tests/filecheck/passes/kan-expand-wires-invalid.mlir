@@ -39,6 +39,6 @@ func.func @f(%x: tensor<1x!codes>, %y: tensor<1xf32>) -> tensor<1x!codes> {
 // CHECK: @f: a result of type tensor<1x1x!quant.uniform<u2:f32, 0.5:1>> is no vector of codes
 func.func @f(%x: tensor<1xf32>) -> tensor<1x1x!codes> {
   %q = kan.quantize %x : tensor<1xf32> -> tensor<1x!codes>
-  %t = kan.lookup %q tables dense<1> : tensor<1x1x4xi8> : tensor<1x!codes> -> tensor<1x1x!codes>
+  %t = kan.tables %q tables dense<1> : tensor<1x1x4xi8> : tensor<1x!codes> -> tensor<1x1x!codes>
   func.return %t : tensor<1x1x!codes>
 }

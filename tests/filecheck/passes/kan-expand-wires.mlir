@@ -14,7 +14,7 @@ func.func @layer(%x: tensor<2xf32>) -> tensor<2xf32> {
   // Tables have entries only for the codes that come.
   // CHECK-NEXT: [[E0:%.*]] = kan.table %x0 as "layer0_edge0_0" entries dense<[0, 1, 2, 3]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:3>
   // CHECK-NEXT: [[E1:%.*]] = kan.table %x1 as "layer0_edge0_1" entries dense<[-3, -2, -1]> : tensor<3xi8> : !kan.int<1:3> -> !kan.int<-3:-1>
-  %e = kan.lookup %q tables dense<[[[0, 1, 2, 3], [7, -3, -2, -1]], [[7, 7, 7, 7], [7, 7, 7, 7]]]> : tensor<2x2x4xi8> : tensor<2x!codes> -> tensor<2x2x!edges>
+  %e = kan.tables %q tables dense<[[[0, 1, 2, 3], [7, -3, -2, -1]], [[7, 7, 7, 7], [7, 7, 7, 7]]]> : tensor<2x2x4xi8> : tensor<2x!codes> -> tensor<2x2x!edges>
   // A bias is one of the summands. A node without edges is its bias; the tables of pruned edges are not made.
   // CHECK-NEXT: [[B:%.*]] = kan.constant -1
   // CHECK-NEXT: [[S:%.*]] = kan.sum [[E0]], [[E1]], [[B]] as "layer0_sum0"
@@ -35,7 +35,7 @@ func.func @requantize(%x: tensor<1xf32>) -> tensor<1xf32> {
   %q = kan.quantize %x : tensor<1xf32> -> tensor<1x!codes>
   // CHECK-NEXT: [[E:%.*]] = kan.table %x0 as "layer0_edge0_0"
   // CHECK-NEXT: [[E1:%.*]] = kan.table %x0 as "layer0_edge1_0"
-  %e = kan.lookup %q tables dense<[[[-4, -2, 4, 6]], [[-3, 0, 3, 5]]]> : tensor<2x1x4xi8> : tensor<1x!codes> -> tensor<2x1x!edges>
+  %e = kan.tables %q tables dense<[[[-4, -2, 4, 6]], [[-3, 0, 3, 5]]]> : tensor<2x1x4xi8> : tensor<1x!codes> -> tensor<2x1x!edges>
   %s = kan.node_sum %e : tensor<2x1x!edges> -> tensor<2x!sums>
   // Node 0 has the same scale and another zero point.
   // CHECK-NEXT: [[Z:%.*]] = kan.constant 2
@@ -52,7 +52,7 @@ func.func @requantize(%x: tensor<1xf32>) -> tensor<1xf32> {
   // CHECK-NEXT: kan.table [[N0]] as "layer1_edge0_0" entries dense<[0, 1, 2, 3, 4, 5, 6, 7]> : tensor<8xi8>
   // CHECK-NEXT: kan.table [[N1]] as "layer1_edge0_1" entries dense<[1, 2, 3]> : tensor<3xi8>
   // CHECK-NEXT: kan.sum {{.*}} as "layer1_sum0"
-  %f = kan.lookup %r tables dense<[[[0, 1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 7, 7, 7, 7, 7]]]> : tensor<1x2x8xi8> : tensor<2x!quant.uniform<u3:f32:0, {0.25:2,0.5:1}>> -> tensor<1x2x!edges>
+  %f = kan.tables %r tables dense<[[[0, 1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 7, 7, 7, 7, 7]]]> : tensor<1x2x8xi8> : tensor<2x!quant.uniform<u3:f32:0, {0.25:2,0.5:1}>> -> tensor<1x2x!edges>
   %t = kan.node_sum %f : tensor<1x2x!edges> -> tensor<1x!sums>
   %y = kan.dequantize %t : tensor<1x!sums> -> tensor<1xf32>
   func.return %y : tensor<1xf32>
@@ -103,9 +103,9 @@ func.func @layers(%x: tensor<1xf32>) -> (tensor<1xf32>, tensor<1xf32>) {
   // CHECK-NEXT: kan.clamp {{%.*}} as "layer2_node0"
   // CHECK-NEXT: kan.mark {{%.*}} as "layer2_node0"
   %q = kan.quantize %x : tensor<1xf32> -> tensor<1x!codes>
-  %h = kan.lookup %q tables dense<[[3, 2, 1, 0]]> : tensor<1x4xi8> : tensor<1x!codes> -> tensor<1x!codes>
-  %a = kan.lookup %h tables dense<[[[0, 1, 2, 3]]]> : tensor<1x1x4xi8> : tensor<1x!codes> -> tensor<1x1x!edges>
-  %b = kan.lookup %h tables dense<[[[0, 1, 2, 3]]]> : tensor<1x1x4xi8> : tensor<1x!codes> -> tensor<1x1x!edges>
+  %h = kan.tables %q tables dense<[[3, 2, 1, 0]]> : tensor<1x4xi8> : tensor<1x!codes> -> tensor<1x!codes>
+  %a = kan.tables %h tables dense<[[[0, 1, 2, 3]]]> : tensor<1x1x4xi8> : tensor<1x!codes> -> tensor<1x1x!edges>
+  %b = kan.tables %h tables dense<[[[0, 1, 2, 3]]]> : tensor<1x1x4xi8> : tensor<1x!codes> -> tensor<1x1x!edges>
   %s = kan.node_sum %a : tensor<1x1x!edges> -> tensor<1x!sums>
   %t = kan.node_sum %b : tensor<1x1x!edges> -> tensor<1x!sums>
   %r = kan.requantize %s : tensor<1x!sums> -> tensor<1x!quant.uniform<u1:f32, 0.25>>

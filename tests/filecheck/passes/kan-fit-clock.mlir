@@ -22,14 +22,14 @@ func.func @split(%x: !kan.int<0:127>, %y: !kan.int<0:127>) -> !kan.int<0:76> {
 // chooses between two tables of six inputs, behind a register. The choice is made bit by bit, and the
 // bits stand side by side. The highest one is the sign.
 // HALVES-LABEL: @halves
-// HALVES: [[INDEX:%.*]] = kan.bits %x from 0 : !kan.int<-64:63> -> !kan.int<0:63>
+// HALVES: [[INDEX:%.*]] = kan.extract %x from 0 : !kan.int<-64:63> -> !kan.int<0:63>
 // HALVES-NEXT: [[INDEX1:%.*]] = kan.delay [[INDEX]] by 1
 // HALVES-NEXT: [[LOW:%.*]] = kan.table [[INDEX]] as "t_low"
 // HALVES-NEXT: [[LOW1:%.*]] = kan.delay [[LOW]] by 1
 // HALVES-NEXT: [[HIGH:%.*]] = kan.table [[INDEX1]] as "t_high"
-// HALVES-NEXT: [[TOP:%.*]] = kan.bits {{%.*}} from 6 : !kan.int<-64:63> -> !kan.int<0:1>
-// HALVES-NEXT: [[H0:%.*]] = kan.bits [[HIGH]] from 0
-// HALVES-NEXT: [[L0:%.*]] = kan.bits [[LOW1]] from 0
+// HALVES-NEXT: [[TOP:%.*]] = kan.extract {{%.*}} from 6 : !kan.int<-64:63> -> !kan.int<0:1>
+// HALVES-NEXT: [[H0:%.*]] = kan.extract [[HIGH]] from 0
+// HALVES-NEXT: [[L0:%.*]] = kan.extract [[LOW1]] from 0
 // HALVES-NEXT: kan.table [[TOP]], [[H0]], [[L0]] as "t_bit0" entries dense<{{\[\[\[}}0, 1], [0, 1]], {{\[\[}}0, 0], [1, 1]]]>
 // HALVES: kan.table [[TOP]], {{%.*}}, {{%.*}} as "t_bit6" entries dense<{{\[\[\[}}0, -64], [0, -64]], {{\[\[}}0, 0], [-64, -64]]]>
 // HALVES-NEXT: [[T:%.*]] = kan.sum {{.*}} as "t" : !kan.int<-64:0>, !kan.int<0:63> -> !kan.int<-20:38>

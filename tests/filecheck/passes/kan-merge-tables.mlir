@@ -79,7 +79,7 @@ func.func @dearer(%a: !kan.int<0:7>, %b: !kan.int<0:7>, %y: !kan.int<0:63>) -> !
 // CHECK: kan.sum %u, %v as "s"
 // CHECK-NEXT: kan.sum %s, %t as "r"
 func.func @joint(%x: !kan.int<0:3>, %a: !kan.int<0:1>) -> !kan.int<0:4> {
-  %b = kan.bits %x from 1 : !kan.int<0:3> -> !kan.int<0:1>
+  %b = kan.extract %x from 1 : !kan.int<0:3> -> !kan.int<0:1>
   %t = kan.table %x as "t" entries dense<[0, 1, -1, 0]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<-1:1>
   %u = kan.table %b as "u" entries dense<[0, 1]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:1>
   %v = kan.table %a as "v" entries dense<[1, 3]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<1:3>

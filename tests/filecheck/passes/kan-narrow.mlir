@@ -185,13 +185,13 @@ func.func @bits(%x: !kan.int<0:1>, %y: !kan.int<-1:0>) -> (!kan.int<0:3>, !kan.i
   // CHECK-NEXT: [[A:%.*]] = kan.sum %x, %x : {{.*}} -> !kan.int<0:2>
   // CHECK-NEXT: [[B:%.*]] = kan.sum %y, %y : {{.*}} -> !kan.int<-2:0>
   // CHECK-NEXT: kan.constant 0
-  // CHECK-NEXT: kan.bits [[A]] from 1 : !kan.int<0:2> -> !kan.int<0:1>
+  // CHECK-NEXT: kan.extract [[A]] from 1 : !kan.int<0:2> -> !kan.int<0:1>
   // CHECK-NEXT: [[WIDE:%.*]] = kan.sum [[B]] : !kan.int<-2:0> -> !kan.int<-16:15>
-  // CHECK-NEXT: kan.bits [[WIDE]] from 1 : !kan.int<-16:15> -> !kan.int<0:3>
+  // CHECK-NEXT: kan.extract [[WIDE]] from 1 : !kan.int<-16:15> -> !kan.int<0:3>
   %a = kan.sum %x, %x : !kan.int<0:1>, !kan.int<0:1> -> !kan.int<0:31>
   %b = kan.sum %y, %y : !kan.int<-1:0>, !kan.int<-1:0> -> !kan.int<-16:15>
-  %above = kan.bits %a from 3 : !kan.int<0:31> -> !kan.int<0:3>
-  %upper = kan.bits %a from 1 : !kan.int<0:31> -> !kan.int<0:7>
-  %sign = kan.bits %b from 1 : !kan.int<-16:15> -> !kan.int<0:3>
+  %above = kan.extract %a from 3 : !kan.int<0:31> -> !kan.int<0:3>
+  %upper = kan.extract %a from 1 : !kan.int<0:31> -> !kan.int<0:7>
+  %sign = kan.extract %b from 1 : !kan.int<-16:15> -> !kan.int<0:3>
   func.return %above, %upper, %sign : !kan.int<0:3>, !kan.int<0:7>, !kan.int<0:3>
 }

@@ -35,12 +35,12 @@ func.func @dead(%x: tensor<2xf32>) -> tensor<1xf32> {
 
 // Tables are rounded again; results are saturated as before.
 // CHECK-LABEL: @tables
-// CHECK: kan.lookup {{%.*}} as "l" tables dense<{{\[\[\[}}0, 10, 20, 30], [0, 0, 0, 0]]]>
+// CHECK: kan.tables {{%.*}} as "l" tables dense<{{\[\[\[}}0, 10, 20, 30], [0, 0, 0, 0]]]>
 // CHECK: kan.node_sum {{%.*}} as "l" mask dense<{{\[\[}}1, 0]]>
 // CHECK: kan.requantize {{%.*}} as "l"
 func.func @tables(%x: tensor<2xf32>) -> tensor<1xf32> {
   %q = kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32, 1.0>>
-  %t = kan.lookup %q as "l" tables dense<[[[0, 10, 20, 30], [0, 0, 1, 0]]]> : tensor<1x2x4xi8> : tensor<2x!quant.uniform<u2:f32, 1.0>> -> tensor<1x2x!quant.uniform<i6:f32, 1.0>>
+  %t = kan.tables %q as "l" tables dense<[[[0, 10, 20, 30], [0, 0, 1, 0]]]> : tensor<1x2x4xi8> : tensor<2x!quant.uniform<u2:f32, 1.0>> -> tensor<1x2x!quant.uniform<i6:f32, 1.0>>
   %s = kan.node_sum %t as "l" : tensor<1x2x!quant.uniform<i6:f32, 1.0>> -> tensor<1x!quant.uniform<i7:f32, 1.0>>
   %c = kan.requantize %s as "l" : tensor<1x!quant.uniform<i7:f32, 1.0>> -> tensor<1x!quant.uniform<i6:f32, 1.0>>
   %r = kan.dequantize %c : tensor<1x!quant.uniform<i6:f32, 1.0>> -> tensor<1xf32>

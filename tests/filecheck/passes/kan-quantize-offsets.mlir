@@ -9,7 +9,7 @@
 // CHECK-NEXT: [[Q:%.*]] = kan.quantize [[C]] : tensor<1x1xf32> -> tensor<1x1x!quant.uniform<i8:f32, 0.0392
 // CHECK-NEXT: kan.node_sum [[Q]] as "layer0"
 // TABLES-LABEL: @pressure
-// TABLES: kan.lookup {{.*}} -> tensor<1x1x!quant.uniform<i8:f32, 0.0392
+// TABLES: kan.tables {{.*}} -> tensor<1x1x!quant.uniform<i8:f32, 0.0392
 func.func @pressure(%x: tensor<1xf32>) -> tensor<1xf32> {
   %o = kan.observe %x range dense<[[101320.0, 101330.0]]> : tensor<1x2xf64> histogram dense<1> : tensor<1x4xi8> : tensor<1xf32>
   %e = kan.base "identity" %o weights dense<1.0> : tensor<1x1xf32> : tensor<1xf32> -> tensor<1x1xf32>

@@ -8,7 +8,7 @@
 // DATA: error: pass kan-refine-precision: {{.*}}data
 func.func @two(%x: tensor<2xf32>) -> (tensor<1xf32>, tensor<1xf32>) {
   %q = kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u3:f32, 1.0>>
-  %t = kan.lookup %q tables dense<[[[0, 1, 2, 3, 4, 5, 6, 7], [0, 1, 2, 3, 4, 5, 6, 7]]]> : tensor<1x2x8xi8> : tensor<2x!quant.uniform<u3:f32, 1.0>> -> tensor<1x2x!quant.uniform<i4:f32, 1.0>>
+  %t = kan.tables %q tables dense<[[[0, 1, 2, 3, 4, 5, 6, 7], [0, 1, 2, 3, 4, 5, 6, 7]]]> : tensor<1x2x8xi8> : tensor<2x!quant.uniform<u3:f32, 1.0>> -> tensor<1x2x!quant.uniform<i4:f32, 1.0>>
   %s = kan.node_sum %t : tensor<1x2x!quant.uniform<i4:f32, 1.0>> -> tensor<1x!quant.uniform<i5:f32, 1.0>>
   %r = kan.dequantize %s : tensor<1x!quant.uniform<i5:f32, 1.0>> -> tensor<1xf32>
   func.return %r, %r : tensor<1xf32>, tensor<1xf32>

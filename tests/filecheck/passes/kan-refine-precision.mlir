@@ -9,11 +9,11 @@
 // are left, of the second nothing. Copies of a sample are calibration or validation samples together.
 // CHECK-LABEL: @threshold
 // CHECK-SAME: kan.precision = {max_accuracy_loss = 2.000000e-02 : f64, seed = 0 : i64, calibration_before = 1.000000e+00 : f64, calibration_after = 1.000000e+00 : f64, calibration_samples = 200 : i64, repeated_samples = 139 : i64, validation_before = 1.000000e+00 : f64, validation_after = 1.000000e+00 : f64, validation_samples = 54 : i64, edges_before = 2 : i64, edges_after = 1 : i64
-// CHECK: kan.lookup {{%.*}} as "l" tables
+// CHECK: kan.tables {{%.*}} as "l" tables
 // CHECK: kan.node_sum {{%.*}} as "l" mask dense<{{\[\[}}1, 0]]> : tensor<1x2xi8> bias
 func.func @threshold(%x: tensor<2xf32>) -> tensor<1xf32> {
   %q = kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u3:f32, 1.0>>
-  %t = kan.lookup %q as "l" tables dense<[[[-7, -5, -3, -1, 1, 3, 5, 7], [0, 0, 0, 0, 1, 0, 0, 0]]]> : tensor<1x2x8xi8> : tensor<2x!quant.uniform<u3:f32, 1.0>> -> tensor<1x2x!quant.uniform<i4:f32, 0.5>>
+  %t = kan.tables %q as "l" tables dense<[[[-7, -5, -3, -1, 1, 3, 5, 7], [0, 0, 0, 0, 1, 0, 0, 0]]]> : tensor<1x2x8xi8> : tensor<2x!quant.uniform<u3:f32, 1.0>> -> tensor<1x2x!quant.uniform<i4:f32, 0.5>>
   %s = kan.node_sum %t as "l" : tensor<1x2x!quant.uniform<i4:f32, 0.5>> -> tensor<1x!quant.uniform<i5:f32, 0.5>>
   %r = kan.dequantize %s : tensor<1x!quant.uniform<i5:f32, 0.5>> -> tensor<1xf32>
   func.return %r : tensor<1xf32>

@@ -28,7 +28,7 @@
 // SIGN: kan.shaped {{.*}} : tensor<2x127xf64> choice dense<{{\[\[}}0, 0], [0, 1]]>
 
 // Two edges of one input that are the same up to sign and offset: so are their tables.
-// TABLES: kan.lookup {{.*}} tables dense<"0x[[TABLE:.*]]"> : tensor<2x2x16xi8>
+// TABLES: kan.tables {{.*}} tables dense<"0x[[TABLE:.*]]"> : tensor<2x2x16xi8>
 
 // Two shapes are not the same up to gain.
 // BUDGET: kan.shapes = {up_to = "gain", shapes = 2 : i64, edges = 3 : i64, before = {calibration = {{.*}}, validation = {{.*}}}, tried = [{shapes = 1 : i64, {{.*}}}, {shapes = 2 : i64,

@@ -56,15 +56,15 @@ func.func @absorbed(%x: !kan.int<0:15>, %z: !kan.int<0:15>, %y: !kan.int<0:99>) 
 // Equal bits and equal tables that other ops read become one, inputs first. A table with another offset
 // stays.
 // CHECK-LABEL: @same
-// CHECK-NEXT: [[B:%.*]] = kan.bits %x from 2
+// CHECK-NEXT: [[B:%.*]] = kan.extract %x from 2
 // CHECK-NEXT: %p = kan.table [[B]] as "p"
 // CHECK-NEXT: %r = kan.table %p as "r"
 // CHECK-NEXT: %o = kan.table %p as "o"
 // CHECK-NEXT: kan.mark %r as "node0"
 // CHECK-NEXT: return %r, %r, %o
 func.func @same(%x: !kan.int<0:15>) -> (!kan.int<0:9>, !kan.int<0:9>, !kan.int<1:10>) {
-  %a = kan.bits %x from 2 : !kan.int<0:15> -> !kan.int<0:3>
-  %b = kan.bits %x from 2 : !kan.int<0:15> -> !kan.int<0:3>
+  %a = kan.extract %x from 2 : !kan.int<0:15> -> !kan.int<0:3>
+  %b = kan.extract %x from 2 : !kan.int<0:15> -> !kan.int<0:3>
   %p = kan.table %a as "p" entries dense<[0, 2, 1, 3]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:3>
   %q = kan.table %b as "q" entries dense<[0, 2, 1, 3]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:3>
   %r = kan.table %p as "r" entries dense<[0, 9, 4, 1]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:9>

@@ -13,7 +13,7 @@
 // A table whose neighbouring entries differ little is the sum of a table of the upper bits and a
 // table of fewer result bits. A constant makes up for their offsets.
 // CHECK-LABEL: @smooth
-// CHECK-NEXT: [[UPPER:%.*]] = kan.bits %x from 2 : !kan.int<0:7> -> !kan.int<0:1>
+// CHECK-NEXT: [[UPPER:%.*]] = kan.extract %x from 2 : !kan.int<0:7> -> !kan.int<0:1>
 // CHECK-NEXT: [[HIGH:%.*]] = kan.table [[UPPER]] as "t_part0" entries dense<[0, 8]>
 // CHECK-NEXT: [[REST:%.*]] = kan.table %x as "t_part1" entries dense<[2, 3, 5, 6, 0, 1, 3, 4]>
 // CHECK-NEXT: [[C:%.*]] = kan.constant -2
@@ -30,9 +30,9 @@ func.func @smooth(%x: !kan.int<0:7>, %y: !kan.int<0:2>) -> !kan.int<0:12> {
 // Both entries of a pair differ by 1: the last bit is added to the lesser one. The entries of parts
 // are by bit pattern, where the codes -4 .. -1 are the upper half.
 // CHECK-LABEL: @gate
-// CHECK-NEXT: [[UPPER:%.*]] = kan.bits %x from 1 : !kan.int<-4:3> -> !kan.int<0:3>
+// CHECK-NEXT: [[UPPER:%.*]] = kan.extract %x from 1 : !kan.int<-4:3> -> !kan.int<0:3>
 // CHECK-NEXT: [[HIGH:%.*]] = kan.table [[UPPER]] as "t_part0" entries dense<[0, 2, 5, 7]>
-// CHECK-NEXT: [[LAST:%.*]] = kan.bits %x from 0 : !kan.int<-4:3> -> !kan.int<0:1>
+// CHECK-NEXT: [[LAST:%.*]] = kan.extract %x from 0 : !kan.int<-4:3> -> !kan.int<0:1>
 // CHECK-NEXT: [[GATED:%.*]] = kan.table [[LAST]] as "t_part1" entries dense<[0, 1]>
 // CHECK-NEXT: kan.sum [[HIGH]], [[GATED]], %y as "s" : {{.*}} -> !kan.int<0:10>
 func.func @gate(%x: !kan.int<-4:3>, %y: !kan.int<0:2>) -> !kan.int<0:10> {
@@ -44,8 +44,8 @@ func.func @gate(%x: !kan.int<-4:3>, %y: !kan.int<0:2>) -> !kan.int<0:10> {
 // Pairs differ by 1 in the lower half and by 2 in the upper one. A class of the upper bits says by
 // how much, and the last bit lets it through.
 // CHECK-LABEL: @class
-// CHECK: [[UPPER:%.*]] = kan.bits %x from 1 : !kan.int<0:15> -> !kan.int<0:7>
-// CHECK: [[LAST:%.*]] = kan.bits %x from 0 : !kan.int<0:15> -> !kan.int<0:1>
+// CHECK: [[UPPER:%.*]] = kan.extract %x from 1 : !kan.int<0:15> -> !kan.int<0:7>
+// CHECK: [[LAST:%.*]] = kan.extract %x from 0 : !kan.int<0:15> -> !kan.int<0:1>
 // CHECK-NEXT: [[CLASS:%.*]] = kan.table [[UPPER]] as "t_part2_class" entries dense<[1, 1, 1, 1, 2, 2, 2, 2]>
 // CHECK-NEXT: [[GATED:%.*]] = kan.table [[LAST]], [[CLASS]] as "t_part2" entries dense<{{\[}}[0, 0], [1, 2]]>
 // CHECK: kan.sum {{%.*}}, {{%.*}}, [[GATED]], %y, {{%.*}} as "s"

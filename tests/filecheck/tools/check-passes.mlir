@@ -45,7 +45,7 @@
 // So does an input that cannot be evaluated.
 // RUN: not python %S/Inputs/kan_opt_with_broken_evaluation.py before --check-passes -p kan-expand-wires %s -o %t.dir/out.mlir > %t.err 2>&1
 // RUN: filecheck %s --check-prefix BEFORE < %t.err
-// BEFORE: kan-opt: error: kan-expand-wires cannot be checked: @net: it cannot be evaluated before the pass: IndexError: no such row, in 'kan.lookup'; mend the input, or run without the check of passes
+// BEFORE: kan-opt: error: kan-expand-wires cannot be checked: @net: it cannot be evaluated before the pass: IndexError: no such row, in 'kan.tables'; mend the input, or run without the check of passes
 // BEFORE-NOT: {{.}}
 
 // Samples of yours: a file, behind the equals sign.
@@ -67,7 +67,7 @@
 
 func.func @net(%x: tensor<2xf32>) -> tensor<2xf32> {
   %q = kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32, 1.0>>
-  %t = kan.lookup %q as "layer0" tables dense<[[[1, 2, 3, 2], [0, 1, -1, 4]], [[5, 3, 2, 2], [1, 2, 2, 1]]]> : tensor<2x2x4xi8>
+  %t = kan.tables %q as "layer0" tables dense<[[[1, 2, 3, 2], [0, 1, -1, 4]], [[5, 3, 2, 2], [1, 2, 2, 1]]]> : tensor<2x2x4xi8>
     bounds dense<[[[1, 3], [-1, 4]], [[2, 5], [1, 2]]]> : tensor<2x2x2xi8>
     : tensor<2x!quant.uniform<u2:f32, 1.0>> -> tensor<2x2x!quant.uniform<i4:f32, 1.0>>
   %n = kan.node_sum %t as "layer0" bounds dense<[[0, 7], [3, 7]]> : tensor<2x2xi8>

@@ -11,7 +11,7 @@
 
 // One line for each edge, with its node and input behind it.
 // CHECK-LABEL: @tables
-// CHECK: kan.lookup %x as "layer0" tables dense<[
+// CHECK: kan.tables %x as "layer0" tables dense<[
 // CHECK-NEXT: {{^}}        [[1, 2, -3],  // 0, 0
 // CHECK-NEXT: {{^}}         [4, 5, 6]],  // 0, 1
 // CHECK-NEXT: {{^}}        [[7, 8, 9],  // 1, 0
@@ -21,7 +21,7 @@
 // GENERIC-NEXT: [1, 2, -3], // 0, 0
 // ELIDED: tables dense_resource<__elided__> : tensor<2x2x3xi8>
 func.func @tables(%x: tensor<2x!quant.uniform<u2<0:2>:f32, 0.5>>) -> tensor<2x2x!quant.uniform<i8:f32, 0.25>> {
-  %t = kan.lookup %x as "layer0" tables dense<"0x0102FD0405060708090000FF"> : tensor<2x2x3xi8>
+  %t = kan.tables %x as "layer0" tables dense<"0x0102FD0405060708090000FF"> : tensor<2x2x3xi8>
     : tensor<2x!quant.uniform<u2<0:2>:f32, 0.5>> -> tensor<2x2x!quant.uniform<i8:f32, 0.25>>
   func.return %t : tensor<2x2x!quant.uniform<i8:f32, 0.25>>
 }

@@ -129,7 +129,7 @@ RANK_2 = """
 !codes = !quant.uniform<u2:f32, 0.5:1>
 func.func @f(%x: tensor<1xf32>) -> tensor<1x1x!codes> {
   %q = kan.quantize %x : tensor<1xf32> -> tensor<1x!codes>
-  %t = kan.lookup %q tables dense<1> : tensor<1x1x4xi8> : tensor<1x!codes> -> tensor<1x1x!codes>
+  %t = kan.tables %q tables dense<1> : tensor<1x1x4xi8> : tensor<1x!codes> -> tensor<1x1x!codes>
   func.return %t : tensor<1x1x!codes>
 }
 """
@@ -231,7 +231,7 @@ def test_sums_that_are_shifted_left_are_proven() -> None:
     !sum = !quant.uniform<i24:f32, 8.0>
     !node = !quant.uniform<i4:f32, 1.0:-3>
     func.func @net(%x: tensor<14x!in>) -> tensor<1x!node> {{
-      %e = kan.lookup %x tables dense<{edges.tolist()}> : tensor<1x14x32xi32>
+      %e = kan.tables %x tables dense<{edges.tolist()}> : tensor<1x14x32xi32>
         : tensor<14x!in> -> tensor<1x14x!quant.uniform<i16:f32, 8.0>>
       %s = kan.node_sum %e : tensor<1x14x!quant.uniform<i16:f32, 8.0>> -> tensor<1x!sum>
       %n = kan.requantize %s : tensor<1x!sum> -> tensor<1x!node>
@@ -271,7 +271,7 @@ WIDE = """
 !sum = !quant.uniform<i32:f32, 1.0>
 !node = !quant.uniform<i4:f32, 1.0>
 func.func @net(%x: tensor<2x!quant.uniform<u2:f32, 1.0>>) -> tensor<1x!node> {
-  %e = kan.lookup %x tables dense<[[[0, 1, 2, 3], [0, 1, 1000000, 2000000]]]> : tensor<1x2x4xi32>
+  %e = kan.tables %x tables dense<[[[0, 1, 2, 3], [0, 1, 1000000, 2000000]]]> : tensor<1x2x4xi32>
     : tensor<2x!quant.uniform<u2:f32, 1.0>> -> tensor<1x2x!edge>
   %s = kan.node_sum %e : tensor<1x2x!edge> -> tensor<1x!sum>
   %n = kan.requantize %s : tensor<1x!sum> -> tensor<1x!node>
@@ -308,7 +308,7 @@ def test_a_sum_of_too_many_values_is_no_proof_and_no_crash(tmp_path: Path) -> No
          "is no name for a module"),
         ("ir/*-kan-form-carry-chains.mlir", "hw.module", "nothing", ["prove"], "nothing"),
         ("ir/00-import.mlir", "tensor<2x!quant.uniform<u2", "tensor<2x!quant.uniform<u3",
-         ["simulate"], "'kan.lookup' op"),
+         ["simulate"], "'kan.tables' op"),
         ("rtl/net.sv", "y0 = ", "y0 = 1'bx + ", ["prove"], "x"),
     ],
 )  # fmt: skip
@@ -361,7 +361,7 @@ def test_a_sum_that_fits_in_two_ways_is_proven() -> None:
     !sum = !quant.uniform<i12:f32, 1.0>
     !node = !quant.uniform<u1:f32, 8.0:-3>
     func.func @net(%x: tensor<5x!in>) -> tensor<1x!node> {{
-      %e = kan.lookup %x tables dense<{edges.tolist()}> : tensor<1x5x22xi16>
+      %e = kan.tables %x tables dense<{edges.tolist()}> : tensor<1x5x22xi16>
         bounds dense<{np.stack([edges.min(-1), edges.max(-1)], -1).tolist()}> : tensor<1x5x2xi16>
         : tensor<5x!in> -> tensor<1x5x!sum>
       %s = kan.node_sum %e : tensor<1x5x!sum> -> tensor<1x!sum>

@@ -43,7 +43,7 @@ from kan_dialect.ops import shift as shift_op
 from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.spline import BaseOp, BSplineOp
-from kan_dialect.ops.table import LookupOp
+from kan_dialect.ops.table import TablesOp
 from kan_dialect.ops.wire import DelayOp, MarkOp, SumOp, TableOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passes import (
@@ -159,12 +159,12 @@ def test_quantisation_keeps_what_it_promises(
     ]
     stage = QuantizePass(bits=bits, scale=scale, **({shared: True} if shared else {}))
     try:
-        assert broken_promise(stage, np.stack(x, axis=1), bins) is None
+        assert violation(stage, np.stack(x, axis=1), bins) is None
     except KanError as error:
         assert "its sums need" in str(error)  # the sums of nodes that hardly vary
 
 
-def broken_promise(stage: QuantizePass, x: FloatArray, bins: int) -> str | None:
+def violation(stage: QuantizePass, x: FloatArray, bins: int) -> str | None:
     """What the network that the pass makes, calibrated on x (samples, 3), does not keep."""
     module = parse(NETWORK)
     (function,) = spline_functions(module)
@@ -172,7 +172,7 @@ def broken_promise(stage: QuantizePass, x: FloatArray, bins: int) -> str | None:
     before = module.clone()
     stage.apply(Context(), module)
     old, new = (next(op for op in m.ops if isinstance(op, func.FuncOp)) for m in (before, module))
-    return stage.broken_promise(old, new)
+    return stage.violation(old, new)
 
 
 @pytest.mark.parametrize(
@@ -198,10 +198,10 @@ def test_codes_that_cut_off_what_was_seen_are_found(
 
     monkeypatch.setattr(calibrated_codes, "scales_and_zero_points", spoilt)
     x = np.random.default_rng(0).normal(size=(200, 3))
-    problem = broken_promise(QuantizePass(bits=6, scale=scale), x, 512)
+    problem = violation(QuantizePass(bits=6, scale=scale), x, 512)
     assert problem is not None and message in problem
     monkeypatch.undo()
-    assert broken_promise(QuantizePass(bits=6, scale=scale), x, 512) is None
+    assert violation(QuantizePass(bits=6, scale=scale), x, 512) is None
 
 
 def test_few_inputs_are_all_compared() -> None:
@@ -827,7 +827,7 @@ def network(seed: int) -> ModuleOp:
 @pytest.mark.parametrize("expanded", [False, True])
 def test_samples_reach_every_code_and_the_ends_of_the_first_sums(expanded: bool) -> None:
     module = network(0)
-    lookup = next(op for op in module.walk() if isinstance(op, LookupOp))
+    lookup = next(op for op in module.walk() if isinstance(op, TablesOp))
     entries = to_integers(lookup.tables)
     if expanded:
         ExpandWiresPass().apply(Context(), module)

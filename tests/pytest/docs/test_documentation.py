@@ -19,8 +19,8 @@ from xdsl.irdl import IRDLOperation
 
 from kan_dialect.devices.device import DEVICES
 from kan_dialect.dialect import Kan
-from kan_dialect.foreign import EXTENSION_GROUPS
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.other_packages import EXTENSION_GROUPS
 from kan_dialect.passbase.options import options_of
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.universe import UNIVERSE

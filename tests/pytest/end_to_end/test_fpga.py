@@ -22,7 +22,7 @@ from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import IntType
 from kan_dialect.maths.truth_tables import planes, support
 from kan_dialect.ops.clamp import ClampOp
-from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, SumOp, TableOp
+from kan_dialect.ops.wire import ConstantOp, DelayOp, ExtractOp, SumOp, TableOp
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passes.schedule import SchedulePass
 
@@ -59,8 +59,8 @@ def test_tables_that_share_an_input_share_planes() -> None:
     apart = [table(odd), table(odd)]
     assert count_luts(apart, XCUP).total() == 2
     # Bits that are taken twice are the same signals.
-    slices = [BitsOp(argument(-128, 127), 2, 6)]
-    slices.append(BitsOp(slices[0].input, 2, 6))
+    slices = [ExtractOp(argument(-128, 127), 2, 6)]
+    slices.append(ExtractOp(slices[0].input, 2, 6))
     assert count_luts([TableOp([part], odd) for part in slices], XCUP).total() == 1
 
 
@@ -260,7 +260,7 @@ def test_registers_of_one_bit_are_counted_once() -> None:
     function = scheduled("""
       @f(%x: !kan.int<0:15>, %y: !kan.int<0:3>) -> (!kan.int<0:15>, !kan.int<0:15>) {
         %late = kan.delay %x by 1 : !kan.int<0:15>
-        %upper = kan.bits %x from 2 : !kan.int<0:15> -> !kan.int<0:3>
+        %upper = kan.extract %x from 2 : !kan.int<0:15> -> !kan.int<0:3>
         %same = kan.delay %upper by 1 : !kan.int<0:3>
         %by4 = kan.table %upper entries dense<[0, 8, 4, 12]> : tensor<4xi8>
           : !kan.int<0:3> -> !kan.int<0:12>

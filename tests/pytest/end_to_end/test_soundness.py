@@ -26,7 +26,7 @@ from kan_dialect.model.model import Model
 from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.shift import ShiftOp, shift_range
-from kan_dialect.ops.table import LookupOp, RequantizeOp
+from kan_dialect.ops.table import RequantizeOp, TablesOp
 from kan_dialect.ops.wire import ConstantOp, DelayOp, MarkOp, SumOp, TableOp
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=150)
@@ -138,7 +138,7 @@ def test_a_mark_whose_code_needs_too_many_bits_is_refused() -> None:
 
 
 @st.composite
-def lookups(draw: st.DrawFn) -> LookupOp:
+def lookups(draw: st.DrawFn) -> TablesOp:
     """Tables whose entries beyond an input's bounds are out of any range."""
     rng = np.random.default_rng(draw(st.integers(0, 1 << 20)))
     inputs, nodes = draw(st.integers(1, 4)), draw(st.integers(1, 3))
@@ -149,12 +149,12 @@ def lookups(draw: st.DrawFn) -> LookupOp:
     lower, upper = tables.min(axis=-1), tables.max(axis=-1)
     result = UniformQuantizedType(8, True, 0.5)
     bounds = bounds_constant(TensorType(result, lower.shape), lower, upper)
-    return LookupOp(source, tables, result, bounds=bounds)
+    return TablesOp(source, tables, result, bounds=bounds)
 
 
 @deterministic
 @given(lookups(), st.data())
-def test_a_table_outside_its_bounds_is_refused(op: LookupOp, data: st.DataObject) -> None:
+def test_a_table_outside_its_bounds_is_refused(op: TablesOp, data: st.DataObject) -> None:
     op.verify()
     assert op.bounds is not None
     lower, upper = (array.copy() for array in bounds_of(op.result))
@@ -172,7 +172,7 @@ def test_a_table_outside_its_bounds_is_refused(op: LookupOp, data: st.DataObject
 
 @deterministic
 @given(lookups(), st.data())
-def test_a_node_sum_outside_its_bounds_is_refused(op: LookupOp, data: st.DataObject) -> None:
+def test_a_node_sum_outside_its_bounds_is_refused(op: TablesOp, data: st.DataObject) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
     lower, upper = bounds_of(op.result)
     nodes = lower.shape[0]

@@ -12,7 +12,7 @@ from kan_dialect.evaluate.interpreter import evaluate_function
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.shift import ShiftOp
-from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, SumOp, TableOp
+from kan_dialect.ops.wire import ConstantOp, DelayOp, ExtractOp, SumOp, TableOp
 from wire_circuits import Circuit
 
 
@@ -32,7 +32,7 @@ def chain(seed: int, ends: tuple[int, int] | None) -> tuple[Circuit, SSAValue]:
     inner = circuit.add(SumOp([circuit.table(x, rng), circuit.table(x, rng)]))
     clamped = circuit.add(ClampOp(inner, -6, 5))
     shifted = circuit.add(ShiftOp(inner, 1))
-    bits = circuit.add(BitsOp(clamped, 0, 2))
+    bits = circuit.add(ExtractOp(clamped, 0, 2))
     three = circuit.add(ConstantOp(3))
     more = circuit.add(SumOp([clamped, three]))
     summands = [circuit.table(v, rng) for v in (inner, clamped, shifted, bits, more, x)]

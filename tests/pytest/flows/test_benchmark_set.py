@@ -22,7 +22,7 @@ from kan_dialect.ir.constants import to_integers
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
-from kan_dialect.ops.table import LookupOp
+from kan_dialect.ops.table import TablesOp
 from repository import EXAMPLES
 
 DIGESTS: Mapping[str, str] = {
@@ -121,7 +121,7 @@ def test_a_network_is_what_the_table_says_and_compiles(network: SetNetwork, fold
 def test_tables_have_the_structure_that_passes_look_for(folder: Path) -> None:
     (alike,) = (network for network in NETWORKS if network.name == "alike")
     tables = [
-        to_integers(op.tables) for op in loaded(folder, alike).walk() if isinstance(op, LookupOp)
+        to_integers(op.tables) for op in loaded(folder, alike).walk() if isinstance(op, TablesOp)
     ]
     symmetric = sum(int((t == t[..., ::-1]).all(axis=-1).sum()) for t in tables)
     assert symmetric >= 10

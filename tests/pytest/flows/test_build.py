@@ -338,7 +338,7 @@ BAD_BUILDS = [
     (["--partz", "3"], "--partz 3 (did you mean --parts?); kan-flow build --help lists"),
     (["--parts", "0"], "--parts must lie in 1..64, got 0"),
     (["--parts", "2", "--fast"], "--parts has no meaning with --fast"),
-    (["--further-levels", "1,x"], "--further-levels takes whole numbers"),
+    (["--extra-levels", "1,x"], "--extra-levels takes whole numbers"),
 ]
 
 
@@ -353,11 +353,11 @@ def test_the_help_lists_every_option_of_the_default_pipeline(
 
 def test_options_of_the_default_pipeline_reach_their_passes(tmp_path: Path) -> None:
     arguments = ["build", EXAMPLE, "--calibration", DATA, "--bits", 3, "--simulator", "none"]
-    options = ["--parts", 1, "--further-levels", "2,1", "--no-check-passes", "-o", tmp_path / "out"]
+    options = ["--parts", 1, "--extra-levels", "2,1", "--no-check-passes", "-o", tmp_path / "out"]
     assert run(kan_flow, *arguments, *options) == 0
     recorded = max((tmp_path / "out" / "ir").iterdir()).read_text()
     assert "kan-split-tables{parts=1}" in recorded
-    assert "kan-balance-sums{further-levels=2,1}" in recorded
+    assert "kan-balance-sums{extra-levels=2,1}" in recorded
 
 
 def test_a_network_without_sums_has_a_certificate(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from kan_dialect.ir.constants import to_integers
 from kan_dialect.ir.types import range_of
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
-from kan_dialect.ops.table import LookupOp
+from kan_dialect.ops.table import TablesOp
 from kan_dialect.ops.wire import SumOp, TableOp
 from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.universe import UNIVERSE
@@ -160,7 +160,7 @@ def test_axes_have_round_numbers(
 
 def test_curves_of_tables_are_their_entries() -> None:
     module = wine(TABLES)
-    lookups = [op for op in module.walk() if isinstance(op, LookupOp)]
+    lookups = [op for op in module.walk() if isinstance(op, TablesOp)]
     for layer, lookup in zip(layer_functions(function_of(module)), lookups, strict=True):
         assert layer.codes is not None
         assert np.array_equal(np.moveaxis(layer.codes, 0, -1), to_integers(lookup.tables))
@@ -234,7 +234,7 @@ def test_an_edge_is_its_table_and_its_function() -> None:
     layer, node, source = find_edge(found, "layer0_edge3_5")
     assert layer.codes is not None and layer.low is not None and layer.steps is not None
     entries, step = layer.codes[:, node, source], layer.steps[node, source]
-    lookup = next(op for op in module.walk() if isinstance(op, LookupOp))
+    lookup = next(op for op in module.walk() if isinstance(op, TablesOp))
     assert np.array_equal(entries, to_integers(lookup.tables)[3, 5])
     assert np.allclose(layer.y[:, node, source], entries * step)
     # The real value of each code, by the ports of the model.

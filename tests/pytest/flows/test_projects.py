@@ -327,7 +327,7 @@ def test_memory_maps_are_the_registers_of_the_build(edition: int, registers: Pat
 def test_hosts_know_the_registers_of_the_rtl(registers: Path) -> None:
     """HASH of header, drivers and RTL are one number; drivers read and write registers of the map.
 
-    `test_register_drivers.py` and `training/test_registers.py` run the drivers on such registers.
+    `test_register_drivers.py` and `on_chip/test_registers.py` run the drivers on such registers.
     """
     (header,) = (registers / "host").glob("*_registers.h")
     text = header.read_text()

@@ -214,7 +214,7 @@ class PromisingPass(KanPass):
         Rewriter.erase_op(next(op for op in module.walk() if isinstance(op, MarkOp)))
         return True
 
-    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+    def violation(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
         raise ValueError("x")
 
 

@@ -23,8 +23,8 @@ from kan_dialect.flows.simulate.simulation import compare, simulate
 from kan_dialect.flows.simulate.stimuli import stimuli
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.on_chip.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.lowering.vhdl import emit_vhdl
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.model import Model

@@ -144,7 +144,7 @@ OTHER_VALUES: dict[str, OptionValue] = {
     "data": "data.npz", "bits": 5, "scale": "minmax", "percentile": 99.0, "per-tensor": True,
     "per-layer": True, "guard-bits": 2, "quantizers": "quantizers.json", "precision": "auto",
     "max-accuracy-loss": 0.25, "max-rmse": "10%", "max-error": 3.0, "max-luts": 700,
-    "max-levels": 12, "seed": 9, "target": "ecp5", "parts": 5, "further-levels": (1, 2),
+    "max-levels": 12, "seed": 9, "target": "ecp5", "parts": 5, "extra-levels": (1, 2),
     "levels": 7, "cycles": 11, "mhz": 123.0, "combinational": True, "fast": True,
     "input-format": "x0=s12.8", "output-format": "s16.8", "head": "argmax", "threshold": 0.5,
     "probability": 0.9, "k": 3, "adders": "plain",

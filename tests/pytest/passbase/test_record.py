@@ -29,7 +29,7 @@ from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
-from kan_dialect.ops.table import LookupOp
+from kan_dialect.ops.table import TablesOp
 from kan_dialect.ops.wire import TableOp
 from kan_dialect.passbase.kan_pass import NamedPass
 from kan_dialect.passbase.options import options_of
@@ -263,7 +263,7 @@ def test_a_table_that_was_edited_is_narrowed_again(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).normal(size=(50, 2)))
     data = f'kan-calibrate{{data="{tmp_path / "x.npz"}"}}'
     module = run(parse(LAYERS), f"{data},kan-quantize{{bits=3}},kan-fold-tables")
-    lookup = next(op for op in module.walk() if isinstance(op, LookupOp))
+    lookup = next(op for op in module.walk() if isinstance(op, TablesOp))
     tables = to_integers(lookup.tables).copy()
     before = str(module)
     tables[0, 1] = 0
@@ -419,7 +419,7 @@ FORMATS: dict[str, dict[str, Any]] = {
 """Networks that came with codes get them too."""
 AT_WIRES: dict[str, dict[str, Any]] = {
     "parts": {"parts": 2},
-    "further-levels": {"further_levels": 3},
+    "extra-levels": {"extra_levels": 3},
     "levels": {"levels": 2},
     "cycles": {"cycles": 2},
     "mhz": {"mhz": 100.0},

@@ -22,14 +22,14 @@ from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.flows.on_chip.samples import samples_of, targets_of
 from kan_dialect.flows.tools.toolchain import find_simulator
-from kan_dialect.flows.training.samples import samples_of, targets_of
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.constants import FloatArray, to_floats
 from kan_dialect.maths import functions
 from kan_dialect.model.model import Model
-from kan_dialect.model.training.training_step import infer, step_of
+from kan_dialect.model.on_chip.training_step import infer, step_of
 from kan_dialect.ops.layer import AffineOp, MapOp, NodeSumOp
 from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, RadialOp
 from kan_dialect.passes.calibrate import CalibratePass, observe
@@ -253,7 +253,7 @@ def test_the_check_sees_splines_that_are_wrong() -> None:
     module = network(1, edges)
     before, stage = module.clone(), FitSplinesPass()
     stage.apply(Context(), module)
-    assert stage.broken_promise(find_function(before), find_function(module)) is None
+    assert stage.violation(find_function(before), find_function(module)) is None
     (spline,) = [op for op in module.walk() if isinstance(op, BSplineOp)]
     wrong = to_floats(spline.coefficients).copy()
     wrong[0, 0, 4] += 0.1
@@ -261,7 +261,7 @@ def test_the_check_sees_splines_that_are_wrong() -> None:
     other = BSplineOp(spline.input, 3, spline.knots, wrong)
     nodes.parent_block().insert_op_before(other, nodes)  # pyright: ignore[reportOptionalMemberAccess]
     nodes.operands[0] = other.result
-    said = stage.broken_promise(find_function(before), find_function(module))
+    said = stage.violation(find_function(before), find_function(module))
     assert said is not None and "edge [0, 0] of layer0 is off by" in said
 
 

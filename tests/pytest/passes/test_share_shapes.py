@@ -25,7 +25,7 @@ from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.shaped import ShapedOp
 from kan_dialect.ops.spline import BSplineOp
-from kan_dialect.ops.table import LookupOp
+from kan_dialect.ops.table import TablesOp
 from kan_dialect.ops.wire import TableOp
 from kan_dialect.passes.calibrate import CalibratePass, observe
 from kan_dialect.passes.fold_tables import FoldTablesPass
@@ -169,7 +169,7 @@ def test_tables_of_an_input_are_equal_up_to_sign(seed: int, count: int) -> None:
     stages = [QuantizePass(bits=5, per_layer=True), FoldTablesPass()]
     run_passes(make_context(), module, stages, Checker(count=50))
     for op in module.walk():
-        if isinstance(op, LookupOp):
+        if isinstance(op, TablesOp):
             (use,) = op.result.uses
             assert isinstance(use.operation, NodeSumOp)
             kept = use.operation.mask_array

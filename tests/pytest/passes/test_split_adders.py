@@ -16,7 +16,7 @@ from kan_dialect.analysis.wires import latency_of
 from kan_dialect.devices.register_cost import register_cost
 from kan_dialect.evaluate.interpreter import evaluate_function
 from kan_dialect.ir.types import range_of
-from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, SumOp, TableOp
+from kan_dialect.ops.wire import ConstantOp, DelayOp, ExtractOp, SumOp, TableOp
 from kan_dialect.passes.schedule import SchedulePass
 from kan_dialect.passes.split_adders import SplitAddersPass
 from kan_dialect.search.adder_trees.low_bits import AdderParts, low_bits
@@ -107,7 +107,7 @@ def test_adders_that_stay_whole() -> None:
     x, y = circuit.block.args
     table, other, twice = (scaled(circuit, x, 0) for _ in range(3))
     constant, bit = circuit.add(ConstantOp(5)), scaled(circuit, y, 0)
-    circuit.add(BitsOp(twice, 0, 2))
+    circuit.add(ExtractOp(twice, 0, 2))
     kept = [
         SumOp([table, constant]),
         SumOp([other, x]),  # one is no table

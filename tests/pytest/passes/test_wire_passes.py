@@ -249,9 +249,7 @@ passes = st.one_of(
     st.builds(
         BalanceSumsPass,
         target=st.sampled_from(["xcup", "ecp5"]),
-        further_levels=st.one_of(
-            st.integers(0, 2), st.tuples(st.integers(0, 2), st.integers(0, 2))
-        ),
+        extra_levels=st.one_of(st.integers(0, 2), st.tuples(st.integers(0, 2), st.integers(0, 2))),
     ),
     st.builds(SplitTablesPass, target=st.sampled_from(["xcup", "lut4"]), parts=st.integers(1, 3)),
     st.just(ShareSumsPass()),
@@ -527,7 +525,7 @@ def test_bits_of_any_weight_come_in_at_carries(
     module, codes = given_one
     expected = Model.of(module.clone()).run_codes(np.stack(codes, axis=1))
     balanced = module.clone()
-    BalanceSumsPass(target=target, further_levels=further).apply(make_context(), balanced)
+    BalanceSumsPass(target=target, extra_levels=further).apply(make_context(), balanced)
     balanced.verify()
     np.testing.assert_array_equal(Model.of(balanced).run_codes(np.stack(codes, axis=1)), expected)
     LowerKanToHwPass().apply(make_context(), balanced)
@@ -559,5 +557,5 @@ def sums_that_share(draw: st.DrawFn) -> str:
 @deterministic
 @given(sums_that_share(), st.integers(0, 2), st.sampled_from(["xcup", "ecp5", "lut4"]))
 def test_sums_that_read_sums_and_values_twice(text: str, further: int, target: str) -> None:
-    balanced = run(parse(text), BalanceSumsPass(further_levels=further, target=target))
+    balanced = run(parse(text), BalanceSumsPass(extra_levels=further, target=target))
     assert all(len(addends_of(op)) <= 2 for op in balanced.walk() if isinstance(op, SumOp))

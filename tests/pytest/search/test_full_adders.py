@@ -71,7 +71,7 @@ def test_sums_stay_the_same(
     inputs = max(1, len(bits) * 2 // 3) if share_inputs else len(bits)
     function, _ = sum_of_bits(bits, inputs)
     module = ModuleOp([function])
-    BalanceSumsPass(further_levels=further).apply(make_context(), module)
+    BalanceSumsPass(extra_levels=further).apply(make_context(), module)
     x = np.random.default_rng(seed).integers(0, 4, (200, inputs))
     (found,) = evaluate_function(function, list(x.T))
     np.testing.assert_array_equal(found, expected(bits, x))

@@ -100,7 +100,7 @@ def quantised(network: Network, x: FloatArray, bits: int, *, scale: str = "minma
     stage.apply(Context(), module)
     (old,), (new,) = before.ops, module.ops
     assert isinstance(old, func.FuncOp) and isinstance(new, func.FuncOp)
-    assert stage.broken_promise(old, new) is None
+    assert stage.violation(old, new) is None
     FoldTablesPass().apply(Context(), module)
     module.verify()
     return module

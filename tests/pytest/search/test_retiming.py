@@ -16,7 +16,7 @@ from kan_dialect.analysis.wires import cycles_of, latency_of
 from kan_dialect.devices.delay import Delay
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ops.clamp import ClampOp
-from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, SumOp, TableOp
+from kan_dialect.ops.wire import ConstantOp, DelayOp, ExtractOp, SumOp, TableOp
 from kan_dialect.passes.schedule import insert_registers
 from kan_dialect.search.retiming.closure import heaviest_closure
 from kan_dialect.search.retiming.graph import Graph
@@ -63,7 +63,7 @@ def random_function(rng: np.random.Generator, count: int) -> func.FuncOp:
         bits = range_of(value).bits
         if bits > 2 and rng.random() < 0.3:
             low = int(rng.integers(0, bits - 1))
-            part = BitsOp(value, low, int(rng.integers(1, bits - low + 1)))
+            part = ExtractOp(value, low, int(rng.integers(1, bits - low + 1)))
             block.add_op(part)
             unread.discard(value)
             return part.result
@@ -94,7 +94,7 @@ def register_bits(graph: Graph, stages: Mapping[SSAValue, int], last: int) -> in
     readers: dict[tuple[SSAValue, int], list[int]] = {}
 
     def read(value: SSAValue, bit: int, stage: int) -> None:
-        if isinstance(value.owner, BitsOp):
+        if isinstance(value.owner, ExtractOp):
             read(value.owner.input, bit + value.owner.low.value.data, stage)
         elif not isinstance(value.owner, ConstantOp) and bit < range_of(value).bits:
             readers.setdefault((value, bit), []).append(stage)
@@ -144,7 +144,7 @@ def paths_to(
     """All paths that end at an op, as lists of ops."""
     yield [op]
     for operand in op.operands:
-        while isinstance(operand.owner, BitsOp):
+        while isinstance(operand.owner, ExtractOp):
             operand = operand.owner.input
         before = operand.owner
         if isinstance(before, Operation) and is_before(before, op):
@@ -198,7 +198,7 @@ def _possible(graph: Graph, stages: Mapping[SSAValue, int], limit: float, costs:
 
     for op in graph.ops:
         for operand in op.operands:
-            while isinstance(operand.owner, BitsOp):
+            while isinstance(operand.owner, ExtractOp):
                 operand = operand.owner.input
             if stages.get(operand, 0) > stage(op):
                 return False

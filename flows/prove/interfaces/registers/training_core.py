@@ -1,6 +1,6 @@
 """A wrapper around hardware that trains, which is there as its contract says.
 
-The contract is what `kan-flow prove` proves of the hardware (`flows/prove/training/handshake.py`):
+The contract is what `kan-flow prove` proves of the hardware (`flows/prove/on_chip/handshake.py`):
 a sample is taken where `in_valid` and `in_ready` are 1, and has its outputs `latency` cycles later;
 an access is taken where `mem_valid` and `mem_ready` are 1, and what it read comes two cycles later.
 `in_ready` is 0 where `mem_valid` is 1, and in `interval` - 1 cycles behind a sample that trains;
@@ -19,12 +19,12 @@ from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.interfaces.boundary import Clocking
 from kan_dialect.flows.prove.interfaces.signals import WrapperSignals, find_core
 from kan_dialect.flows.prove.netlist import Netlist
-from kan_dialect.flows.prove.training.handshake import READ_CYCLES, Timing
+from kan_dialect.flows.prove.on_chip.handshake import READ_CYCLES, Timing
 from kan_dialect.ir.fixed_point import fixed_type
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.model.interface import Port
-from kan_dialect.model.training.coefficient_memory import memory_map
-from kan_dialect.model.training.training_step import Step
+from kan_dialect.model.on_chip.coefficient_memory import memory_map
+from kan_dialect.model.on_chip.training_step import Step
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from kan_dialect.flows.prove.interfaces.registers.ports import (
     RegisterPorts,
 )
 from kan_dialect.flows.prove.interfaces.registers.training_core import TrainingSystem
-from kan_dialect.flows.prove.training.handshake import READ_CYCLES
+from kan_dialect.flows.prove.on_chip.handshake import READ_CYCLES
 from kan_dialect.quantity import quantity
 
 TRAIN, READ, WRITE = 1, 0, 1

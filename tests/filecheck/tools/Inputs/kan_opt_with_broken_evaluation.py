@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from kan_dialect.cli.kan_opt import main
-from kan_dialect.ops.table import LookupOp
+from kan_dialect.ops.table import TablesOp
 from kan_dialect.ops.wire import TableOp
 from kan_dialect.passes.narrow import NarrowPass
 
@@ -14,7 +14,7 @@ def _raise(op: Any, operands: Any) -> Any:
 
 
 if sys.argv.pop(1) == "before":
-    LookupOp.evaluate = _raise
+    TablesOp.evaluate = _raise
 else:
     narrow = NarrowPass.run
 

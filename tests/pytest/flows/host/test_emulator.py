@@ -42,7 +42,7 @@ from kan_dialect.model.model import Model
 from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.decision import GreaterOp, PrecedesOp, SelectOp
 from kan_dialect.ops.shift import ShiftOp, shift_range
-from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, MarkOp, SumOp, TableOp
+from kan_dialect.ops.wire import ConstantOp, DelayOp, ExtractOp, MarkOp, SumOp, TableOp
 from kan_dialect.passbase.pipeline import build_pipeline
 from repository import EXAMPLES
 
@@ -185,7 +185,7 @@ def wire_models(draw: st.DrawFn) -> Model:
             case _:
                 low = draw(st.integers(0, known.bits - 1))
                 width = draw(st.integers(1, min(known.bits - low, MAX_RANGE_BITS - 1)))
-                values.append(block_add(block, BitsOp(value, low, width)))
+                values.append(block_add(block, ExtractOp(value, low, width)))
         if draw(st.booleans()):
             block.add_op(MarkOp(values[-1], "node"))
             values.append(block_add(block, DelayOp(values[-1], 1)))

@@ -39,7 +39,7 @@ from kan_dialect.flows.prove.netlist import Netlist, read_design
 from kan_dialect.flows.prove.obligations import marks_of
 from kan_dialect.flows.prove.prove import Outcome, Proof, prove
 from kan_dialect.flows.prove.readings import difference_of_readings
-from kan_dialect.flows.prove.second.opinion import second_opinion
+from kan_dialect.flows.prove.second_opinion.opinion import second_opinion
 from kan_dialect.flows.prove.show import print_proof
 from kan_dialect.flows.prove.text import NotInSubset, read_text
 from kan_dialect.flows.prove.witness import find_witness
@@ -619,17 +619,17 @@ def test_wire_level_is_a_reference_too(tmp_path: Path) -> None:
 SKIP = """
 func.func @skip(%x: tensor<2xf32>) -> tensor<3xf32> {
   %q = kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32, 1.0>>
-  %t = kan.lookup %q tables dense<[[[0, 9, 3, 14], [3, 2, 11, 0]]]> : tensor<1x2x4xi8>
+  %t = kan.tables %q tables dense<[[[0, 9, 3, 14], [3, 2, 11, 0]]]> : tensor<1x2x4xi8>
     : tensor<2x!quant.uniform<u2:f32, 1.0>> -> tensor<1x2x!quant.uniform<u4:f32, 0.25>>
   %n = kan.node_sum %t : tensor<1x2x!quant.uniform<u4:f32, 0.25>>
     -> tensor<1x!quant.uniform<u5:f32, 0.25>>
   %c = kan.requantize %n : tensor<1x!quant.uniform<u5:f32, 0.25>>
     -> tensor<1x!quant.uniform<u2:f32, 1.0>>
-  %p = kan.lookup %c tables dense<[[1, 0, 3, 2]]> : tensor<1x4xi8>
+  %p = kan.tables %c tables dense<[[1, 0, 3, 2]]> : tensor<1x4xi8>
     : tensor<1x!quant.uniform<u2:f32, 1.0>> -> tensor<1x!quant.uniform<u2:f32, 1.0>>
   %k = kan.concat %q, %p : tensor<2x!quant.uniform<u2:f32, 1.0>>,
     tensor<1x!quant.uniform<u2:f32, 1.0>> -> tensor<3x!quant.uniform<u2:f32, 1.0>>
-  %u = kan.lookup %k tables dense<[[[0, 1, 2, 3], [3, -2, 1, 0], [-7, 0, 5, 1]]]> : tensor<1x3x4xi8>
+  %u = kan.tables %k tables dense<[[[0, 1, 2, 3], [3, -2, 1, 0], [-7, 0, 5, 1]]]> : tensor<1x3x4xi8>
     : tensor<3x!quant.uniform<u2:f32, 1.0>> -> tensor<1x3x!quant.uniform<i4:f32, 1.0>>
   %m = kan.node_sum %u bias dense<[5]> : tensor<1xi64> : tensor<1x3x!quant.uniform<i4:f32, 1.0>>
     -> tensor<1x!quant.uniform<i6:f32, 1.0>>
@@ -706,7 +706,7 @@ VALID_BUGS: dict[str, tuple[Callable[[str], str], str]] = {
 @pytest.fixture(scope="module")
 def victim() -> Made:
     """Two layers that saturate, in several stages, with sign extensions."""
-    made = compiled(victim_network(), *CompilePass(levels=1, further_levels=0).expand())
+    made = compiled(victim_network(), *CompilePass(levels=1, extra_levels=0).expand())
     assert made[1].interface().latency >= 6
     return made
 
@@ -949,7 +949,7 @@ def small() -> Made:
     tables = TableNetwork("net", UniformQuantizedType(4, False, 1.0), 2)
     tables.add_layer(rng.integers(-9, 10, (2, 2, 16)), saturate=(-8, 7))
     tables.add_layer(rng.integers(-9, 10, (1, 2, 16)))
-    return compiled(victim_network(), *CompilePass(levels=1, further_levels=0).expand())
+    return compiled(victim_network(), *CompilePass(levels=1, extra_levels=0).expand())
 
 
 Changed = Callable[[str], str]
@@ -1060,9 +1060,9 @@ SCHEDULES = {
     # Sums in words of upper and lower bits, extended by their sign, beside a carry; and upper
     # bits that are listed beside lower ones that are not.
     "cycles=2": ("-p", "kan-compile{cycles=2}"),
-    "further-levels": ("-p", "kan-compile{cycles=2 further-levels=4,1}"),
+    "extra-levels": ("-p", "kan-compile{cycles=2 extra-levels=4,1}"),
 }
-SOON = {"jsc_openml": "default", "drybean": "cycles=2", "wine": "further-levels"}
+SOON = {"jsc_openml": "default", "drybean": "cycles=2", "wine": "extra-levels"}
 """The schedule for which a larger network is proven in every run of the tests, not in CI alone."""
 
 

@@ -18,10 +18,9 @@ from xdsl.universe import Universe
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.flow import prove
 from kan_dialect.errors import KanError
-from kan_dialect.flows.prove import second
-from kan_dialect.flows.prove.second import engine
-from kan_dialect.flows.prove.second.graph import Arithmetic, Graph, Word
-from kan_dialect.flows.prove.second.opinion import Opinion, second_opinion
+from kan_dialect.flows.prove.second_opinion import engine
+from kan_dialect.flows.prove.second_opinion.graph import Arithmetic, Graph, Word
+from kan_dialect.flows.prove.second_opinion.opinion import Opinion, second_opinion
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.frontends.table_network import TableNetwork
@@ -71,7 +70,7 @@ def network(seed: int) -> ModuleOp:
 @pytest.fixture(scope="module")
 def victim() -> Made:
     """Two layers that saturate, in several stages, with sign extensions."""
-    return compiled(victim_network(), levels=1, further_levels=0)
+    return compiled(victim_network(), levels=1, extra_levels=0)
 
 
 @needs_yosys
@@ -318,8 +317,8 @@ def test_hardware_that_trains_is_refused(
 
 def test_it_shares_no_code_with_the_proof() -> None:
     """No module of `flows.prove`, and nothing that imports one, but its own."""
-    folder = Path(str(second.__file__)).parent
-    own = "kan_dialect.flows.prove.second"
+    folder = Path(str(engine.__file__)).parent
+    own = "kan_dialect.flows.prove.second_opinion"
     for path in folder.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names: list[str] = []

@@ -36,7 +36,7 @@ from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
 from kan_dialect.model.port_codes import encode
 from kan_dialect.ops.layer import NodeSumOp
-from kan_dialect.ops.table import LookupOp, QuantizeOp
+from kan_dialect.ops.table import QuantizeOp, TablesOp
 from kan_dialect.passes.fold_tables import FoldTablesPass
 
 MODELS = ["jsc_openml", "wine", "drybean", "moons"]
@@ -61,7 +61,7 @@ def tables_of(module: ModuleOp) -> dict[str, list[int]]:
     sums = [op for op in module.walk() if isinstance(op, NodeSumOp)]
     for layer, op in enumerate(sums):
         lookup = op.edges.owner
-        assert isinstance(lookup, LookupOp)
+        assert isinstance(lookup, TablesOp)
         tables = to_integers(lookup.tables)
         for o, i in np.argwhere(op.mask_array).tolist():
             found[f"{layer}_{i}_{o}"] = tables[o, i].tolist()

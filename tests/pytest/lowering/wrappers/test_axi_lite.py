@@ -15,12 +15,12 @@ from xdsl.dialects.builtin import ModuleOp
 from fuzz.networks import Drawing
 from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.on_chip.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.lowering.wrappers.register_map import RegisterMap, c_header, register_map
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.model import Model
-from kan_dialect.model.training.training_step import run_steps, step_of
+from kan_dialect.model.on_chip.training_step import run_steps, step_of
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 from lint import require_silent
 from repository import ROOT

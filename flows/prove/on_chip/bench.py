@@ -1,0 +1,222 @@
+"""Plays inputs on a design, cycle by cycle, beside the training step: where they differ first.
+
+The design runs as its terms say, or in Icarus Verilog. The step runs sample by sample, in the order
+in which the design takes samples and accesses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from kan_dialect.flows.prove.cycles.machine import Machine
+from kan_dialect.flows.prove.cycles.player import played
+from kan_dialect.flows.prove.cycles.terms import Pool, Term
+from kan_dialect.flows.prove.netlist import Cell
+from kan_dialect.flows.prove.on_chip.handshake import READ_CYCLES, Ports, Timing
+from kan_dialect.ir.constants import Array
+from kan_dialect.ir.fixed_point import fixed_type
+from kan_dialect.ir.types import tensor_shape
+from kan_dialect.model.on_chip.training_step import Step, run_steps
+
+Cycle: TypeAlias = dict[str, int]
+"""Patterns of ports in a cycle; an input that is not there is 0."""
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A port that is not as it must be."""
+
+    cycle: int
+    port: str
+    expected: int
+    got: int | None
+    """None where it is undefined."""
+
+
+def play(ports: Ports, trace: Sequence[Cycle]) -> list[Cycle]:
+    """The outputs in every cycle; registers start at 0, memories with the contents in the file."""
+    netlist, pool = ports.netlist, Pool()
+    words = {name: list(memory.entries) for name, memory in netlist.memories.items()}
+
+    def read_word(cell: Cell, _: int, address: Term) -> Term:
+        held = words[cell.memory]
+        width = netlist.memories[cell.memory].width
+        row = address.data if address.is_constant else len(held)
+        return pool.constant((held[row] or 0) if row < len(held) else 0, width)
+
+    given = {
+        (port, index): pool.constant(cycle.get(port, 0), len(bits))
+        for index, cycle in enumerate(trace)
+        for port, bits in netlist.inputs.items()
+    }
+    machine = Machine(netlist, pool, given, read_word=read_word)
+    registers = machine.registers()
+    widths = {cell: len(cell.connections["Q"]) for cell in registers}
+    machine.start = {cell: pool.constant(0, width) for cell, width in widths.items()}
+    found: list[Cycle] = []
+    for index in range(len(trace)):
+        outputs = {port: machine.port(port, index) for port in netlist.outputs}
+        found.append({p: term.data for p, term in outputs.items() if term.is_constant})
+        for register in registers:
+            machine.next_state(register, index)
+        for memory, cell in ((cell.memory, cell) for cell in ports.write.values()):
+            writing = machine.writing(cell, index)
+            if writing.enable.is_constant and writing.enable.data:
+                row = writing.address.data if writing.address.is_constant else None
+                if isinstance(row, int) and row < len(words[memory]) and writing.data.is_constant:
+                    words[memory][row] = writing.data.data
+    return found
+
+
+def play_in_icarus(ports: Ports, rtl: Path, name: str, trace: Sequence[Cycle]) -> list[Cycle]:
+    """The outputs in every cycle, in Icarus Verilog; undefined outputs are left out.
+
+    Raises
+    ------
+    KanError : Icarus is missing or refuses the design.
+    """
+    rows = played(rtl, name, ports.netlist, "clk", trace)
+    return [
+        {port: int(bits, 2) for port, bits in row.items() if set(bits) <= {"0", "1"}}
+        for row in rows
+    ]
+
+
+@dataclass
+class _Flight:
+    """A sample that is under way."""
+
+    taken: int
+    train: bool
+    inputs: Array
+    targets: Array
+    outputs: Array | None = None
+    before: list[Array] = field(default_factory=list[Array])
+    after: list[Array] = field(default_factory=list[Array])
+
+
+class Model:
+    """The step behind the design's ports."""
+
+    def __init__(self, step: Step, ports: Ports, timing: Timing) -> None:
+        self.step, self.map, self.timing = step, ports.map, timing
+        number, target = fixed_type(step.input), fixed_type(step.target)
+        assert number is not None and target is not None
+        self.number, self.target = number, target
+        self.states: list[Array] = [state.copy() for state in step.initial()]
+        self.writes = {bank.layer: cycle for bank, cycle in timing.writes.items()}
+        self.flights: list[_Flight] = []
+        self.reads: dict[int, int] = {}
+
+    def expected(self, cycle: int, inputs: Cycle, seen: Cycle) -> Cycle:
+        """The required outputs in a cycle; samples are taken where the design takes them."""
+        timing = self.timing
+        ages = [(cycle - flight.taken, flight) for flight in self.flights]
+        training = any(age < timing.interval and flight.train for age, flight in ages)
+        wanted: Cycle = {
+            "in_ready": int(not inputs.get("mem_valid") and not training),
+            "mem_ready": int(not any(age <= timing.busy for age, _ in ages)),
+            "out_valid": 0,
+            "mem_read_valid": int(cycle in self.reads),
+        }
+        for age, flight in ages:
+            if age == timing.latency:
+                self._run(flight)
+                assert flight.outputs is not None
+                mask = (1 << self.number.bits) - 1
+                codes = enumerate(flight.outputs.tolist())
+                wanted |= {"out_valid": 1, **{f"y{i}": code & mask for i, code in codes}}
+        if cycle in self.reads:
+            wanted["mem_read_data"] = self.reads.pop(cycle)
+        self._end_of_cycle(cycle, inputs, seen)
+        return wanted
+
+    def _end_of_cycle(self, cycle: int, inputs: Cycle, seen: Cycle) -> None:
+        last = max(self.timing.latency, *self.writes.values())
+        for flight in list(self.flights):
+            if flight.train and (cycle - flight.taken) in self.writes.values():
+                self._run(flight)
+                for state, write in self.writes.items():
+                    if write == cycle - flight.taken:
+                        changed = flight.after[state] != flight.before[state]
+                        self.states[state][changed] = flight.after[state][changed]
+            if cycle - flight.taken >= max(last, self.timing.busy):
+                self.flights.remove(flight)
+        if inputs.get("mem_valid") and seen.get("mem_ready"):
+            self._access(cycle, inputs)
+        if inputs.get("in_valid") and seen.get("in_ready"):
+            letter = "e" if self.step.fed_error else "t"
+            x = self._codes("x", tensor_shape(self.step.input)[0], self.number.bits, inputs)
+            t = self._codes(letter, tensor_shape(self.step.target)[0], self.target.bits, inputs)
+            self.flights.append(_Flight(cycle, bool(inputs.get("train")), x, t))
+        if inputs.get("rst"):
+            self.flights, self.reads = [], {}
+
+    def _codes(self, letter: str, count: int, bits: int, inputs: Cycle) -> Array:
+        top = 1 << (bits - 1)
+        return np.array([[(inputs.get(f"{letter}{i}", 0) ^ top) - top for i in range(count)]])
+
+    def _run(self, flight: _Flight) -> None:
+        """Compute a sample, once: all that came before it has been computed by then."""
+        if flight.outputs is not None:
+            return
+        states = [state.copy() for state in self.states]
+        for earlier in self.flights:
+            if earlier is flight:
+                break
+            if earlier.train:
+                self._run(earlier)
+                for state, after, before in zip(states, earlier.after, earlier.before, strict=True):
+                    state[after != before] = after[after != before]
+        train = np.array([flight.train])
+        run = run_steps(self.step, flight.inputs, flight.targets, train, states)
+        flight.outputs, flight.before, flight.after = run.outputs[0], states, run.states
+
+    def _access(self, cycle: int, inputs: Cycle) -> None:
+        address = inputs.get("mem_address", 0)
+        for layer in range(len(self.map.shapes)):
+            places = np.argwhere(self.map.addresses(layer) == address)
+            for place in map(tuple, places.tolist()):
+                if inputs.get("mem_write"):
+                    top = 1 << (self.number.bits - 1)
+                    self.states[layer][place] = (inputs.get("mem_data", 0) ^ top) - top
+                else:
+                    mask = (1 << self.number.bits) - 1
+                    self.reads[cycle + READ_CYCLES] = int(self.states[layer][place]) & mask
+
+
+HANDSHAKE = ("in_ready", "mem_ready", "out_valid", "mem_read_valid")
+
+
+def first_mismatch(
+    step: Step, ports: Ports, timing: Timing, trace: Sequence[Cycle], outputs: Sequence[Cycle]
+) -> Mismatch | None:
+    """The first number that is wrong behind the first reset, else the first port that is."""
+    model = Model(step, ports, timing)
+    started, other = False, None
+    for index, (inputs, seen) in enumerate(zip(trace, outputs, strict=False)):
+        wanted = model.expected(index, inputs, seen)
+        if started:
+            for port, value in wanted.items():
+                if seen.get(port) == value:
+                    continue
+                found = Mismatch(index, port, value, seen.get(port))
+                if port not in HANDSHAKE:
+                    return found
+                other = other or found
+        started = started or bool(inputs.get("rst"))
+    return other
+
+
+def codes(port: str, pattern: int, signed: Mapping[str, int]) -> int:
+    """A port's pattern as the number that it stands for."""
+    bits = signed.get(port)
+    if bits is None:
+        return pattern
+    top = 1 << (bits - 1)
+    return (pattern ^ top) - top
