@@ -142,9 +142,7 @@ class Plan:
 
             def rename(name: str, word: Word) -> Word:
                 mark = self.marks.get(name)
-                if mark is None:
-                    return self._dead(name, word) if name in self.marks else word
-                if mark.signal not in self.design.signals:
+                if mark is None or mark.signal not in self.design.signals:
                     return word
                 found[name] = word
                 return self._held(mark, word) if word.rank + 1 < limit else word
@@ -233,16 +231,6 @@ class Plan:
             word = self.arithmetic.word(bits, low, high, rank)
             self.variables[name] = Variable(name, tuple(index), filled, word)
         return self.variables[name]
-
-    def _dead(self, name: str, word: Word) -> Word:
-        """A node that no signal holds, as its readers have it: itself, or any of its codes."""
-        sources = set(self.graph.cone(word.bits))
-        owners = [
-            v for v in self.variables.values() if not sources.isdisjoint(b >> 1 for b in v.index)
-        ]
-        if len(owners) < 2:
-            return word
-        return self._variable(f"{name} (dead)", np.arange(word.low, word.high + 1), word.rank).word
 
     def _held(self, mark: NodeAttr, word: Word) -> Word:
         """A node's code by its signal, which is free; the code itself where that cannot be."""

@@ -7,6 +7,7 @@ ops alone. Nothing is optimised.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from xdsl.dialects import func
@@ -177,7 +178,8 @@ class _Reader:
                 return [self._precedes(words)]
             case SelectOp():
                 condition, one, other = words
-                return [of.chosen(condition.bit(0), one, other)]
+                word = of.chosen(condition.bit(0), one, other)
+                return [replace(word, rank=max(word.rank, condition.rank))]
             case TableOp() | ExtractOp():
                 raise Undecided(f"'{op.name}' of a network that passes went through")
             case _:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import weakref
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,6 @@ from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
-from kan_dialect.ops.wire import WIRE_OPS
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.passbase.record import recorded_pipeline
@@ -44,8 +41,6 @@ func.func @net(%x: tensor<2xf32>, %y: tensor<1xf32>) -> tensor<2xf32> {
   func.return %n1 : tensor<2xf32>
 }
 """
-
-WIRE_NAMES = {kind.name for kind in WIRE_OPS}
 
 STAGES = 15
 """Passes of the pipeline with calibration data."""
@@ -175,42 +170,6 @@ def test_the_collector_is_as_it_was(was_running: bool) -> None:
         assert gc.isenabled() is was_running
     finally:
         gc.enable()
-
-
-def random_layers(*widths: int) -> ModuleOp:
-    """A spline-level network of random edges."""
-    rng = np.random.default_rng(0)
-    lines = [f"func.func @net(%n0: tensor<{widths[0]}xf32>) -> tensor<{widths[-1]}xf32> {{"]
-    for layer, (inputs, outputs) in enumerate(pairwise(widths)):
-        values = rng.normal(size=(outputs, inputs, 3)).round(3).tolist()
-        edges = f"tensor<{outputs}x{inputs}xf32>"
-        lines += [
-            f"%e{layer} = kan.bspline %n{layer} degree 1 extend",
-            "knots dense<[-1.0, 0.0, 1.0]> : tensor<3xf32>",
-            f"coefficients dense<{values}> : tensor<{outputs}x{inputs}x3xf32>",
-            f": tensor<{inputs}xf32> -> {edges}",
-            f"%n{layer + 1} = kan.node_sum %e{layer} : {edges} -> tensor<{outputs}xf32>",
-        ]
-    last = len(widths) - 1
-    return parse("\n".join([*lines, f"func.return %n{last} : tensor<{widths[-1]}xf32>", "}"]))
-
-
-def test_ops_that_passes_replace_are_freed_without_the_collector() -> None:
-    module = random_layers(6, 5, 4)
-    context = make_context()
-    left: dict[str, set[str]] = {}
-    with collector_paused():
-        for stage in CompilePass(bits=5).passes():
-            names = [op.name for op in module.walk()]
-            before = [weakref.ref(op) for op in module.walk()]
-            stage.apply(context, module)
-            kept = {id(op) for op in module.walk()}
-            left[stage.name] = {
-                name
-                for name, each in zip(names, before, strict=True)
-                if name in WIRE_NAMES and each() is not None and id(each()) not in kept
-            }
-    assert not any(left.values()), left
 
 
 @pytest.mark.parametrize(
