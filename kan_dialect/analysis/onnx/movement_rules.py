@@ -23,7 +23,7 @@ _MAX_LOOKUP_ELEMENTS = 1 << 10
 _MOVING: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Expand"), (0,)),
     **dict.fromkeys(("Slice", "Split", "Tile", "Trilu", "DepthToSpace", "SpaceToDepth"), (0,)),
-    **dict.fromkeys(("GatherElements", "GatherND"), (0,)),
+    "GatherElements": (0,),
     **dict.fromkeys(("Pad", "ScatterElements", "ScatterND"), (0, 2)),
 }
 """Operator -> indices of data operands; the others are constants that give the movement."""
@@ -93,40 +93,51 @@ def _source_elements(op: Operator, operands: Operands, data: tuple[int, ...]) ->
 
 
 def _lookup(op: Operator, operands: list[Bounds]) -> Results:
-    """A Gather: a movement, or at computed indices the hull of all elements that it may read."""
+    """A lookup: a movement, or at computed indices the hull of all elements that it may read."""
     data, index = operands
     if index.point is not None:
         return _moved(op, operands, (0,))
     if not data.constant:
         raise op.none("of computed values at computed elements")
-    axis = op.integer("axis", 0) % len(data.shape)
-    extent = data.shape[axis]
-    behind = len(data.shape) - axis - 1
+    if op.integer("batch_dims", 0):
+        raise op.none("with batch dimensions at computed elements")
+    # GatherND looks up vectors of indices. The axes that they are of become one.
+    is_nd = op.node.op_type == "GatherND"
+    axis = 0 if is_nd else op.integer("axis", 0) % len(data.shape)
+    last = axis + (index.shape[-1] if is_nd else 1)
+    extents = np.array(data.shape[axis:last])
+    shape = (*data.shape[:axis], -1, *data.shape[last:])
+    table = Range(*(end[0].reshape(shape) for end in data.value))
 
     def at(indices: IntArray) -> Range:
-        """The table's elements at indices (rows, *index)."""
-        places = indices % extent
-        return Range(*(np.moveaxis(np.take(end[0], places, axis), axis, 0) for end in data.value))
+        """The table's elements at indices (rows, *index, axes)."""
+        places = np.ravel_multi_index(tuple(np.moveaxis(indices % extents, -1, 0)), tuple(extents))
+        return Range(*(np.moveaxis(np.take(end, places, axis), axis, 0) for end in table))
 
     def spread(marks: BoolArray) -> BoolArray:
         """Marks (rows, *index) in axes that broadcast against the result."""
-        return marks.reshape(len(marks), *(1,) * axis, *marks.shape[1:], *(1,) * behind)
+        behind = (1,) * (len(data.shape) - last)
+        return marks.reshape(len(marks), *(1,) * axis, *marks.shape[1:], *behind)
+
+    def vectors(indices: Range) -> Range:
+        return indices if is_nd else Range(*(end[..., np.newaxis] for end in indices))
 
     def read(indices: Range) -> Range:
-        within = (indices.low >= -extent) & (indices.high < extent)
-        low, high = (np.where(within, end, 0).astype(np.int64) for end in indices)
-        steps = int((high - low).max(initial=0))
-        if steps >= _MAX_LOOKUP_ELEMENTS:
+        within = ((indices.low >= -extents) & (indices.high < extents)).all(axis=-1)
+        low, high = (np.where(within[..., np.newaxis], end, 0).astype(np.int64) for end in indices)
+        counts = (high - low).reshape(-1, len(extents)).max(axis=0, initial=0) + 1
+        if prod(counts.tolist()) > _MAX_LOOKUP_ELEMENTS:
             raise op.none(f"over more than {_MAX_LOOKUP_ELEMENTS} elements")
         found = at(low)
-        for step in range(1, steps + 1):
-            found = hull(found, at(np.minimum(low + step, high)))
+        for steps in np.ndindex(*counts.tolist()):
+            found = hull(found, at(np.minimum(low + np.array(steps), high)))
         return Range(*(np.where(spread(within), end, np.nan) for end in found))
 
-    value = read(index.value)
-    moves = np.broadcast_to(spread(index.value.low != index.value.high), value.low.shape)
+    value, indices = read(vectors(index.value)), vectors(index.value)
+    moves = spread((indices.low != indices.high).any(axis=-1))
+    moves = np.broadcast_to(moves, value.low.shape)
     slope = Range(np.where(moves, -np.inf, 0.0), np.where(moves, np.inf, 0.0))
-    return Bounds(value, slope, read(index.middles))
+    return Bounds(value, slope, read(vectors(index.middles)))
 
 
 def _one_hot(op: Operator, operands: list[Bounds]) -> Bounds:
@@ -145,7 +156,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(_MOVING, _moving),
     **dict.fromkeys(("Identity", "Dropout"), _identity),
     "Concat": lambda op, x: _moved(op, x, tuple(range(len(x)))),
-    "Gather": _lookup,
+    **dict.fromkeys(("Gather", "GatherND"), _lookup),
     "OneHot": _one_hot,
 }
 """Operator -> rule."""
