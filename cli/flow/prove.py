@@ -23,6 +23,7 @@ from kan_dialect.flows.prove.second_opinion.opinion import (
     Opinion,
     Verdict,
     print_opinion,
+    require_solver,
     second_opinion,
 )
 from kan_dialect.flows.prove.show import merge_proof, print_proof
@@ -74,7 +75,8 @@ def add_prove(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--second",
         action="store_true",
-        help="ask for a second opinion: Yosys reads the RTL, and ABC compares it with the model",
+        help="compare with a second opinion: a solver, and a reader and a model of its own "
+        "(needs Bitwuzla: kan-dialect[proof])",
     )
 
 
@@ -96,6 +98,8 @@ def run_prove(options: argparse.Namespace) -> int:
     rtl: Path = options.rtl or folder / "rtl" / f"{circuit.name}.sv"
     wrapper = chosen_wrapper(folder, options.wrapper)
     check_proven_files(options, circuit.name, wrapper)
+    if options.second:
+        require_solver()
     proof, opinion = _proofs(options, rtl, integer, circuit)
     print_proof(proof, rtl, Console(highlight=False))
     proven = proof.proven

@@ -1,1 +1,1 @@
-"""A second opinion on a proof: Yosys reads, ABC decides, and no code of the proof is used."""
+"""A second opinion on a proof: other readers, a solver, and no code of the first one."""

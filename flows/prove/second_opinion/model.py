@@ -1,13 +1,14 @@
-"""The specification of a second opinion: the ops of a model as tables, adders and comparisons.
+"""The specification of a second opinion: every node as a function of a sum of tables.
 
-Read from IR at table level, or at wire level where a build starts there, by the definitions of the
-ops alone. Nothing is optimised.
+Read from IR at table level, or at wire level where a build starts there, by the definitions of
+lookup, sum, requantise and clamp. Tables of one variable are composed entry by entry, in Python's
+integers. A function of a sum of several variables is a term of the solver.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from xdsl.dialects import func
@@ -17,9 +18,10 @@ from kan_dialect.analysis.nodes import layer_names
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values
 from kan_dialect.evaluate.rescaling import rescalings_of
-from kan_dialect.flows.prove.second_opinion.graph import Arithmetic, Undecided, Word
+from kan_dialect.flows.prove.second_opinion.solver import Solver, Term
+from kan_dialect.flows.prove.second_opinion.words import Undecided, Variable
 from kan_dialect.ir.code_bounds import bounds_of
-from kan_dialect.ir.constants import to_numpy
+from kan_dialect.ir.constants import IntArray, to_numpy
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import quantized_type, range_of, tensor_shape
 from kan_dialect.model.model import Model
@@ -29,6 +31,7 @@ from kan_dialect.ops.layer import ConcatOp, NodeSumOp
 from kan_dialect.ops.shift import ShiftOp
 from kan_dialect.ops.table import RequantizeOp, TablesOp
 from kan_dialect.ops.wire import (
+    MAX_TABLE_BITS,
     ConstantOp,
     DeadOp,
     DelayOp,
@@ -38,165 +41,345 @@ from kan_dialect.ops.wire import (
     TableOp,
 )
 
-Rename = Callable[[str, Word], Word]
+Tables = Mapping[Variable, IntArray]
+"""A sum: of each variable, what each of its codes adds."""
+
+
+@dataclass(frozen=True)
+class Divide:
+    """Division by 2^shift, rounded half to even; a negative shift multiplies."""
+
+    shift: int
+
+    def number(self, value: int) -> int:
+        if self.shift <= 0:
+            return value << -self.shift
+        quotient, rest = divmod(value, 1 << self.shift)
+        half = 1 << self.shift >> 1
+        return quotient + (rest > half or (rest == half > 0 and quotient % 2 == 1))
+
+    def term(self, value: Term, width: int, solver: Solver) -> Term:
+        amount = solver.constant(width, abs(self.shift))
+        if self.shift <= 0:
+            return solver.apply("bvshl", [value, amount])
+        quotient = solver.apply("bvashr", [value, amount])
+        rest = solver.apply("bvsub", [value, solver.apply("bvshl", [quotient, amount])])
+        half = solver.constant(width, 1 << self.shift >> 1)
+        odd = solver.apply("=", [_lowest(quotient, solver), solver.constant(1, 1)])
+        up = solver.apply(
+            "or",
+            [
+                solver.apply("bvugt", [rest, half]),
+                solver.apply("and", [solver.apply("=", [rest, half]), odd]),
+            ],
+        )
+        above = solver.apply("bvadd", [quotient, solver.constant(width, 1)])
+        return solver.apply("ite", [up, above, quotient])
+
+
+@dataclass(frozen=True)
+class Add:
+    """Addition of a constant."""
+
+    constant: int
+
+    def number(self, value: int) -> int:
+        return value + self.constant
+
+    def term(self, value: Term, width: int, solver: Solver) -> Term:
+        return solver.apply("bvadd", [value, solver.constant(width, self.constant)])
+
+
+@dataclass(frozen=True)
+class Clamp:
+    """Saturation at both ends."""
+
+    low: int
+    high: int
+
+    def number(self, value: int) -> int:
+        return min(max(value, self.low), self.high)
+
+    def term(self, value: Term, width: int, solver: Solver) -> Term:
+        low, high = (solver.constant(width, end) for end in (self.low, self.high))
+        above = solver.apply("ite", [solver.apply("bvsgt", [value, high]), high, value])
+        return solver.apply("ite", [solver.apply("bvslt", [value, low]), low, above])
+
+
+@dataclass(frozen=True)
+class Greater:
+    """1 above a bound, else 0."""
+
+    bound: int
+
+    def number(self, value: int) -> int:
+        return int(value > self.bound)
+
+    def term(self, value: Term, width: int, solver: Solver) -> Term:
+        above = solver.apply("bvsgt", [value, solver.constant(width, self.bound)])
+        one, zero = (solver.constant(width, number) for number in (1, 0))
+        return solver.apply("ite", [above, one, zero])
+
+
+Step = Divide | Add | Clamp | Greater
+"""A function of a sum: shift, clamp or comparison. Each is monotonic: it never falls."""
+
+
+def _lowest(value: Term, solver: Solver) -> Term:
+    return solver.apply("extract", [value], [0, 0])
+
+
+@dataclass(frozen=True)
+class Code:
+    """An integer of the model: a constant and tables, added up, then functions of the sum."""
+
+    tables: Tables = field(default_factory=dict[Variable, IntArray])
+    constant: int = 0
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def sum_range(self) -> tuple[int, int]:
+        """The least and the greatest sum."""
+        low = self.constant + sum(int(table.min()) for table in self.tables.values())
+        return low, self.constant + sum(int(table.max()) for table in self.tables.values())
+
+    @property
+    def range(self) -> tuple[int, int]:
+        low, high = (self._after(end) for end in self.sum_range)
+        return low, high
+
+    def _after(self, value: int) -> int:
+        for step in self.steps:
+            value = step.number(value)
+        return value
+
+    def then(self, step: Step) -> Code:
+        """The result of one more step; with one variable, it is another table."""
+        low, high = self.range
+        match step:
+            case Add() if not self.steps:
+                return Code(self.tables, self.constant + step.constant)
+            case Divide() if step.shift <= 0 and not self.steps:
+                tables = {of: table << -step.shift for of, table in self.tables.items()}
+                return Code(tables, self.constant << -step.shift)
+            case Add(constant=0) | Divide(shift=0):
+                return self
+            case Clamp() if step.low <= low and high <= step.high:
+                return self
+            case _:
+                pass
+        return Code(self.tables, self.constant, (*self.steps, step)).simple()
+
+    def simple(self) -> Code:
+        """The same code without steps, where it is of one variable, or a constant."""
+        if not self.steps:
+            return self
+        low, high = self.range
+        if low == high:
+            return Code(constant=low)
+        if len(self.tables) > 1:
+            return self
+        if not self.tables:
+            return Code(constant=self._after(self.constant))
+        ((variable, table),) = self.tables.items()
+        numbers = [self._after(entry + self.constant) for entry in table.tolist()]
+        return Code({variable: np.array(numbers, np.int64)}).without_constants()
+
+    def without_constants(self) -> Code:
+        """The same without tables that are constant."""
+        tables = {of: table for of, table in self.tables.items() if (table != table[0]).any()}
+        dropped = (int(table[0]) for of, table in self.tables.items() if of not in tables)
+        return Code(tables, self.constant + sum(dropped), self.steps)
+
+    def looked_up(self, entries: IntArray, first: int) -> Code:
+        """The entry of a table, the first of which is that of code `first`.
+
+        Raises
+        ------
+        Undecided : it depends on more than one variable.
+        """
+        if self.steps or len(self.tables) > 1:
+            raise Undecided("a table of a node that no signal holds")
+        if not self.tables:
+            return Code(constant=int(entries[self.constant - first]))
+        ((variable, table),) = self.tables.items()
+        looked_up = entries.astype(np.int64)[table + (self.constant - first)]
+        return Code({variable: looked_up}).without_constants()
+
+    def numbers(self, codes: Mapping[Variable, IntArray]) -> IntArray:
+        """Its numbers for rows of codes of all its variables: (rows)."""
+        total = np.int64(self.constant) + sum(
+            (table[codes[of] - of.low] for of, table in self.tables.items()), np.int64(0)
+        )
+        distinct, rows = np.unique(np.atleast_1d(total), return_inverse=True)
+        return np.array([self._after(value) for value in distinct.tolist()], np.int64)[rows]
+
+
+def total(codes: Sequence[Code], bias: int = 0) -> Code:
+    """The sum of codes and a constant.
+
+    Raises
+    ------
+    Undecided : an operand is not a sum of tables.
+    """
+    tables: dict[Variable, IntArray] = {}
+    for code in codes:
+        if code.steps:
+            raise Undecided("a sum of nodes that no signal holds")
+        bias += code.constant
+        for variable, table in code.tables.items():
+            tables[variable] = tables[variable] + table if variable in tables else table
+    return Code(tables, bias).without_constants()
+
+
+Rename = Callable[[str, Code], Code]
 """Given a node and its code, what stands for the code in the nodes that read it."""
 
 
-def outputs_of(
-    model: Model, inputs: Sequence[Word], arithmetic: Arithmetic, rename: Rename
-) -> list[Word]:
+def outputs_of(model: Model, inputs: Sequence[Code], rename: Rename) -> list[Code]:
     """The outputs of a model that has codes, after its nodes, in the order of dependence.
 
     Raises
     ------
     KanError : an op without semantics.
-    Undecided : a table is too large, or an op reads several values.
+    Undecided : a node is not a sum of tables.
     """
     assert isinstance(model.op, func.FuncOp)
-    reader = _Reader(arithmetic, rename)
     if model.level == "wire":
-        return reader.wires(model.op, inputs)
-    return reader.layers(model.op, inputs)
+        return _wire_outputs(model.op, inputs, rename)
+    return _table_outputs(model.op, inputs, rename)
 
 
-class _Reader:
-    def __init__(self, arithmetic: Arithmetic, rename: Rename) -> None:
-        self.arithmetic, self.rename = arithmetic, rename
-
-    def layers(self, function: func.FuncOp, inputs: Sequence[Word]) -> list[Word]:
-        sources, results = code_values(function)
-        names = layer_names(function)
-        values: dict[SSAValue, list[Word]] = {}
-        rest = list(inputs)
-        for source in sources:
-            (count,) = tensor_shape(source)
-            values[source], rest = rest[:count], rest[count:]
-        for op in function.body.block.ops:
-            match op:
-                case TablesOp() if len(tensor_shape(op.result)) == 1:
-                    first, _ = quantized_type(op.input).bounds
-                    pairs = zip(values[op.input], to_numpy(op.tables), strict=True)
-                    values[op.result] = [
-                        self.arithmetic.looked_up(word, table, first) for word, table in pairs
-                    ]
-                case NodeSumOp():
-                    sums = self._sums(op, values)
-                    if not any(isinstance(use.operation, RequantizeOp) for use in op.result.uses):
-                        sums = self._renamed(names[op.result], sums)
-                    values[op.result] = sums
-                case RequantizeOp():
-                    codes = self._requantized(op, values[op.input])
-                    values[op.result] = self._renamed(names[op.result], codes)
-                case ConcatOp():
-                    values[op.result] = [word for part in op.inputs for word in values[part]]
-                case _:
-                    # Quantisers and affines in front of the codes, dequantisers behind them.
-                    pass
-        if any(result not in values for result in results):
-            raise KanError(f"@{function.sym_name.data}: a result is not made of codes")
-        return [word for result in results for word in values[result]]
-
-    def _renamed(self, layer: str, words: Sequence[Word]) -> list[Word]:
-        return [self.rename(f"{layer}_node{index}", word) for index, word in enumerate(words)]
-
-    def _sums(self, op: NodeSumOp, values: dict[SSAValue, list[Word]]) -> list[Word]:
-        edges = op.edges.owner
-        if not isinstance(edges, TablesOp):
-            raise KanError("kan.node_sum of an operand other than kan.tables")
-        tables, mask = to_numpy(edges.tables), op.mask_array
-        first, _ = quantized_type(edges.input).bounds
-        inputs, look_up = values[edges.input], self.arithmetic.looked_up
-        return [
-            self.arithmetic.total(
-                [
-                    look_up(inputs[index], tables[node, index], first)
-                    for index in np.flatnonzero(mask[node]).tolist()
-                ],
-                bias,
-            )
-            for node, bias in enumerate(op.bias_array.tolist())
-        ]
-
-    def _requantized(self, op: RequantizeOp, sums: Sequence[Word]) -> list[Word]:
-        of = self.arithmetic
-        if op.affine is not None:
-            return [
-                of.looked_up(word, each.entries, each.source.low)
-                for word, each in zip(sums, rescalings_of(op), strict=True)
-            ]
-        before, after = (
-            np.broadcast_to(quantized_type(value).zero_point_for(1), len(sums)).tolist()
-            for value in (op.input, op.result)
-        )
-        low, high = (ends.tolist() for ends in bounds_of(op.result))
-        codes: list[Word] = []
-        for index, (word, shift) in enumerate(zip(sums, op.shifts.tolist(), strict=True)):
-            quotient = of.divided(of.total([word], -before[index]), shift)
-            codes.append(of.clamped(of.total([quotient], after[index]), low[index], high[index]))
-        return codes
-
-    def wires(self, function: func.FuncOp, inputs: Sequence[Word]) -> list[Word]:
-        values: dict[SSAValue, Word] = dict(zip(function.args, inputs, strict=True))
-        marks = {op.value: op for op in function.body.block.ops if isinstance(op, MarkOp)}
-        outputs: list[Word] = []
-        for op in function.body.block.ops:
-            match op:
-                case MarkOp() | DeadOp():
-                    continue
-                case func.ReturnOp():
-                    outputs = [values[value] for value in op.operands]
-                    continue
-                case _:
-                    words = self._results(op, [values[operand] for operand in op.operands])
-            for result, word in zip(op.results, words, strict=True):
-                mark = marks.get(result)
-                if mark is not None and mark.within is None:
-                    offset, total = mark.offset.value.data, self.arithmetic.total
-                    word = total([self.rename(mark.node.data, total([word], offset))], -offset)
-                values[result] = word
-        return outputs
-
-    def _results(self, op: Operation, words: Sequence[Word]) -> list[Word]:
-        of = self.arithmetic
+def _table_outputs(function: func.FuncOp, inputs: Sequence[Code], rename: Rename) -> list[Code]:
+    sources, results = code_values(function)
+    names = layer_names(function)
+    values: dict[SSAValue, list[Code]] = {}
+    rest = list(inputs)
+    for source in sources:
+        (count,) = tensor_shape(source)
+        values[source], rest = rest[:count], rest[count:]
+    for op in function.body.block.ops:
         match op:
-            case ConstantOp():
-                return [of.constant(op.value.value.data)]
-            case TableOp() if len(op.inputs) == 1:
-                return [of.looked_up(words[0], op.entries_array, range_of(op.inputs[0]).low)]
-            case SumOp():
-                return [of.total(words)]
-            case ClampOp():
-                return [of.clamped(words[0], range_of(op.result).low, range_of(op.result).high)]
-            case ShiftOp():
-                return [of.divided(words[0], op.amount.value.data)]
-            case DelayOp():
-                return [words[0]]
-            case GreaterOp():
-                above = of.above(words[0], of.constant(op.bound.value.data))
-                return [Word((above,), 0, 1, words[0].rank)]
-            case PrecedesOp():
-                return [self._precedes(words)]
-            case SelectOp():
-                condition, one, other = words
-                word = of.chosen(condition.bit(0), one, other)
-                return [replace(word, rank=max(word.rank, condition.rank))]
-            case TableOp() | ExtractOp():
-                raise Undecided(f"'{op.name}' of a network that passes went through")
+            case TablesOp() if len(tensor_shape(op.result)) == 1:
+                first, _ = quantized_type(op.input).bounds
+                tables = to_numpy(op.tables)
+                values[op.result] = [
+                    code.looked_up(table, first)
+                    for code, table in zip(values[op.input], tables, strict=True)
+                ]
+            case NodeSumOp():
+                sums = _sums(op, values)
+                if not any(isinstance(use.operation, RequantizeOp) for use in op.result.uses):
+                    sums = _renamed(names[op.result], sums, rename)
+                values[op.result] = sums
+            case RequantizeOp():
+                codes = _requantized(op, values[op.input])
+                values[op.result] = _renamed(names[op.result], codes, rename)
+            case ConcatOp():
+                values[op.result] = [code for part in op.inputs for code in values[part]]
             case _:
-                return self._evaluated(op, words)
+                # Quantisers and affines in front of the codes, dequantisers behind them.
+                pass
+    for result in results:
+        if result not in values:
+            raise KanError(f"@{function.sym_name.data}: a result is not made of codes")
+    return [code for result in results for code in values[result]]
 
-    def _precedes(self, words: Sequence[Word]) -> Word:
-        left, left_index, right, right_index = words
-        of, graph = self.arithmetic, self.arithmetic.graph
-        earlier = of.above(right_index, left_index)
-        first = graph.either(of.above(left, right), graph.both(of.equal(left, right), earlier))
-        return Word((first,), 0, 1, max(word.rank for word in words))
 
-    def _evaluated(self, op: Operation, words: Sequence[Word]) -> list[Word]:
-        """The results of an op of another package that reads one value: tables of it."""
-        if len(words) != 1:
-            raise Undecided(f"'{op.name}' reads several values")
-        low, high = range_of(op.operands[0]).low, range_of(op.operands[0]).high
-        results = evaluate_op(op, [np.arange(low, high + 1)])
-        look_up = self.arithmetic.looked_up
-        return [look_up(words[0], np.broadcast_to(e, high - low + 1), low) for e in results]
+def _renamed(layer: str, codes: Sequence[Code], rename: Rename) -> list[Code]:
+    return [rename(f"{layer}_node{index}", code) for index, code in enumerate(codes)]
+
+
+def _sums(op: NodeSumOp, values: Mapping[SSAValue, list[Code]]) -> list[Code]:
+    edges = op.edges.owner
+    if not isinstance(edges, TablesOp):
+        raise KanError("kan.node_sum of an operand other than kan.lookup")
+    tables, mask = to_numpy(edges.tables), op.mask_array
+    first, _ = quantized_type(edges.input).bounds
+    inputs = values[edges.input]
+    return [
+        total(
+            [
+                inputs[index].looked_up(tables[node, index], first)
+                for index in np.flatnonzero(mask[node]).tolist()
+            ],
+            bias,
+        )
+        for node, bias in enumerate(op.bias_array.tolist())
+    ]
+
+
+def _requantized(op: RequantizeOp, sums: Sequence[Code]) -> list[Code]:
+    if op.affine is not None:
+        return [
+            code.looked_up(each.entries, each.source.low)
+            for code, each in zip(sums, rescalings_of(op), strict=True)
+        ]
+    before, after = (
+        np.broadcast_to(quantized_type(value).zero_point_for(1), len(sums)).tolist()
+        for value in (op.input, op.result)
+    )
+    low, high = (ends.tolist() for ends in bounds_of(op.result))
+    return [
+        code.then(Add(-before[index]))
+        .then(Divide(shift))
+        .then(Add(after[index]))
+        .then(Clamp(low[index], high[index]))
+        for index, (code, shift) in enumerate(zip(sums, op.shifts.tolist(), strict=True))
+    ]
+
+
+def _wire_outputs(function: func.FuncOp, inputs: Sequence[Code], rename: Rename) -> list[Code]:
+    values: dict[SSAValue, Code] = dict(zip(function.args, inputs, strict=True))
+    marks = {op.value: op for op in function.body.block.ops if isinstance(op, MarkOp)}
+    outputs: list[Code] = []
+    for op in function.body.block.ops:
+        match op:
+            case MarkOp() | DeadOp():
+                continue
+            case func.ReturnOp():
+                outputs = [values[value] for value in op.operands]
+                continue
+            case _:
+                codes = _wire_codes(op, [values[operand] for operand in op.operands])
+        for result, code in zip(op.results, codes, strict=True):
+            mark = marks.get(result)
+            if mark is not None and mark.within is None:
+                offset = mark.offset.value.data
+                code = rename(mark.node.data, code.then(Add(offset))).then(Add(-offset))
+            values[result] = code
+    return outputs
+
+
+def _wire_codes(op: Operation, inputs: Sequence[Code]) -> list[Code]:
+    match op:
+        case ConstantOp():
+            return [Code(constant=op.value.value.data)]
+        case TableOp() if len(op.inputs) == 1:
+            return [inputs[0].looked_up(op.entries_array, range_of(op.inputs[0]).low)]
+        case SumOp():
+            return [total(inputs)]
+        case ClampOp():
+            return [inputs[0].then(Clamp(range_of(op.result).low, range_of(op.result).high))]
+        case ShiftOp():
+            return [inputs[0].then(Divide(op.amount.value.data))]
+        case DelayOp():
+            return [inputs[0]]
+        case GreaterOp():
+            return [inputs[0].then(Greater(op.bound.value.data))]
+        case PrecedesOp() | SelectOp():
+            raise Undecided("a head that compares outputs; leave --second out, or the head")
+        case TableOp() | ExtractOp():
+            raise Undecided(f"'{op.name}' of a network that passes went through")
+        case _:
+            return _evaluated(op, inputs)
+
+
+def _evaluated(op: Operation, inputs: Sequence[Code]) -> list[Code]:
+    """The results of an op of another package that reads one value of few bits: tables of it."""
+    kinds = [range_of(value) for value in op.operands]
+    if len(kinds) != 1 or kinds[0].bits > MAX_TABLE_BITS:
+        raise Undecided(f"'{op.name}' reads several values, or one of many bits")
+    low, high = kinds[0].low, kinds[0].high
+    results = evaluate_op(op, [np.arange(low, high + 1)])
+    return [inputs[0].looked_up(np.broadcast_to(each, high - low + 1), low) for each in results]

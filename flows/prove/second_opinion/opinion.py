@@ -1,49 +1,27 @@
-"""A second opinion on a design, by Yosys and ABC: each node is compared with the model.
+"""A second opinion on a design: reads the text by way of Yosys's SMT back end, and asks a solver.
 
 It shares no code with the proof: neither reader, nor reference, nor arithmetic.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
-from kan_dialect.flows.prove.second_opinion.claims import Claim, Plan, Question, marks_of
-from kan_dialect.flows.prove.second_opinion.engine import Answer, answers, sampled
-from kan_dialect.flows.prove.second_opinion.graph import Undecided
-from kan_dialect.flows.prove.second_opinion.text import read_text
-from kan_dialect.flows.tools.toolchain import Tool, find
+from kan_dialect.files.interruption import end_on_signals, holding_signals
+from kan_dialect.flows.prove.second_opinion.claims import Claim, Plan, plan
+from kan_dialect.flows.prove.second_opinion.induction import Examiner, Verdict
+from kan_dialect.flows.prove.second_opinion.solver import Solver
+from kan_dialect.flows.prove.second_opinion.text import Design, read_text
+from kan_dialect.flows.prove.second_opinion.words import Undecided, check_acyclic
+from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.model.model import Model
 from kan_dialect.quantity import quantity
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of a claim."""
-
-    claim: Claim
-    problem: str | None = None
-    where: dict[str, int] = field(default_factory=dict[str, int])
-    """Codes of inputs and nodes at which the design differs from the model."""
-    expected: int | None = None
-    got: int | None = None
-
-    @property
-    def name(self) -> str:
-        return self.claim.name
-
-    @property
-    def shown(self) -> bool:
-        return self.problem is None
-
-    @property
-    def differs(self) -> bool:
-        return self.problem == "differs"
 
 
 @dataclass
@@ -52,6 +30,8 @@ class Opinion:
 
     engine: str
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
+    claims: list[Claim] = field(default_factory=list[Claim])
+    valid_problem: str | None = None
     problem: str | None = None
     """Why there are no claims."""
     dead: int = 0
@@ -60,35 +40,50 @@ class Opinion:
     @property
     def shown(self) -> bool:
         """Whether the design is the integer model, as far as this goes."""
-        return self.problem is None and all(verdict.shown for verdict in self.verdicts)
+        return (
+            self.problem is None
+            and self.valid_problem is None
+            and all(verdict.shown for verdict in self.verdicts)
+        )
 
     @property
     def is_undecided(self) -> bool:
         """Whether it is not shown, and no difference was found either."""
-        return not self.shown and not any(verdict.differs for verdict in self.verdicts)
+        problems = [v.problem for v in self.verdicts] + [self.problem, self.valid_problem]
+        return not self.shown and all(p is None or p.startswith("undecided") for p in problems)
 
     @property
     def nodes(self) -> int:
         """How many nodes are shown."""
-        return sum(verdict.shown and verdict.claim.kind == "node" for verdict in self.verdicts)
+        return sum(v.shown and c.mark is not None for v, c in self._pairs())
 
     @property
     def outputs(self) -> int:
         """How many outputs are shown."""
-        return sum(verdict.shown and verdict.claim.kind == "output" for verdict in self.verdicts)
+        return sum(v.shown and c.mark is None for v, c in self._pairs())
+
+    def _pairs(self) -> Iterator[tuple[Verdict, Claim]]:
+        return zip(self.verdicts, self.claims, strict=True)
 
     def problems(self) -> list[str]:
         """One line for each claim that is not shown."""
-        lines = [] if self.problem is None else [f"undecided: {self.problem}"]
-        for verdict in self.verdicts:
+        lines = [] if self.problem is None else [self.problem]
+        for verdict, claim in self._pairs():
             if verdict.differs:
                 where = ", ".join(f"{name} = {code}" for name, code in verdict.where.items())
+                codes = (
+                    "differs"
+                    if verdict.got is None
+                    else f"has code {verdict.got}, and must have {verdict.expected}"
+                )
                 lines.append(
-                    f"{verdict.name}: in cycle {verdict.claim.cycle} the RTL has code "
-                    f"{verdict.got}, and must have {verdict.expected}, at {where or 'any input'}"
+                    f"{verdict.name}: in cycle {claim.cycle} the RTL {codes}, at "
+                    f"{where or 'any input'}"
                 )
             elif verdict.problem is not None:
                 lines.append(f"{verdict.name}: {verdict.problem}")
+        if self.valid_problem is not None:
+            lines.append(f"out_valid: {self.valid_problem}")
         return lines
 
     def summary(self) -> dict[str, str | int | float | bool]:
@@ -104,7 +99,7 @@ class Opinion:
 
 
 Progress = Callable[[Verdict, int, int], None]
-"""Told of each verdict, its number, and how many there are."""
+"""Told of each verdict, the how manieth it is, and of how many."""
 
 
 def second_opinion(
@@ -120,87 +115,86 @@ def second_opinion(
 
     Raises
     ------
-    KanError : Yosys is missing or refuses the file, or ports differ.
+    KanError : Yosys or Bitwuzla is missing, Yosys refuses the file, or ports differ.
     """
     start = time.monotonic()
-    yosys, interface, marks = find("yosys"), circuit.interface(), marks_of(circuit)
-    signals = {mark.signal for mark in marks.values() if mark is not None}
-    design = read_text(rtl, circuit.name, signals, yosys, timeout)
-    opinion = Opinion(f"decision diagrams, ABC in yosys {yosys.version}")
+    deadline = None if timeout is None else start + timeout
+    solver = Solver()
+    yosys = find("yosys")
+    interface = circuit.interface()
+    design = read_text(rtl, circuit.name, yosys, timeout)
+    check_acyclic(design)
+    opinion = Opinion(f"lemmas, bitwuzla {solver.version}, read as SMT by yosys {yosys.version}")
     try:
-        plan = Plan.of(integer, interface, design, marks)
+        planned = plan(integer, circuit, design, interface)
     except Undecided as error:
-        opinion.problem = str(error)
+        opinion.problem = f"undecided: {error}"
         return opinion
-    opinion.dead = plan.dead
-    end = None if timeout is None else start + timeout
-    examiner = _Examiner(plan, yosys, end)
-    for number, verdict in enumerate(examiner.verdicts(jobs), start=1):
+    opinion.claims, opinion.dead = planned.claims, planned.dead
+    work = _Work(design, planned, deadline)
+    for number, verdict in enumerate(_verdicts(work, jobs), start=1):
         opinion.verdicts.append(verdict)
         if progress is not None:
-            progress(verdict, number, len(plan.claims))
+            progress(verdict, number, len(planned.claims))
+    if not interface.combinational:
+        examiner = Examiner(design, planned, deadline)
+        try:
+            opinion.valid_problem = examiner.valid_problem(interface.latency)
+        except Undecided as error:
+            opinion.valid_problem = f"undecided: {error}"
     opinion.seconds = time.monotonic() - start
     return opinion
 
 
-@dataclass
-class _Examiner:
+@dataclass(frozen=True)
+class _Work:
+    design: Design
     plan: Plan
-    yosys: Tool
-    end: float | None
-    differs: bool = False
-    """Whether some claim is wrong."""
-
-    def verdicts(self, jobs: int) -> Iterator[Verdict]:
-        """The verdicts on all claims, in order."""
-        # Gates are made by one thread; ABC runs in processes of its own.
-        questions = [self.plan.question(claim, claim.rank) for claim in self.plan.claims]
-        shares = [questions[first::jobs] for first in range(jobs)]
-        with ThreadPoolExecutor(jobs) as pool:
-            found = [iter(answers) for answers in pool.map(self._answers, shares)]
-        for number, question in enumerate(questions):
-            yield self._verdict(question, next(found[number % jobs]))
-
-    def _answers(self, questions: list[Question]) -> list[Answer]:
-        left = None if self.end is None else self.end - time.monotonic()
-        return answers(self.plan.graph, [q.wrong for q in questions], self.yosys, left)
-
-    def _verdict(self, question: Question, answer: Answer) -> Verdict:
-        claim = question.claim
-        if answer is not True and question.limit > 1:
-            question, answer = self._deeper(question, answer)
-        if answer is True:
-            return Verdict(claim)
-        if answer is False:
-            return Verdict(claim, _TOO_LARGE)
-        if question.limit > 1:
-            return Verdict(claim, _MAY_NEVER_COME)
-        self.differs = True
-        where, expected, got = self.plan.codes(question, answer)
-        return Verdict(claim, "differs", where, expected, got)
-
-    def _deeper(self, question: Question, answer: Answer) -> tuple[Question, Answer]:
-        """As codes of free nodes may never come together, less and less is free.
-
-        The last question is one of inputs alone. Random inputs are tried on it first.
-        """
-        last = self.plan.question(question.claim, 1)
-        found = sampled(self.plan.graph, last.wrong)
-        if found is not None:
-            return last, found
-        # Where another claim is wrong, so are the codes that are free.
-        for limit in () if self.differs else range(question.limit - 1, 0, -1):
-            deeper = self.plan.question(question.claim, limit)
-            (found,) = self._answers([deeper])
-            if found is not False:
-                question, answer = deeper, found
-            if found is True:
-                break
-        return question, answer
+    deadline: float | None
 
 
-_TOO_LARGE = "undecided: its decision diagram is too large, or time is over"
-_MAY_NEVER_COME = "undecided: it differs at codes of nodes which may never come together"
+class _Worker:
+    """State of a process: terms of the solver are its own."""
+
+    work: _Work
+    examiner: Examiner
+
+
+def _verdicts(work: _Work, jobs: int) -> Iterator[Verdict]:
+    """The verdicts on all claims, in order."""
+    count = len(work.plan.claims)
+    if jobs > 1 and "fork" in multiprocessing.get_all_start_methods():
+        context = multiprocessing.get_context("fork")
+        with holding_signals():
+            pool = context.Pool(jobs, _start, (work,))
+        with pool:
+            yield from pool.imap(_examine, range(count), chunksize=max(1, count // (4 * jobs)))
+        return
+    _take(work)
+    yield from map(_examine, range(count))
+
+
+def _start(work: _Work) -> None:
+    end_on_signals()
+    _take(work)
+
+
+def _take(work: _Work) -> None:
+    _Worker.work = work
+    _Worker.examiner = Examiner(work.design, work.plan, work.deadline)
+
+
+def _examine(index: int) -> Verdict:
+    return _Worker.examiner.examine(_Worker.work.plan.claims[index])
+
+
+def require_solver() -> None:
+    """
+    Raises
+    ------
+    KanError : Bitwuzla is not installed.
+    """
+    Solver()
 
 
 def print_opinion(opinion: Opinion, proven: bool, console: Console) -> None:
@@ -221,3 +215,6 @@ def print_opinion(opinion: Opinion, proven: bool, console: Console) -> None:
         case _:
             verdict = "DISAGREES"
     console.print(f"second opinion: {verdict} ({found})", markup=False, soft_wrap=True)
+
+
+__all__ = ["Opinion", "Verdict", "print_opinion", "require_solver", "second_opinion"]

@@ -1,0 +1,557 @@
+"""What words are, as sums of tables: guessed from their numbers, and proven by the solver.
+
+A word is cut where it is a factor times a *sum of tables*, plus a constant, modulo two to the power
+of its width. Each table is of one variable. A form of the word is guessed, then proven:
+
+- A word of one variable is a table. The solver compares it with the table, at all codes.
+- A word of several variables is computed from words that are cut. Their sums of tables are free
+  numbers, in the ranges that sums of these tables have. The solver shows that the word is a linear
+  function of them. So it is a sum of tables itself, by adding tables in exact integers.
+
+A wrong guess has no proof. The word then stays a part of the words computed from it.
+
+Guesses and their proofs stand together: a proof uses the lemmas of the words below.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from kan_dialect.flows.prove.second_opinion.model import Tables
+from kan_dialect.flows.prove.second_opinion.solver import Solver, Term
+from kan_dialect.flows.prove.second_opinion.words import (
+    Numbers,
+    Undecided,
+    Variable,
+    Word,
+    Words,
+    cone,
+    evaluate,
+    terms,
+)
+from kan_dialect.ir.constants import IntArray
+
+WIDEST = 40
+"""Bits of a word that may be cut: its sums stay exact in 64 bits."""
+
+LISTED_BITS = 16
+"""Bits of a variable whose tables are listed."""
+
+WRITTEN_BITS = 18
+"""Bits of a variable whose tables the solver gets as choices."""
+
+RAW_BITS = 14
+"""Bits of all variables together that may stand in a lemma beside sums."""
+
+ROWS = 48
+"""Random rows that a guess must suit before the solver is asked."""
+
+SECONDS = 20.0
+"""Time for one question to the solver."""
+
+_WIRING = ("concat", "extract", "bvnot", "zero_extend", "sign_extend")
+"""Operators that are no adders, tables or choices."""
+
+_ARITHMETIC = ("bvadd", "bvsub", "bvneg", "bvmul")
+
+
+@dataclass(frozen=True, eq=False)
+class Number:
+    """A sum of tables. Two with the same tables are one object."""
+
+    tables: Tables
+    """Of each, the least entry is 0."""
+    top: int
+    """The greatest sum, where the least is 0."""
+    term: Term
+    """A free bit vector that stands for it, where a word that it makes is cut."""
+    bits: int
+    """Of `term`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sum:
+    """A word that is proven to be `factor` * `number` + `constant`, modulo 2^width."""
+
+    word: Word
+    factor: int
+    constant: int
+    number: Number
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """Words of one variable, abstracted to the combinations of values that they have together."""
+
+    of: Variable
+    index: Variable
+    """A number for each combination of values."""
+    of_code: IntArray
+    """Of each code of the variable, the number."""
+    values: Mapping[Word, IntArray]
+    """Of each word, its value for each number."""
+
+
+Atom: TypeAlias = Sum | Variable | Classes
+"""A free variable of a lemma: the sum of a cut word, a variable, or a class number."""
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A guess: factors of numbers, tables of variables, and a constant."""
+
+    factors: Mapping[Number, int]
+    tables: Mapping[Variable, IntArray]
+    constant: int
+
+
+@dataclass
+class Lemmas:
+    """Which words of a design are proven to be sums of tables."""
+
+    words: Words
+    solver: Solver
+    _sums: dict[Word, Sum | None] = field(default_factory=dict[Word, Sum | None])
+    _numbers: dict[tuple[tuple[int, bytes], ...], Number] = field(
+        default_factory=dict[tuple[tuple[int, bytes], ...], Number]
+    )
+    _classes: dict[frozenset[Word], Classes] = field(default_factory=dict[frozenset[Word], Classes])
+    _variables: dict[Variable, Term] = field(default_factory=dict[Variable, Term])
+    _simple: dict[Word, Term] = field(default_factory=dict[Word, Term])
+    """Terms of words of one variable."""
+    _inside: dict[Word, bool] = field(default_factory=dict[Word, bool])
+    _random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+
+    def frontier(self, root: Word, depth: int | None, *, raw: bool) -> dict[Atom, None]:
+        """The sums and variables that a word is computed from, without repetition.
+
+        depth : sums of several variables to pass on each path; None for all.
+        raw : take variables in place of words of one variable.
+        """
+        atoms: dict[Atom, None] = {}
+        self._collect(root, depth, raw, atoms, set(), may_cut=False)
+        return atoms
+
+    def _collect(
+        self,
+        word: Word,
+        depth: int | None,
+        raw: bool,
+        atoms: dict[Atom, None],
+        seen: set[tuple[Word, int | None]],
+        *,
+        may_cut: bool = True,
+    ) -> bool:
+        """Add the operands of a word; True where an operator other than wiring is in between."""
+        if not word.support or (word, depth) in seen:
+            return False
+        seen.add((word, depth))
+        if word.is_simple:
+            leaf = None if raw else self.table(word)
+            atoms[leaf or self._variable_of(word)] = None
+            return False
+        found = self.sum(word) if may_cut and depth is not None else None
+        if found is not None:
+            if not depth:
+                atoms[found] = None
+                return False
+            depth -= 1
+        through = word.operator not in _WIRING
+        for part in word.needs:
+            joined = word.operator == part.operator == "concat"
+            through |= self._collect(part, depth, raw, atoms, seen, may_cut=not joined)
+        return through
+
+    def _variable_of(self, word: Word) -> Variable:
+        return self.words.variables[word.support.bit_length() - 1]
+
+    def together(self, atoms: Mapping[Atom, None]) -> dict[Atom, None]:
+        """The same, with words of one variable that have several numbers taken together."""
+        single: dict[Variable, list[Sum]] = {}
+        for atom in atoms:
+            if isinstance(atom, Sum) and len(atom.number.tables) == 1:
+                single.setdefault(next(iter(atom.number.tables)), []).append(atom)
+        found = dict(atoms)
+        for of, sums in single.items():
+            if len(numbers_of(sums)) > 1:
+                for atom in sums:
+                    del found[atom]
+                found[self._in_classes(of, sums)] = None
+        return found
+
+    def _in_classes(self, of: Variable, sums: Sequence[Sum]) -> Classes:
+        key = frozenset(atom.word for atom in sums)
+        if key not in self._classes:
+            rows = np.array([_values(atom, of) for atom in sums])
+            values, of_code = np.unique(rows, axis=1, return_inverse=True)
+            count = values.shape[1]
+            index = Variable(of.name, of.cycle, max(1, (count - 1).bit_length()), 0, count - 1, -1)
+            self._classes[key] = Classes(
+                of,
+                index,
+                of_code.ravel(),
+                {atom.word: row for atom, row in zip(sums, values, strict=True)},
+            )
+        return self._classes[key]
+
+    # Variables and sums as terms.
+
+    def variable(self, of: Variable) -> Term:
+        """The term of a variable: its bits."""
+        if of not in self._variables:
+            self._variables[of] = self.solver.free(of.width, f"{of.name}@{of.cycle}")
+            if of.number >= 0:
+                self._simple[self.words.free(of)] = self._variables[of]
+        return self._variables[of]
+
+    def given(self, atoms: Sequence[Atom]) -> tuple[dict[Word, Term], list[Term]]:
+        """Terms of the words that atoms are, and what may be assumed of them."""
+        solver = self.solver
+        known: dict[Word, Term] = {}
+        assumed: list[Term] = []
+        for atom in atoms:
+            match atom:
+                case Variable():
+                    known[self.words.free(atom)] = self.variable(atom)
+                    assumed += self._in_range(atom)
+                case Classes():
+                    for word, values in atom.values.items():
+                        known[word] = self.table_term(atom.index, values, word.width)
+                    assumed += self._in_range(atom.index)
+                case Sum():
+                    width = atom.word.width
+                    known[atom.word] = self._scaled(atom.number, atom.factor, width, atom.constant)
+        for number in numbers_of(atoms):
+            top = solver.constant(number.bits, number.top)
+            assumed.append(solver.apply("bvule", [number.term, top]))
+        return known, assumed
+
+    def _in_range(self, of: Variable) -> list[Term]:
+        solver, term = self.solver, self.variable(of)
+        order = "bvsle" if of.signed else "bvule"
+        low, high = (solver.constant(of.width, end) for end in (of.low, of.high))
+        return [solver.apply(order, [low, term]), solver.apply(order, [term, high])]
+
+    def _scaled(self, of: Number, factor: int, width: int, constant: int = 0) -> Term:
+        """`factor` times a number, plus a constant, modulo 2^bits."""
+        solver = self.solver
+        found = self.resized(of.term, of.bits, width)
+        if factor != 1:
+            found = solver.apply("bvmul", [found, solver.constant(width, factor)])
+        if constant:
+            found = solver.apply("bvadd", [found, solver.constant(width, constant)])
+        return found
+
+    def resized(self, term: Term, bits: int, width: int) -> Term:
+        """An unsigned number in another width, modulo 2^width."""
+        if bits == width:
+            return term
+        if bits > width:
+            return self.solver.apply("extract", [term], [width - 1, 0])
+        return self.solver.apply("zero_extend", [term], [width - bits])
+
+    def listed(
+        self, of: Variable, entries: Sequence[int], width: int, bits: Term | None = None
+    ) -> Term:
+        """A table of a variable: entries by bit pattern, as choices bit by bit.
+
+        bits : what stands for the variable; None: itself.
+        """
+        solver = self.solver
+        if bits is None:
+            bits = self.variable(of)
+        one = solver.constant(1, 1)
+        known: dict[int, Term] = {entry: solver.constant(width, entry) for entry in set(entries)}
+        level = [known[entry] for entry in entries]
+        for bit in range(of.width):
+            chosen = solver.apply("=", [solver.apply("extract", [bits], [bit, bit]), one])
+            level = [
+                low if low is high else solver.apply("ite", [chosen, high, low])
+                for low, high in zip(level[::2], level[1::2], strict=True)
+            ]
+        return level[0]
+
+    def table_term(
+        self, of: Variable, table: IntArray, width: int, bits: Term | None = None
+    ) -> Term:
+        """A table of a variable's codes; of other patterns, any entry.
+
+        Raises
+        ------
+        Undecided : the table is too long to be listed, and no multiple of the code.
+        """
+        if of.width > WRITTEN_BITS:
+            return self._multiple(of, table, width, bits)
+        entries = np.full(1 << of.width, int(table[0]), np.int64)
+        entries[of.patterns(of.codes).astype(np.int64)] = table
+        return self.listed(of, entries.tolist(), width, bits)
+
+    def _multiple(self, of: Variable, table: IntArray, width: int, bits: Term | None) -> Term:
+        """A table that is a multiple of the code, and a constant, as a product."""
+        factor = factor_of(table)
+        if factor is None:
+            raise Undecided(f"a table of {len(table)} codes of {of.name} is too long")
+        solver = self.solver
+        found = self.variable(of) if bits is None else bits
+        if width > of.width:
+            extend = "sign_extend" if of.signed else "zero_extend"
+            found = solver.apply(extend, [found], [width - of.width])
+        elif width < of.width:
+            found = solver.apply("extract", [found], [width - 1, 0])
+        found = solver.apply("bvmul", [found, solver.constant(width, factor)])
+        constant = int(table[0]) - factor * of.low
+        return solver.apply("bvadd", [found, solver.constant(width, constant)])
+
+    def linear_term(self, guess: Linear, width: int) -> Term:
+        """A guess as a term of the given number of bits."""
+        solver = self.solver
+        found = solver.constant(width, guess.constant)
+        parts = [self._scaled(of, factor, width) for of, factor in guess.factors.items() if factor]
+        parts += [self.table_term(of, table, width) for of, table in guess.tables.items()]
+        for part in parts:
+            found = solver.apply("bvadd", [found, part])
+        return found
+
+    def term(self, word: Word, known: dict[Word, Term]) -> Term:
+        """A word as a term, with the words that are known."""
+        return terms([word], known, self.solver)[0]
+
+    # Words of one variable.
+
+    def table(self, word: Word) -> Sum | None:
+        """A word of one variable as a proven table; None without a proof."""
+        if word not in self._sums:
+            self._sums[word] = self._table(word)
+        return self._sums[word]
+
+    def _table(self, word: Word) -> Sum | None:
+        of = self._variable_of(word)
+        if of.width > LISTED_BITS or not 0 < word.width <= WIDEST:
+            return None
+        patterns = np.arange(1 << of.width, dtype=np.uint64)
+        entries = evaluate(word, {self.words.free(of): patterns})
+        self.variable(of)
+        (term,) = terms([word], self._simple, self.solver)
+        claim = self.solver.apply("=", [term, self.listed(of, entries.tolist(), word.width)])
+        if self.solver.always(claim, (), SECONDS) is not True:
+            return None
+        table = entries[of.patterns(of.codes)].astype(np.int64)
+        return self._as_sum(word, {of: table}, 0)
+
+    def word(self, word: Word) -> Sum | None:
+        """A word as a sum of tables; None where that is not known."""
+        return self.table(word) if word.is_simple and word.support else self.sum(word)
+
+    def stays_inside(self, root: Word) -> bool:
+        """Whether no table that a word is made of is read beyond its end, where x is."""
+        return all(self._is_inside(word) for word in cone([root], {}) if word.may_leave)
+
+    def _is_inside(self, table: Word) -> bool:
+        if table not in self._inside:
+            address, size = table.address, table.arguments[0].width
+            assert address is not None
+            atoms = list(self.frontier(address, 0, raw=False))
+            known, assumed = self.given(atoms)
+            term = self.term(address, known)
+            end = self.solver.constant(address.width, size - 1)
+            claim = self.solver.apply("bvule", [term, end])
+            self._inside[table] = self.solver.always(claim, assumed, SECONDS) is True
+        return self._inside[table]
+
+    # Words of several variables.
+
+    def sum(self, word: Word) -> Sum | None:
+        """A word of several variables as a sum of tables; None where that is not known."""
+        if word not in self._sums:
+            self._sums[word] = self._prove_sum(word)
+        return self._sums[word]
+
+    def _prove_sum(self, word: Word) -> Sum | None:
+        if not 1 < word.width <= WIDEST:
+            return None
+        if word.operator not in _ARITHMETIC:
+            atoms: dict[Atom, None] = {}
+            if word.operator != "concat" or not self._collect(
+                word, 0, False, atoms, set(), may_cut=False
+            ):
+                return None
+        tried: list[set[Atom]] = []
+        for depth, how in (
+            (0, "sums"),
+            (1, "sums"),
+            (0, "classes"),
+            (1, "classes"),
+            (2, "sums"),
+            (0, "raw"),
+            (None, "raw"),
+        ):
+            atoms = self.frontier(word, depth, raw=how == "raw")
+            if how == "classes":
+                atoms = self.together(atoms)
+            if set(atoms) in tried or raw_bits(atoms) > RAW_BITS:
+                continue
+            tried.append(set(atoms))
+            guess = self.guess(word, list(atoms))
+            if guess is not None and self._holds(word, guess, list(atoms)):
+                return self._composed(word, guess, list(atoms))
+        return None
+
+    def guess(self, word: Word, atoms: Sequence[Atom]) -> Linear | None:
+        """The linear function of atoms that a word seems to be."""
+        numbers = numbers_of(atoms)
+        variables = variables_of(atoms)
+        parts: list[Number | Variable] = [*numbers, *variables]
+        highs = [p.top if isinstance(p, Number) else p.high - p.low for p in parts]
+        # Of each part, the number or the index of the code: at rest, along its line, at random.
+        lines = [1 if isinstance(p, Number) else p.high - p.low + 1 for p in parts]
+        starts = np.cumsum([1, *lines]).tolist()
+        count = starts[-1]
+        columns: list[IntArray] = []
+        for start, length, high in zip(starts, lines, highs, strict=False):
+            column = np.zeros(count + ROWS, np.int64)
+            line = np.ones(1, np.int64) if length == 1 else np.arange(length)
+            column[start : start + length] = np.minimum(line, high)
+            column[count:] = self._random.integers(0, high, ROWS, endpoint=True)
+            columns.append(column)
+        given = self._given_numbers(atoms, dict(zip(parts, columns, strict=True)))
+        found = np.broadcast_to(evaluate(word, given), count + ROWS).astype(np.int64)
+        modulus = 1 << word.width
+        constant = int(found[0])
+        expected = np.full(count + ROWS, constant, np.int64)
+        factors: dict[Number, int] = {}
+        tables: dict[Variable, IntArray] = {}
+        for part, start, length, column in zip(parts, starts, lines, columns, strict=False):
+            change = _centred(found[start : start + length] - constant, modulus)
+            if isinstance(part, Number):
+                factors[part] = int(change[0])
+                expected = (expected + factors[part] * (column % modulus)) % modulus
+            else:
+                tables[part] = change
+                expected = (expected + change[column]) % modulus
+        if (expected != found).any():
+            return None
+        return Linear(factors, tables, constant)
+
+    def _given_numbers(
+        self, atoms: Sequence[Atom], columns: Mapping[Number | Variable, IntArray]
+    ) -> dict[Word, Numbers]:
+        """Numbers of the words that atoms are."""
+        given: dict[Word, Numbers] = {}
+        for atom in atoms:
+            match atom:
+                case Variable():
+                    given[self.words.free(atom)] = atom.patterns(columns[atom] + atom.low)
+                case Classes():
+                    for word, values in atom.values.items():
+                        given[word] = values[columns[atom.index]].astype(np.uint64)
+                case Sum():
+                    modulus = 1 << atom.word.width
+                    column = columns[atom.number] % modulus
+                    number = (column * atom.factor + atom.constant) % modulus
+                    given[atom.word] = number.astype(np.uint64)
+        return given
+
+    def _holds(self, word: Word, guess: Linear, atoms: Sequence[Atom]) -> bool:
+        known, assumed = self.given(atoms)
+        claim = [self.term(word, known), self.linear_term(guess, word.width)]
+        return self.solver.always(self.solver.apply("=", claim), assumed, SECONDS) is True
+
+    def _composed(self, word: Word, guess: Linear, atoms: Sequence[Atom]) -> Sum | None:
+        """The value of a word for values of its atoms."""
+        classes = {atom.index: atom for atom in atoms if isinstance(atom, Classes)}
+        tables: dict[Variable, IntArray] = {}
+
+        def add(of: Variable, table: IntArray) -> None:
+            tables[of] = tables[of] + table if of in tables else table
+
+        for of, table in guess.tables.items():
+            if of in classes:
+                add(classes[of].of, table[classes[of].of_code])
+            else:
+                add(of, table)
+        for number, factor in guess.factors.items():
+            if abs(factor) * number.top >= 1 << 60:
+                return None
+            for of, table in number.tables.items():
+                add(of, factor * table)
+        return self._as_sum(word, tables, guess.constant)
+
+    def _as_sum(self, word: Word, tables: Tables, constant: int) -> Sum | None:
+        """A word that is the sum of tables and a constant, modulo 2^width."""
+        modulus = 1 << word.width
+        if sum(int(np.ptp(table)) for table in tables.values()) >= modulus:
+            tables = {of: _shortest(table, modulus) for of, table in tables.items()}
+        constant += sum(int(table.min()) for table in tables.values())
+        tables = {of: table - table.min() for of, table in tables.items() if np.ptp(table)}
+        factor = math.gcd(*(int(np.gcd.reduce(table)) for table in tables.values())) or 1
+        tables = {of: table // factor for of, table in tables.items()}
+        top = sum(int(table.max()) for table in tables.values())
+        # A sum and its difference to the greatest value determine each other.
+        flipped = {of: table.max() - table for of, table in tables.items()}
+        if _key(flipped) < _key(tables):
+            tables, factor, constant = flipped, -factor, constant + factor * top
+        key = _key(tables)
+        if key not in self._numbers:
+            bits = max(1, top.bit_length())
+            self._numbers[key] = Number(tables, top, self.solver.free(bits), bits)
+        return Sum(word, factor % modulus, constant % modulus, self._numbers[key])
+
+
+def _key(tables: Tables) -> tuple[tuple[int, bytes], ...]:
+    """Equal for equal tables."""
+    ordered = sorted(tables.items(), key=lambda item: item[0].number)
+    return tuple((of.number, table.tobytes()) for of, table in ordered)
+
+
+def numbers_of(atoms: Iterable[Atom]) -> list[Number]:
+    """The numbers among atoms, each once."""
+    return list(dict.fromkeys(atom.number for atom in atoms if isinstance(atom, Sum)))
+
+
+def variables_of(atoms: Iterable[Atom]) -> list[Variable]:
+    """The variables among atoms, and the numbers of classes."""
+    found = (atom.index if isinstance(atom, Classes) else atom for atom in atoms)
+    return [atom for atom in found if isinstance(atom, Variable)]
+
+
+def raw_bits(atoms: Iterable[Atom]) -> int:
+    """Bits of all variables among atoms."""
+    return sum(of.width for of in variables_of(atoms))
+
+
+def _values(of: Sum, variable: Variable) -> IntArray:
+    """Of each code of a word's one variable, the word."""
+    table = of.number.tables[variable] * of.factor + of.constant
+    return table % (1 << of.word.width)
+
+
+def _centred(numbers: IntArray, modulus: int) -> IntArray:
+    """The representatives that are nearest to 0."""
+    half = (modulus >> 1) - 1
+    return (numbers + half) % modulus - half
+
+
+def _shortest(table: IntArray, modulus: int) -> IntArray:
+    """A table modulo `modulus` whose entries lie as close together as they can."""
+    values = np.unique(table % modulus)
+    gaps = np.diff(values, append=values[0] + modulus)
+    start = int(values[(int(gaps.argmax()) + 1) % len(values)])
+    return (table - start) % modulus + start
+
+
+def factor_of(table: IntArray) -> int | None:
+    """The factor of a table that is a multiple of the code, and a constant; None of others."""
+    steps = np.diff(table)
+    if not len(steps) or bool((steps != steps[0]).any()):
+        return None
+    return int(steps[0])
+
+
+def is_too_long(of: Variable, table: IntArray) -> bool:
+    """Whether a table can neither be listed nor written as a product."""
+    return of.width > WRITTEN_BITS and factor_of(table) is None
