@@ -115,7 +115,7 @@ def test_original_of_a_module() -> None:
     with torch.no_grad():
         expected = torch.tanh(model[0](torch.tensor(x, dtype=torch.float32)))
     np.testing.assert_allclose(found.run(x), expected.double().numpy(), rtol=1e-6)
-    assert model.on_chip
+    assert model.training
 
 
 # Skip connections around an affine of the inputs

@@ -59,7 +59,7 @@ def test_a_module_in_memory(batch: int, capfd: pytest.CaptureFixture[str]) -> No
     model = torch.nn.Sequential(Layer(3, 4), Layer(4, 2))
     model[1].eval()
     module = import_module(model, torch.zeros(batch, 3), name="my network")
-    assert model.on_chip and model[0].training and not model[1].training
+    assert model.training and model[0].training and not model[1].training
     assert capfd.readouterr().out == ""
     x = torch.rand(100, 3) * 2 - 1
     imported = Model.of(module)
