@@ -138,7 +138,7 @@ def test_a_histogram_of_codes_counts_each_code_once() -> None:
 def test_confusion_matrices_count_decisions(report: dict[str, Any]) -> None:
     labels = np.array([0, 1, 2, 2])
     outputs = np.array([[3.0, 1, 2], [0, 0, 1], [0, 0, 5], [0, 7, 5]])
-    found = confusions(labels, {"integer": outputs, "float": None})
+    found = confusions(labels, {"integer": outputs})
     assert found == {"integer": [[1, 0, 0], [0, 0, 1], [0, 1, 1]]}
     assert confusions(np.array([0.5, 1.5]), {"integer": outputs[:2]}) is None
     assert confusions(None, {"integer": outputs}) is None
