@@ -24,7 +24,7 @@ from kan_dialect.quantity import quantity
 
 @dataclass
 class Report:
-    """The sections of `report.json`, in its order. Those that are None or empty have no key."""
+    """The sections of `report.json`, in its order. None and empty sections have no key."""
 
     name: str
     inputs: int
@@ -48,7 +48,7 @@ class Report:
     certificate: dict[str, Any] | None = None
     """Proven bounds on the error of the integer network: see `certificate_entry`."""
     edges: dict[str, int] = field(default_factory=dict[str, int])
-    """`total`, and those that are `kept`."""
+    """Numbers of edges: `total`, and `kept` without the pruned ones."""
     table_bits: int = 0
     saturation: dict[str, Saturation] = field(default_factory=dict[str, Saturation])
     """Saturation on the `calibration` samples, and on the `test` samples of a test set."""

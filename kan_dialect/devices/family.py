@@ -178,7 +178,7 @@ class DeviceFamily:
 
     @property
     def family(self) -> str:
-        """Name of the family: the device's own, or that of which it is a part."""
+        """Name of the family. A part has the name of its family."""
         return self.part_of or self.name
 
     def part(self, name: str) -> Part:
@@ -198,7 +198,7 @@ class DeviceFamily:
         return next(iter((*default, *placed)), None)
 
     def smallest_part(self, luts: int, registers: int) -> Part | None:
-        """The first part that holds so many LUTs and registers; None if all are too small."""
+        """The first part with at least these LUTs and registers; None if all are too small."""
         return next((part for part in self.parts if part.holds(luts, registers)), None)
 
     def period_of(self, delay: float, luts: int) -> float:

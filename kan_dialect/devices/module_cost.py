@@ -170,7 +170,7 @@ class _Reader:
         self.luts_of: dict[int, float] = {}
         """LUTs of leaves that are bits of adders and memories."""
         self.rows: dict[SSAValue, list[tuple[Literal, list[Literal]]]] = {}
-        """Words of which at most one is chosen, the last of multiplexers in a row first."""
+        """Words that exclude each other, the last of multiplexers in a row first."""
         self.roots: list[Literal] = []
         """What outputs and instances read."""
         ops = list(module.body.block.ops)

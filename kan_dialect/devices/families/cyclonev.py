@@ -1,4 +1,4 @@
-"""Intel Cyclone V. Lookup tables are those of ALMs, of which an ALM has two."""
+"""Intel Cyclone V. An ALM counts as two lookup tables."""
 
 from kan_dialect.devices.family import DeviceFamily, Timing
 from kan_dialect.devices.open_tools import Yosys

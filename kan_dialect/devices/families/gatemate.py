@@ -44,8 +44,8 @@ GATEMATE = DeviceFamily(
         exclusive_or=Cell("CC_LUT2", ("I0", "I1"), "O", {"INIT": "0110"}),
     ),
     block_ram_kilobits=40,
-    # Cologne Chip DS1001: 20,480 CPEs of two halves, as nextpnr counts them. CCGM1A2 has two
-    # such dies, of which nextpnr counts 32 block RAMs each.
+    # Cologne Chip DS1001: 20,480 CPEs of two halves, as nextpnr counts them. CCGM1A2 has
+    # two such dies. nextpnr counts 32 block RAMs a die.
     parts=(
         Part(
             *("CCGM1A1", 40_960, 40_960, 32, 0, "CCGM1A1", 162),
