@@ -34,7 +34,7 @@ def verdict(name: str) -> str:
     """The first claim that fails with a seed; empty: all wrappers are proven."""
     seed = next((seed for seed in SEEDS if seed.name == name), None)
     with imported_with_bug(spoilt_module(seed)) if seed else nullcontext():
-        for folder in ("", "flows/prove/interfaces", "flows/prove/training"):
+        for folder in ("", "flows/prove/interfaces", "flows/prove/on_chip"):
             sys.path.append(str(ROOT / "tests" / "pytest" / folder))
         for wrapper in _wrappers(seed):
             with tempfile.TemporaryDirectory(prefix="kan-seeded-") as folder:

@@ -293,7 +293,7 @@ def _renamed(layer: str, codes: Sequence[Code], rename: Rename) -> list[Code]:
 def _sums(op: NodeSumOp, values: Mapping[SSAValue, list[Code]]) -> list[Code]:
     edges = op.edges.owner
     if not isinstance(edges, TablesOp):
-        raise KanError("kan.node_sum of an operand other than kan.lookup")
+        raise KanError("kan.node_sum of an operand other than kan.tables")
     tables, mask = to_numpy(edges.tables), op.mask_array
     first, _ = quantized_type(edges.input).bounds
     inputs = values[edges.input]
