@@ -123,7 +123,8 @@ def _lookup(op: Operator, operands: list[Bounds]) -> Results:
         return indices if is_nd else Range(*(end[..., np.newaxis] for end in indices))
 
     def read(indices: Range) -> Range:
-        within = ((indices.low >= -extents) & (indices.high < extents)).all(axis=-1)
+        inside = (indices.low >= -extents) & (indices.high < extents)
+        within: BoolArray = np.logical_and.reduce(inside, axis=-1)
         low, high = (np.where(within[..., np.newaxis], end, 0).astype(np.int64) for end in indices)
         counts = (high - low).reshape(-1, len(extents)).max(axis=0, initial=0) + 1
         if prod(counts.tolist()) > _MAX_LOOKUP_ELEMENTS:
@@ -134,7 +135,7 @@ def _lookup(op: Operator, operands: list[Bounds]) -> Results:
         return Range(*(np.where(spread(within), end, np.nan) for end in found))
 
     value, indices = read(vectors(index.value)), vectors(index.value)
-    moves = spread((indices.low != indices.high).any(axis=-1))
+    moves = spread(np.logical_or.reduce(indices.low != indices.high, axis=-1))
     moves = np.broadcast_to(moves, value.low.shape)
     slope = Range(np.where(moves, -np.inf, 0.0), np.where(moves, np.inf, 0.0))
     return Bounds(value, slope, read(vectors(index.middles)))
