@@ -95,7 +95,7 @@ def _inputs(options: argparse.Namespace, model: Model) -> tuple[Array, Array | N
     if path is None:
         raise KanError("no samples to evaluate", remedy="give --inputs X.npy")
     if path.suffix.lower() in (".npz", ".csv"):
-        dataset = dataset_for([model.op], path)
+        dataset = dataset_for(model.op, path)
         x, labels = dataset.x, dataset.y
         if dataset.x_test is not None:
             x, labels = dataset.x_test, dataset.y_test

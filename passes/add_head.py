@@ -337,10 +337,6 @@ def _code_below(port: Port, threshold: float) -> int:
     Codes stand for numbers as the host decodes them, in float64. One less than the smallest code
     where all numbers are above.
     """
-    codes = np.arange(port.low, port.high + 1) if port.high - port.low < 1 << 20 else None
-    if codes is not None:
-        above = decode([port], codes[:, np.newaxis])[:, 0] > threshold
-        return int(port.low + np.count_nonzero(~above) - 1)
     low, high = port.low - 1, port.high
     while low < high:
         middle = (low + high + 1) // 2

@@ -20,9 +20,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import (
     PatternRewriter,
@@ -32,7 +30,7 @@ from xdsl.pattern_rewriter import (
 from xdsl.rewriter import Rewriter
 
 from kan_dialect.analysis.tables import bit_patterns_of
-from kan_dialect.analysis.wires import layers_of, wire_functions
+from kan_dialect.analysis.wires import layers_of
 from kan_dialect.devices.carry_chains import is_single_bit, is_wires
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.errors import KanError
@@ -42,6 +40,7 @@ from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import int_type, range_of
 from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp, complement_of
 from kan_dialect.passbase.dead_ops import remove_dead
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.rewriting import rewrite_ops
 from kan_dialect.passbase.sums import rebuild_sum
@@ -168,7 +167,7 @@ def _move(place: Place) -> None:
 
 
 @dataclass(frozen=True)
-class BalanceSumsPass(TargetPass):
+class BalanceSumsPass(FunctionPass, TargetPass):
     """Makes sums of many values trees of two-input adders."""
 
     name = "kan-balance-sums"
@@ -193,12 +192,9 @@ class BalanceSumsPass(TargetPass):
         further = self.extra_levels
         return (further,) if isinstance(further, int) else further
 
-    def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = list(wire_functions(module))
-        for function in functions:
-            make_trees(function, self.device, self.of_layers)
-            narrow_partial_sums(function, self.device)
-        return bool(functions)
+    def rewrite(self, function: func.FuncOp) -> None:
+        make_trees(function, self.device, self.of_layers)
+        narrow_partial_sums(function, self.device)
 
 
 def make_trees(function: func.FuncOp, device: DeviceFamily, further: Sequence[int]) -> None:

@@ -11,14 +11,12 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.float_results import note_reference
-from kan_dialect.analysis.quantization_points import quantization_points, spline_functions
+from kan_dialect.analysis.quantization_points import quantization_points
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_function, evaluate_inside
 from kan_dialect.ir.constants import FloatArray, IntArray
@@ -27,7 +25,7 @@ from kan_dialect.ir.types import float_type, tensor_shape
 from kan_dialect.model.data_columns import dataset_for
 from kan_dialect.model.windows import set_apart, windows_of
 from kan_dialect.ops.layer import ObserveOp
-from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.search.scales import require_scalable
 
@@ -60,7 +58,7 @@ def split_features(function: func.FuncOp, x: FloatArray, source: str) -> list[Fl
 
 
 @dataclass(frozen=True)
-class CalibratePass(KanPass):
+class CalibratePass(FunctionPass):
     """Records ranges and histograms of the data in an `.npz` file at every quantisation point."""
 
     name = "kan-calibrate"
@@ -75,17 +73,13 @@ class CalibratePass(KanPass):
     """Leave the results of all samples in the attribute `kan.reference`, for
     `kan-refine-precision` to count losses from."""
 
-    def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = list(spline_functions(module))
-        if functions:
-            x = dataset_for(functions, self.data).x
-            for function in functions:
-                inputs = split_features(function, x, self.data)
-                observe(function, inputs, self.bins)
-                if self.results:
-                    outputs = evaluate_function(function, inputs)
-                    note_reference(function, x, np.concatenate(outputs, axis=1))
-        return bool(functions)
+    def rewrite(self, function: func.FuncOp) -> None:
+        x = dataset_for(function, self.data).x
+        inputs = split_features(function, x, self.data)
+        observe(function, inputs, self.bins)
+        if self.results:
+            outputs = evaluate_function(function, inputs)
+            note_reference(function, x, np.concatenate(outputs, axis=1))
 
 
 def observe(function: func.FuncOp, inputs: list[FloatArray], bins: int) -> None:

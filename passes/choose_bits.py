@@ -9,27 +9,25 @@ function as it is here: the float model.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.analysis.quantization_points import spline_functions
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset
 from kan_dialect.ir.attributes.figures import record_figures
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.model.data_columns import dataset_for
 from kan_dialect.model.model import Model
-from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
-from kan_dialect.passbase.options import taken_from
+from kan_dialect.passbase.options import sharing, taken_from
 from kan_dialect.passbase.progress import tell
 from kan_dialect.passes.calibrate import split_features
 from kan_dialect.passes.quantize import BITS, WIDTH, QuantizePass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
-from kan_dialect.search.precision.budgets import Allowed, Limit, allowed
+from kan_dialect.search.precision.budgets import Allowed, allowed, parse_limits
 from kan_dialect.search.precision.score import check_labels, loss_problem, score
 
 DEFAULT_LOSS = 0.005
@@ -37,7 +35,7 @@ DEFAULT_LOSS = 0.005
 
 
 @dataclass(frozen=True)
-class ChooseBitsPass(KanPass):
+class ChooseBitsPass(FunctionPass):
     """Chooses one number of bits for all codes."""
 
     name = "kan-choose-bits"
@@ -69,41 +67,18 @@ class ChooseBitsPass(KanPass):
             raise KanError(
                 f"at-least must be at most at-most, got {self.at_least} and {self.at_most}"
             )
-        self._limits()
+        parse_limits(self.max_rmse, self.max_error)
         self._quantize(self.at_least)
 
-    def _limits(self) -> tuple[Limit | None, Limit | None]:
-        rmse, error = self.max_rmse, self.max_error
-        return (
-            None if rmse is None else Limit.parse(rmse, "max-rmse"),
-            None if error is None else Limit.parse(error, "max-error"),
-        )
-
     def _quantize(self, bits: int) -> QuantizePass:
-        return QuantizePass(
-            bits=bits,
-            scale=self.scale,
-            percentile=self.percentile,
-            per_tensor=self.per_tensor,
-            per_layer=self.per_layer,
-            guard_bits=self.guard_bits,
-            input_format=self.input_format,
-            output_format=self.output_format,
-        )
+        return sharing(self, QuantizePass, bits=bits)
 
-    def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = list(spline_functions(module))
-        if functions:
-            dataset = dataset_for(functions, self.data)
-            for function in functions:
-                self._choose(function, dataset)
-        return bool(functions)
-
-    def _choose(self, function: func.FuncOp, dataset: Dataset) -> None:
+    def rewrite(self, function: func.FuncOp) -> None:
+        dataset = dataset_for(function, self.data)
         split_features(function, dataset.x, self.data)
         reference = Model(function, "spline").run(dataset.x)
         check_labels(dataset.y, reference.shape[1], self.data)
-        rmse, error = self._limits()
+        rmse, error = parse_limits(self.max_rmse, self.max_error)
         loss = self.max_accuracy_loss
         if loss is None and rmse is None and error is None:
             loss = DEFAULT_LOSS
@@ -120,22 +95,8 @@ class ChooseBitsPass(KanPass):
             after = score(outputs, dataset.y, reference)
             found = self._problem(budget, outputs, before, after)
             if found is None:
-                figures: dict[str, Any] = {
-                    "bits": bits,
-                    **{
-                        name: limit
-                        for name, limit in (
-                            ("max_accuracy_loss", loss),
-                            ("max_rmse", budget.rmse),
-                            ("max_error", budget.error),
-                        )
-                        if limit is not None
-                    },
-                    "before": before,
-                    "after": after,
-                    "samples": len(dataset.x),
-                }
-                record_figures(function, BITS, figures)
+                scores = {"before": before, "after": after, "samples": len(dataset.x)}
+                record_figures(function, BITS, {"bits": bits, **budget.figures(loss), **scores})
                 return
             problem = found
         raise KanError(

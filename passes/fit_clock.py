@@ -19,19 +19,18 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import NamedTuple
 
-from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
-from kan_dialect.analysis.wires import layers_of, wire_functions
+from kan_dialect.analysis.wires import layers_of
 from kan_dialect.devices.delay import Delay
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.estimate import delay_of, delays_of
 from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.options import taken_from
 from kan_dialect.passbase.target_pass import TargetPass
@@ -80,7 +79,7 @@ class _Design(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FitClockPass(TargetPass):
+class FitClockPass(FunctionPass, TargetPass):
     """Shares sums, splits tables and makes trees of adders, in the fewest cycles of a clock."""
 
     name = "kan-fit-clock"
@@ -91,22 +90,19 @@ class FitClockPass(TargetPass):
     parts: int | None = taken_from(SplitTablesPass, "parts")
     extra_levels: tuple[int, ...] | int = taken_from(BalanceSumsPass, "extra_levels")
 
-    def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = list(wire_functions(module))
-        for function in functions:
-            limit = self._limit(function)
-            best = _Search(ctx, self, limit).best(function)
-            for _ in range(MOST_TRIES):
-                # Delays grow with LUTs, so a stage of the whole design has less time.
-                least = self._limit(best)
-                if not _slow_tables(best, self.device, least) or least >= limit:
-                    break
-                limit = least
-                best = _Search(ctx, self, limit).best(function)
-            block = best.body.detach_block(0)
-            function.body.detach_block(0).erase()
-            function.body.add_block(block)
-        return bool(functions)
+    def rewrite(self, function: func.FuncOp) -> None:
+        limit = self._limit(function)
+        best = _Search(self, limit).best(function)
+        for _ in range(MOST_TRIES):
+            # Delays grow with LUTs, so a stage of the whole design has less time.
+            least = self._limit(best)
+            if not _slow_tables(best, self.device, least) or least >= limit:
+                break
+            limit = least
+            best = _Search(self, limit).best(function)
+        block = best.body.detach_block(0)
+        function.body.detach_block(0).erase()
+        function.body.add_block(block)
 
     def _limit(self, function: func.FuncOp) -> float:
         """The time that a stage has for logic, by the LUTs of a function."""
@@ -136,8 +132,7 @@ def _halve_slow_tables(function: func.FuncOp, device: DeviceFamily, limit: float
 class _Search:
     """Designs of a function, on copies of it."""
 
-    def __init__(self, ctx: Context, options: FitClockPass, limit: float) -> None:
-        self._ctx = ctx
+    def __init__(self, options: FitClockPass, limit: float) -> None:
         self._options = options
         # Joined chains would make paths from one sum to the next.
         self._device: DeviceFamily = options.device.without_joined_chains
@@ -155,7 +150,7 @@ class _Search:
         places = latest(fastest.graph, self._limit, stage)
         due = {name: places[node] for name, node in fastest.sums().items()}
         shared = function.clone()
-        ShareSumsPass(target=self._options.target).run(self._ctx, ModuleOp([shared]))
+        ShareSumsPass(target=self._options.target).rewrite(shared)
         found = [self._in_time(each, due, stage) for each in (function, shared)]
         designs = [self._narrowed(each) for each in (fastest, *found) if each is not None]
         return min(designs, key=lambda design: (design.cycles, self._area(design))).function

@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.rewriter import InsertPoint, Rewriter
-from xdsl.transforms.dead_code_elimination import dce
 
 from kan_dialect.analysis.quantization_points import spline_functions, unobserved
 from kan_dialect.errors import KanError
@@ -28,7 +26,8 @@ from kan_dialect.ir.constants import to_floats
 from kan_dialect.maths.bsplines import uniform_grid
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.spline import MAX_DEGREE, BSplineOp
-from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.dead_ops import remove_dead
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.search.edge_samples import edge_errors, edge_source, is_off
 from kan_dialect.search.fits.spline_fit import spline_values
@@ -54,7 +53,7 @@ def _layers(function: func.FuncOp) -> list[NodeSumOp]:
 
 
 @dataclass(frozen=True)
-class FitSplinesPass(KanPass):
+class FitSplinesPass(FunctionPass):
     """Makes B-splines of edge functions within a budget of error."""
 
     name = "kan-fit-splines"
@@ -69,18 +68,15 @@ class FitSplinesPass(KanPass):
     degree: int | None = bounded(None, Bounds(0, MAX_DEGREE))
     """Degree of the B-splines; without it that of the layer's B-splines, else 3."""
 
-    def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = list(spline_functions(module))
-        for function in functions:
-            fitted: list[dict[str, object]] = []
-            for index, nodes in enumerate(_layers(function)):
-                if not self.keeps(nodes):
-                    fitted.append(self._fit(function, nodes, f"layer{index}"))
-            if fitted:
-                record_figures(function, FITTED, {"layers": fitted})
-        if functions:
-            dce(module)
-        return bool(functions)
+    def rewrite(self, function: func.FuncOp) -> None:
+        fitted = [
+            self._fit(function, nodes, f"layer{index}")
+            for index, nodes in enumerate(_layers(function))
+            if not self.keeps(nodes)
+        ]
+        if fitted:
+            record_figures(function, FITTED, {"layers": fitted})
+        remove_dead(function)
 
     def needed(self, module: ModuleOp) -> bool:
         """True if a layer has edges other than B-splines on a uniform grid."""

@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects import func
 from xdsl.ir import SSAValue
 from xdsl.pattern_rewriter import (
     PatternRewriter,
@@ -29,7 +28,6 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.ir.constants import IntArray
@@ -39,6 +37,7 @@ from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.shift import ShiftOp
 from kan_dialect.ops.wire import ConstantOp, MarkOp, SumOp, TableOp
 from kan_dialect.passbase.dead_ops import remove_dead
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.marks import moved_mark
 from kan_dialect.passbase.rewriting import rewrite_ops
 from kan_dialect.passbase.sums import variables_and_constant
@@ -223,21 +222,14 @@ class ClampFromZero(RewritePattern):
 
 
 @dataclass(frozen=True)
-class FoldClampsPass(TargetPass):
+class FoldClampsPass(FunctionPass, TargetPass):
     """Makes clamps of nodes cheaper."""
 
     name = "kan-fold-clamps"
     works_at = ("wire",)
     is_optional: ClassVar[bool] = True
 
-    def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = list(wire_functions(module))
-        patterns = (
-            NodeIntoTable(self.device),
-            ClampIntoTables(self.device),
-            ClampFromZero(self.device),
-        )
-        for function in functions:
-            rewrite_ops(function, ClampOp, *patterns)
-            remove_dead(function)
-        return bool(functions)
+    def rewrite(self, function: func.FuncOp) -> None:
+        patterns = (NodeIntoTable, ClampIntoTables, ClampFromZero)
+        rewrite_ops(function, ClampOp, *(pattern(self.device) for pattern in patterns))
+        remove_dead(function)

@@ -18,9 +18,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.pattern_rewriter import (
     PatternRewriter,
@@ -29,13 +27,13 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ir.verifier import MAX_NAME
 from kan_dialect.ops.wire import DeadOp, DelayOp, MarkOp, SumOp, TableOp, sum_range
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.rewriting import rewrite_ops
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
@@ -178,18 +176,14 @@ def _sums_behind(values: Iterable[SSAValue]) -> Iterable[SumOp]:
 
 
 @dataclass(frozen=True)
-class MergeTablesPass(TargetPass):
+class MergeTablesPass(FunctionPass, TargetPass):
     """Makes one table of several summands."""
 
     name = "kan-merge-tables"
     works_at = ("wire",)
     is_optional: ClassVar[bool] = True
 
-    def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = list(wire_functions(module))
-        for function in functions:
-            compose = ComposeTables(self.device)
-            PatternRewriteWalker(compose, apply_recursively=False).rewrite_region(function.body)
-            merge = MergeSummands(self.device, _joint_sums(function))
-            rewrite_ops(function, SumOp, merge)
-        return bool(functions)
+    def rewrite(self, function: func.FuncOp) -> None:
+        compose = ComposeTables(self.device)
+        PatternRewriteWalker(compose, apply_recursively=False).rewrite_region(function.body)
+        rewrite_ops(function, SumOp, MergeSummands(self.device, _joint_sums(function)))

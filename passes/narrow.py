@@ -18,13 +18,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.ir.constants import Array, extremes
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.ranged import exact_ranges
@@ -33,7 +30,7 @@ from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.shift import ShiftOp, shift_range
 from kan_dialect.ops.wire import ConstantOp, DeadOp, DelayOp, ExtractOp, MarkOp, SumOp, TableOp
 from kan_dialect.passbase.dead_ops import remove_dead
-from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.marks import moved_mark
 from kan_dialect.passbase.sums import variables_and_constant
 
@@ -215,15 +212,12 @@ def _only_sums_read(value: SSAValue) -> bool:
 
 
 @dataclass(frozen=True)
-class NarrowPass(KanPass):
+class NarrowPass(FunctionPass):
     """Gives every value its exact range, and drops what the ranges prove to be superfluous."""
 
     name = "kan-narrow"
     works_at = ("wire",)
 
-    def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = list(wire_functions(module))
-        for function in functions:
-            _Narrowing().run(function)
-            remove_dead(function)
-        return bool(functions)
+    def rewrite(self, function: func.FuncOp) -> None:
+        _Narrowing().run(function)
+        remove_dead(function)

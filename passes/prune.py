@@ -11,25 +11,23 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.analysis.quantization_points import is_spline, spline_functions
+from kan_dialect.analysis.quantization_points import is_spline
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_inside
-from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.ir.constants import BoolArray, FloatArray, whole_numbers
 from kan_dialect.model.data_columns import dataset_for
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
-from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import LOSS, SEED, SHARE, Bounds, bounded
 from kan_dialect.passbase.progress import tell
 from kan_dialect.passes.calibrate import split_features
-from kan_dialect.search.precision.network import read_chain, table_functions, write_chain
-from kan_dialect.search.precision.score import loss_problem, score
-from kan_dialect.search.pruning import Edge, EdgeSearch, node_sums, run_function
+from kan_dialect.search.function_judge import loss_problem_on
+from kan_dialect.search.precision.network import read_chain, write_chain
+from kan_dialect.search.pruning import Edge, EdgeSearch, node_sums
 
 DEFAULT_LOSS = 0.005
 """Budget where neither a budget nor a threshold is given."""
@@ -75,7 +73,7 @@ def _rewrite_tables(
 
 
 @dataclass(frozen=True)
-class PrunePass(KanPass):
+class PrunePass(FunctionPass):
     """Drops edges within a budget."""
 
     name = "kan-prune"
@@ -112,23 +110,13 @@ class PrunePass(KanPass):
         """The largest loss of the score."""
         return DEFAULT_LOSS if self.max_accuracy_loss is None else self.max_accuracy_loss
 
-    def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = [*spline_functions(module), *table_functions(module)]
-        if functions:
-            dataset = dataset_for(functions, self.data)
-            for function in functions:
-                self._prune(function, dataset)
-        return bool(functions)
-
     def violation(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
         if self.threshold is not None:
             return None
-        dataset = load_dataset(self.data)
-        given, now = run_function(before, dataset.x), run_function(after, dataset.x)
-        was, became = score(given, dataset.y, given), score(now, dataset.y, given)
-        return loss_problem(was, became, self.budget)
+        return loss_problem_on(self.data, before, after, self.budget)
 
-    def _prune(self, function: func.FuncOp, dataset: Dataset) -> None:
+    def rewrite(self, function: func.FuncOp) -> None:
+        dataset = dataset_for(function, self.data)
         if not is_spline(function) and read_chain(function) is None:
             raise KanError(
                 f"@{function.sym_name.data} is no chain of layers of tables",

@@ -35,7 +35,6 @@ from kan_dialect.checking.coded_ports import coded_formats_problem
 from kan_dialect.checking.quantized import codes_problem, given_problem, quantization_problem
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import evaluate_chain, find_chain, require_no_nan
-from kan_dialect.evaluate.interpreter import evaluate_values
 from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.attributes.module_attributes import fix_output_codes
 from kan_dialect.ir.constants import FloatArray
@@ -146,8 +145,6 @@ def _quantize_layer(op: NodeSumOp, choice: CodeChoice, point: int, only_result: 
         bounds=integers.edges.bounds,
     )
     ops.append(edges)
-    (found,) = evaluate_values([edges.result], {op.edges: values}, ops=ops)
-    integers.require_rounded(found, layer)
     sums = NodeSumOp(
         edges,
         mask=mask,

@@ -19,12 +19,13 @@ from kan_dialect.analysis.float_results import forget_reference, reference_of
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.estimate import Estimate, estimate
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.sample_parts import repeated_samples
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.model.data_columns import dataset_for
 from kan_dialect.model.model import Model
 from kan_dialect.model.port_codes import encode
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import LOSS, SEED, SHARE, Bounds, bounded
 from kan_dialect.passbase.options import taken_from
 from kan_dialect.passbase.progress import tell
@@ -33,14 +34,13 @@ from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.split_tables import SplitTablesPass
 from kan_dialect.passes.wire_level import wire_level_passes
 from kan_dialect.search.precision.bits import note_trade
-from kan_dialect.search.precision.budgets import Allowed, Limit, allowed
+from kan_dialect.search.precision.budgets import Allowed, allowed, parse_limits
 from kan_dialect.search.precision.network import (
     MAX_INPUT_BITS,
     TableChain,
     input_patterns,
     read_chain,
     result_codes,
-    table_functions,
     widest_code,
     write_chain,
 )
@@ -59,7 +59,7 @@ LEVELS = Bounds(0, 1_000_000)
 
 
 @dataclass(frozen=True)
-class RefinePrecisionPass(TargetPass):
+class RefinePrecisionPass(FunctionPass, TargetPass):
     """Trades accuracy for LUTs, within a budget."""
 
     name = "kan-refine-precision"
@@ -95,9 +95,7 @@ class RefinePrecisionPass(TargetPass):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, given in (("max-rmse", self.max_rmse), ("max-error", self.max_error)):
-            if given is not None:
-                Limit.parse(given, name)
+        parse_limits(self.max_rmse, self.max_error)
 
     @property
     def max_loss(self) -> float | None:
@@ -109,22 +107,8 @@ class RefinePrecisionPass(TargetPass):
 
     def allowed(self, reference: FloatArray, labels: Array | None) -> Allowed:
         """The budget as limits on samples, see `kan_dialect.search.precision.budgets`."""
-        rmse, error = self.max_rmse, self.max_error
-        return allowed(
-            reference,
-            labels,
-            self.max_loss,
-            None if rmse is None else Limit.parse(rmse, "max-rmse"),
-            None if error is None else Limit.parse(error, "max-error"),
-        )
-
-    def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = list(table_functions(module))
-        if functions:
-            dataset = dataset_for(functions, self.data)
-            for function in functions:
-                self._refine(function, dataset)
-        return bool(functions)
+        limits = parse_limits(self.max_rmse, self.max_error)
+        return allowed(reference, labels, self.max_loss, *limits)
 
     def violation(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
         dataset = load_dataset(self.data)
@@ -150,7 +134,8 @@ class RefinePrecisionPass(TargetPass):
                 return f"it takes {count} {what}, at most {limit} were allowed"
         return None
 
-    def _refine(self, function: func.FuncOp, dataset: Dataset) -> None:
+    def rewrite(self, function: func.FuncOp) -> None:
+        dataset = dataset_for(function, self.data)
         name = function.sym_name.data
         chain = read_chain(function)
         if chain is None:
@@ -218,15 +203,10 @@ class RefinePrecisionPass(TargetPass):
         self, refined: Refined, allowed: Allowed, edges: int, x: FloatArray
     ) -> dict[str, float]:
         chosen, repeated = refined.chosen, repeated_samples(x)
-        limits = {
-            "max_accuracy_loss": self.max_loss,
-            "max_rmse": allowed.rmse,
-            "max_error": allowed.error,
-            "max_luts": self.max_luts,
-            "max_levels": self.max_levels,
-        }
+        resources = {"max_luts": self.max_luts, "max_levels": self.max_levels}
         return {
-            **{name: limit for name, limit in limits.items() if limit is not None},
+            **allowed.figures(self.max_loss),
+            **{name: limit for name, limit in resources.items() if limit is not None},
             "seed": self.seed,
             "calibration_before": chosen.calibration.before,
             "calibration_after": chosen.calibration.after,

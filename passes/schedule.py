@@ -19,7 +19,6 @@ from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.estimate import delay_of, delays_of, levels_of
 from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.errors import KanError
@@ -27,6 +26,7 @@ from kan_dialect.ir.attributes.module_attributes import declare_latency
 from kan_dialect.ir.operation import KanOperation, ops_of
 from kan_dialect.ops.wire import DelayOp, MarkOp
 from kan_dialect.passbase.dead_ops import remove_dead
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.retiming.stages import fewest_registers
@@ -92,7 +92,7 @@ def _after(value: SSAValue, function: func.FuncOp) -> InsertPoint:
 
 
 @dataclass(frozen=True)
-class SchedulePass(TargetPass):
+class SchedulePass(FunctionPass, TargetPass):
     """Inserts pipeline registers.
 
     Raises
@@ -152,17 +152,17 @@ class SchedulePass(TargetPass):
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         self.require_possible(module, ())
-        functions = list(wire_functions(module))
-        for function in functions:
-            remove_registers(function)
-            remove_dead(function)
-            latency = 0
-            if self.latency != 0:
-                stages = self._stages(function)
-                latency = max(stages.result_stage + 1, self.cycles or 0)
-                insert_registers(function, stages, latency)
-            declare_latency(function, latency)
-        return bool(functions)
+        return super().run(ctx, module)
+
+    def rewrite(self, function: func.FuncOp) -> None:
+        remove_registers(function)
+        remove_dead(function)
+        latency = 0
+        if self.latency != 0:
+            stages = self._stages(function)
+            latency = max(stages.result_stage + 1, self.cycles or 0)
+            insert_registers(function, stages, latency)
+        declare_latency(function, latency)
 
     def _stages(self, function: func.FuncOp) -> Stages:
         levels = cache(partial(levels_of, device=self.device))

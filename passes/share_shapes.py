@@ -18,34 +18,28 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
-from xdsl.context import Context
 from xdsl.dialects import arith, func
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 from xdsl.rewriter import InsertPoint, Rewriter
-from xdsl.transforms.dead_code_elimination import dce
 
-from kan_dialect.analysis.quantization_points import spline_functions
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.ir.constants import BoolArray, to_floats
 from kan_dialect.limits import MAX_LAYER_EDGES
 from kan_dialect.model.data_columns import dataset_for
-from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
 from kan_dialect.ops.shaped import ShapedOp
-from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.dead_ops import remove_dead
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import LOSS, SEED, SHARE, Bounds, bounded
 from kan_dialect.search.fits.shape_copies import (
     ShapedLayer,
-    ShapeJudge,
     UpTo,
     copies_of,
     shaped_layers,
 )
 from kan_dialect.search.fits.shape_fit import Copies
-from kan_dialect.search.fits.shape_search import ShapeCount, ShapeSearch, record_shape_search
-from kan_dialect.search.precision.score import loss_problem, score
+from kan_dialect.search.fits.shape_search import Scores, record_shape_search
+from kan_dialect.search.function_judge import FunctionJudge, loss_problem_on
 
 UP_TO: tuple[UpTo, ...] = get_args(UpTo)
 DEFAULT_LOSS = 0.005
@@ -87,7 +81,7 @@ def _rewrite(target: ShapedLayer, layer: ShapedLayer, copies: Copies) -> None:
 
 
 @dataclass(frozen=True)
-class ShareShapesPass(KanPass):
+class ShareShapesPass(FunctionPass):
     """Replaces edge functions by copies of few shapes."""
 
     name = "kan-share-shapes"
@@ -133,15 +127,6 @@ class ShareShapesPass(KanPass):
             return None
         return DEFAULT_LOSS if self.max_accuracy_loss is None else self.max_accuracy_loss
 
-    def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = list(spline_functions(module))
-        if functions:
-            dataset = None if self.data is None else dataset_for(functions, self.data)
-            for function in functions:
-                self._share(module, function, dataset)
-            dce(module)
-        return bool(functions)
-
     def violation(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
         if self.shapes is not None:
             for op in after.body.block.ops:
@@ -152,38 +137,34 @@ class ShareShapesPass(KanPass):
                         return f"{op.given_name or 'a layer'} has {count} shapes, not {limit}"
         if self.loss is None or self.data is None:
             return None
-        dataset = load_dataset(self.data)
-        given, now = (Model(each, "spline").run(dataset.x) for each in (before, after))
-        was, became = score(given, dataset.y, given), score(now, dataset.y, given)
-        return loss_problem(was, became, self.loss)
+        return loss_problem_on(self.data, before, after, self.loss)
 
-    def _share(self, module: ModuleOp, function: func.FuncOp, dataset: Dataset | None) -> None:
+    def rewrite(self, function: func.FuncOp) -> None:
         layers = shaped_layers(function)
         counts = COUNTS if self.shapes is None else (self.shapes,)
         judge = None
-        if dataset is not None:
-            judge = ShapeJudge(function, dataset, str(self.data), self.validation, self.seed)
-        tried: list[ShapeCount] = []
+        if self.data is not None:
+            dataset = dataset_for(function, self.data)
+            judge = FunctionJudge(function, dataset, self.data, self.validation, self.seed)
+        tried: dict[int, Scores | None] = {}
         chosen: func.FuncOp | None = None
         columns = [copies_of(layer, np.array(counts), self.up_to) for layer in layers]
         for count, *copies in zip(counts, *columns, strict=True):
             candidate = function.clone()
             for index, (layer, each) in enumerate(zip(layers, copies, strict=True)):
                 _rewrite(shaped_layers(candidate)[index], layer, each)
-            scores, keeps = (None, None), True
-            if judge is not None:
-                scores, keeps = judge.look_at(candidate, self.loss)
-            tried.append(ShapeCount(count, *scores))
-            if keeps:
+            tried[count] = None if judge is None else judge.scores(candidate)
+            if judge is None or self.loss is None or judge.keeps(candidate, self.loss):
                 chosen = candidate
                 break
-        figures = ShapeSearch(
+        record_shape_search(
+            function if chosen is None else chosen,
             self.up_to,
-            tried[-1].count if chosen is not None else None,
+            None if chosen is None else [*tried][-1],
             sum(int(layer.samples.kept.sum()) for layer in layers),
-            None if judge is None else judge.before,
-            tuple(tried),
+            None if judge is None else judge.scores(function),
+            tried,
         )
         if chosen is not None:
             Rewriter.replace_op(function, chosen)
-        record_shape_search(function if chosen is None else chosen, figures)
+            remove_dead(chosen)

@@ -18,19 +18,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ir.derived_names import derived_name
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import SumOp, TableOp, complement
 from kan_dialect.passbase.dead_ops import remove_dead
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.shared_sums import MAX_INPUT_BITS, SharedSum, shared_sums
@@ -111,16 +109,13 @@ def _read_common_sum(first: _Node, second: _Node, pair: SharedSum, common: SSAVa
 
 
 @dataclass(frozen=True)
-class ShareSumsPass(TargetPass):
+class ShareSumsPass(FunctionPass, TargetPass):
     """Lets nodes with similar edges share a sum."""
 
     name = "kan-share-sums"
     works_at = ("wire",)
     is_optional: ClassVar[bool] = True
 
-    def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = list(wire_functions(module))
-        for function in functions:
-            _share(function, self.device)
-            remove_dead(function)
-        return bool(functions)
+    def rewrite(self, function: func.FuncOp) -> None:
+        _share(function, self.device)
+        remove_dead(function)

@@ -25,15 +25,14 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects import func
 from xdsl.ir import Block, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ops.wire import ExtractOp, SumOp, TableOp, complement
 from kan_dialect.passbase.dead_ops import remove_dead
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.alike_tables import (
@@ -101,23 +100,19 @@ def _replace_summands(block: Block, summands: Mapping[SSAValue, _Summand]) -> No
 
 
 @dataclass(frozen=True)
-class ShareTablesPass(TargetPass):
+class ShareTablesPass(FunctionPass, TargetPass):
     """Makes one of tables that are equal up to offset and sign."""
 
     name = "kan-share-tables"
     works_at = ("wire",)
     is_optional: ClassVar[bool] = True
 
-    def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = list(wire_functions(module))
-        target = self.device
-        for function in functions:
-            block = function.body.block
-            _share_equal(block)
-            summands: dict[SSAValue, _Summand] = {}
-            for tables in alike_tables(block.ops, target.lut_inputs):
-                if sharing_saves(tables, target):
-                    summands |= _share_alike(tables, target)
-            _replace_summands(block, summands)
-            remove_dead(function)
-        return bool(functions)
+    def rewrite(self, function: func.FuncOp) -> None:
+        block, target = function.body.block, self.device
+        _share_equal(block)
+        summands: dict[SSAValue, _Summand] = {}
+        for tables in alike_tables(block.ops, target.lut_inputs):
+            if sharing_saves(tables, target):
+                summands |= _share_alike(tables, target)
+        _replace_summands(block, summands)
+        remove_dead(function)

@@ -15,19 +15,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from xdsl.context import Context
 from xdsl.dialects import arith, func
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 from xdsl.rewriter import InsertPoint, Rewriter
-from xdsl.transforms.dead_code_elimination import dce
 
-from kan_dialect.analysis.quantization_points import spline_functions
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
 from kan_dialect.ops.symbolic import SYMBOLIC_FUNCTIONS, SymbolicOp
-from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.dead_ops import remove_dead
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.search.edge_samples import edge_errors, is_off, sample_edges
 from kan_dialect.search.fits.symbolic_fit import fit
@@ -44,7 +41,7 @@ SIMPLEST_FIRST = (
 
 
 @dataclass(frozen=True)
-class SnapSymbolicPass(KanPass):
+class SnapSymbolicPass(FunctionPass):
     """Replaces edge functions by formulas within a budget of error."""
 
     name = "kan-snap-symbolic"
@@ -64,15 +61,11 @@ class SnapSymbolicPass(KanPass):
                     f"unknown function {name!r}", remedy=f"use {', '.join(SYMBOLIC_FUNCTIONS)}"
                 )
 
-    def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = list(spline_functions(module))
-        for function in functions:
-            for op in list(function.body.block.ops):
-                if isinstance(op, NodeSumOp):
-                    self._snap(function, op)
-        if functions:
-            dce(module)
-        return bool(functions)
+    def rewrite(self, function: func.FuncOp) -> None:
+        for op in list(function.body.block.ops):
+            if isinstance(op, NodeSumOp):
+                self._snap(function, op)
+        remove_dead(function)
 
     def violation(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
         layers = (

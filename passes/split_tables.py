@@ -24,9 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.pattern_rewriter import (
     PatternRewriter,
@@ -35,12 +33,12 @@ from xdsl.pattern_rewriter import (
 )
 
 from kan_dialect.analysis.tables import bit_patterns_of
-from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import SumOp, TableOp, complement_of
 from kan_dialect.passbase.dead_ops import remove_dead
+from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.rewriting import rewrite_ops
 from kan_dialect.passbase.sums import rebuild_sum
@@ -132,7 +130,7 @@ def find_splits(function: func.FuncOp, splitter: Splitter) -> list[TableSplits]:
 
 
 @dataclass(frozen=True)
-class SplitTablesPass(TargetPass):
+class SplitTablesPass(FunctionPass, TargetPass):
     """Takes tables apart into sums of cheaper ones."""
 
     name = "kan-split-tables"
@@ -145,14 +143,10 @@ class SplitTablesPass(TargetPass):
     where lookup tables choose between those of a table of more inputs (ice40). Elsewhere it is 1:
     there, a further part takes more for its adder than it saves."""
 
-    def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = list(wire_functions(module))
+    def rewrite(self, function: func.FuncOp) -> None:
         parts = most_parts(self.parts, self.device)
         splitter = splitter_for(self.device, parts)
-        for function in functions:
-            splits = find_splits(function, splitter)
-            split_tables(function, splitter, splits, self.device, parts > 1)
-        return bool(functions)
+        split_tables(function, splitter, find_splits(function, splitter), self.device, parts > 1)
 
 
 def most_parts(parts: int | None, device: DeviceFamily) -> int:

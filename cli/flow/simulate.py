@@ -81,7 +81,7 @@ def run_simulate(options: argparse.Namespace) -> int:
     if not rtl.is_file():
         raise KanError(f"there is no {rtl}", remedy="run kan-flow build first")
     check_files(options, "ir/*", f"rtl/{circuit.name}.sv")
-    x = None if options.inputs is None else _all_samples(dataset_for([circuit.op], options.inputs))
+    x = None if options.inputs is None else _all_samples(dataset_for(circuit.op, options.inputs))
     samples = None if x is None else encode(interface.inputs, x)
     codes = stimuli(interface, samples, random=options.vectors, seed=options.seed)
     simulator = cast(SimulatorName, options.simulator)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import SSAValue
 
-from kan_dialect.analysis.nodes import saturated, table_nodes, wire_nodes
+from kan_dialect.analysis.nodes import table_nodes, wire_nodes
 from kan_dialect.evaluate.code_ports import code_values
-from kan_dialect.evaluate.interpreter import evaluate_inside
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import range_of
-from kan_dialect.model.model import Model, columns_of, split_codes
+from kan_dialect.model.model import Model
 from kan_dialect.ops.wire import DelayOp
 
 BINS = 16
@@ -77,37 +77,33 @@ def code_use(model: Model, codes: IntArray) -> dict[str, dict[str, CodeUse]]:
     codes : input codes (samples, inputs); at least one sample.
     """
     inputs, outputs = model.ports()
-    results = model.run_codes(codes)
+    results, nodes = model.run_nodes(codes)
     return {
         "inputs": {p.name: CodeUse.of(codes[:, i], p.low, p.high) for i, p in enumerate(inputs)},
-        "nodes": _nodes(model, codes),
+        "nodes": {
+            name: CodeUse.of(nodes[name], low, high) for name, low, high in _node_ranges(model)
+        },
         "outputs": {
             p.name: CodeUse.of(results[:, i], p.low, p.high) for i, p in enumerate(outputs)
         },
     }
 
 
-def _nodes(model: Model, codes: IntArray) -> dict[str, CodeUse]:
+def _node_ranges(model: Model) -> Iterator[tuple[str, int, int]]:
+    """Names of nodes, with the least and the greatest code; nodes that are outputs left out."""
     if not isinstance(model.op, func.FuncOp):
-        return {}
+        return
     if model.level == "wire":
-        return _wire_nodes(model.op, codes)
-    sources, results = code_values(model.op)
-    layers = {
-        layer: value for layer, value in table_nodes(model.op).items() if value not in results
-    }
-    values = evaluate_inside(
-        model.op, split_codes(codes, sources), list(layers.values()), sources=sources
-    )
-    found: dict[str, CodeUse] = {}
-    for (layer, value), each in zip(layers.items(), values, strict=True):
-        lower, upper = bounds_of(value)
-        for node, (low, high) in enumerate(zip(lower.tolist(), upper.tolist(), strict=True)):
-            found[f"{layer}_node{node}"] = CodeUse.of(each[:, node], low, high)
-    return found
+        yield from _wire_node_ranges(model.op)
+        return
+    _, results = code_values(model.op)
+    for layer, value in table_nodes(model.op).items():
+        if value not in results:
+            for node, ends in enumerate(np.stack(bounds_of(value), axis=1).tolist()):
+                yield f"{layer}_node{node}", *ends
 
 
-def _wire_nodes(function: func.FuncOp, codes: IntArray) -> dict[str, CodeUse]:
+def _wire_node_ranges(function: func.FuncOp) -> Iterator[tuple[str, int, int]]:
     terminator = function.get_return_op()
     returned: set[SSAValue] = set()
     for value in () if terminator is None else terminator.operands:
@@ -115,15 +111,10 @@ def _wire_nodes(function: func.FuncOp, codes: IntArray) -> dict[str, CodeUse]:
         while isinstance(value.owner, DelayOp):
             value = value.owner.input
             returned.add(value)
-    marks = [mark for mark in wire_nodes(function) if mark.value not in returned]
-    values = evaluate_inside(function, columns_of(codes), [mark.value for mark in marks])
-    found: dict[str, CodeUse] = {}
-    for mark, value in zip(marks, values, strict=True):
-        offset = mark.offset.value.data
-        kind = range_of(mark.value)
-        within = mark.within
-        low, high = kind.low + offset, kind.high + offset
-        if within is not None:
-            low, high = max(low, within.low), min(high, within.high)
-        found[mark.node.data] = CodeUse.of(saturated(value + offset, within), low, high)
-    return found
+    for mark in wire_nodes(function):
+        if mark.value not in returned:
+            kind, offset, within = range_of(mark.value), mark.offset.value.data, mark.within
+            low, high = kind.low + offset, kind.high + offset
+            if within is not None:
+                low, high = max(low, within.low), min(high, within.high)
+            yield mark.node.data, low, high

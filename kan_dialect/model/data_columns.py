@@ -22,16 +22,15 @@ _SHOWN = 64
 """Largest number of names that a message shows."""
 
 
-def dataset_for(ops: Sequence[func.FuncOp | hw.HWModuleOp], path: str | Path) -> Dataset:
-    """Read a data file for networks, see `join_names`.
+def dataset_for(op: func.FuncOp | hw.HWModuleOp, path: str | Path) -> Dataset:
+    """Read a data file for a network, see `join_names`.
 
     Raises
     ------
     KanError : see `load_dataset` and `join_names`.
     """
     dataset = load_dataset(path)
-    for op in ops:
-        join_names(op, dataset)
+    join_names(op, dataset)
     return dataset
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import Chain, place_of
-from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
+from kan_dialect.ir.constants import FloatArray, IntArray
 
 UNCHANGED_STEPS = 1 << 20
 """Largest common part of an edge, in steps of its node, that stays in the edge."""
@@ -28,8 +28,6 @@ MAX_STEPS = 1 << 50
 """Largest value in steps: float64 resolves it to an eighth of a step."""
 MAX_ENTRY = 1 << 31
 """Bound of the entries of tables, which are 32-bit integers."""
-_SLACK = 1e-6
-"""Tolerance in steps: float64 rounds values of up to `MAX_ENTRY` steps by less."""
 
 
 @dataclass(frozen=True)
@@ -104,48 +102,6 @@ def round_edges(
             codes[:, node] = _saturated(codes[:, node], int(total[node]), *ends)
     _require_entries(codes, values, column, chain)
     return RoundedEdges(constants, np.moveaxis(codes.astype(np.int64), 0, -1), total)
-
-
-def promise_problem(
-    values: FloatArray,
-    codes: IntArray,
-    scale: FloatArray,
-    bias: FloatArray,
-    rounded: RoundedEdges,
-    saturation: SumRange | None,
-) -> str | None:
-    """The first edge or bias that is off by more than half a step, in words; None if all are exact.
-
-    Parameters
-    ----------
-    values : (entries, out, in): value of each edge for every code.
-    codes : (entries, out, in): the integers of the layer's quantiser.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        steps = (values - rounded.constants) / scale[:, np.newaxis]
-        lost = codes - steps
-    apart = ~(np.abs(lost) <= 0.5 + _SLACK)
-    for node, edge in np.argwhere(apart.any(axis=0)).tolist():
-        total = codes[:, node, edge] + int(rounded.bias[node])
-        others = np.rint(np.delete(steps[:, node], edge, axis=1))
-        wrong: BoolArray = apart[:, node, edge]
-        if saturation is not None:
-            above = total + others.min(axis=0).sum() >= saturation.greatest[node]
-            below = total + others.max(axis=0).sum() <= saturation.least[node]
-            lower = lost[:, node, edge] < 0
-            wrong &= ~((lower & above) | (~lower & below))
-        if wrong.any():
-            entry = int(wrong.argmax())
-            return (
-                f"edge [{node}, {edge}] is {values[entry, node, edge]:.9g} at entry {entry}, and "
-                f"became {codes[entry, node, edge]} steps of {scale[node]:.9g}"
-            )
-    for node, row in enumerate(rounded.constants):
-        exact = sum(map(Fraction, row[row != 0.0].tolist()), Fraction(float(bias[node])))
-        error = abs(int(rounded.bias[node]) - exact / Fraction(float(scale[node])))
-        if error > Fraction(0.5 + _SLACK):
-            return f"bias {float(exact):.9g} of node {node} became {rounded.bias[node]} steps"
-    return None
 
 
 def _common_part(values: FloatArray) -> float:

@@ -19,7 +19,7 @@ from kan_dialect.ir.constants import DenseAttr, FloatArray, IntArray, to_integer
 from kan_dialect.ir.quant import MAX_STORAGE_BITS, UniformQuantizedType, storage_for
 from kan_dialect.ir.types import bounds_constant
 from kan_dialect.model.code_choice import LayerCodes
-from kan_dialect.search.edge_rounding import RoundedEdges, SumRange, promise_problem, round_edges
+from kan_dialect.search.edge_rounding import RoundedEdges, SumRange, round_edges
 
 
 @dataclass(frozen=True)
@@ -40,29 +40,11 @@ class RoundedLayer:
     rounded : constants, tables and biases.
     edges : of the tables, (out, in).
     sums : of the node sums, (out).
-    saturation : sums from which on nodes saturate; None where sums are the codes.
     """
 
-    values: FloatArray
-    scale: FloatArray
-    bias: FloatArray
     rounded: RoundedEdges
     edges: IntegerTensor
     sums: IntegerTensor
-    saturation: SumRange | None
-
-    def require_rounded(self, codes: IntArray, layer: str) -> None:
-        """Require codes (entries, out, in) that keep half a step for each edge.
-
-        Raises
-        ------
-        KanError : they do not; the message calls it a bug.
-        """
-        problem = promise_problem(
-            self.values, codes, self.scale, self.bias, self.rounded, self.saturation
-        )
-        if problem is not None:
-            raise KanError(f"{layer}: {problem}", remedy="this is a bug; please report it")
 
 
 def round_layer(
@@ -90,7 +72,7 @@ def round_layer(
     total_low = lower.sum(axis=1) + rounded.bias
     total_high = upper.sum(axis=1) + rounded.bias
     sums = _integers(total_low, total_high, codes, (outputs,), layer)
-    return RoundedLayer(values, scale, bias, rounded, edges, sums, saturation)
+    return RoundedLayer(rounded, edges, sums)
 
 
 def _saturation(codes: LayerCodes, outputs: int) -> SumRange:

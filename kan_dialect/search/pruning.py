@@ -15,15 +15,11 @@ from xdsl.dialects import func
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from kan_dialect.analysis.quantization_points import is_spline
-from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_inside
 from kan_dialect.files.data_sets import Dataset
-from kan_dialect.files.sample_parts import held_parts
 from kan_dialect.ir.constants import BoolArray, FloatArray, whole_numbers
-from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp
-from kan_dialect.search.precision.judge import Judge, others_for
-from kan_dialect.search.precision.score import check_labels
+from kan_dialect.search.function_judge import FunctionJudge
 
 RIDGE = 0.01
 """Weight of the ridge term, which keeps gains near 1, as a share of each edge's own products."""
@@ -40,11 +36,6 @@ class Edge(NamedTuple):
 def node_sums(function: func.FuncOp) -> list[NodeSumOp]:
     """The layers of a function, in order."""
     return [op for op in function.body.block.ops if isinstance(op, NodeSumOp)]
-
-
-def run_function(function: func.FuncOp, x: FloatArray) -> FloatArray:
-    """Results (samples, out) for inputs (samples, in), of a function at spline or table level."""
-    return Model(function, "spline" if is_spline(function) else "table").run(x)
 
 
 class EdgeSearch:
@@ -74,7 +65,8 @@ class EdgeSearch:
         """
         self.function = function
         self.inputs = inputs
-        self.x = dataset.x
+        self.judge = FunctionJudge(function, dataset, source, validation, seed)
+        self.given, self.seen = self.judge.given, self.judge.seen
         ops = node_sums(function)
         values = evaluate_inside(
             function, inputs, [*(op.edges for op in ops), *(op.result for op in ops)]
@@ -84,24 +76,6 @@ class EdgeSearch:
         self.sums: list[FloatArray] = [v.astype(np.float64) for v in values[len(ops) :]]
         """Of each layer, (samples, out)."""
         self.masks: list[BoolArray] = [op.mask_array for op in ops]
-        self.given = run_function(function, dataset.x)
-        check_labels(dataset.y, self.given.shape[1], source)
-        count = len(dataset.x)
-        self.held, *rest = held_parts(self.x, max(round(count * validation), 1), seed)
-        self.seen = np.concatenate([self.held[:0], *rest])
-        if min(len(self.held), len(self.seen)) < 2:
-            raise KanError(
-                f"{count} samples are too few to choose by and to validate with",
-                remedy="give more calibration samples, with labels",
-            )
-        self.judge = Judge(
-            dataset.x,
-            dataset.y,
-            self.given,
-            lambda x: run_function(function, x),
-            self.held,
-            [seed, 1],
-        )
 
     def by_effect(self, progress: Callable[[int, int], None]) -> list[Edge]:
         """All edges, those with the least effect on the results first.
@@ -129,7 +103,7 @@ class EdgeSearch:
         count, above = 0, len(order) + 1
         while above - count > 1:
             middle = (count + above) // 2
-            if self._loss(without(order[:middle]), budget) <= budget + 1e-12:
+            if self.judge.keeps(without(order[:middle]), budget):
                 count = middle
             else:
                 above = middle
@@ -226,11 +200,6 @@ class EdgeSearch:
         )
         change = np.concatenate(outputs, axis=1) - self.given[self.seen]
         return float((change**2).mean())
-
-    def _loss(self, function: func.FuncOp, budget: float) -> float:
-        others = others_for(len(self.held), budget)
-        outputs = run_function(function, self.x)
-        return self.judge.loss(outputs, lambda x: run_function(function, x), others)
 
 
 def _drop_useless(function: func.FuncOp, masks: list[BoolArray]) -> None:

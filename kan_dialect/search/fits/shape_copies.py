@@ -1,4 +1,4 @@
-"""Copies of few shapes for the edges of each layer of a function, and their scores on samples.
+"""Copies of few shapes for the edges of each layer of a function.
 
 `kan_dialect.search.fits.shape_fit` fits the copies of one layer.
 """
@@ -11,11 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from xdsl.dialects import func
 
-from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset
-from kan_dialect.files.sample_parts import held_parts
 from kan_dialect.ir.constants import FloatArray, IntArray
-from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.search.edge_samples import EdgeSamples, sample_edges
 from kan_dialect.search.fits.shape_fit import (
@@ -24,8 +20,6 @@ from kan_dialect.search.fits.shape_fit import (
     copies_up_to_scale,
     copies_up_to_sign,
 )
-from kan_dialect.search.precision.judge import Judge, others_for
-from kan_dialect.search.precision.score import check_labels, score
 
 
 class ShapedLayer(NamedTuple):
@@ -97,56 +91,3 @@ def copies_of(layer: ShapedLayer, counts: IntArray, up_to: UpTo) -> Iterator[Cop
     else:
         only_gain = up_to == "gain"
         yield from copies_up_to_scale(layer.functions, counts, only_gain=only_gain)
-
-
-class ShapeJudge:
-    """Scores functions on all samples, and on held-out samples."""
-
-    def __init__(
-        self, function: func.FuncOp, dataset: Dataset, source: str, validation: float, seed: int
-    ) -> None:
-        """
-        Parameters
-        ----------
-        source : path of the data, for messages.
-        validation : share of the samples that are held out.
-        seed : of the split.
-
-        Raises
-        ------
-        KanError : there are too few samples, or labels that do not fit the results.
-        """
-        inputs = Model(function, "spline")
-        self.dataset = dataset
-        self.given = inputs.run(dataset.x)
-        check_labels(dataset.y, self.given.shape[1], source)
-        count = len(dataset.x)
-        held = round(count * validation)
-        if not held:
-            raise KanError(
-                f"{count} samples are too few to hold some out",
-                remedy="give more calibration samples, or say how many shapes",
-            )
-        self.held = held_parts(dataset.x, held, seed)[0]
-        self.judge = Judge(dataset.x, dataset.y, self.given, inputs.run, self.held, [seed, 1])
-        self.before = self._scores(self.given)
-
-    def look_at(
-        self, function: func.FuncOp, budget: float | None
-    ) -> tuple[tuple[float, float], bool]:
-        """Scores on all and on held-out samples, and True if they keep the budget."""
-        run = Model(function, "spline").run
-        outputs = run(self.dataset.x)
-        keeps = budget is None or (
-            self.judge.loss(outputs, run, others_for(len(self.held), budget)) <= budget + 1e-12
-        )
-        return self._scores(outputs), keeps
-
-    def _scores(self, outputs: FloatArray) -> tuple[float, float]:
-        labels = self.dataset.y
-        held = self.held
-        part = None if labels is None else labels[held]
-        return (
-            score(outputs, labels, self.given),
-            score(outputs[held], part, self.given[held]),
-        )

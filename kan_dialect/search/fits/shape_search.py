@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from xdsl.dialects import func
 
 from kan_dialect.ir.attributes.figures import record_figures, recorded_figures
@@ -11,50 +9,44 @@ from kan_dialect.ir.attributes.figures import record_figures, recorded_figures
 SHAPES = "kan.shapes"
 """Attribute of a function: the numbers of shapes that `kan-share-shapes` tried, and its choice."""
 
-
-@dataclass(frozen=True)
-class ShapeCount:
-    """A number of shapes, and the scores with it if there are samples."""
-
-    count: int
-    calibration: float | None = None
-    validation: float | None = None
+Scores = tuple[float, float]
+"""Of all samples, and of those held out."""
 
 
-@dataclass(frozen=True)
-class ShapeSearch:
-    """The outcome of a search for the fewest shapes."""
-
-    up_to: str
-    chosen: int | None
-    """Number of shapes of each layer or input; None where no tried number keeps the budget."""
-    edges: int
-    before: tuple[float, float] | None
-    """Scores without sharing, on all samples and on those held out."""
-    tried: tuple[ShapeCount, ...]
-
-    def as_dict(self) -> dict[str, object]:
-        """The outcome as a report holds it."""
-        tried = [
-            {
-                "shapes": each.count,
-                **({} if each.calibration is None else {"calibration": each.calibration}),
-                **({} if each.validation is None else {"validation": each.validation}),
-            }
-            for each in self.tried
-        ]
-        before = {}
-        if self.before is not None:
-            before = {"before": dict(zip(("calibration", "validation"), self.before, strict=True))}
-        shapes = {} if self.chosen is None else {"shapes": self.chosen}
-        return {"up_to": self.up_to, **shapes, "edges": self.edges, **before, "tried": tried}
+def _named(scores: Scores) -> dict[str, float]:
+    return dict(zip(("calibration", "validation"), scores, strict=True))
 
 
-def record_shape_search(function: func.FuncOp, search: ShapeSearch) -> None:
-    """Attach the outcome to the function."""
-    record_figures(function, SHAPES, search.as_dict())
+def record_shape_search(
+    function: func.FuncOp,
+    up_to: str,
+    chosen: int | None,
+    edges: int,
+    before: Scores | None,
+    tried: dict[int, Scores | None],
+) -> None:
+    """Attach the outcome of a search for the fewest shapes to the function.
+
+    Parameters
+    ----------
+    chosen : number of shapes of each layer or input; None where no tried number keeps the budget.
+    edges : number of edges that are copies.
+    before : scores without sharing; None without samples.
+    tried : scores by number of shapes; None without samples.
+    """
+    figures: dict[str, object] = {
+        "up_to": up_to,
+        **({} if chosen is None else {"shapes": chosen}),
+        "edges": edges,
+        **({} if before is None else {"before": _named(before)}),
+        "tried": [
+            {"shapes": count, **({} if scores is None else _named(scores))}
+            for count, scores in tried.items()
+        ],
+    }
+    record_figures(function, SHAPES, figures)
 
 
 def recorded_shape_search(function: func.FuncOp) -> dict[str, object] | None:
-    """The recorded outcome as `ShapeSearch.as_dict` gives it, or None."""
+    """The figures that `record_shape_search` attached, or None."""
     return recorded_figures(function, SHAPES)

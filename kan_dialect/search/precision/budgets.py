@@ -85,6 +85,21 @@ class Limit:
         return limit
 
 
+def parse_limits(
+    rmse: float | str | None, error: float | str | None
+) -> tuple[Limit | None, Limit | None]:
+    """The limits of options `max-rmse` and `max-error`; None of an option that is not given.
+
+    Raises
+    ------
+    KanError : see `Limit.parse`.
+    """
+    return (
+        None if rmse is None else Limit.parse(rmse, "max-rmse"),
+        None if error is None else Limit.parse(error, "max-error"),
+    )
+
+
 def _number(text: str) -> float:
     """A finite number.
 
@@ -114,6 +129,11 @@ class Allowed:
     rmse: float | None
     error: float | None
     targets: FloatArray
+
+    def figures(self, loss: float | None) -> dict[str, float]:
+        """The budget as reports have it, with the loss of score that options allow."""
+        limits = {"max_accuracy_loss": loss, "max_rmse": self.rmse, "max_error": self.error}
+        return {name: limit for name, limit in limits.items() if limit is not None}
 
     def problem(self, outputs: FloatArray) -> str | None:
         """The limit of errors that outputs (samples, out) exceed, in words; None if none."""

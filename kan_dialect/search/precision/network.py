@@ -7,7 +7,8 @@ also makes saturation cheap.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from copy import deepcopy
+from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects import func
@@ -55,19 +56,6 @@ class TableLayer:
     sizes: IntArray | None
     scales: FloatArray
 
-    def copy(self) -> TableLayer:
-        sizes = None if self.sizes is None else self.sizes.copy()
-        return replace(
-            self,
-            tables=self.tables.copy(),
-            input_bits=self.input_bits.copy(),
-            bias=self.bias.copy(),
-            shift=self.shift.copy(),
-            zero=self.zero.copy(),
-            sizes=sizes,
-            scales=self.scales.copy(),
-        )
-
     def sums(self, codes: IntArray) -> IntArray:
         """Sums of the nodes (out, samples) for codes (in, samples)."""
         found = np.zeros((len(self.bias), codes.shape[1]), dtype=np.int64)
@@ -104,7 +92,7 @@ class TableChain:
     layers: list[TableLayer]
 
     def copy(self) -> TableChain:
-        return TableChain([layer.copy() for layer in self.layers])
+        return deepcopy(self)
 
     def outputs(self, codes: IntArray) -> IntArray:
         """Results (out, samples) for bit patterns of the input codes (in, samples)."""

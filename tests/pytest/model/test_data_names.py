@@ -10,7 +10,6 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable
 from html.parser import HTMLParser
-from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -158,22 +157,6 @@ def test_names_change_no_hardware(model: Path, named: Path) -> None:
     assert later.passes == plain.passes
 
 
-def test_a_network_that_trains_keeps_its_names(
-    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rng = np.random.default_rng(0)
-    data, folder = tmp_path / "d.npz", tmp_path / "build"
-    np.savez(data, x=rng.normal(size=(8, 2)), y=rng.normal(size=(8, 3)), feature_names=FEATURES)
-    arguments = ("--calibration", data, "-o", folder, "--trainable", "--simulator", "none")
-    assert not run(kan_flow, "build", model, *arguments)
-    assert '//   x1 (length "cm")\n' in (folder / "rtl/flowers.sv").read_text()
-    report = json.loads((folder / "report.json").read_text())
-    assert [port["data_name"] for port in report["ports"] if "data_name" in port] == list(FEATURES)
-    np.savez(data, x=np.ones((4, 2)), y=np.ones((4, 3)), feature_names=FEATURES[::-1])
-    assert run(kan_flow, "train-sim", folder, "--data", data, "--window", 2) == 1
-    assert SWAPPED in capsys.readouterr().err
-
-
 # Sources of names
 
 
@@ -242,15 +225,6 @@ def test_wrong_metadata_is_refused(tmp_path: Path, metadata: dict[str, str], mes
         kan.load(onnx_model(tmp_path / "m.onnx", {"x": 2}, **metadata))
 
 
-def test_npz_files_and_dictionaries_name_features(tmp_path: Path, model: Path) -> None:
-    arrays = {"x": np.ones((2, 2)), "feature_names": ["a", "b"], "class_names": ["p", "q", "r"]}
-    np.savez(tmp_path / "d.npz", **arrays)
-    for data in (tmp_path / "d.npz", arrays):
-        network = kan.load(model, data=data)
-        assert (network.features, network.classes) == (("a", "b"), ("p", "q", "r"))
-        assert network.compile(bits=3).features == ("a", "b")
-
-
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
@@ -305,19 +279,6 @@ def test_columns_in_another_order_are_refused(
     assert run(tool, *arguments) == 1
     assert f": {SWAPPED}" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-
-
-def test_columns_in_another_order_are_refused_in_python(named: Path, tmp_path: Path) -> None:
-    data = write_csv(tmp_path / "d.csv", FEATURES[::-1])
-    calls: list[Callable[[], object]] = [
-        lambda: kan.load(named, data=data),
-        lambda: kan.load(named).compile(data=data),
-        lambda: kan.load(named).build(tmp_path / "out", data=data),
-        lambda: kan.load(named).tune(tmp_path / "out", data=data, trials=1),
-    ]
-    for call in calls:
-        with pytest.raises(KanError, match=re.escape(SWAPPED)):
-            call()
 
 
 def test_a_build_keeps_the_names_of_its_data(
@@ -497,17 +458,3 @@ def test_hostile_names_are_data_in_every_language(
     ports = sections.ports(report)
     assert ports is not None
     assert {*names} <= {*text_of(ports)}
-
-
-@settings(max_examples=20, deadline=None)
-@given(names=FIVE.filter(lambda names: not any(";" in name for name in names)))
-def test_hostile_names_in_the_header_of_a_csv_file(
-    names: list[str], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    text = StringIO()
-    rows = csv.writer(text)
-    rows.writerow([*names[2:], f"{names[0]}\n{names[1]}"])
-    rows.writerow(range(4))
-    path = tmp_path_factory.mktemp("csv") / "d.csv"
-    path.write_text(text.getvalue(), encoding="utf-8", newline="")
-    assert load_dataset(path).names.features == (*names[2:], f"{names[0]} {names[1]}")

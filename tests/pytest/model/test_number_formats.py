@@ -17,33 +17,25 @@ from hypothesis import strategies as st
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import Float32Type, ModuleOp, TensorType
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Region, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli import kan_flow
-from kan_dialect.devices.device import DEVICES
-from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.rescaling import CodeKind, Rescaling
 from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import FloatArray, IntArray, dense
 from kan_dialect.ir.quant import UniformQuantizedType, storage_for
-from kan_dialect.ir.types import IntType
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.targets.quantizers import QuantizersTarget
 from kan_dialect.model.model import Model
 from kan_dialect.model.number_formats import NumberFormat, PortFormats
 from kan_dialect.model.port_codes import decode
-from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
-from kan_dialect.ops.shift import ShiftOp
 from kan_dialect.ops.spline import BaseOp
 from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp
-from kan_dialect.ops.wire import ConstantOp, SumOp
-from kan_dialect.passes.add_head import AddHeadPass
 from kan_dialect.passes.calibrate import observe
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.fold_tables import FoldTablesPass
@@ -81,17 +73,6 @@ def test_a_fixed_number_holds_what_hls_says() -> None:
     # ap_fixed<12,4>: 12 bits, 4 of them before the point with the sign: -8 .. 8 - 2^-8.
     assert NumberFormat.parse("ap_fixed<12,4>").values == (-8.0, 8 - 2.0**-8)
     assert NumberFormat.parse("ap_ufixed<12,4>").values == (0.0, 16 - 2.0**-8)
-
-
-@given(
-    st.integers(1, 32),
-    st.booleans(),
-    st.floats(2.0**-60, 2.0**60),
-    st.integers(-(1 << 45), 1 << 45),
-)
-def test_a_format_prints_as_it_is_read(bits: int, signed: bool, scale: float, zero: int) -> None:
-    one = NumberFormat(bits, signed, scale, zero)
-    assert NumberFormat.parse(str(one)) == one
 
 
 @pytest.mark.parametrize(
@@ -551,66 +532,6 @@ def test_a_partial_file_fixes_what_it_says(tmp_path: Path) -> None:
     path.write_text(json.dumps({"format": 1, "partial": True, "layers": [None]}))
     with pytest.raises(KanError, match="layers has 1 entries, and the network 2"):
         built(**base, quantizers=str(path))
-
-
-HEADS = [AddHeadPass("argmax"), AddHeadPass("threshold", 0.3), AddHeadPass("top-k", k=2)]
-
-
-@pytest.mark.parametrize("head", HEADS, ids=lambda head: head.kind)
-def test_heads(head: AddHeadPass) -> None:
-    with pytest.raises(KanError, match=f"output-format has no meaning beside head {head.kind}"):
-        CompilePass(head=head.kind, output_format="s12.8")
-    weights = [np.array([[0.5, -0.7], [0.3, 0.9], [-1.0, 0.2]])]
-    formats = {"input_format": "x0=s12.8,x1=u10:0.003:300"}
-    for outputs in (None, "y0=s9.4,y1=s9.5,y2=s12.4"):
-        module, decided = network(weights, ["tanh"]), network(weights, ["tanh"])
-        quantize = QuantizePass(bits=5, **formats, output_format=outputs)
-        first = [quantize, FoldTablesPass(), ExpandWiresPass()]
-        run_passes(Context(), module, first)
-        run_passes(Context(), decided, [*first, head, LowerKanToHwPass()], Checker(count=64))
-        before, circuit = Model.of(module), Model.of(decided)
-        ports = before.ports()
-        low, high = np.array([[port.low, port.high] for port in ports[0]]).T
-        codes = np.random.default_rng(0).integers(low, high, (300, 2), endpoint=True)
-        real = decode(ports[1], before.run_codes(codes))
-        order = np.argsort(-real, axis=1, kind="stable")
-        expected = {"argmax": order[:, :1], "threshold": real > 0.3, "top-k": order[:, :2]}
-        assert (circuit.run_codes(codes) == expected[head.kind]).all()
-
-
-@pytest.mark.parametrize(
-    ("target", "measured"), [("xcup", [3, 6, 2]), ("ecp5", [18, 19, 13]), ("ice40", [6, 15, 4])]
-)
-def test_the_estimate_of_roundings(target: str, measured: list[int]) -> None:
-    """LUTs as Yosys 0.52 makes them (benchmarks/results/estimate.md)."""
-    unsigned, signed, few = IntType(0, 1023), IntType(-512, 511), IntType(-128, 127)
-    cases = [(unsigned, 4, 0, 63), (signed, 3, 64, 127), (few, 4, 8, 7)]
-    for (kind, shift, point, most), luts in zip(cases, measured, strict=True):
-        block = Block(arg_types=[kind])
-        ops: list[Operation] = [ShiftOp(block.args[0], shift)]
-        if point:
-            constant = ConstantOp(point)
-            ops += [constant, SumOp([ops[0], constant])]
-        ops.append(ClampOp(ops[-1], 0, most))
-        block.add_ops(ops)
-        assert abs(DEVICES[target].pack(count_luts(ops, DEVICES[target])) - luts) <= 1
-
-
-def test_powers_of_two() -> None:
-    module = network(
-        [np.array([[0.5, -0.7], [0.3, 0.9]]), np.array([[1.0, -0.5]])], ["tanh", "sin"]
-    )
-    (function,) = [op for op in module.ops if isinstance(op, func.FuncOp)]
-    rng = np.random.default_rng(0)
-    observe(function, [rng.normal(size=(500, 2)) * [1.0, 37.0]], 128)
-    run_passes(Context(), module, [QuantizePass(bits=5, scale="pow2")])
-    output = io.StringIO()
-    QuantizersTarget().emit(Context(), module, output)
-    file = json.loads(output.getvalue())
-    entries = [*file["inputs"], *(each["nodes"] for each in file["layers"])]
-    entries += [each["edges"] for each in file["layers"]]
-    for scale in np.concatenate([np.ravel(each["scale"]) for each in entries]).tolist():
-        assert np.frexp(scale)[0] == 0.5
 
 
 # Commands

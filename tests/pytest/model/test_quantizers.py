@@ -348,18 +348,6 @@ def test_edges_that_are_not_kept_are_left_out(tmp_path: Path) -> None:
     np.testing.assert_array_equal(got, integers(entries, EXAMPLES / "wine.onnx", x))
 
 
-def test_edges_that_the_network_does_not_have_stay_out(
-    chosen: tuple[Path, dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """As after training that pruned some."""
-    model, entries = chosen
-    other = copy.deepcopy(entries)
-    other["layers"][0]["edges"]["kept"][1][0] = True
-    other["layers"][0]["edges"]["bits"][1][0] = 1
-    assert json.loads(written(requantized(model, other, tmp_path))) == entries
-    assert caplog.messages == [f"{tmp_path}/quantizers.json keeps 1 edge that @net does not have"]
-
-
 def test_a_quantised_model_refuses_other_quantisers(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -19,11 +19,10 @@ from xdsl.passes import ModulePass
 
 from kan_dialect.checking import Checker
 from kan_dialect.cli import kan_flow
-from kan_dialect.devices.device import device
 from kan_dialect.devices.estimate import estimate
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.prove import prove
-from kan_dialect.flows.simulate.simulation import SimulatorName, simulate
+from kan_dialect.flows.simulate.simulation import SimulatorName
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import IntArray
@@ -139,17 +138,6 @@ def test_decisions_of_random_outputs(data: st.DataObject) -> None:
 
 
 @deterministic
-@given(ranges(2), st.integers(1, 12), st.integers(0, 1000))
-def test_a_head_is_what_numpy_decides(spans: list[tuple[int, int]], k: int, seed: int) -> None:
-    outputs = samples(spans, np.random.default_rng(seed), 20)
-    count = outputs.shape[1]
-    heads = [Head("argmax", count), Head("threshold", count, 2.0), Head("top-k", count, k=k)]
-    for head in heads:
-        expected = decided(head.kind, head.k, 2, outputs)
-        np.testing.assert_array_equal(head.decide(outputs.astype(np.float64)), expected)
-
-
-@deterministic
 @given(st.lists(st.tuples(st.integers(-5, 5), st.integers(0, 4)), min_size=4, max_size=4))
 def test_ranges_of_candidates_are_exact(spans: list[tuple[int, int]]) -> None:
     """Every end of a result's range comes, unless the indices meet, and nothing beyond it."""
@@ -239,39 +227,6 @@ def test_a_threshold_takes_the_sums_constant() -> None:
     assert [type(op) for op in ops] == [SumOp, GreaterOp]
     assert isinstance(before.op, func.FuncOp) and isinstance(after.op, func.FuncOp)
     assert estimate(after.op).luts <= estimate(before.op).luts + 1
-
-
-@pytest.mark.parametrize("target", ["xcup", "ecp5", "ice40", "lut4"])
-def test_heads_have_costs(target: str) -> None:
-    spans = [(-100, 200)] * 4
-    model = run(network(spans), AddHeadPass("top-k", k=2))
-    assert isinstance(model.op, func.FuncOp)
-    found = estimate(model.op, device(target))
-    assert found.luts > 20 and found.levels > 2 and found.delay_ns > 0
-
-
-@needs_simulator
-@pytest.mark.parametrize("kind", ["argmax", "threshold", "top-k"])
-def test_simulation_and_proof_of_wide_outputs(kind: Any, tmp_path: Path) -> None:
-    """Outputs of 12 bits: their pairs are too many to list in a proof."""
-    spans = [(-2000, 4000), (-1000, 2500), (-300, 700), (0, 1), (5, 0)]
-    module = network(spans)
-    integer = run(module, AddHeadPass(kind)).op.clone()
-    assert isinstance(integer, func.FuncOp)
-    circuit = run(module, NarrowPass(), SchedulePass(), LowerKanToHwPass())
-    outputs = samples(spans, np.random.default_rng(1))
-    codes = outputs[:, :4]
-    expected = decided(kind, 2, 0, outputs)
-    rtl = tmp_path / "net.sv"
-    rtl.write_text(text := emit_systemverilog(module))
-    assert "// Head: " in text
-    np.testing.assert_array_equal(
-        simulate(rtl, circuit.interface(), codes, simulator=SIMULATOR), expected
-    )
-    proof = prove(rtl, Model(integer, "wire"), circuit)
-    assert [o.problem for o in proof.outcomes if not o.proven] == []
-    assert proof.proven
-    assert proof.outputs == expected.shape[1]
 
 
 def test_a_wrong_head_is_not_proven(tmp_path: Path) -> None:
@@ -371,19 +326,6 @@ def test_builds(options: list[str], head: Head, tmp_path: Path) -> None:
         assert right == report["head"]["accuracy"] == report["accuracy"]["integer"]
     assert main(["prove", str(folders["with"])]) == 0
     assert main(["simulate", str(folders["with"]), "--simulator", SIMULATOR]) == 0
-
-
-def test_texts_of_second_opinions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("bitwuzla")
-    model = tmp_path / "net.mlir"
-    model.write_text(str(network([(0, 7), (0, 7)])))
-    for head, code, found in (("threshold", 0, "agrees"), ("argmax", 1, "compares outputs")):
-        folder = str(tmp_path / head)
-        build = ["build", str(model), "-o", folder, "--head", head, "--simulator", "none"]
-        assert main(build) == 0
-        capsys.readouterr()
-        assert main(["prove", folder, "--second"]) == code
-        assert found in capsys.readouterr().out
 
 
 def test_one_output_is_not_compared() -> None:

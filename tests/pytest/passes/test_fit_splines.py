@@ -19,7 +19,6 @@ from xdsl.ir import Block, Region, SSAValue
 
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli import kan_flow
-from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.flows.on_chip.samples import samples_of, targets_of
@@ -224,27 +223,6 @@ def test_an_input_that_never_changes_has_a_grid() -> None:
     np.testing.assert_allclose(spline.knot_vector[1, [3, -4]], [2.5, 3.5])
 
 
-def test_more_cells_are_what_a_small_error_takes() -> None:
-    def edges(x: SSAValue) -> SSAValue:
-        return BaseOp("sin", AffineOp(x, np.array([9.0]), np.array([0.0])), np.ones((1, 1))).result
-
-    x = np.random.default_rng(0).uniform(-1, 1, (500, 1))
-    with pytest.raises(KanError, match=r"edge \[0, 0\] of layer0 is off by .* take more cells"):
-        fitted(network(1, edges), x, error=0.005)
-    assert to_floats(fitted(network(1, edges), x, error=0.005, cells=24).coefficients).size == 27
-
-
-def test_values_far_beyond_a_grid_want_a_new_one() -> None:
-    def edges(x: SSAValue) -> SSAValue:
-        spline = BSplineOp(x, 3, np.linspace(-1, 1, 6), np.zeros((1, 1, 8)), extend=True)
-        return arith.AddfOp(spline, BaseOp("silu", x, np.ones((1, 1)))).result
-
-    x = np.linspace(-1000, 1000, 99)[:, np.newaxis]
-    with pytest.raises(KanError, match="values reach so far beyond the grid"):
-        fitted(network(1, edges), x)
-    assert to_floats(fitted(network(1, edges), x, cells=40).coefficients).size == 43
-
-
 def test_the_check_sees_splines_that_are_wrong() -> None:
     def edges(x: SSAValue) -> SSAValue:
         spline = BSplineOp(x, 3, np.linspace(-1, 1, 6), np.ones((1, 1, 8)), extend=True)
@@ -343,41 +321,6 @@ def test_targets_of_classes_and_of_numbers() -> None:
     np.testing.assert_array_equal(codes, np.array(expected) * 1024)
 
 
-@needs_verilator
-def test_classes_are_learnt_as_one_and_zero(
-    classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "out"
-    options = ["--trainable", "--calibration", classes, "--learning-rate", "0.03"]
-    assert run("build", EXPORTS / "depth1_script17.onnx", *options, "-o", out) == 0
-    text = capsys.readouterr().out
-    assert "edges off by at most" in text and "no mismatch" in " ".join(text.split())
-    assert run("train-sim", out, "--data", classes, "--window", "100") == 0
-    lines = capsys.readouterr().out.splitlines()
-    errors = [float(line.split()[1]) for line in lines[2:]]
-    assert errors[-1] < 0.5 * errors[0] and errors[-1] < 0.3
-
-
-@needs_verilator
-def test_the_wine_example_trains_on_the_chip(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Raw inputs, two layers, classes: from what it has learnt as a classifier to one and zero."""
-    data, out = EXAMPLES / "wine.npz", tmp_path / "out"
-    numbers = ["--integer-bits", "13", "--learning-rate", "0.04"]
-    options = ["--trainable", "--calibration", data, *numbers, "-o", out]
-    assert run("build", EXAMPLES / "wine.onnx", *options) == 0
-    report = json.loads((out / "report.json").read_text())
-    assert (report["inputs"], report["outputs"]) == (13, 3)
-    assert max(layer["largest_error"] for layer in report["fitted"]) < 0.001
-    assert report["simulation"]["coefficients"] == report["training"]["coefficients"] == 680
-    assert report["simulation"]["coefficient_mismatches"] == 0
-    capsys.readouterr()
-    assert run("train-sim", out, "--data", data, "--window", "20") == 0
-    errors = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()[2:]]
-    assert errors[-1] < 0.1 * errors[0]
-
-
 @pytest.mark.parametrize(
     ("labels", "options", "message"),
     [
@@ -442,16 +385,3 @@ def test_the_examples_keep_their_classes(name: str) -> None:
     assert np.sqrt(((outputs - before) ** 2).mean()) <= 0.03 * before.std()
     accuracy = [(y.argmax(axis=1) == data.y_test).mean() for y in (before, outputs)]
     assert abs(accuracy[0] - accuracy[1]) <= 0.01
-
-
-@pytest.mark.parametrize(
-    "name", ["fastkan_wine", "chebykan_wine", "mlp_relu_wine", "efficient_kan_wine_dynamo"]
-)
-def test_published_layers_become_trainable(name: str) -> None:
-    path, data = SHARED / f"{name}.onnx", SHARED / "wine.npz"
-    if not path.exists():
-        pytest.skip(f"{path} is not there")
-    module = load_model(make_context(), path)
-    passes = [FoldAffinePass(), CalibratePass(str(data)), FitSplinesPass(), MakeTrainablePass()]
-    run_passes(Context(), module, passes)
-    assert step_of(module).layers == 2

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.context import Context
@@ -17,23 +14,16 @@ from kan_dialect.analysis.nodes import dead_nodes
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.devices.device import device
 from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
-from kan_dialect.flows.prove.prove import prove
-from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.maths.truth_tables import planes, support, supports
-from kan_dialect.model.model import Model
 from kan_dialect.ops.wire import ConstantOp, MarkOp, SumOp, TableOp
 from kan_dialect.passes.merge_tables import MergeTablesPass
 
-needs_yosys = pytest.mark.skipif(
-    toolchain.look_for("yosys") is None, reason="Yosys is not installed"
-)
 RANGES = [(0, 1), (-1, 0), (3, 4), (0, 3), (-2, 1), (-1, 1), (0, 7), (-4, 3), (2, 6)]
 
 
@@ -200,21 +190,6 @@ def test_a_binary_network_has_few_adders() -> None:
     assert cost(result, "ice40") <= cost(module, "ice40")
 
 
-@needs_yosys
-@pytest.mark.parametrize("combinational", [False, True])
-def test_a_binary_network_is_proven(combinational: bool, tmp_path: Path) -> None:
-    module = binary_network(1)
-    integer = Model.of(module.clone())
-    stages = CompilePass(combinational=combinational, target="ice40").passes()
-    run_passes(make_context(), module, stages, Checker(count=100))
-    rtl = tmp_path / "net.sv"
-    rtl.write_text(emit_systemverilog(module))
-    assert "_merged" in rtl.read_text()
-    proof = prove(rtl, integer, Model.of(module))
-    assert proof.proven, [outcome for outcome in proof.outcomes if not outcome.proven]
-    assert not proof.plan.missing
-
-
 def pruned_network(seed: int) -> ModuleOp:
     """Five hidden nodes of one edge each, which read three inputs; both outputs add up all."""
     rng = np.random.default_rng(seed)
@@ -236,16 +211,3 @@ def test_nodes_of_one_edge_go_into_the_tables_that_read_them() -> None:
     tables = [op for op in function.body.block.ops if isinstance(op, TableOp)]
     assert [op.inputs[0] for op in tables] == [*function.args, *function.args]
     assert dead_nodes(function) == {f"layer0_node{node}" for node in range(5)}
-
-
-@needs_yosys
-@pytest.mark.parametrize("seed", [0, 1])
-def test_a_design_without_nodes_of_one_edge_is_proven(seed: int, tmp_path: Path) -> None:
-    module = pruned_network(seed)
-    integer = Model.of(module.clone())
-    run_passes(make_context(), module, CompilePass(cycles=1).passes(), Checker(count=100))
-    rtl = tmp_path / "net.sv"
-    rtl.write_text(emit_systemverilog(module))
-    proof = prove(rtl, integer, Model.of(module))
-    assert proof.proven, [outcome for outcome in proof.outcomes if not outcome.proven]
-    assert proof.dead == 5

@@ -20,18 +20,15 @@ from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import FloatArray, to_floats, to_integers
-from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.shaped import ShapedOp
 from kan_dialect.ops.spline import BSplineOp
 from kan_dialect.ops.table import TablesOp
-from kan_dialect.ops.wire import TableOp
 from kan_dialect.passes.calibrate import CalibratePass, observe
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.passes.share_shapes import ShareShapesPass
-from kan_dialect.passes.share_tables import ShareTablesPass
 from kan_dialect.search.fits.shape_fit import (
     Copies,
     Functions,
@@ -245,19 +242,3 @@ def test_the_check_of_passes_finds_a_broken_budget(tmp_path: Path) -> None:
     ShareShapesPass(shapes=2).apply(make_context(), two)
     with pytest.raises(KanError, match="layer0 has 2 shapes, not 1"):
         Checker(arrays.x).check(ShareShapesPass(shapes=1), module, two).require_passed()
-
-
-def test_shared_tables_reach_hardware() -> None:
-    """With one table for each input, most edges of the first layer go without their own."""
-    data = load_dataset(DATA)
-    tables: list[int] = []
-    for sharing in ([], [ShareShapesPass(shapes=1, up_to="sign")]):
-        module = load_model(make_context(), EXAMPLE)
-        stages = CompilePass(data=str(DATA), bits=6, per_layer=True).passes()
-        stages = [*stages[:2], *sharing, *stages[2:]]
-        for stage in stages:
-            run_passes(make_context(), module, [stage], Checker(data.x, count=50))
-            if isinstance(stage, ShareTablesPass):
-                tables.append(sum(isinstance(op, TableOp) for op in module.walk()))
-        assert Model.of(module).level == "hardware"
-    assert tables[1] < tables[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -173,18 +172,6 @@ def test_folding_affines_keeps_the_function(network: tuple[str, list[int]]) -> N
     np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
 
 
-@deterministic
-@given(networks())
-def test_observing_keeps_the_function(network: tuple[str, list[int]]) -> None:
-    text, widths = network
-    module = parse(text)
-    x = samples(widths)
-    observed = calibrated(module, x, widths)
-    np.testing.assert_array_equal(Model.of(observed).run(x), Model.of(module).run(x))
-    # Observed again, it is as if it had been observed once.
-    assert str(calibrated(observed, x, widths)) == str(observed)
-
-
 options = st.builds(
     QuantizePass,
     bits=st.integers(1, 7),
@@ -224,29 +211,6 @@ def test_quantizers_given_back_give_the_same_network(
             path.write_text(to_json(quantizers_of(find_function(stage))))
             again = run(observed, QuantizePass(quantizers=str(path)))
             assert str(find_function(again)) == str(find_function(chosen))
-
-
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("per_tensor", [False, True])
-def test_the_error_shrinks_with_the_bits(seed: int, per_tensor: bool) -> None:
-    rng = np.random.default_rng(seed)
-
-    def body(x: SSAValue) -> Sequence[SSAValue]:
-        nodes = layer(x, 3, rng, ["grid", "silu"])
-        return [layer(nodes, 2, rng, ["radial", "identity"])]
-
-    module = build([4], body)
-    x = samples([4], 500)
-    expected = Model.of(module).run(x)
-    observed = calibrated(module, x, [4])
-    errors: list[float] = []
-    for bits in (3, 5, 7, 9, 11):
-        quantize = QuantizePass(bits=bits, scale="minmax", per_tensor=per_tensor)
-        actual = Model.of(run(observed, quantize)).run(x)
-        errors.append(float(np.sqrt(np.mean((actual - expected) ** 2))))
-    for fewer, more in itertools.pairwise(errors):
-        assert more < 0.5 * fewer
-    assert errors[-1] < 0.005 * np.ptp(expected)
 
 
 # Shapes of networks that need care.

@@ -13,15 +13,12 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Block, Region
-from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
 from kan_dialect.analysis.nodes import dead_nodes, saturated
-from kan_dialect.analysis.wires import latency_of
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
-from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.ir.quant import UniformQuantizedType, default_bounds, storage_for
@@ -172,10 +169,6 @@ def check(module: ModuleOp, network: Network) -> None:
 
 
 orders = st.permutations([NarrowPass(), SplitTablesPass(), BalanceSumsPass(), SchedulePass()])
-schedules = st.one_of(
-    st.builds(SchedulePass, levels=st.integers(1, 5)),
-    st.builds(SchedulePass, cycles=st.integers(0, 12)),
-)
 
 
 @deterministic
@@ -192,36 +185,8 @@ def test_every_pass_keeps_outputs_and_nodes(network: Network, order: list[Module
     check(run(module, LowerKanToHwPass()), network)
 
 
-@deterministic
-@given(networks(), schedules, schedules)
-def test_pipelines_of_any_depth_compute_the_same(
-    network: Network, first: SchedulePass, second: SchedulePass
-) -> None:
-    wires = run(network.module(), ExpandWiresPass(), NarrowPass(), BalanceSumsPass())
-    for schedule in (first, second):
-        scheduled = run(wires, schedule)
-        hardware = run(scheduled, LowerKanToHwPass())
-        assert Model.of(hardware).interface().latency == latency_of(find_function(scheduled))
-        check(hardware, network)
-    # Scheduled again, the first schedule is forgotten.
-    assert body(run(wires, first, second)) == body(run(wires, second))
-
-
 def body(module: ModuleOp) -> str:
     return str(find_function(module))
-
-
-@deterministic
-@given(networks())
-def test_every_level_prints_and_parses_exactly(network: Network) -> None:
-    module = network.module()
-    for one in (ExpandWiresPass(), NarrowPass(), SchedulePass(), LowerKanToHwPass()):
-        text = str(module)
-        parsed = Parser(make_context(), text).parse_module()
-        parsed.verify()
-        assert str(parsed) == text
-        check(parsed, network)
-        module = run(module, one)
 
 
 RESCALINGS = [(0.5, 1), (1.0, -3), (0.25, 0), (4.0, 2), (0.0625, -7)]

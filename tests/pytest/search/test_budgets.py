@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,13 +15,11 @@ from kan_dialect.checking import run_passes
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
-from kan_dialect.files.atomic import write_arrays
 from kan_dialect.flows.sweep.grid import parse_axis
 from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.quant import UniformQuantizedType
-from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.kan_pass import NamedPass
 from kan_dialect.passbase.pipeline import build_pipeline
@@ -259,41 +253,3 @@ def test_bits_auto_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(KanError, match="nothing was; run kan-choose-bits first"):
         module = parse_text(make_context(), model([[2.0, -1.0]]).encode(), "net")
         QuantizePass(bits="auto").apply(Context(), module)
-
-
-def test_budgets_of_chosen_bits_in_a_sweep(tmp_path: Path) -> None:
-    """Points that differ in what bits are chosen by differ in accuracy."""
-    (tmp_path / "net.mlir").write_text(model([[1.0, 1.0]]))
-    x = square(200)
-    data = {"x": x, "y": (x.sum(axis=1) > 0).astype(np.int64)}
-    write_arrays(tmp_path / "data.npz", data)
-    command = ["sweep", str(tmp_path / "net.mlir"), "--calibration", str(tmp_path / "data.npz")]
-    axes = ["--vary", "bits=auto", "--vary", "max-accuracy-loss=10%,1%", "--vary", "fast=true"]
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([*command, *axes, "--loss", "2%", "--jobs", "1", "-o", str(tmp_path / "o")])
-    assert ended.value.code == 0
-    with (tmp_path / "o" / "sweep.csv").open() as file:
-        far, near = csv.DictReader(file)
-    assert int(far["table_bits"]) < int(near["table_bits"])
-    assert float(far["validation_accuracy"]) < float(near["validation_accuracy"])
-    assert json.loads((tmp_path / "o" / "sweep.json").read_text())["loss"] == 0.02
-
-
-def test_starts_of_automatic_precision() -> None:
-    """Half of a loss is for the search that follows."""
-    names = [stage.name for stage in CompilePass(data="d.npz", bits="auto").passes()]
-    assert names[1:4] == ["kan-calibrate", "kan-choose-bits", "kan-quantize"]
-    stages: list[Any] = list(CompilePass(data="d.npz", bits="auto", precision="auto").passes())
-    assert (stages[2].at_least, stages[2].at_most, stages[2].share) == (6, 10, 0.5)
-    assert stages[1].results and not CompilePass(data="d.npz").passes()[1].results  # type: ignore[attr-defined]
-
-
-def test_help_says_what_a_loss_counts(capsys: pytest.CaptureFixture[str]) -> None:
-    for command, words in (
-        ("build", "counts from the float model where its results are known"),
-        ("sweep", "a difference of accuracies, or a relative increase of errors"),
-    ):
-        with pytest.raises(SystemExit):
-            kan_flow.main([command, "--help"])
-        printed = re.sub(r"\s+", " ", capsys.readouterr().out)
-        assert words in printed

@@ -120,15 +120,6 @@ def test_devices_whose_adders_absorb_nothing_have_none(name: str) -> None:
     assert full_adders(total, XCUP) and not full_adders(total, DEVICES[name])
 
 
-def test_sums_of_numbers_have_none() -> None:
-    function, total = sum_of_bits([(0, False)] * 8 + [(1, False)] * 2, 10)
-    numbers = [
-        TableOp([argument], np.array([0, 21, 5, 9])) for argument in function.body.block.args
-    ]
-    mixed = SumOp([*total.inputs, *(table.result for table in numbers)])
-    assert not full_adders(mixed, XCUP)
-
-
 def test_bits_of_ports_have_none() -> None:
     block = Block(arg_types=[IntType(0, 1)] * 20)
     places = [0] * 12 + [1] * 8

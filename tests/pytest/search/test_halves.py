@@ -37,11 +37,3 @@ def test_is_the_same_table(ends: tuple[int, int], low: int, fast: int) -> None:
     tables = [op for op in block.ops if isinstance(op, TableOp)]
     assert max(map(inputs_of, tables)) == max(fast, 4)
     assert halves.result.type == result
-
-
-def test_a_fast_table_stays() -> None:
-    table = TableOp(Block(arg_types=[IntType(0, 255)]).args, np.arange(256))
-    halves = TableHalves(table, lambda _: True, 4)
-    (only,) = halves.ops
-    assert isinstance(only, TableOp)
-    np.testing.assert_array_equal(only.entries_array, np.arange(256))

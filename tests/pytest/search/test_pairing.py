@@ -146,15 +146,6 @@ def test_numbers_side_by_side_do_not_meet_and_none_that_fits_is_left(
             assert known[lower].signed or known[lower].bits > known[upper].zeros
 
 
-def test_absorbed_numbers_stand_below_absorbed_ones() -> None:
-    wide, narrow, upper = (
-        Extent(0, 3, False, False),
-        Extent(0, 2, False, True),
-        Extent(3, 5, False, True),
-    )
-    assert list(side_by_side([wide, narrow, upper])) == [(2, 1)]
-
-
 @settings(deadline=None, max_examples=300)
 @given(st.lists(st.integers(1, 20), min_size=2, max_size=4))
 def test_adders_of_single_bits_are_full(counts: list[int]) -> None:

@@ -38,7 +38,7 @@ from kan_dialect.passes.refine_precision import RefinePrecisionPass
 from kan_dialect.search.precision import search
 from kan_dialect.search.precision.bits import bits_of, trade_of
 from kan_dialect.search.precision.descent import Descent, coarsened
-from kan_dialect.search.precision.edges import best_table, input_choices
+from kan_dialect.search.precision.edges import best_table
 from kan_dialect.search.precision.network import (
     TableChain,
     input_patterns,
@@ -48,7 +48,6 @@ from kan_dialect.search.precision.network import (
 from kan_dialect.search.precision.objective import Classes, Targets, one_hot, softmax
 from kan_dialect.search.precision.paths import Fold, folds
 from kan_dialect.search.precision.problem import Candidate, Problem, Refined, Scores
-from kan_dialect.search.precision.score import check_labels
 from kan_dialect.universe import UNIVERSE
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=25)
@@ -127,38 +126,6 @@ def test_chain_is_the_function(seed: int, signed: bool, layers: int) -> None:
 
 
 @deterministic
-@given(st.integers(0, 10_000), st.booleans())
-def test_the_given_network_stays_until_luts_are_worth_something(seed: int, classes: bool) -> None:
-    """It is the best for what it says itself, so that a path from it starts with no change."""
-    rng = np.random.default_rng(seed)
-    module = network(rng, [2, 3, 2])
-    chain = read_chain(find_function(module))
-    assert chain is not None
-    codes = rng.integers(0, 16, (2, 80))
-    given_chain, outputs = chain.copy(), chain.outputs(codes).astype(np.float64)
-    objective = Classes(softmax(outputs / 4), 0.25) if classes else Targets(outputs / 4, 0.25)
-    descent = Descent(chain, codes, objective, PRICES)
-    for layer, luts in zip(chain.layers, descent.luts, strict=True):
-        for node, edge in np.ndindex(luts.shape):
-            table = layer.tables[node, edge, : 1 << int(layer.input_bits[edge])]
-            above = table - table.min()
-            common = int(np.gcd.reduce(above)) or 1
-            bits = (int(above.max()) // (common & -common)).bit_length()
-            every = np.arange(len(table))
-            read = [
-                bit
-                for bit in range(int(layer.input_bits[edge]))
-                if (table != table[every ^ (1 << bit)]).any()
-            ]
-            assert luts[node, edge] == bits * PRICES[len(read)]
-    before = descent.loss()
-    descent.sweep(1e-9, 0.0, rng)
-    assert descent.loss() == pytest.approx(before, abs=1e-5)
-    descent.sweep(1.0, 0.0, rng)
-    assert chain.edges < given_chain.edges or chain.edges == 0
-
-
-@deterministic
 @given(st.integers(0, 10_000), st.integers(2, 5), st.booleans())
 def test_descent_evaluates_what_it_leaves(seed: int, bits: int, classes: bool) -> None:
     """After sweeps, what was evaluated bit by bit is what the chain and the IR give."""
@@ -216,14 +183,6 @@ def test_best_table_against_all_tables(seed: int, weight: float) -> None:
         cost = losses[np.arange(4), entries].sum() + weight * planes * PRICES[looks]
         best = min(best, float(cost))
     assert found.loss + weight * found.luts <= best + 1e-9
-
-
-def test_input_choices() -> None:
-    assert input_choices(1) == ((0,),)
-    assert input_choices(6)[0] == (0, 1, 2, 3, 4, 5)
-    assert len([kept for kept in input_choices(6) if len(kept) == 5]) == 6
-    # Of too many ways, only the uppermost bits.
-    assert [kept for kept in input_choices(10) if len(kept) == 5] == [(5, 6, 7, 8, 9)]
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
@@ -306,19 +265,6 @@ def test_figures_are_what_the_ir_gives(
     assert luts(refined[0]) < 0.7 * luts(module)
 
 
-def test_the_test_set_is_not_looked_at(
-    task: tuple[ModuleOp, Path], refined: tuple[ModuleOp, list[str]], tmp_path: Path
-) -> None:
-    module, path = task
-    with np.load(path) as data:
-        x, labels = data["x_train"], data["y_train"]
-    np.savez(tmp_path / "other.npz", x_train=x, y_train=labels)
-    clone = module.clone()
-    data = str(tmp_path / "other.npz")
-    RefinePrecisionPass(data, max_accuracy_loss=0.08).apply(Context(), clone)
-    assert str(clone) == str(refined[0])
-
-
 def test_the_descent_does_not_see_validation_samples(task: tuple[ModuleOp, Path]) -> None:
     """Other ones, with other labels, leave what it works on as it is; and all come by turns."""
     module, path = task
@@ -353,23 +299,6 @@ def test_the_descent_does_not_see_validation_samples(task: tuple[ModuleOp, Path]
         assert np.array_equal(again.codes, fold.codes)
         assert np.array_equal(again.objective(1.0).targets, fold.objective(1.0).targets)
         assert again.step == fold.step
-
-
-def test_what_is_cheapest_already_stays(tmp_path: Path) -> None:
-    """A network of one table that is not there: nothing is cheaper."""
-    kind = UniformQuantizedType(4, False, 0.25, 8)
-    tables = np.zeros((2, 1, 16), dtype=np.int64)
-    module = TableNetwork("net", kind, 1).add_layer(tables).module()
-    before = module.clone()
-    x = np.linspace(-2, 2, 40)[:, np.newaxis]
-    np.savez(tmp_path / "data.npz", x=x, y=np.zeros(40, dtype=np.int64))
-    RefinePrecisionPass(str(tmp_path / "data.npz")).apply(Context(), module)
-    figures = trade_of(find_function(module))
-    assert figures is not None and figures["calibration_after"] == 1.0
-    after, given = find_function(module), find_function(before)
-    after.attributes.clear()
-    given.attributes.clear()
-    assert str(after) == str(given)
 
 
 @pytest.mark.parametrize("fast", [False, True])
@@ -470,18 +399,6 @@ def test_labels_of_another_network(
         stage.apply(Context(), task[0].clone())
 
 
-def test_labels_that_fit() -> None:
-    for labels, outputs in (
-        (None, 3),
-        (np.array([0, 2]), 3),
-        (np.array([[0], [1]]), 1),
-        (np.array([-1, 1]), 1),
-        (np.zeros((2, 3)), 3),
-        (np.zeros(2), 1),
-    ):
-        check_labels(labels, outputs, "data.npz")
-
-
 def test_build_with_automatic_precision(task: tuple[ModuleOp, Path], tmp_path: Path) -> None:
     """The report says what was traded; what is simulated and proven is the refined network."""
     module, path = task
@@ -507,12 +424,6 @@ def test_build_with_automatic_precision(task: tuple[ModuleOp, Path], tmp_path: P
     codes = np.random.default_rng(0).integers(0, 16, (200, 3))
     assert np.array_equal(integer.run_codes(codes), circuit.run_codes(codes))
     assert not np.array_equal(integer.run_codes(codes), Model.of(module).run_codes(codes))
-
-
-def test_bits_to_start_from() -> None:
-    assert CompilePass().given_bits == 8
-    assert CompilePass(data="d.npz", precision="auto").given_bits == 6
-    assert CompilePass(data="d.npz", precision="auto", bits=(6, 8, 8)).given_bits == (6, 8, 8)
 
 
 def test_nothing_to_refine(

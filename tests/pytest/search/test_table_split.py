@@ -15,7 +15,7 @@ from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.search.table_split.costs import PartCosts
 from kan_dialect.search.table_split.limits import NO_GATES, SearchLimits
 from kan_dialect.search.table_split.parts import GatedPart, Part, Split
-from kan_dialect.search.table_split.splitter import Splitter, splitter_for
+from kan_dialect.search.table_split.splitter import Splitter
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=150)
 
@@ -187,25 +187,6 @@ def test_together_as_one_by_one(
             assert found.constant == alone.constant + moved
 
 
-@pytest.mark.parametrize("inputs", [7, 8])
-def test_a_smooth_table_is_split(inputs: int) -> None:
-    places = np.linspace(-1, 1, 1 << inputs)
-    entries = np.rint(60 * places + 6 * np.sin(3 * places)).astype(np.int64)
-    splitter = splitter_on(XCUP, 3)
-    (found,), (whole,) = splitter.split_all([entries]), splitter.split_all([entries], 1)
-    check(found, entries, 3)
-    assert len(found.parts) > 1
-    assert splitter.cost(found) < 0.9 * splitter.cost(whole)
-
-
-@pytest.mark.parametrize("inputs", [4, 6, 8])
-def test_a_rough_table_is_not_split(inputs: int) -> None:
-    entries = np.random.default_rng(0).integers(-128, 128, 1 << inputs)
-    found = split(splitter_on(XCUP, 3), entries)
-    check(found, entries, 3)
-    assert len(found.parts) == 1
-
-
 def test_gates_only_where_synthesis_keeps_them() -> None:
     """Smooth tables of seven inputs have gates, but on a device whose synthesis keeps none."""
     rng = np.random.default_rng(2)
@@ -220,37 +201,6 @@ def test_gates_only_where_synthesis_keeps_them() -> None:
     assert has_gates(XCUP)
     assert not has_gates(replace(XCUP, keeps_gates=False))
     assert not ECP5.keeps_gates
-
-
-def test_a_slow_table_of_eight_inputs_has_a_gate_of_several_bits() -> None:
-    """The class's bits of few inputs cost less than a bit of eight."""
-    entries = np.cumsum(np.random.default_rng(3).random(256) < 0.2)
-    splitter = splitter_on(XCUP, 3)
-    found = split(splitter, entries)
-    check(found, entries, 3)
-    assert any(isinstance(part, GatedPart) and part.gate_bits > 1 for part in found.parts)
-    luts = XCUP.bit_costs(INPUTS), XCUP.summand_costs(INPUTS)
-    single = Splitter(PartCosts(*luts, XCUP.adders, SearchLimits(shape_bits=1)), 3)
-    assert splitter.cost(found) < 0.95 * single.cost(split(single, entries))
-
-
-def test_more_parts_are_no_worse() -> None:
-    rng = np.random.default_rng(1)
-    for _ in range(10):
-        entries = smooth(7, 40, rng)
-        splitters = [splitter_on(XCUP, parts) for parts in range(1, 4)]
-        costs = [each.cost(split(each, entries)) for each in splitters]
-        assert costs == sorted(costs, reverse=True)
-
-
-def test_tables_of_twelve_inputs_are_taken_apart() -> None:
-    """A smooth one is a sum of parts that together cost less than half of it."""
-    table = smooth(12, 300.0, np.random.default_rng(0))
-    splitter = splitter_for(XCUP, 3)
-    (split,), (whole,) = splitter.split_all([table]), splitter.split_all([table], 1)
-    total = sum((part.values(12) for part in split.parts), np.full(1 << 12, split.constant))
-    np.testing.assert_array_equal(total, table)
-    assert splitter.cost(split) < splitter.cost(whole) / 2
 
 
 COSTS = PartCosts(
