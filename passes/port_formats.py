@@ -24,7 +24,7 @@ from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import IntType, bounds_constant, quantized_type, tensor_shape
 from kan_dialect.model.code_choice import ports_with_formats
-from kan_dialect.model.function_formats import format_codes
+from kan_dialect.model.function_formats import format_codes, whole_formats
 from kan_dialect.model.number_formats import NumberFormat, PortFormats
 from kan_dialect.model.quantizers import Codes, are_powers_of_two
 from kan_dialect.model.quantizers_in_ir import quantizers_of
@@ -176,20 +176,10 @@ def _format_results(
     name = function.sym_name.data
     for index, (codes, formats) in enumerate(zip(results, outputs, strict=True)):
         start = len(fixed)
-        given = [each for each in formats if each is not None]
+        given = whole_formats(formats, start, name)
         if not given:
             fixed += [None] * len(formats) if known is None else known[start : start + len(formats)]
             continue
-        if len(given) < len(formats):
-            has, lacks = (
-                next(n for n, each in enumerate(formats) if (each is None) == empty)
-                for empty in (False, True)
-            )
-            raise KanError(
-                f"y{start + has} of @{name} has a format, and y{start + lacks} has none",
-                remedy="results of a layer have formats together: name all, or give one for all "
-                "others with *",
-            )
         if known is not None and any(known[start : start + len(formats)]):
             raise KanError(
                 f"the outputs of @{name} have formats already",

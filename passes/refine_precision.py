@@ -176,7 +176,7 @@ class RefinePrecisionPass(FunctionPass, TargetPass):
         limits = self.allowed(problem.origin, dataset.y)
         refined = refine(
             problem,
-            Budget(limits.loss, self.max_luts, self.max_levels, limits),
+            Budget(limits, self.max_luts, self.max_levels),
             validation=self.validation,
             seed=self.seed,
             progress=lambda done, total: tell("refining precision", done, total),

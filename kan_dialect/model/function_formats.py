@@ -97,15 +97,7 @@ class FunctionFormats:
         known: dict[SSAValue, Sequence[NumberFormat | None]] = {}
         start = 0
         for result, formats in self._results():
-            size = len(formats)
-            given = [index for index, each in enumerate(formats) if each is not None]
-            if given and len(given) < size:
-                lacks = next(index for index in range(size) if index not in given)
-                raise KanError(
-                    f"y{start + given[0]} of @{name} has a format, and y{start + lacks} has none",
-                    remedy="results of a layer have formats together: name all, or give one for "
-                    "all others with *",
-                )
+            given = whole_formats(formats, start, name)
             if given and not all(reader is terminator for reader in readers(result)):
                 raise KanError(
                     f"y{start} of @{name} cannot have a format: other layers read it too",
@@ -121,7 +113,34 @@ class FunctionFormats:
                     f"y{start} of @{name} is another output too, of another format",
                     remedy="give both the same format",
                 )
-            start += size
+            start += len(formats)
+
+
+def whole_formats(
+    formats: Sequence[NumberFormat | None], start: int, function: str
+) -> list[NumberFormat]:
+    """The formats of the ports of a result; empty if none has one.
+
+    Parameters
+    ----------
+    start : number of the result's first port.
+
+    Raises
+    ------
+    KanError : a port has a format, and another one has none.
+    """
+    given = [each for each in formats if each is not None]
+    if given and len(given) < len(formats):
+        has, lacks = (
+            next(n for n, each in enumerate(formats) if (each is None) == empty)
+            for empty in (False, True)
+        )
+        raise KanError(
+            f"y{start + has} of @{function} has a format, and y{start + lacks} has none",
+            remedy="results of a layer have formats together: name all, or give one for all "
+            "others with *",
+        )
+    return given
 
 
 def format_codes(

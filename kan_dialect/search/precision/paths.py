@@ -54,11 +54,6 @@ class PathPoint:
     """It keeps the limits of errors on all samples."""
 
 
-def keeps_limits(limits: Allowed | None, outputs: FloatArray) -> bool:
-    """Whether outputs (samples, out) keep the limits of errors, if there are any."""
-    return limits is None or limits.problem(outputs) is None
-
-
 def _is_large(problem: Problem, limits: SearchLimits) -> bool:
     return problem.chain.edges * min(len(problem.x), limits.seen_samples) > limits.large
 
@@ -151,7 +146,7 @@ def path(
     fold: Fold,
     start: int | None,
     rng: np.random.Generator,
-    allowed: Allowed | None,
+    allowed: Allowed,
     limits: SearchLimits,
 ) -> Iterator[PathPoint]:
     """Networks from a start, those of most LUTs first.
@@ -160,7 +155,7 @@ def path(
     ----------
     start : see `starts`.
     rng : of the order of edges.
-    allowed : limits of errors, if any.
+    allowed : limits of errors.
     """
     last = problem.chain.layers[-1]
     chain = problem.chain.copy()
@@ -176,5 +171,5 @@ def path(
         every = problem.scores(outputs, slice(None))
         held = problem.scores(outputs, judge.held)
         held_out = judge.held_out(outputs, lambda x: problem.real(chain, x))
-        within = keeps_limits(allowed, outputs)
+        within = allowed.problem(outputs) is None
         yield PathPoint(chain.copy(), luts, every, held, held_out, judge.on_all(outputs), within)

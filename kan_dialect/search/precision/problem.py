@@ -18,15 +18,18 @@ class Budget:
 
     Parameters
     ----------
-    max_loss : largest loss of score from the reference; 0.01 is a point of accuracy.
+    limits : largest loss of score from the reference, and limits of errors on the samples.
     max_luts, max_levels : of the design; levels of logic from inputs to outputs.
-    limits : limits of errors on the samples, if any.
     """
 
-    max_loss: float | None = None
+    limits: Allowed
     max_luts: int | None = None
     max_levels: int | None = None
-    limits: Allowed | None = None
+
+    @property
+    def max_loss(self) -> float | None:
+        """Largest loss of score from the reference; 0.01 is a point of accuracy."""
+        return self.limits.loss
 
 
 @dataclass(frozen=True)

@@ -18,18 +18,11 @@ from kan_dialect.devices.estimate import Estimate
 from kan_dialect.errors import KanError
 from kan_dialect.search.precision.judge import Evidence, combined, others_for
 from kan_dialect.search.precision.limits import SearchLimits
-from kan_dialect.search.precision.paths import (
-    PathPoint,
-    folds,
-    keeps_limits,
-    orders,
-    path,
-    starts,
-)
+from kan_dialect.search.precision.paths import PathPoint, folds, orders, path, starts
 from kan_dialect.search.precision.problem import Budget, Candidate, Problem, Refined, Scores
 
 LIMITS = SearchLimits()
-"""Limits of the search where none are given."""
+"""Limits of the search."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of steps done and of all steps."""
@@ -42,7 +35,6 @@ def refine(
     validation: float = 0.25,
     seed: int = 0,
     progress: Progress = lambda _, __: None,
-    limits: SearchLimits | None = None,
 ) -> Refined:
     """The cheapest network within the budget; with `max_luts`, the best one.
 
@@ -50,15 +42,14 @@ def refine(
     ----------
     validation : share of the samples that are held out.
     seed : of the splits and of the order of edges.
-    limits : of the search; `LIMITS` where none are given.
 
     Raises
     ------
     KanError : there are too few samples, no network keeps the budget, or the given one exceeds it.
     """
-    limits = limits or LIMITS
+    limits = LIMITS
     same = problem.scores(problem.given, slice(None))
-    within = keeps_limits(budget.limits, problem.given)
+    within = budget.limits.problem(problem.given) is None
     if not within or (budget.max_loss is not None and same.loss > budget.max_loss + 1e-12):
         raise _none_within(problem, budget, same)
     splits = list(folds(problem, validation, seed, limits))
@@ -199,7 +190,7 @@ def _choose(
 def _none_within(problem: Problem, budget: Budget, lost: Scores) -> KanError:
     """The error that the given network, of these scores, exceeds the budget."""
     remedy = "start from more bits (--bits auto, or bits of kan-quantize), or allow more"
-    reason = None if budget.limits is None else budget.limits.problem(problem.given)
+    reason = budget.limits.problem(problem.given)
     if reason is not None:
         return KanError(f"the network that bits are taken from has {reason}", remedy=remedy)
     assert budget.max_loss is not None
