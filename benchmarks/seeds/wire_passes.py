@@ -419,7 +419,7 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-schedule",
-        "SchedulePass.run",
+        "SchedulePass.rewrite",
         (
             "results with one register less, all alike and unsaid",
             Replace("declare_latency(function, latency)", "declare_latency(function, latency + 1)"),
@@ -436,8 +436,8 @@ SEEDS = [
         (
             "a stage is as early as its earliest operand",
             Replace(
-                "each > stage or (each == stage and arrival > start)",
-                "each < stage or (each == stage and arrival > start)",
+                "own > stage or (own == stage and arrival > start)",
+                "own < stage or (own == stage and arrival > start)",
             ),
         ),
     ),
