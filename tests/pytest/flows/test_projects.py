@@ -22,7 +22,6 @@ from xdsl.dialects import hw
 from kan_dialect.cli import kan_flow
 from kan_dialect.devices.device import DEVICES
 from kan_dialect.devices.estimate import Estimate
-from kan_dialect.flows.projects.constraints import sdc_commands
 from kan_dialect.flows.projects.design import (
     Period,
     ProjectDesign,
@@ -30,9 +29,6 @@ from kan_dialect.flows.projects.design import (
     design_of,
     period_of,
 )
-from kan_dialect.flows.projects.few_pins import few_pins_top
-from kan_dialect.flows.projects.ipxact import Edition, component
-from kan_dialect.flows.projects.timed_top import timed_top
 from kan_dialect.flows.projects.write import write_project
 from kan_dialect.flows.tools.synthesis import yosys_of
 from kan_dialect.frontends.loading import make_context
@@ -92,6 +88,12 @@ def wrapped() -> ProjectDesign:
 def combinational() -> ProjectDesign:
     ports = (TopPort("x0", False, 4), TopPort("y0", True, 1))
     return ProjectDesign("net", "net", ports, ("rtl/net.sv",), (), Period(3.5, "a test's"), "xcup")
+
+
+def files_of(design: ProjectDesign, folder: Path) -> dict[str, str]:
+    """The projects of a design, written into a folder."""
+    write_project(folder, design)
+    return project_files(folder)
 
 
 def project_files(folder: Path) -> dict[str, str]:
@@ -164,11 +166,10 @@ def test_an_estimated_clock_is_one_figure(built: Path) -> None:
 
 
 def test_combinational_designs_have_a_bound_and_no_clock(tmp_path: Path) -> None:
-    assert list(sdc_commands(combinational())) == [
-        "set_max_delay 3.500 -from [get_ports {x0[*]}] -to [get_ports {y0}]"
-    ]
-    write_project(tmp_path, combinational())
-    for name, text in project_files(tmp_path).items():
+    found = files_of(combinational(), tmp_path)
+    bound = "set_max_delay 3.500 -from [get_ports {x0[*]}] -to [get_ports {y0}]\n"
+    assert found["project/vivado/net.xdc"].endswith(bound)
+    for name, text in found.items():
         assert not re.search("(?m)^(create_clock|FREQUENCY)", text), name
 
 
@@ -189,17 +190,25 @@ def schema(edition: int) -> Any:
     return etree.XMLSchema(etree.parse(str(found / f"ieee-1685-{edition}" / "index.xsd")))
 
 
+def component(design: ProjectDesign, edition: int, folder: Path) -> str:
+    """The IP-XACT description of a design."""
+    name = "component.xml" if edition == 2014 else "component-2022.xml"
+    return files_of(design, folder)[f"project/{name}"]
+
+
 @pytest.mark.parametrize("edition", [2014, 2022])
-def test_descriptions_keep_to_the_schemas_of_the_standard(edition: Edition, built: Path) -> None:
+def test_descriptions_keep_to_the_schemas_of_the_standard(
+    edition: int, built: Path, tmp_path: Path
+) -> None:
     etree = pytest.importorskip("lxml.etree", reason="lxml is not installed")
     known = schema(edition)
     name = "component.xml" if edition == 2014 else "component-2022.xml"
     text = (built / "project" / name).read_text()
     vhdl = ("vhdl/net.vhd", "vhdl/net_pkg.vhd")
     both = replace(combinational(), vhdl=vhdl, vhdl_testbench=("sim/net_tb.vhd",))
-    assert component(both, edition).count(">VHDL<") == 1
+    assert component(both, edition, tmp_path).count(">VHDL<") == 1
     designs = (wrapped(), combinational(), both)
-    for each in (text, *(component(design, edition) for design in designs)):
+    for each in (text, *(component(design, edition, tmp_path) for design in designs)):
         assert known.validate(etree.fromstring(each.encode())), known.error_log
     # The schema is read: it finds what does not belong.
     wrong = text.replace("direction>in<", "direction>inward<")
@@ -232,8 +241,8 @@ def test_descriptions_have_the_ports_and_files_of_the_design(edition: int, built
 
 
 @pytest.mark.parametrize("edition", [2014, 2022])
-def test_ports_of_wrappers_are_bus_interfaces(edition: Edition) -> None:
-    text = component(wrapped(), edition)
+def test_ports_of_wrappers_are_bus_interfaces(edition: int, tmp_path: Path) -> None:
+    text = component(wrapped(), edition, tmp_path)
     initiator, target = ("master", "slave") if edition == 2014 else ("initiator", "target")
     found = {
         name: (
@@ -554,7 +563,7 @@ def test_projects_are_for_the_family_and_its_pins(
 
 def test_the_module_with_few_pins_keeps_all_ports(tmp_path: Path) -> None:
     for design in (wide(wrapped()), wide(combinational())):
-        text = "\n".join(few_pins_top(design)) + "\n"
+        text = files_of(design, tmp_path)[design.few_pins_file]
         inputs, outputs = (sum(p.bits for p in ports) for ports in (design.inputs, design.outputs))
         assert all(f".{port.name}(" in text for port in design.ports)
         assert f"logic [{inputs - 1}:0] inputs;" in text
@@ -666,7 +675,7 @@ def test_fusesoc_synthesises(target: str, cell: str, built: Path, tmp_path: Path
 def test_the_timed_module_has_a_register_at_every_port(
     design: ProjectDesign, tmp_path: Path
 ) -> None:
-    text = "\n".join(timed_top(design))
+    text = files_of(design, tmp_path)[f"project/open/{design.timed}.sv"]
     for port in design.ports:
         if not port.is_clock:
             assert f".{port.name}(inner_{port.name})" in text
@@ -675,7 +684,7 @@ def test_the_timed_module_has_a_register_at_every_port(
             assert f"    {target} <= {source};" in text
     assert text.count("posedge") == 1
     require_tools("verilator")
-    lint(design, f"{design.top}_timed", text + "\n", tmp_path)
+    lint(design, f"{design.top}_timed", text, tmp_path)
 
 
 def lint(design: ProjectDesign, name: str, text: str, folder: Path) -> None:
