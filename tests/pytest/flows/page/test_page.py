@@ -22,12 +22,11 @@ from report_schema import valid_report
 
 from kan_dialect.api.build import Build
 from kan_dialect.errors import KanError
-from kan_dialect.files.manifest import Listing
 from kan_dialect.flows.page.interface import interface
 from kan_dialect.flows.page.models import models_of
 from kan_dialect.flows.page.network import DETAIL_BYTES, edge_layers, network_data
-from kan_dialect.flows.page.page import build_page, model_page
-from kan_dialect.flows.page.sections import SHOWN, further, schedule, schema
+from kan_dialect.flows.page.page import model_page
+from kan_dialect.flows.page.sections import SHOWN, further, schema
 from kan_dialect.flows.page.verdicts import verdicts
 from kan_dialect.flows.part_fit import part_entry
 from kan_dialect.flows.pictures.layout import MAX_CELLS, layout_of
@@ -101,12 +100,6 @@ def test_the_page_says_ports_command_versions_and_hashes(built: Path) -> None:
     for port in report["ports"]:
         assert f">{port['name']}</th>" in text
     assert repr(report["ports"][-1]["scale"]) in text
-
-
-def test_the_page_is_in_the_list_and_in_the_readme(built: Path) -> None:
-    listing = Listing.read(built)
-    assert listing is not None and "report.html" in listing.digests
-    assert "`report.html`" in (built / "README.md").read_text()
 
 
 def test_report_and_api_write_the_same_bytes_again(built: Path) -> None:
@@ -360,16 +353,6 @@ def test_a_model_without_edges_is_refused(built: Path) -> None:
     with pytest.raises(KanError, match="hardware level"):
         model_page(module)
     assert Model.of(module).level == "hardware"
-
-
-def test_a_stage_without_logic_is_drawn() -> None:
-    stage = {"levels": 0, "delay_ns": 0.0, "register_bits": 3, "work": []}
-    found = schedule(BASE | {"schedule": [stage]})
-    assert found is not None and "stage 1" in found and ">3</text>" in found
-
-
-def test_the_page_of_a_report_alone_is_a_page(tmp_path: Path) -> None:
-    Reader().feed(build_page(tmp_path, BASE))
 
 
 def test_a_report_of_another_version_keeps_its_page_and_is_told(
