@@ -158,14 +158,26 @@ def build(
         if options.vhdl and options.simulator is not None:
             progress("simulating the VHDL")
             check_vhdl(report, vhdl, interface, codes, expected)
-        (target / "report.json").write_text(report.as_json(), encoding="utf-8")
         progress("writing the page")
-        write_page(target, report.as_dict(), context)
-        if readme.NAME in spared:
-            report.warnings.append(readme.FOREIGN)
-        else:
-            readme.write_readme(target, report.as_dict())
+        write_report(target, report, spared, context)
     return report
+
+
+def write_report(
+    folder: Path, report: Report, spared: Sequence[str], context: Context | None = None
+) -> None:
+    """Write `report.json`, the page and the README into the folder of a build.
+
+    Parameters
+    ----------
+    spared : files of the folder that stay: see `spared_files`.
+    """
+    (folder / "report.json").write_text(report.as_json(), encoding="utf-8")
+    write_page(folder, report.as_dict(), context)
+    if readme.NAME in spared:
+        report.warnings.append(readme.FOREIGN)
+    else:
+        readme.write_readme(folder, report.as_dict())
 
 
 def _write_emulator(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
@@ -49,7 +50,11 @@ class Report:
     """Proven bounds on the error of the integer network: see `certificate_entry`."""
     edges: dict[str, int] = field(default_factory=dict[str, int])
     """Numbers of edges: `total`, and `kept` without the pruned ones."""
-    table_bits: int = 0
+    training: dict[str, Any] | None = None
+    """Of hardware that trains itself: interval, number and format of coefficients, memories."""
+    fitted: list[dict[str, Any]] | None = None
+    """Figures of `kan-fit-splines` for each layer that it fitted."""
+    table_bits: int | None = 0
     saturation: dict[str, Saturation] = field(default_factory=dict[str, Saturation])
     """Saturation on the `calibration` samples, and on the `test` samples of a test set."""
     codes: dict[str, Any] | None = None
@@ -155,8 +160,11 @@ def print_report(report: Report, console: Console, folder: str) -> None:
 def _rows(report: Report) -> list[tuple[str, str]]:
     """Label and text of each row of the short report."""
     ports = f"{quantity(report.inputs, 'input')}, {quantity(report.outputs, 'output')}"
+    network = ("network", f"{report.name}: {ports}")
+    if report.training is not None:
+        return [network, *_on_chip_rows(report, report.training)]
     return [
-        ("network", f"{report.name}: {ports}"),
+        network,
         *_accuracy_rows(report.accuracy),
         *_head_rows(report.head),
         *_error_rows(report.regression),
@@ -168,6 +176,34 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         *_interface_rows(report.interface),
         *_check_rows(report),
     ]
+
+
+def _on_chip_rows(report: Report, training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Rows of hardware that trains itself."""
+    if report.fitted:
+        largest = max(layer["largest_error"] for layer in report.fitted)
+        yield "fitted", f"edges off by at most {largest:.2g} of what their node varies by"
+    yield (
+        "coefficients",
+        f"{training['coefficients']} of {training['bits']} bits, {training['fraction_bits']} "
+        f"behind the point, in {training['memories']} memories",
+    )
+    yield "latency", f"{quantity(report.latency_cycles, 'cycle')}, a sample every cycle"
+    yield "training", f"a sample every {training['interval_cycles']} cycles"
+    run = report.simulation
+    if run is None:
+        yield "simulation", "[yellow]not run[/yellow]"
+    else:
+        text = f"{run['vectors']} samples, {run['trained']} of them trained, and "
+        text += f"{run['coefficients']} coefficients, no mismatch"
+        yield "simulation", f"[green]{text}[/green] ({run['simulator']})"
+    played = (report.interface or {}).get("simulation")
+    if played is not None:
+        text = f"{played['accesses']} accesses on AXI4-Lite, no mismatch"
+        yield "registers", f"[green]{text}[/green] ({played['simulator']})"
+    if report.vhdl is not None:
+        text = f"{report.vhdl['vectors']} samples and all coefficients, no mismatch"
+        yield "VHDL simulation", f"[green]{text}[/green] ({report.vhdl['simulator']})"
 
 
 def _accuracy_rows(accuracy: dict[str, Any] | None) -> list[tuple[str, str]]:

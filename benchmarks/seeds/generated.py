@@ -441,18 +441,21 @@ _PROJECTS = [
     *found_by(
         _IPXACT,
         "projects",
-        "ipxact:_Writer._port",
-        ("vectors have a bit too many", Replace("port.bits - 1", "port.bits")),
+        "flows/projects/templates/component.xml.j2",
+        (
+            "vectors have a bit too many",
+            ReplaceText("{{ port.bits - 1 }}</ipxact:left>", "{{ port.bits }}</ipxact:left>"),
+        ),
     ),
     *found_by(
         "flows/test_projects.py::test_ports_of_wrappers_are_bus_interfaces",
         "projects",
-        "ipxact:_BUSES",
+        "write:_BUSES",
         (
             "a stream that leaves is a target",
             Replace(
-                "_Bus('m_axis', 'AXI4Stream', 'r0p0_1', True)",
-                "_Bus('m_axis', 'AXI4Stream', 'r0p0_1', False)",
+                "('m_axis', 'AXI4Stream', 'r0p0_1', True)",
+                "('m_axis', 'AXI4Stream', 'r0p0_1', False)",
             ),
         ),
     ),
@@ -465,21 +468,23 @@ _PROJECTS = [
     *found_by(
         "flows/test_projects.py::test_constraints_are_tcl_that_names_every_port",
         "projects",
-        "sdc_commands",
+        "flows/projects/templates/constraints.j2",
         (
             "outputs have no delay",
-            Replace(
-                "yield f'set_output_delay -clock {clock.name} 0.000 [get_ports {outputs}]'", ""
+            ReplaceText(
+                "set_output_delay -clock {{ design.clock.name }} 0.000 "
+                "{{ ports(design.outputs) }}\n",
+                "",
             ),
         ),
     ),
     *found_by(
         "flows/test_projects.py::test_scripts_take_the_vhdl[vivado/wine_ooc.tcl]",
         "projects",
-        "tcl:by_language",
+        "flows/projects/templates/tcl.j2",
         (
             "the choice of the language is turned round",
-            ReplaceText("if {$is_vhdl} {", "if {!$is_vhdl} {"),
+            ReplaceText("if {$is_vhdl} {\n  {{ vhdl }}", "if {!$is_vhdl} {\n  {{ vhdl }}"),
         ),
     ),
 ]

@@ -19,6 +19,7 @@ from kan_dialect.files.atomic import check_writable
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.build_origin import Origin
+from kan_dialect.flows.report import print_report
 from kan_dialect.frontends.loading import load_model, make_context, rename
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
@@ -102,7 +103,7 @@ def build_trainable(options: argparse.Namespace, wrap: WrapInterfacePass) -> int
             ),
             tell,
         )
-    build.print_training_report(report, Console(highlight=False), str(options.output))
+    print_report(report, Console(highlight=False), str(options.output))
     return 0
 
 

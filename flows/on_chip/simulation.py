@@ -219,6 +219,17 @@ class TrainingVerdict:
     def passed(self) -> bool:
         return self.first is None
 
+    def as_dict(self) -> dict[str, str | int]:
+        """What `report.json` holds under `simulation`."""
+        return {
+            "vectors": self.samples,
+            "mismatches": self.wrong_outputs,
+            "trained": self.trained,
+            "coefficients": self.coefficients,
+            "coefficient_mismatches": self.wrong_coefficients,
+            **({"cycles": self.cycles} if self.cycles else {}),
+        }
+
     def describe(self) -> str:
         """The verdict in words, with the first difference."""
         if self.first is None:

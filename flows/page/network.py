@@ -11,10 +11,9 @@ import numpy as np
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.page.models import PageModels
-from kan_dialect.flows.page.tables import behind, table
 from kan_dialect.flows.pictures.layers import LayerEdges
 from kan_dialect.flows.pictures.layout import Layout, layout_of
-from kan_dialect.flows.pictures.markup import Markup, joined, svg, tag
+from kan_dialect.flows.pictures.markup import Markup, svg
 from kan_dialect.flows.pictures.network import Colouring, colouring_of, network_parts
 from kan_dialect.flows.pictures.network_layers import network_layers
 from kan_dialect.ir.constants import FloatArray, IntArray
@@ -60,70 +59,45 @@ def colourings(layers: Sequence[LayerEdges]) -> list[Colouring]:
     return [each for each in found if each is not None]
 
 
-def network_section(layers: Sequence[LayerEdges]) -> Markup:
-    """The picture with its legend, the panel of an edge, and the table behind."""
+def drawn_network(layers: Sequence[LayerEdges]) -> dict[str, Any]:
+    """Values of the page's template: the picture, its colourings, and its edges as rows."""
     layout, colours = layout_of(layers), colourings(layers)
-    cost = cost_of(layers)
-    return joined(
-        [
-            tag(
-                "div",
-                _chooser(colours),
-                tag("div", class_="legend", id="legend", aria_live="polite"),
-                class_="controls",
-            ),
-            tag(
-                "div",
-                _svg(layers, layout, colours),
-                class_="network",
-                id="network",
-                data_colour=colours[0].key if colours else "s",
-                tabindex="0",
-                role="group",
-                aria_label="Edges of the network. Arrow keys move between edges, Enter shows one.",
-                aria_describedby="edge-now",
-            ),
-            tag("p", class_="hint", id="edge-now", aria_live="polite"),
-            _notes(layers, layout),
-            tag(
-                "div",
-                class_="panel",
-                id="panel",
-                hidden=True,
-                tabindex="-1",
-                role="region",
-                aria_label="The chosen edge",
-            ),
-            _table(layers, cost),
-        ]
+    ranked = _ranked(layers, cost_of(layers))
+    more = len(ranked) - TABLE_ROWS
+    intro = "A cell is an edge with its function."
+    if layers[0].codes is not None:
+        intro = "A cell is an edge: its curve is the function that its lookup table holds."
+    return {
+        "intro": f"{intro} Inputs enter along lines, a node (Σ) adds up its cells.",
+        "colours": colours,
+        "picture": _svg(layers, layout, colours),
+        "notes": _notes(layers, layout),
+        "rows": [_row(layers[index], node, source) for index, node, source in ranked[:TABLE_ROWS]],
+        "caption": "Edges, the most costly first"
+        + (f"; {more} further ones not shown" if more > 0 else ""),
+    }
+
+
+def _row(layer: LayerEdges, node: int, source: int) -> tuple[str | int | float, ...]:
+    """An edge: its name, input, bits, LUTs and largest error, empty where they are not known."""
+    worst = layer.worst
+    return (
+        layer.edge(node, source),
+        layer.input(source),
+        "" if layer.bits is None else int(layer.bits[node, source]),
+        "" if layer.luts is None else float(layer.luts[node, source]),
+        "" if worst is None else f"{worst[node, source]:.2f}",
     )
 
 
-def _chooser(colours: Sequence[Colouring]) -> Markup | None:
-    if len(colours) < 2:
-        return None
-    return tag(
-        "fieldset",
-        tag("legend", "Colour"),
-        [
-            tag(
-                "label",
-                tag("input", type="radio", name="colour", value=each.key, checked=not index),
-                f" {each.label}",
-            )
-            for index, each in enumerate(colours)
-        ],
-    )
-
-
-def _notes(layers: Sequence[LayerEdges], layout: Layout) -> Markup | None:
+def _notes(layers: Sequence[LayerEdges], layout: Layout) -> list[str]:
     notes: list[str] = []
     pruned = sum(int((~layer.kept).sum()) for layer in layers)
     if pruned:
         notes.append(f"{quantity(pruned, 'edge')} pruned: no colour, and no table.")
     if layout.hidden:
         notes.append(f"Not shown: {layout.hidden} edges, of each layer's last nodes.")
-    return tag("p", " ".join(notes), class_="hint") if notes else None
+    return notes
 
 
 def cost_of(layers: Sequence[LayerEdges]) -> list[FloatArray]:
@@ -141,34 +115,6 @@ def _svg(layers: Sequence[LayerEdges], layout: Layout, colours: Sequence[Colouri
         layout.height,
         network_parts(layers, layout, colours),
         style=f"max-width:{layout.width * 1.1:.0f}px;min-width:{min(layout.width, 560):.0f}px",
-    )
-
-
-def _table(layers: Sequence[LayerEdges], cost: Sequence[FloatArray]) -> Markup:
-    ranked = _ranked(layers, cost)
-    rows: list[list[str | int | float]] = []
-    for index, node, source in ranked[:TABLE_ROWS]:
-        layer = layers[index]
-        row: list[str | int | float] = [
-            layer.edge(node, source),
-            layer.input(source),
-        ]
-        row.append("" if layer.bits is None else int(layer.bits[node, source]))
-        row.append("" if layer.luts is None else float(layer.luts[node, source]))
-        worst = layer.worst
-        row.append("" if worst is None else f"{worst[node, source]:.2f}")
-        rows.append(row)
-    more = len(ranked) - len(rows)
-    caption = "Edges, the most costly first" + (f"; {more} further ones not shown" * bool(more))
-    return behind(
-        "The edges as a table",
-        table(
-            ("edge", "input", "bits", "LUTs", "largest error, in steps"),
-            rows,
-            caption,
-            numbers=(2, 3, 4),
-            codes=(0, 1),
-        ),
     )
 
 

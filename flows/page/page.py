@@ -13,6 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from jinja2 import UndefinedError
+from markupsafe import Markup
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
@@ -20,16 +22,18 @@ from kan_dialect import __version__
 from kan_dialect.errors import KanError
 from kan_dialect.files.folder_ownership import not_as_written
 from kan_dialect.files.growing_folder import write_listed
+from kan_dialect.files.templates import filled
 from kan_dialect.flows.folder_owners import BUILT, changed_files
 from kan_dialect.flows.page import sections
-from kan_dialect.flows.page.interface import interface
 from kan_dialect.flows.page.models import models_in, models_of
-from kan_dialect.flows.page.network import edge_layers, network_data, network_section
-from kan_dialect.flows.page.verdicts import cards, verdicts
+from kan_dialect.flows.page.network import drawn_network, edge_layers, network_data
+from kan_dialect.flows.page.sample_fields import bits_of
+from kan_dialect.flows.page.verdicts import verdicts
 from kan_dialect.flows.pictures.layers import LayerEdges
-from kan_dialect.flows.pictures.markup import Markup, joined, tag
+from kan_dialect.flows.pictures.markup import as_html
 from kan_dialect.flows.pictures.standalone import drawing_css
 from kan_dialect.flows.report import read_report
+from kan_dialect.flows.report_ports import bus_text
 from kan_dialect.model.model import Model
 from kan_dialect.quantity import quantity
 
@@ -48,25 +52,25 @@ def build_page(folder: Path, report: Mapping[str, Any], context: Context | None 
     context : has the dialects of the build; None: those that are installed.
     """
     layers = edge_layers(models_of(folder, report, context), report)
+    wrapper = report.get("interface")
     return _page(
         report["name"],
         _summary(report, layers),
-        [
-            cards(verdicts(report)),
-            sections.warnings(report),
-            _network(layers),
-            sections.cost(report),
-            sections.schedule(report),
-            sections.accuracy(report),
-            sections.codes(report),
-            sections.tools(report),
-            sections.checks(report),
-            interface(report),
-            sections.ports(report),
-            sections.further(report),
-            sections.origin(report),
-        ],
         layers,
+        report,
+        verdicts=verdicts(report),
+        cost_figures=sections.cost(report),
+        schedule_figures=sections.schedule(report),
+        accuracy_figures=sections.accuracy(report),
+        code_figures=sections.codes(report),
+        tools=sections.tools(report),
+        checks=sections.checks(report),
+        interface_intro=None if wrapper is None else sections.interface_intro(wrapper),
+        ports=sections.ports(report),
+        further=sections.further(report),
+        sources=[
+            (what, each["file"], each["sha256"]) for what, each in report.get("sources", {}).items()
+        ],
     )
 
 
@@ -84,18 +88,11 @@ def model_page(module: ModuleOp) -> str:
             f"@{model.name} of {model.level} level has no edges to show",
             remedy="show the model, or IR of spline or table level",
         )
-    shapes = [layer.shape for layer in layers]
     summary = f"{_sizes(layers)}, {model.level} level; not built"
     kept = sum(int(layer.kept.sum()) for layer in layers)
-    rows = [
-        (layer.name, shape[1], shape[0], int(layer.kept.sum()))
-        for layer, shape in zip(layers, shapes, strict=True)
-    ]
-    table = sections.table(
-        ("layer", "inputs", "nodes", "edges"), rows, f"{kept} edges", numbers=(1, 2, 3), codes=(0,)
-    )
-    layer_table = sections.section("layers", "Layers", table)
-    return _page(model.name, summary, [_network(layers), layer_table], layers)
+    rows = [(layer.name, *reversed(layer.shape), int(layer.kept.sum())) for layer in layers]
+    shown = {"rows": rows, "caption": f"{kept} edges"}
+    return _page(model.name, summary, layers, {}, layer_figures=shown)
 
 
 def write_page(folder: Path, report: Mapping[str, Any], context: Context | None = None) -> None:
@@ -134,7 +131,7 @@ def _page_again(folder: Path) -> str:
     report = read_report(folder / REPORT)
     try:
         return build_page(folder, report)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (LookupError, AttributeError, TypeError, ValueError, UndefinedError) as error:
         raise KanError(
             f"{folder / REPORT} does not follow the schema of reports ({error!r})",
             remedy="run kan-flow build again",
@@ -160,20 +157,6 @@ def update_page(report: Path) -> None:
         _LOG.warning("%s is left as it was: %s", path, error)
 
 
-def _network(layers: Sequence[LayerEdges]) -> Markup | None:
-    if not layers:
-        return None
-    coded = layers[0].codes is not None
-    intro = (
-        "A cell is an edge: its curve is the function that its lookup table holds. Inputs enter "
-        "along lines, a node (Σ) adds up its cells."
-        if coded
-        else "A cell is an edge with its function. Inputs enter along lines, a node (Σ) adds up "
-        "its cells."
-    )
-    return sections.section("network-section", "Network", network_section(layers), intro=intro)
-
-
 def _sizes(layers: Sequence[LayerEdges]) -> str:
     sizes = [layers[0].shape[1], *(layer.shape[0] for layer in layers)]
     return " → ".join(map(str, sizes))
@@ -196,38 +179,50 @@ def _summary(report: Mapping[str, Any], layers: Sequence[LayerEdges]) -> str:
     return " · ".join(parts)
 
 
+_NO_SECTIONS: Mapping[str, None] = dict.fromkeys(
+    (
+        *("verdicts", "layer_figures", "cost_figures", "schedule_figures", "accuracy_figures"),
+        *("code_figures", "tools", "checks", "ports", "further"),
+    )
+)
+"""Values of the template for sections that a page may have."""
+
+
 def _page(
-    name: str, summary: str, parts: Sequence[Markup | None], layers: Sequence[LayerEdges]
+    name: str,
+    summary: str,
+    layers: Sequence[LayerEdges],
+    report: Mapping[str, Any],
+    **shown: object,
 ) -> str:
-    there = [part for part in parts if part is not None]
+    """Fill the template.
+
+    Parameters
+    ----------
+    report : that of the build; empty for a model that is not built.
+    shown : values of `_NO_SECTIONS`, where they are known.
+    """
     data = network_data(layers) if layers else {}
-    values = {
-        "TITLE": tag("title", f"{name} · kan-dialect"),
-        "STYLE": drawing_css() + _part("page.css"),
-        "NAME": tag("h1", name),
-        "SUMMARY": tag("p", summary, class_="summary"),
-        "LINKS": _links(there),
-        "BODY": joined(there),
-        "VERSION": tag("p", f"kan-dialect {__version__}"),
-        # Escaped, so that no text in the data ends the script element.
-        "DATA": json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
-        "PROGRAM": _part("page.js"),
-    }
-    page = _part("page.html")
-    # Text that a value has is not looked at again: names may hold marks.
-    pieces = page.split("@@")
-    return "".join(values[piece] if index % 2 else piece for index, piece in enumerate(pieces))
-
-
-def _links(parts: Sequence[Markup]) -> Markup:
-    """Links to the sections that are on the page."""
-    found: list[Markup] = []
-    for part in parts:
-        if part.startswith("<section") and 'id="' in part:
-            anchor = part.partition('aria-labelledby="')[2].partition("-title")[0]
-            title = part.partition("<h2")[2].partition(">")[2].partition("<")[0]
-            found.append(tag("li", tag("a", Markup(title), href=f"#{anchor}")))
-    return joined(found)
+    # Escaped, so that no text in the data ends the script element.
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return filled(
+        "flows/page/templates/page.html.j2",
+        as_html=as_html,
+        name=name,
+        summary=summary,
+        report=report,
+        drawn=drawn_network(layers) if layers else None,
+        style=Markup(drawing_css() + _part("page.css")),
+        data=Markup(text),
+        program=Markup(_part("page.js")),
+        version=__version__,
+        most_rows=sections.ROWS,
+        columns=sections.columns,
+        register_rows=sections.register_rows,
+        bits_of=bits_of,
+        bus_text=bus_text,
+        **{**_NO_SECTIONS, **shown},
+    )
 
 
 def _part(name: str) -> str:

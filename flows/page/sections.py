@@ -1,17 +1,20 @@
-"""Sections of the page, each from its part of the report; None where it has no such part."""
+"""Rows and pictures of the page's sections, each from its part of the report.
+
+The template `page.html.j2` has their words. A function gives None where the report has no such
+part.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from kan_dialect.flows.page import charts
-from kan_dialect.flows.page.tables import behind, table
-from kan_dialect.flows.pictures.markup import Child, Markup, tag
+from kan_dialect.flows.pictures.markup import Markup
 from kan_dialect.flows.report_ports import value_of
 from kan_dialect.ir.attributes.data_names import named_port
 
@@ -39,311 +42,153 @@ ROWS = 200
 """Most rows of a table of places or ports."""
 
 
-def section(anchor: str, title: str, *children: Child, intro: str | None = None) -> Markup:
-    """A section with its heading."""
-    return tag(
-        "section",
-        tag("h2", title, id=f"{anchor}-title"),
-        tag("p", intro, class_="intro") if intro else None,
-        *children,
-        id=anchor,
-        aria_labelledby=f"{anchor}-title",
-    )
+Figures: TypeAlias = "dict[str, Any]"
+"""Values of the template for a section."""
 
 
-def warnings(report: Mapping[str, Any]) -> Markup | None:
-    """What the build warned of."""
-    found: Sequence[str] = report.get("warnings", ())
-    if not found:
-        return None
-    return tag(
-        "aside",
-        tag("h2", "Warnings"),
-        tag("ul", [tag("li", each) for each in found]),
-        class_="warnings",
-        aria_label="Warnings",
-    )
+def columns(entries: Iterable[Mapping[str, Any]], *names: str) -> list[tuple[Any, ...]]:
+    """A row of values for each entry, empty texts where it has none."""
+    return [tuple(each.get(name, "") for name in names) for each in entries]
 
 
-def cost(report: Mapping[str, Any]) -> Markup | None:
-    """Cost by pass and by layer and kind."""
+def cost(report: Mapping[str, Any]) -> Figures | None:
+    """Lookup tables by pass, by layer and by kind."""
     stages = [each for each in report.get("stages", ()) if "luts" in each]
     layers: Sequence[Mapping[str, Any]] = report.get("layers", ())
     if not stages and not layers:
         return None
-    target = report.get("estimate", {}).get("target", "")
-    parts: list[Child] = []
-    if stages:
-        steps = [(each.get("pass", "as read"), each["luts"]) for each in stages]
-        parts += [
-            tag("h3", "By pass"),
-            charts.waterfall(steps, "LUTs"),
-            behind(
-                "The passes as a table",
-                table(
-                    ("pass", "LUTs", "registers", "levels", "delay, ns", "tables", "table bits"),
-                    [
-                        (
-                            each.get("pass", "as read"),
-                            *(each[key] for key in ("luts", "registers", "levels", "delay_ns")),
-                            each.get("tables", ""),
-                            each.get("table_bits", ""),
-                        )
-                        for each in stages
-                    ],
-                    f"The estimate for {target} after each pass",
-                    numbers=range(1, 7),
-                    codes=(0,),
-                ),
-            ),
-        ]
-    if layers:
-        parts += [
-            tag("h3", "By layer and kind"),
-            _key(
-                ("k-tables", "tables, and adders that absorb some"),
-                ("k-adders", "adders"),
-                ("k-clamps", "saturation and rounding"),
-                ("k-other", "other"),
-            ),
-            charts.layer_bars(layers),
-            _shared(layers, report),
-            behind("The layers as a table", _layer_table(layers)),
-        ]
-    intro = f"Lookup tables for {target}, by the compiler's estimate."
-    return section("cost", "Cost", *parts, intro=intro)
-
-
-def _shared(layers: Sequence[Mapping[str, Any]], report: Mapping[str, Any]) -> Markup | None:
-    total = sum(sum(layer["luts"].values()) for layer in layers)
     estimate: Mapping[str, Any] = report.get("estimate", {})
+    total = sum(sum(layer["luts"].values()) for layer in layers)
     whole = estimate.get("core", estimate).get("luts", total)
-    if total == whole:
-        return None
-    return tag("p", f"Layers share logic: together they take {whole:,} LUTs.", class_="hint")
-
-
-def _layer_table(layers: Sequence[Mapping[str, Any]]) -> Markup:
-    return table(
-        ("layer", *charts.KINDS, "registers", "tables", "table bits"),
-        [
+    names = [each.get("pass", "as read") for each in stages]
+    figures = ("luts", "registers", "levels", "delay_ns", "tables", "table_bits")
+    return {
+        "target": estimate.get("target", ""),
+        "waterfall": charts.waterfall(
+            [(name, each["luts"]) for name, each in zip(names, stages, strict=True)], "LUTs"
+        )
+        if stages
+        else None,
+        "stages": [
+            (name, *row) for name, row in zip(names, columns(stages, *figures), strict=True)
+        ],
+        "bars": charts.layer_bars(layers),
+        "whole": None if total == whole else whole,
+        "layers": [
             (
                 layer["name"],
                 *(layer["luts"][kind] for kind in charts.KINDS),
-                layer["registers"],
-                layer["tables"],
-                layer["table_bits"],
+                *(layer[key] for key in ("registers", "tables", "table_bits")),
             )
             for layer in layers
         ],
-        "LUTs by kind; registers and tables",
-        numbers=range(1, 8),
-        codes=(0,),
-    )
+    }
 
 
-def _key(*entries: tuple[str, str]) -> Markup:
-    return tag(
-        "ul",
-        [tag("li", tag("span", class_=f"swatch {kind}"), words) for kind, words in entries],
-        class_="key",
-    )
-
-
-def schedule(report: Mapping[str, Any]) -> Markup | None:
-    """The stages between registers."""
+def schedule(report: Mapping[str, Any]) -> Figures | None:
+    """Logic of each stage, and the registers behind it."""
     stages: Sequence[Mapping[str, Any]] = report.get("schedule", ())
     if not stages:
         return None
     longest = max(each["delay_ns"] for each in stages) or 1.0
     cycles = report["latency_cycles"]
-    intro = (
-        f"{cycles} stages, each up to {longest:.2f} ns of logic; a bar spans a layer's logic in it."
-        if cycles > 1
-        else f"One stage with {longest:.2f} ns of logic."
-    )
-    rows = [
-        (index, each["levels"], each["delay_ns"], each["register_bits"], _work(each))
-        for index, each in enumerate(stages, 1)
-    ]
-    return section(
-        "schedule",
-        "Schedule",
-        tag("div", charts.stages(stages, longest), class_="wide"),
-        behind(
-            "The stages as a table",
-            table(
-                ("stage", "levels", "delay, ns", "register bits", "work"),
-                rows,
-                "Stages of logic, and the registers behind each",
-                numbers=(0, 1, 2, 3),
-            ),
+    return {
+        "intro": (
+            f"{cycles} stages, each up to {longest:.2f} ns of logic; a bar spans a layer's logic "
+            "in it."
+            if cycles > 1
+            else f"One stage with {longest:.2f} ns of logic."
         ),
-        intro=intro,
-    )
+        "picture": charts.stages(stages, longest),
+        "rows": [
+            (index, each["levels"], each["delay_ns"], each["register_bits"], _work(each))
+            for index, each in enumerate(stages, 1)
+        ],
+    }
 
 
 def _work(stage: Mapping[str, Any]) -> str:
     return ", ".join(f"{work['layer']} ({work['ops']} ops)" for work in stage["work"])
 
 
-def accuracy(report: Mapping[str, Any]) -> Markup | None:
-    """Decisions by class, or residuals; and the certificate."""
-    parts: list[Child] = []
-    entry: Mapping[str, Any] | None = report.get("accuracy")
-    regression: Mapping[str, Any] | None = report.get("regression")
-    confusion = None if entry is None else entry.get("confusion")
-    if entry is not None and confusion:
-        parts += _decisions(entry, confusion, report.get("classes", ()))
-    elif entry is not None:
-        parts.append(tag("p", f"{entry['integer']:.2%} of {entry['samples']} samples are right."))
-    if regression is not None:
-        parts += _regression(regression)
-    parts += _differences(report)
-    if not parts:
+def accuracy(report: Mapping[str, Any]) -> Figures | None:
+    """Decisions or errors on samples, differences of integers and floats, and their bounds."""
+    if not report.keys() & {"accuracy", "regression", "max_abs_error", "certificate"}:
         return None
-    return section("accuracy", "Accuracy", *parts)
+    confusion = report.get("accuracy", {}).get("confusion")
+    certificate = report.get("certificate", {})
+    labels = _labels(report)
+    return {
+        "decisions": _decisions(confusion, report.get("classes", ())) if confusion else None,
+        "regression": _regression(report["regression"]) if "regression" in report else None,
+        "uncertified": certificate.get("none"),
+        "bounds": [
+            (
+                labels.get(f"y{index}", f"y{index}"),
+                *(_figure(output.get(key)) for key in ("observed", "bound_unsaturated", "bound")),
+            )
+            for index, output in enumerate(certificate.get("outputs", ())[:ROWS])
+        ],
+    }
 
 
-def _decisions(
-    entry: Mapping[str, Any], found: Mapping[str, Sequence[Sequence[int]]], classes: Sequence[str]
-) -> list[Child]:
+def _decisions(found: Mapping[str, Sequence[Sequence[int]]], classes: Sequence[str]) -> Figures:
+    """Confusion matrices by model, and the share of each class that is right."""
     per_class = {
         name: [row[label] / max(sum(row), 1) for label, row in enumerate(matrix)]
         for name, matrix in found.items()
     }
-    real = per_class.get("float")
-    integer = per_class["integer"]
-    samples = [sum(row) for row in found["integer"]]
-    names = [f"{i} {classes[i]}" if i < len(classes) else str(i) for i in range(len(samples))]
-    figures = [(None if real is None else real[i], each) for i, each in enumerate(integer)]
-    pictures: list[Child] = [
-        tag(
-            "figure",
-            tag("figcaption", f"Decisions of the {'integer' if n == 'integer' else 'float'} model"),
-            charts.confusion(found[n], f"Confusion matrix of the {n} model", names),
-        )
-        for n in ("integer", "float")
-        if n in found
-    ]
-    pictures.append(
-        tag(
-            "figure",
-            tag("figcaption", "Accuracy by class"),
-            _key(("integer", "integer"), *((("float", "float"),) if real else ())),
-            charts.class_bars(figures, names),
-        )
-    )
-    rows = [
-        (
-            names[label],
-            samples[label],
-            "" if real is None else f"{real[label]:.4f}",
-            f"{integer[label]:.4f}",
-            ", ".join(
-                f"{count} as {names[decided]}"
-                for decided, count in enumerate(found["integer"][label])
-                if count and decided != label
-            ),
-        )
-        for label in range(len(integer))
-    ]
-    return [
-        tag("p", f"{entry['samples']} {entry['on']} samples.", class_="intro"),
-        tag("div", pictures, class_="figures"),
-        behind(
-            "The classes as a table",
-            table(
-                ("class", "samples", "float", "integer", "integer model takes"),
-                rows,
-                "Share of each class that is right, and what the others are taken for",
-                numbers=(0, 1, 2, 3),
-            ),
-        ),
-    ]
-
-
-def _regression(entry: Mapping[str, Any]) -> list[Child]:
-    models = [name for name in ("float", "integer") if name in entry]
-    labels = {"rmse": "RMSE", "r2": "R²", "max_error": "largest error"}
-    rows = [
-        (labels[key], *(_figure(entry[name].get(key)) for name in models))
-        for key in labels
-        if key in entry["integer"]
-    ]
-    parts: list[Child] = [tag("p", f"{entry['samples']} {entry['on']} samples.", class_="intro")]
-    residuals = entry.get("residuals")
-    if residuals is not None:
-        both = (("integer", "integer"), *((("float", "float"),) if "float" in residuals else ()))
-        parts.append(
-            tag(
-                "div",
-                tag(
-                    "figure",
-                    tag("figcaption", "Outputs over targets"),
-                    _key(*both),
-                    charts.scatter(residuals["points"]),
+    real, integer = per_class.get("float"), per_class["integer"]
+    names = [f"{i} {classes[i]}" if i < len(classes) else str(i) for i in range(len(integer))]
+    shares = [(None if real is None else real[i], each) for i, each in enumerate(integer)]
+    return {
+        "confusions": [
+            (name, charts.confusion(found[name], f"Confusion matrix of the {name} model", names))
+            for name in ("integer", "float")
+            if name in found
+        ],
+        "has_float": real is not None,
+        "bars": charts.class_bars(shares, names),
+        "rows": [
+            (
+                names[label],
+                sum(found["integer"][label]),
+                "" if real is None else f"{real[label]:.4f}",
+                f"{integer[label]:.4f}",
+                ", ".join(
+                    f"{count} as {names[decided]}"
+                    for decided, count in enumerate(found["integer"][label])
+                    if count and decided != label
                 ),
-                tag(
-                    "figure",
-                    tag("figcaption", "Residuals: output less target"),
-                    _key(("integer", "integer"), *((("outline", "float"),) * (len(both) > 1))),
-                    charts.histogram(residuals, "output less target"),
-                ),
-                class_="figures",
             )
-        )
-    parts.append(table(("", *models), rows, "Errors against the targets", numbers=(1, 2)))
-    return parts
+            for label in range(len(integer))
+        ],
+    }
+
+
+def _regression(entry: Mapping[str, Any]) -> Figures:
+    """Errors against the targets, with their pictures."""
+    models = tuple(name for name in ("float", "integer") if name in entry)
+    labels = {"rmse": "RMSE", "r2": "R²", "max_error": "largest error"}
+    residuals = entry.get("residuals")
+    return {
+        "models": models,
+        "scatter": residuals and charts.scatter(residuals["points"]),
+        "histogram": residuals and charts.histogram(residuals, "output less target"),
+        "rows": [
+            (label, *(_figure(entry[name].get(key)) for name in models))
+            for key, label in labels.items()
+            if key in entry["integer"]
+        ],
+    }
 
 
 def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def _differences(report: Mapping[str, Any]) -> list[Child]:
-    """Integer against float outputs: seen, and bounded by the certificate."""
-    parts: list[Child] = []
-    if "max_abs_error" in report:
-        engine = report.get("float_engine", "the imported network")
-        parts.append(
-            tag(
-                "p",
-                f"Outputs of integers differ from those of {engine} by at most "
-                f"{report['max_abs_error']:.4g}, by {report['mean_abs_error']:.4g} on average.",
-            )
-        )
-    entry = report.get("certificate")
-    if entry is None:
-        return parts
-    if "none" in entry:
-        return [*parts, tag("p", f"No certificate: {entry['none']}.", class_="hint")]
-    labels = _labels(report)
-    rows = [
-        (
-            labels.get(f"y{index}", f"y{index}"),
-            *(_figure(output.get(key)) for key in ("observed", "bound_unsaturated", "bound")),
-        )
-        for index, output in enumerate(entry["outputs"][:ROWS])
-    ]
-    parts.append(
-        behind(
-            "The certificate: bounds of this difference",
-            table(
-                ("output", "seen", "bound where nothing saturates", "bound for all inputs"),
-                rows,
-                "Largest difference of integer and float outputs, for inputs in the calibrated box"
-                + rest(len(entry["outputs"])),
-                numbers=(1, 2, 3),
-                codes=(0,),
-            ),
-        )
-    )
-    return parts
-
-
-def codes(report: Mapping[str, Any]) -> Markup | None:
-    """Saturation and use of codes."""
+def codes(report: Mapping[str, Any]) -> Figures | None:
+    """The use that samples make of the codes of inputs, nodes and outputs."""
     use, saturation = report.get("codes"), report.get("saturation", {})
     if use is None:
         return None
@@ -356,43 +201,28 @@ def codes(report: Mapping[str, Any]) -> Markup | None:
     ]
     places.sort(key=lambda each: -counts.get(each[0], 0))
     labels = _labels(report)
-    rows = [
-        (
-            labels.get(name, name),
-            charts.strip(each),
-            f"{each['low']} .. {each['high']}",
-            f"{each['seen_low']} .. {each['seen_high']}",
-            each["distinct"],
-            f"{(each['seen_high'] - each['seen_low'] + 1) / (each['high'] - each['low'] + 1):.0%}",
-            counts.get(name, ""),
-        )
-        for name, each in places[:ROWS]
-    ]
-    samples = use["samples"]
-    saturated = found.get("saturated")
-    intro = f"On {samples} {use['on']} samples"
-    if saturated is not None:
-        intro += f": an input or a node saturates in {saturated} of them"
-    return section(
-        "codes",
-        "Codes",
-        table(
-            (
-                "place",
-                "samples over the range",
-                "codes",
-                "reached",
-                "different",
-                "of range",
-                "saturate",
-            ),
-            rows,
-            "Codes of inputs, nodes and outputs; those that saturate most first"
-            + rest(len(places)),
-            numbers=(2, 3, 4, 5, 6),
-            codes=(0,),
-        ),
-        intro=intro + ".",
+    intro = f"On {use['samples']} {use['on']} samples"
+    if "saturated" in found:
+        intro += f": an input or a node saturates in {found['saturated']} of them"
+    return {
+        "intro": f"{intro}.",
+        "rows": [
+            (labels.get(name, name), *_use(each), counts.get(name, "")) for name, each in places
+        ],
+    }
+
+
+def _use(place: Mapping[str, Any]) -> tuple[Markup, str, str, int, str]:
+    """Histogram, codes, codes that are reached, number of different ones, share of the range."""
+    low, high, seen_low, seen_high = (
+        place[key] for key in ("low", "high", "seen_low", "seen_high")
+    )
+    return (
+        charts.strip(place),
+        f"{low} .. {high}",
+        f"{seen_low} .. {seen_high}",
+        place["distinct"],
+        f"{(seen_high - seen_low + 1) / (high - low + 1):.0%}",
     )
 
 
@@ -404,17 +234,9 @@ def _labels(report: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def rest(count: int) -> str:
-    """What a caption says of rows beyond `ROWS`."""
-    return f"; {count - ROWS} further ones not shown" if count > ROWS else ""
-
-
-def ports(report: Mapping[str, Any]) -> Markup | None:
-    """The ports of the module."""
-    found: Sequence[Mapping[str, Any]] = report.get("ports", ())
-    if not found:
-        return None
-    rows = [
+def ports(report: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Ports of the network's module."""
+    return [
         (
             port["name"],
             port.get("data_name", ""),
@@ -424,91 +246,61 @@ def ports(report: Mapping[str, Any]) -> Markup | None:
             value_of(port),
             f"x · {port['gain']:.6g} + {port['offset']:.6g}" if "gain" in port else "",
         )
-        for port in found[:ROWS]
+        for port in report.get("ports", ())
     ]
-    return section(
-        "ports",
-        "Ports",
-        table(
-            ("port", "data", "direction", "bits", "codes", "value", "host scales"),
-            rows,
-            f"Ports of {report['name']}, in its order" + rest(len(found)),
-            numbers=(3, 4),
-            codes=(0, 5, 6),
-        ),
-    )
 
 
-def checks(report: Mapping[str, Any]) -> Markup | None:
-    """The passes and how each was checked."""
-    found: Sequence[Mapping[str, Any]] = report.get("checks", ())
-    if not found:
-        return None
-    rows = [
+def checks(report: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """What each pass claims, and the check of it."""
+    return [
         (
-            each["pass"],
-            each["claim"],
-            each.get("samples", ""),
-            each.get("nodes", ""),
+            *row,
             "all inputs" if each.get("exhaustive") else each.get("note", ""),
             _figure(each.get("max_abs_difference")),
         )
-        for each in found
+        for each in report.get("checks", ())
+        for row in columns([each], "pass", "claim", "samples", "nodes")
     ]
-    return section(
-        "checks",
-        "Checks",
-        table(
-            ("pass", "claim", "samples", "nodes", "", "largest difference"),
-            rows,
-            "What each pass claims, and the samples on which both sides of it were compared",
-            numbers=(2, 3, 5),
-            codes=(0,),
-        ),
-        _simulation(report),
-    )
 
 
-def _simulation(report: Mapping[str, Any]) -> Markup | None:
-    found = report.get("simulation")
-    if found is None:
-        return None
-    return tag(
-        "p",
-        f"{found['simulator']}: {found['vectors']:,} vectors, {found['mismatches']} mismatches.",
-    )
-
-
-def tools(report: Mapping[str, Any]) -> Markup | None:
-    """Figures of synthesis, place and route, and proof."""
-    parts: list[Child] = []
+def tools(report: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Title and figures of synthesis, place and route, and proof, as far as they were run."""
     names = {"synthesis": "Synthesis", "pnr": "Place and route", "proof": "Proof"}
-    for key, title in names.items():
-        if key in report:
-            rows = list(_flat(report[key], ""))
-            parts.append(tag("div", table(("figure", "value"), rows, title, codes=(0,))))
-    if not parts:
-        return None
-    return section("tools", "Tools", tag("div", parts, class_="figures"))
+    return [(title, list(_flat(report[key], ""))) for key, title in names.items() if key in report]
 
 
-def further(report: Mapping[str, Any]) -> Markup | None:
-    """All parts of the report that have no section, with what its schema says they are."""
-    rows: list[Sequence[Child]] = []
+def further(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Keys of the report that no section shows, with their values and meanings."""
     known = schema()["properties"]
-    for key, value in report.items():
-        if key in SHOWN:
-            continue
-        for path, figure in _flat(value, key):
-            rows.append((path, figure, _meaning(known, path)))
-    if not rows:
-        return None
-    caption = "Further keys of report.json" + rest(len(rows))
-    return section(
-        "further",
-        "Further figures",
-        table(("key", "value", "meaning"), rows[:ROWS], caption, codes=(0,)),
+    return [
+        (path, figure, _meaning(known, path))
+        for key, value in report.items()
+        if key not in SHOWN
+        for path, figure in _flat(value, key)
+    ]
+
+
+def interface_intro(wrapper: Mapping[str, Any]) -> str:
+    """What the wrapper around the network's module is, in a sentence."""
+    text = (
+        f"{wrapper['name']}: module {wrapper['top']} in {wrapper['file']}, "
+        f"{wrapper['latency_cycles']} cycles from a sample to its outputs"
     )
+    if "buffer_words" in wrapper:
+        text += f", {wrapper['buffer_words']} words of buffer"
+    if "simulation" in wrapper:
+        played = wrapper["simulation"]
+        text += f"; {played['accesses']} accesses to registers without a mismatch"
+        text += f" ({played['simulator']})"
+    return f"{text}."
+
+
+def register_rows(registers: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Registers of 32 bits on the bus."""
+    return [
+        (f"0x{each['offset']:02X}", each["name"], each["access"], each["meaning"].replace("`", ""))
+        for each in registers
+    ]
 
 
 @lru_cache(maxsize=1)
@@ -549,37 +341,3 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
         yield path, line if len(line) < 200 else f"{line[:199]}…"
     else:
         yield path, value if isinstance(value, str) else json.dumps(value)
-
-
-def origin(report: Mapping[str, Any]) -> Markup:
-    """The command, the files that it read, versions."""
-    parts: list[Child] = []
-    if "command" in report:
-        parts += [
-            tag("p", "This command made the folder; its paths are those of where it ran."),
-            tag("pre", tag("code", report["command"])),
-        ]
-    parts += [
-        tag("p", "In the folder:"),
-        tag("pre", tag("code", "\n".join(_commands(report)))),
-    ]
-    sources: Mapping[str, Mapping[str, str]] = report.get("sources", {})
-    rows = [(what, each["file"], each["sha256"]) for what, each in sources.items()]
-    if rows:
-        parts.append(
-            table(("source", "file", "SHA-256"), rows, "Files that were read", codes=(1, 2))
-        )
-    versions = list(report.get("tools", {}).items())
-    parts.append(table(("tool", "version"), versions, "Versions", codes=(1,)))
-    return section("origin", "Origin", *parts)
-
-
-def _commands(report: Mapping[str, Any]) -> Iterator[str]:
-    if "training" in report:
-        yield "kan-flow train-sim . --data D.npz  # train it on samples, in simulation"
-    else:
-        yield "kan-flow simulate .                # simulate it on other vectors (--inputs D.npz)"
-    yield "kan-flow prove . --report          # prove it equal to the integer model"
-    yield "kan-flow synth .                   # area, by Yosys"
-    yield "kan-flow pnr .                     # clock frequency, by nextpnr"
-    yield "kan-flow report .                  # this page again"

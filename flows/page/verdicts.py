@@ -38,6 +38,15 @@ class Verdict:
     figure: str
     lines: Sequence[Child]
 
+    @property
+    def symbol(self) -> str:
+        return _SYMBOLS[self.state][0]
+
+    @property
+    def meaning(self) -> str:
+        """The symbol in words."""
+        return _SYMBOLS[self.state][1]
+
 
 def verdicts(report: Mapping[str, Any]) -> list[Verdict]:
     """The verdicts on a build by its report."""
@@ -194,26 +203,3 @@ def _proven(report: Mapping[str, Any]) -> Verdict:
     if proof.get("second", {}).get("agrees"):
         engine += f"; {proof['second']['engine']} agrees"
     return Verdict("Proven", "good", "for all inputs", [told, engine, *lines])
-
-
-def cards(found: Sequence[Verdict]) -> Markup:
-    """Verdicts as cards."""
-    return tag(
-        "ul",
-        [
-            tag(
-                "li",
-                tag(
-                    "h2",
-                    tag("span", _SYMBOLS[each.state][0], class_="mark", aria_hidden="true"),
-                    each.title,
-                    tag("span", f": {_SYMBOLS[each.state][1]}", class_="unseen"),
-                ),
-                tag("p", each.figure, class_="big"),
-                tag("ul", [tag("li", line) for line in each.lines]),
-                class_=f"card {each.state}",
-            )
-            for each in found
-        ],
-        class_="cards",
-    )

@@ -9,16 +9,12 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TypeAlias
 
+from markupsafe import Markup
+
 from kan_dialect.ir.constants import FloatArray
 
 _VOID = frozenset({"br", "input", "meta"})
 _SHAPES = frozenset({"circle", "line", "path", "rect"})
-
-
-class Markup(str):
-    """Text that is HTML already."""
-
-    __slots__ = ()
 
 
 Child: TypeAlias = "str | int | float | Markup | Sequence[Child] | None"
@@ -49,16 +45,17 @@ def tag(name: str, /, *children: Child, **attributes: str | int | float | bool |
 
 def joined(children: Iterable[Child]) -> Markup:
     """Children one after the other."""
-    return Markup("".join(_child(each) for each in children))
+    return Markup("".join(map(as_html, children)))
 
 
-def _child(child: Child) -> str:
+def as_html(child: Child) -> Markup:
+    """Markup of a child: a text is escaped, None is nothing."""
     if child is None:
-        return ""
+        return Markup()
     if isinstance(child, Markup):
         return child
     if isinstance(child, str | int | float):
-        return escape(text(child))
+        return Markup(escape(text(child)))
     return joined(child)
 
 

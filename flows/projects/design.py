@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xdsl.dialects import hw, seq
@@ -15,11 +15,6 @@ from kan_dialect.evaluate.hardware import bit_width
 from kan_dialect.lowering.wrappers.register_map import RegisterMap
 from kan_dialect.passbase.given_options import recorded_options
 from kan_dialect.passes.schedule import SchedulePass
-
-VENDOR = "kan_dialect"
-LIBRARY = "networks"
-VERSION = "1.0.0"
-"""Vendor, library and version under which designs are packaged."""
 
 DEFAULT_PERIOD_NS = 10.0
 """Clock period of a design that has neither a given clock nor an estimate."""
@@ -45,6 +40,11 @@ class TopPort:
         if self.bits == 1:
             return (self.name,)
         return tuple(f"{self.name}[{bit}]" for bit in range(self.bits))
+
+    @property
+    def is_active_high(self) -> bool:
+        """Whether a reset resets where it is 1."""
+        return not self.name.endswith("n")
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,48 @@ class ProjectDesign:
         return next((port for port in self.ports if port.name in ("rst", "aresetn")), None)
 
     @property
+    def bits(self) -> int:
+        """Number of bits of all ports."""
+        return sum(port.bits for port in self.ports)
+
+    @property
+    def few_pins(self) -> str:
+        """Name of the module with three pins around the top module.
+
+        Place and route gives every port a pin. Networks often have more ports than a package has
+        pins. In this module all inputs are registers in a chain, which is filled from one pin, and
+        all outputs are registers whose exclusive or leads to one pin. So the logic of the design
+        lies between registers, and synthesis keeps all of it. Quartus has virtual pins for this
+        purpose, Vivado and nextpnr for ECP5 work out of context.
+        """
+        return f"{self.top}_few_pins"
+
+    @property
+    def few_pins_file(self) -> str:
+        """Path of that module's file in the build's folder."""
+        return f"project/{self.few_pins}.sv"
+
+    @property
+    def timed(self) -> str:
+        """Name of the module with a register at every port around the top module.
+
+        nextpnr's clock is that of paths between registers. The logic before the first registers of
+        a design starts at ports, so it is not in that clock, and out of context nextpnr does not
+        time it at all. In this module such logic lies between registers. They stand for the ports'
+        neighbours, as the delays of 0 in the constraints of other tools do.
+        """
+        return f"{self.top}_timed"
+
+    def bus(self, prefix: str) -> Sequence[TopPort]:
+        """Ports of an AXI bus, by the prefix of their names."""
+        return [port for port in self.ports if port.name.startswith(f"{prefix}_")]
+
+    @property
+    def bus_clock(self) -> Sequence[TopPort]:
+        """Clock and reset of the AXI buses."""
+        return [port for port in self.ports if port.name in ("aclk", "aresetn")]
+
+    @property
     def inputs(self) -> Sequence[TopPort]:
         """Inputs without the clock."""
         return [port for port in self.ports if not port.is_output and not port.is_clock]
@@ -119,6 +161,23 @@ class ProjectDesign:
     @property
     def outputs(self) -> Sequence[TopPort]:
         return [port for port in self.ports if port.is_output]
+
+
+def placeable(design: ProjectDesign, part: Part) -> ProjectDesign:
+    """The design as a project places it on a part: in a module of three pins, if it needs more."""
+    if design.bits <= part.pins:
+        return design
+    return replace(
+        design,
+        top=design.few_pins,
+        ports=(
+            TopPort("clk", False, 1, is_clock=True),
+            TopPort("scan", False, 1),
+            TopPort("sink", True, 1),
+        ),
+        sources=(*design.sources, design.few_pins_file),
+        vhdl=(*design.vhdl, design.few_pins_file) if design.vhdl else (),
+    )
 
 
 def design_of(

@@ -6,33 +6,38 @@ registers, and writes the design's numbers. It decides nothing that Python can d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 _PACKAGE = Path(__file__).parent.parent
 
 
-def filled(template: str, **values: object) -> str:
+def filled(template: str, *, as_html: Callable[[Any], str] | None = None, **values: object) -> str:
     """The text of a template.
 
     Parameters
     ----------
     template : path of the file in the package, as `flows/host/templates/codec.py.j2`.
+    as_html : for a template of HTML, gives markup of a value; other texts are escaped.
     values : by the names in the template.
 
     Raises
     ------
     jinja2.UndefinedError : the template has a name without a value.
     """
-    return _environment().get_template(template).render(values)
+    return _environment(as_html).get_template(template).render(values)
 
 
 @cache
-def _environment() -> Environment:
+def _environment(as_html: Callable[[Any], str] | None) -> Environment:
     return Environment(
         loader=FileSystemLoader(_PACKAGE),
+        autoescape=as_html is not None,
+        finalize=as_html,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -129,13 +124,6 @@ def test_random_changes_leave_a_local_optimum() -> None:
         return 50.0 if both else 100.0 + len(chosen)
 
     assert min(searched(AXES, cost, 60).values()) == 50.0
-
-
-def test_a_search_without_changes_ends() -> None:
-    assert Search(Space(())).propose({DEFAULT: 1.0}) == []
-    one = Search(Space((Axis("a.n", (1,)),)))
-    assert len(one.propose({DEFAULT: 1.0})) == 1
-    assert one.propose({DEFAULT: 1.0, Point((("a.n", 1),)): 1.0}) == []
 
 
 # Whole runs, with a measurement in the place of Yosys.
@@ -363,30 +351,3 @@ def test_a_search_with_yosys_gives_a_pipeline_that_builds(
         main(["build", str(TABLES), *options, "-o", str(built)])
     assert ended.value.code == 0
     assert (built / "rtl" / "negative.sv").read_text() == (folder / "best.sv").read_text()
-
-
-@needs_yosys
-def test_a_cluster_finds_the_same_design(scheduler: str, tmp_path: Path) -> None:
-    common = (TABLES, "--cycles", "1", "--trials", "3", "--no-proof")
-    for name, workers in (("here", ("--jobs", "1")), ("there", ("--scheduler", scheduler))):
-        assert run(*common, *workers, "-o", tmp_path / name) == 0
-    for file in ("best.txt", "best.sv", "tune.csv"):
-        assert (tmp_path / "here" / file).read_text() == (tmp_path / "there" / file).read_text()
-
-
-@needs_yosys
-def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from kan_dialect.cli.start import kan_flow; kan_flow()"]
-    command += ["tune", str(TABLES), "--cycles", "1", "--no-proof"]
-    command += ["--jobs", "1", "--trials", "3", "-o", str(tmp_path / "tune")]
-    started = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    points = tmp_path / "tune" / "points"
-    while not any("synthesis" in path.read_text() for path in points.glob("*.json")):
-        assert started.poll() is None
-        time.sleep(0.02)
-    os.killpg(started.pid, signal.SIGKILL)
-    started.communicate()
-    assert not (tmp_path / "tune" / "best.txt").exists()
-    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    assert ended.returncode == 0 and " by earlier runs)" in ended.stdout
-    assert (tmp_path / "tune" / "best.txt").exists()

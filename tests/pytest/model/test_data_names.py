@@ -33,8 +33,7 @@ from kan_dialect.flows.host.codec import codec_text
 from kan_dialect.flows.host.emulator import emulator_text, write_emulator
 from kan_dialect.flows.host.loading import load_module
 from kan_dialect.flows.json_text import json_text
-from kan_dialect.flows.page import sections
-from kan_dialect.flows.page.page import model_page
+from kan_dialect.flows.page.page import build_page, model_page
 from kan_dialect.flows.prove.text import check_text
 from kan_dialect.flows.readme import readme_text
 from kan_dialect.flows.report_ports import port_entries
@@ -455,6 +454,4 @@ def test_hostile_names_are_data_in_every_language(
     html = MarkdownIt("commonmark").enable("table").render(text)
     cells = "".join(text_of(html))
     assert all(f"{each}: value = " in cells for each in names)
-    ports = sections.ports(report)
-    assert ports is not None
-    assert {*names} <= {*text_of(ports)}
+    assert {*names} <= {*text_of(build_page(Path("no-folder"), report | figures))}

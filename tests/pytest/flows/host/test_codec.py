@@ -189,27 +189,6 @@ def test_python_and_c_encode_as_defined(codecs: Codecs, data: st.DataObject) -> 
     np.testing.assert_array_equal(in_c, expected)
 
 
-def test_many_values_encode_alike(codecs: Codecs) -> None:
-    interface = codecs.interface
-    rng = np.random.default_rng(1)
-    low = np.array([port.low for port in interface.inputs])
-    high = np.array([port.high for port in interface.inputs])
-    scale = np.array([port.scale for port in interface.inputs])
-    point = np.array([port.zero_point for port in interface.inputs])
-    steps = rng.integers(2 * low - 3, 2 * high + 4, (20_000, len(low))) - 2 * point
-    with np.errstate(over="ignore"):
-        x = steps / 2 * scale
-        expected = np.minimum(np.maximum(np.round(x / scale) + point, low), high)
-    np.testing.assert_array_equal(codecs.python.encode(x), expected)
-    np.testing.assert_array_equal(codecs.c("encode", x, len(low), codecs.code_type), expected)
-
-    with np.errstate(over="ignore", under="ignore"):
-        single = x.astype(np.float32)
-    expected = codecs.python.encode(single)
-    in_c = codecs.c("encode_f", single, len(low), codecs.code_type)
-    np.testing.assert_array_equal(in_c, expected)
-
-
 @pytest.mark.parametrize("value", [math.inf, -math.inf, HUGE, -HUGE, TINY, -TINY, 0.0, -0.0])
 def test_extremes_saturate(codecs: Codecs, value: float) -> None:
     inputs = codecs.interface.inputs
@@ -356,14 +335,6 @@ def test_unsafe_floating_point_is_refused(codecs: Codecs) -> None:
     result = subprocess.run(command, cwd=codecs.folder, capture_output=True, text=True)
     assert result.returncode != 0
     assert "without -ffast-math" in result.stderr
-
-
-def test_the_same_interface_gives_the_same_bytes(tmp_path: Path) -> None:
-    for first, second in zip(
-        write_host(tmp_path / "a", NARROW), write_host(tmp_path / "b", NARROW), strict=True
-    ):
-        assert first.read_bytes() == second.read_bytes()
-        assert str(tmp_path) not in first.read_text()
 
 
 def test_codes_beyond_float64_are_refused(tmp_path: Path) -> None:

@@ -22,16 +22,14 @@ from report_schema import valid_report
 
 from kan_dialect.api.build import Build
 from kan_dialect.errors import KanError
-from kan_dialect.files.manifest import Listing
-from kan_dialect.flows.page.interface import interface
 from kan_dialect.flows.page.models import models_of
 from kan_dialect.flows.page.network import DETAIL_BYTES, edge_layers, network_data
 from kan_dialect.flows.page.page import build_page, model_page
-from kan_dialect.flows.page.sections import SHOWN, further, schedule, schema
+from kan_dialect.flows.page.sections import SHOWN, schema
 from kan_dialect.flows.page.verdicts import verdicts
 from kan_dialect.flows.part_fit import part_entry
 from kan_dialect.flows.pictures.layout import MAX_CELLS, layout_of
-from kan_dialect.flows.pictures.markup import Markup, tag
+from kan_dialect.flows.pictures.markup import tag
 from kan_dialect.flows.prove.show import merge_proof
 from kan_dialect.frontends.loading import load_model, make_context, parse_text
 from kan_dialect.model.model import Model
@@ -101,12 +99,6 @@ def test_the_page_says_ports_command_versions_and_hashes(built: Path) -> None:
     for port in report["ports"]:
         assert f">{port['name']}</th>" in text
     assert repr(report["ports"][-1]["scale"]) in text
-
-
-def test_the_page_is_in_the_list_and_in_the_readme(built: Path) -> None:
-    listing = Listing.read(built)
-    assert listing is not None and "report.html" in listing.digests
-    assert "`report.html`" in (built / "README.md").read_text()
 
 
 def test_report_and_api_write_the_same_bytes_again(built: Path) -> None:
@@ -336,19 +328,19 @@ def test_measured_figures_come_before_estimates() -> None:
     assert any("estimate was 100" in str(line) for line in fits.lines)
 
 
-def test_keys_without_a_section_are_listed_with_their_meaning() -> None:
+def test_keys_without_a_section_are_listed_with_their_meaning(tmp_path: Path) -> None:
     assert set(schema()["properties"]) >= SHOWN
-    found = further(BASE | {"bits": {"bits": 5, "before": 0.9}, "unheard": {"kind": "axi"}})
-    assert found is not None
+    more = {"bits": {"bits": 5, "before": 0.9}, "unheard": {"kind": "axi"}}
+    found = build_page(tmp_path, BASE | more)
     assert "of --bits auto: the number of bits" in found and ">unheard.kind</th>" in found
-    assert further(BASE) is None
+    assert "further" not in build_page(tmp_path, BASE)
 
 
 def test_markup_escapes_texts_and_attributes() -> None:
     evil = "<b a='\"'>&"
     found = tag("p", evil, title=evil)
     ElementTree.fromstring(found)
-    assert found == Markup(
+    assert found == (
         '<p title="&lt;b a=&#x27;&quot;&#x27;&gt;&amp;">&lt;b a=&#x27;&quot;&#x27;&gt;&amp;</p>'
     )
     assert tag("p", tag("b", "x"), None, [1, 2.50]) == "<p><b>x</b>12.5</p>"
@@ -360,16 +352,6 @@ def test_a_model_without_edges_is_refused(built: Path) -> None:
     with pytest.raises(KanError, match="hardware level"):
         model_page(module)
     assert Model.of(module).level == "hardware"
-
-
-def test_a_stage_without_logic_is_drawn() -> None:
-    stage = {"levels": 0, "delay_ns": 0.0, "register_bits": 3, "work": []}
-    found = schedule(BASE | {"schedule": [stage]})
-    assert found is not None and "stage 1" in found and ">3</text>" in found
-
-
-def test_the_page_of_a_report_alone_is_a_page(tmp_path: Path) -> None:
-    Reader().feed(build_page(tmp_path, BASE))
 
 
 def test_a_report_of_another_version_keeps_its_page_and_is_told(
@@ -387,7 +369,7 @@ def test_a_report_of_another_version_keeps_its_page_and_is_told(
     assert "does not follow the schema" in flow("report", folder, code=1)
 
 
-def test_the_interface_of_a_build_has_a_section_with_its_fields() -> None:
+def test_the_interface_of_a_build_has_a_section_with_its_fields(tmp_path: Path) -> None:
     side = {"beats": 2, "beat_bits": 16, "order": "low-first", "bytes": 4}
     side["fields"] = [
         {"port": "x0", "offset": 0, "bits": 12},
@@ -396,15 +378,13 @@ def test_the_interface_of_a_build_has_a_section_with_its_fields() -> None:
     wrapper = {"name": "axi-stream", "top": "n_axi_stream", "file": "rtl/n_axi_stream.sv"}
     wrapper |= {"latency_cycles": 4, "ports": [{"name": "aclk", "direction": "input", "bits": 1}]}
     wrapper["input"] = side
-    found = interface(BASE | {"interface": wrapper})
-    assert found is not None
-    ElementTree.fromstring(found.replace("&nbsp;", " "))
+    found = build_page(tmp_path, BASE | {"interface": wrapper})
     assert "4 bytes in 2 beats of 16 bits, low first." in found
     assert "x1: bits 16 to 24" in found and ">aclk</th>" in found
     known = {"name": "X0", "offset": 32, "access": "write", "meaning": "port x0"}
     played = {"simulator": "a simulator", "accesses": 7, "cycles": 60}
     wrapper |= {"registers": [known], "simulation": played}
-    found = interface(BASE | {"interface": wrapper})
-    assert found is not None and "0x20" in found and ">X0<" in found and "port x0" in found
+    found = build_page(tmp_path, BASE | {"interface": wrapper})
+    assert "0x20" in found and ">X0<" in found and "port x0" in found
     assert "7 accesses to registers without a mismatch (a simulator)" in found
-    assert interface(BASE) is None
+    assert 'id="interface"' not in build_page(tmp_path, BASE)

@@ -199,17 +199,6 @@ def test_waves_are_written_on_request(tmp_path: Path) -> None:
     assert (sim / "blend_tb.vcd").stat().st_size > 0
 
 
-def test_the_same_input_gives_the_same_bytes_without_paths(tmp_path: Path) -> None:
-    first, second = build_folder(tmp_path / "a", False), build_folder(tmp_path / "b", False)
-    names = sorted(path.name for path in first.iterdir())
-    assert names == ["blend_inputs.hex", "blend_outputs.hex", "blend_tb.sv"]
-    for name in names:
-        written = (first / name).read_bytes()
-        assert written == (second / name).read_bytes()
-        assert str(tmp_path).encode() not in written
-    assert (first / "blend_inputs.hex").read_text().splitlines()[5] == "07_d"
-
-
 def test_bad_vectors_are_refused(tmp_path: Path) -> None:
     good, outputs = codes(), blend(codes())
     with pytest.raises(KanError, match="sample 0: code 51 of x0"):
