@@ -170,7 +170,7 @@ def test_random_offsets_keep_the_bound_or_are_refused(drawn: dict[str, Any], bit
 
 
 @pytest.mark.ci
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(NETWORKS, st.integers(2, 14))
 def test_many_random_offsets(drawn: dict[str, Any], bits: int) -> None:
     _require_bound_or_refusal(drawn, bits)
