@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import helper
 
-from fuzz.campaign import Chunk, Failure
+from fuzz.random_graphs import Writer
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import open_runner, widened
 from kan_dialect.frontends.frontend import ImportOptions
@@ -28,7 +26,7 @@ MARKS = (-999.0, -1.0, 0.0, 0.5, 1.0, 9.0, 99.0, 1e5, -0.3, 7.25)
 
 
 @dataclass
-class Drawing:
+class Drawing(Writer):
     """A graph while it is drawn.
 
     Attributes
@@ -38,24 +36,9 @@ class Drawing:
     uneven : whether a value was computed that differs between a runtime's vectors and remainders.
     """
 
-    rng: np.random.Generator
-    inputs: int
-    nodes: list[onnx.NodeProto] = field(default_factory=list[onnx.NodeProto])
-    tensors: list[onnx.TensorProto] = field(default_factory=list[onnx.TensorProto])
     tried: list[float] = field(default_factory=list[float])
     hidden: bool = False
     uneven: bool = False
-
-    def const(self, value: object) -> str:
-        name = f"c{len(self.tensors)}"
-        array = np.asarray(value, dtype=np.float32)
-        self.tensors.append(numpy_helper.from_array(array, name))
-        return name
-
-    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        name = f"v{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], name, **attributes))
-        return name
 
     def pick(self, *choices: Callable[[str, int], str]) -> Callable[[str, int], str]:
         return choices[int(self.rng.integers(len(choices)))]
@@ -144,7 +127,7 @@ class Drawing:
             x, size
         )
 
-    def layer(self, x: str, size: int, width: int) -> str:
+    def sums(self, x: str, size: int, width: int) -> str:
         """A layer of sums."""
         weights = self.rng.normal(size=(size, width))
         result = self.op("MatMul", x, self.const(weights))
@@ -164,7 +147,7 @@ class Case:
 def draw(rng: np.random.Generator) -> Case:
     """A random graph with branches before, in and behind its layers."""
     inputs, width = int(rng.integers(1, 5)), int(rng.integers(1, 4))
-    to = Drawing(rng, inputs)
+    to = Drawing(rng)
     value, size = "x", inputs
     if rng.random() < 0.8:
         value = to.branch(value, size)
@@ -173,13 +156,13 @@ def draw(rng: np.random.Generator) -> Case:
             value = to.branch(value, size)
     if rng.random() < 0.6:
         value = to.pick(to.smooth, to.bump)(value, size)
-    value, size = to.layer(value, size, width), width
+    value, size = to.sums(value, size, width), width
     marks = list(to.tried)
     if rng.random() < 0.5:
         if rng.random() < 0.4:
             value, to.hidden = to.branch(value, size), True
         value = to.pick(to.smooth, to.bump)(value, size)
-        value, size = to.layer(value, size, 2), 2
+        value, size = to.sums(value, size, 2), 2
     if rng.random() < 0.1:
         value, to.hidden = to.branch(value, size), True
     to.nodes[-1].output[0] = "y"
@@ -270,19 +253,3 @@ def _run(model: onnx.ModelProto, x: Array) -> Array:
     with np.errstate(all="ignore"):
         (found,) = open_runner(model).run(["y"], {"x": x})
     return np.asarray(found, dtype=np.float64)
-
-
-def branches(seed: int, cases: range, tell: Callable[[int], None]) -> Chunk:
-    """A chunk of graphs with branches."""
-    chunk = Chunk(Counter())
-    for index in cases:
-        tell(index)
-        case = draw(np.random.default_rng([seed, index, 5]))
-        with tempfile.TemporaryDirectory(prefix="kan-fuzz-") as name:
-            try:
-                chunk.counts[f"graphs with branches {check(case, Path(name))}"] += 1
-            except Exception as error:
-                files = {"branches.onnx": case.model.SerializeToString()}
-                message = f"{type(error).__name__}: {error}"
-                chunk.failures.append(Failure("branches", index, message, files))
-    return chunk

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 from kan_dialect.flows.tools.run_limits import Limits, limited
 
@@ -27,16 +27,29 @@ MEMORY = 8 << 30
 """Bytes of address space that a process gets: what asks for more is out of memory."""
 KEPT = 3
 """Failures with the same message (but for numbers) of which files are written."""
+LIMIT = 900.0
+"""Seconds for a chunk."""
+
+Files: TypeAlias = Mapping[str, bytes]
+Counts: TypeAlias = Counter[str]
+
+
+class FailedCase(Exception):
+    """A case that failed, with the files that show it."""
+
+    def __init__(self, message: str, files: Files) -> None:
+        super().__init__(message)
+        self.message, self.files = message, files
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A case that failed, with the files that show it."""
+    """The failure of a numbered case."""
 
     kind: str
     index: int
     message: str
-    files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    files: Files = field(default_factory=dict[str, bytes])
 
     @property
     def signature(self) -> str:
@@ -48,30 +61,39 @@ class Failure:
 class Chunk:
     """A process's report on its cases."""
 
-    counts: Counter[str] = field(default_factory=Counter[str])
+    counts: Counts = field(default_factory=Counter[str])
     failures: list[Failure] = field(default_factory=list[Failure])
-
-
-Work = Callable[[int, range, Callable[[int], None]], Chunk]
-"""Runs the cases of a range, with a seed; tells before each which one it is."""
 
 
 @dataclass(frozen=True)
 class Kind:
     """A kind of case."""
 
-    work: Work
+    name: str
+    check: Callable[[int, int, Counts], None]
+    """Runs a case of a seed and a number, and counts its outcome; raises `FailedCase`."""
     size: int
     """Cases of a chunk."""
-    limit: float
-    """Seconds for a chunk."""
     weight: int = 1
     """Of the time that it gets."""
+
+    def run(
+        self, seed: int, cases: range, tell: Callable[[int], None] = lambda _index: None
+    ) -> Chunk:
+        """Run the cases of a range. `tell` gets the number of each before it starts."""
+        chunk = Chunk()
+        for index in cases:
+            tell(index)
+            try:
+                self.check(seed, index, chunk.counts)
+            except FailedCase as failed:
+                chunk.failures.append(Failure(self.name, index, failed.message, failed.files))
+        return chunk
 
 
 @dataclass
 class _Running:
-    kind: str
+    kind: Kind
     cases: range
     process: BaseProcess
     connection: Connection
@@ -90,7 +112,7 @@ class Campaign:
         """
         self.kinds, self.folder, self.seed = kinds, folder, seed
         self.next: dict[str, int] = dict.fromkeys(kinds, 0)
-        self.counts: Counter[str] = Counter()
+        self.counts: Counts = Counter()
         self.signatures: Counter[str] = Counter()
         self.seconds = 0.0
         self._state = folder / f"state-{seed}.json"
@@ -110,39 +132,38 @@ class Campaign:
         while True:
             now = time.monotonic()
             while now - started < seconds and len(running) < jobs:
-                kind = min(self.kinds, key=lambda name: spent[name] / self.kinds[name].weight)
-                running.append(self._start(kind))
-                spent[kind] += 1
+                name = min(self.kinds, key=lambda name: spent[name] / self.kinds[name].weight)
+                running.append(self._start(self.kinds[name]))
+                spent[name] += 1
             if not running:
                 break
             wait([one.connection for one in running], timeout=1.0)
             for one in list(running):
-                if self._look(one, tell):
+                if self._has_ended(one, tell):
                     running.remove(one)
-                    spent[one.kind] += int(time.monotonic() - one.started)
+                    spent[one.kind.name] += int(time.monotonic() - one.started)
             self.seconds = before + time.monotonic() - started
             self._save()
             if time.monotonic() - last > 60:
                 last = time.monotonic()
                 tell(self.summary())
 
-    def _start(self, kind: str) -> _Running:
-        first = self.next[kind]
-        cases = range(first, first + self.kinds[kind].size)
-        self.next[kind] = cases.stop
+    def _start(self, kind: Kind) -> _Running:
+        first = self.next[kind.name]
+        cases = range(first, first + kind.size)
+        self.next[kind.name] = cases.stop
         ours, theirs = multiprocessing.Pipe(duplex=False)
         # A fork of this process would be without the threads that libraries here wait for.
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["fuzz.kinds"])
-        process = context.Process(
-            target=_work, args=(self.kinds[kind].work, self.seed, cases, theirs), daemon=True
-        )
+        process = context.Process(target=_work, args=(kind, self.seed, cases, theirs), daemon=True)
         process.start()
         theirs.close()
         return _Running(kind, cases, process, ours, time.monotonic())
 
-    def _look(self, one: _Running, tell: Callable[[str], None]) -> bool:
+    def _has_ended(self, one: _Running, tell: Callable[[str], None]) -> bool:
         """Read a process's report. Returns whether the process has ended."""
+        message = ""
         try:
             while one.connection.poll():
                 said: object = one.connection.recv()
@@ -155,25 +176,21 @@ class Campaign:
                 one.current = cast(int, said)
         except EOFError:
             one.process.join()
-            self._died(one, f"the process died, exit code {one.process.exitcode}", tell)
-            return True
-        if time.monotonic() - one.started > self.kinds[one.kind].limit:
+            message = f"the process died, exit code {one.process.exitcode}"
+        if time.monotonic() - one.started > LIMIT:
             one.process.kill()
             one.process.join()
-            self._died(one, f"no end after {self.kinds[one.kind].limit} s", tell)
-            return True
-        return False
-
-    def _died(self, one: _Running, message: str, tell: Callable[[str], None]) -> None:
-        index = one.cases.start if one.current is None else one.current
-        self._keep(Failure(one.kind, index, message), tell)
+            message = f"no end after {LIMIT} s"
+        if message:
+            index = one.cases.start if one.current is None else one.current
+            self._keep(Failure(one.kind.name, index, message), tell)
+        return bool(message)
 
     def _keep(self, failure: Failure, tell: Callable[[str], None]) -> None:
         self.signatures[failure.signature] += 1
         if self.signatures[failure.signature] > KEPT:
             return
-        name = f"{failure.kind}-{self.seed}-{failure.index}"
-        folder = self.folder / "failures" / name
+        folder = self.folder / "failures" / f"{failure.kind}-{self.seed}-{failure.index}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "message.txt").write_text(f"{failure.message}\n", errors="replace")
         for file, data in failure.files.items():
@@ -201,7 +218,7 @@ class Campaign:
         )
 
 
-def _work(work: Work, seed: int, cases: range, connection: Connection) -> None:
+def _work(kind: Kind, seed: int, cases: range, connection: Connection) -> None:
     # Data, not address space: WebAssembly, as of the wheels, reserves more than it uses.
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     # A process does not live long: seldom collected garbage costs less than looking for it.
@@ -209,7 +226,7 @@ def _work(work: Work, seed: int, cases: range, connection: Connection) -> None:
     try:
         # Less than that, so that what keeps to the limit is not out of memory.
         with limited(Limits(memory=MEMORY * 3 / 4)):
-            chunk = work(seed, cases, connection.send)
+            chunk = kind.run(seed, cases, connection.send)
     except Exception:
         chunk = Chunk(failures=[Failure("harness", cases.start, traceback.format_exc())])
     connection.send(chunk)

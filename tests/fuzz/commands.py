@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -33,6 +34,26 @@ MAINS: Mapping[str, Callable[[Sequence[str]], object]] = {
 }
 SENTINEL = "what was there before"
 OUTPUTS = ("out.txt", "out.npy")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Files in a folder and a command on them. `main` is the broken file."""
+
+    files: Mapping[str, bytes]
+    main: str
+    command: tuple[str, ...]
+
+    def shown(self) -> Mapping[str, bytes]:
+        """The files, with the command as a script."""
+        script = f"{shlex.join(self.command)}\n".encode(errors="surrogateescape")
+        return {**self.files, "reproduce.sh": script}
+
+    def write(self, folder: Path) -> None:
+        """Write the files."""
+        for name, data in self.files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import yaml
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.universe import Universe
 
+from fuzz.commands import Case
 from fuzz.floats import FloatDrawing
 from fuzz.mutate import Mutator
 from fuzz.networks import Drawing
@@ -37,15 +37,6 @@ PIPELINES = (
     "lower-kan-to-hw",
     "canonicalize,cse",
 )
-
-
-@dataclass(frozen=True)
-class Case:
-    """Files in a folder and a command on them. `main` is the broken file."""
-
-    files: Mapping[str, bytes]
-    main: str
-    command: tuple[str, ...]
 
 
 class Corpus:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,12 +13,10 @@ from typing import get_args
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects import hw
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.universe import Universe
 
 from kan_dialect.checking import Checker, run_passes
-from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.flows.prove.prove import prove
 from kan_dialect.flows.prove.second_opinion.opinion import second_opinion
@@ -179,13 +177,8 @@ def _is_second_read(circuit: Model) -> bool:
     return head is None or head.kind == "threshold"
 
 
-def circt_text(module: ModuleOp, suffix: str = "") -> str:
-    """The module as CIRCT reads it, with `suffix` behind the names of its hardware modules."""
-    if suffix:
-        module = module.clone()
-        for op in module.ops:
-            if isinstance(op, hw.HWModuleOp):
-                op.sym_name = StringAttr(f"{op.sym_name.data}{suffix}")
+def circt_text(module: ModuleOp) -> str:
+    """The module as CIRCT reads it."""
     output = io.StringIO()
     CirctTarget().emit(Context(), module, output)
     return output.getvalue()
@@ -216,123 +209,19 @@ def circt_export(text: str) -> str:
     return exported.getvalue()
 
 
-@dataclass(frozen=True)
-class Member:
-    """A design in a batch: one text of it, under a module name of its own."""
-
-    design: Design
-    module_name: str
-    text: str
-    origin: str
-    """Whose text it is, for messages: `ours`, `CIRCT's`."""
-
-
-def simulate_batch(members: Sequence[Member], simulator: SimulatorName, seed: int) -> list[str]:
-    """Simulate many designs in one build, with gaps and resets. Returns what is wrong, or None.
+def require_simulation(design: Design, text: str, simulator: SimulatorName) -> None:
+    """Simulate a text of a design, with gaps and resets.
 
     Raises
     ------
-    KanError : the simulator fails, or `out_valid` of a design comes at a wrong time.
+    Mismatch : outputs differ. KanError : the simulator refuses it, or outputs come at a wrong time.
     """
-    interface = _batch_interface(members)
-    vectors = max(len(member.design.codes) for member in members)
-
-    def stacked(parts: list[IntArray]) -> IntArray:
-        return np.concatenate([np.resize(part, (vectors, part.shape[1])) for part in parts], axis=1)
-
-    codes = stacked([member.design.codes for member in members])
-    expected = stacked([member.design.expected for member in members])
     with tempfile.TemporaryDirectory(prefix="kan-fuzz-") as folder:
-        rtl = Path(folder) / f"{interface.name}.sv"
-        rtl.write_text("\n".join([*(member.text for member in members), _wrapper(members)]))
-        got = simulate(rtl, interface, codes, simulator=simulator, bubbles=0.2, resets=2, seed=seed)
-    if not got[:, -1].all():
-        return ["out_valid of the designs does not agree"]
-    problems: list[str] = []
-    start = 0
-    for member in members:
-        end = start + member.design.expected.shape[1]
-        inputs = np.resize(member.design.codes, (vectors, member.design.codes.shape[1]))
-        verdict = compare(expected[:, start:end], got[:, start:end], inputs)
-        if not verdict.passed:
-            told = verdict.describe(member.design.interface)
-            problems.append(f"{member.module_name} ({member.origin}) in {simulator}: {told}")
-        start = end
-    return problems
-
-
-def _latency(members: Sequence[Member]) -> int:
-    return max(1, *(member.design.interface.latency for member in members))
-
-
-def _batch_interface(members: Sequence[Member]) -> Interface:
-    """All ports side by side; a last output says whether all valid bits agree."""
-    inputs = [port for member in members for port in member.design.interface.inputs]
-    outputs = [port for member in members for port in member.design.interface.outputs]
-    agree = replace(outputs[0], width=1, low=0, high=1)
-    return Interface(
-        "fuzz_batch",
-        tuple(replace(port, name=f"x{i}") for i, port in enumerate(inputs)),
-        tuple(replace(port, name=f"y{i}") for i, port in enumerate([*outputs, agree])),
-        _latency(members),
-    )
-
-
-def _wrapper(members: Sequence[Member]) -> str:
-    """The top module: every design, its outputs delayed to the cycle of the slowest."""
-    interface = _batch_interface(members)
-    total = interface.latency
-    ports = ["input wire clk, rst, in_valid"]
-    ports += [f"input wire [{port.width - 1}:0] {port.name}" for port in interface.inputs]
-    ports += ["output wire out_valid"]
-    ports += [f"output wire [{port.width - 1}:0] {port.name}" for port in interface.outputs]
-    lines = [f"module {interface.name} (", ",\n".join(f"  {port}" for port in ports), ");"]
-    first_input = first_output = 0
-    for number, member in enumerate(members):
-        own = member.design.interface
-        pins: list[str] = []
-        valid = "in_valid"
-        if not own.combinational:
-            valid = f"valid_{number}"
-            lines.append(f"  wire {valid};")
-            pins += [".clk(clk)", ".rst(rst)", ".in_valid(in_valid)", f".out_valid({valid})"]
-        for port in own.inputs:
-            pins.append(f".{port.name}(x{first_input})")
-            first_input += 1
-        delay = total - own.latency
-        lines += _delayed(valid, f"ready_{number}", 1, delay, reset=True)
-        for port in own.outputs:
-            pins.append(f".{port.name}(out_{first_output})")
-            lines.append(f"  wire [{port.width - 1}:0] out_{first_output};")
-            lines += _delayed(
-                f"out_{first_output}", f"late_{first_output}", port.width, delay, reset=False
-            )
-            lines.append(f"  assign y{first_output} = late_{first_output};")
-            first_output += 1
-        lines.append(f"  {member.module_name} dut_{number} ({', '.join(pins)});")
-    ready = ", ".join(f"ready_{number}" for number in range(len(members)))
-    lines += [
-        f"  wire [{len(members) - 1}:0] ready = {{{ready}}};",
-        "  assign out_valid = |ready;",
-        f"  assign y{first_output} = &ready;",
-        "endmodule",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _delayed(source: str, name: str, width: int, cycles: int, *, reset: bool) -> list[str]:
-    """A signal some cycles later."""
-    lines: list[str] = []
-    for cycle in range(cycles):
-        register = f"{name}_d{cycle}"
-        lines.append(f"  reg [{width - 1}:0] {register};")
-        value = f"rst ? 1'b0 : {source}" if reset else source
-        lines.append(f"  always @(posedge clk) {register} <= {value};")
-        source = register
-    lines.append(f"  wire [{width - 1}:0] {name} = {source};")
-    return lines
-
-
-FAILURES = (KanError, Mismatch)
-"""How a wrong design shows; anything else is a crash, and as wrong."""
+        rtl = Path(folder) / f"{design.interface.name}.sv"
+        rtl.write_text(text)
+        got = simulate(
+            rtl, design.interface, design.codes, simulator=simulator, bubbles=0.2, resets=2
+        )
+    verdict = compare(design.expected, got, design.codes)
+    if not verdict.passed:
+        raise Mismatch(f"{simulator}: {verdict.describe(design.interface)}")

@@ -1,9 +1,10 @@
-"""Random networks of real functions, as descriptions that can be built and made smaller."""
+"""Random networks of real functions, as descriptions that can be built."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 import onnx
@@ -12,7 +13,7 @@ from xdsl.dialects import arith, func
 from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType, f16, f32, f64
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.maths.bsplines import RADIAL_FUNCTIONS
 from kan_dialect.maths.functions import FUNCTIONS
 from kan_dialect.ops.layer import AffineOp, ConcatOp, MapOp, NodeSumOp, ObserveOp
@@ -28,60 +29,8 @@ FAR_AWAY = 0.2
 TYPES: dict[str, AnyFloat] = {"f32": f32, "f64": f64, "f16": f16}
 
 
-@dataclass(frozen=True)
-class Part:
-    """Edges of one kind. A layer adds several of them."""
-
-    kind: str
-    function: str
-    arrays: dict[str, tuple[str, Array]]
-    """Parameters by name, each with its first axes: `o` nodes, `i` inputs."""
-    degree: int = 0
-    flags: tuple[bool, bool] = (False, False)
-    functions: tuple[str, ...] = ()
-
-    def kept(self, axis: str, keep: IntArray) -> Part:
-        """The edges of some nodes or inputs."""
-        arrays = {
-            name: (axes, array.take(keep, axis=axes.index(axis)) if axis in axes else array)
-            for name, (axes, array) in self.arrays.items()
-        }
-        return replace(self, arrays=arrays)
-
-    def build(self, value: SSAValue, name: str) -> Operation:
-        arrays = {key: array for key, (_, array) in self.arrays.items()}
-        match self.kind:
-            case "bspline":
-                extend, closed = self.flags
-                return BSplineOp(
-                    value,
-                    self.degree,
-                    arrays["knots"],
-                    arrays["coefficients"],
-                    extend=extend,
-                    closed=closed,
-                    name=name,
-                )
-            case "base":
-                return BaseOp(self.function, value, arrays["weights"], name=name)
-            case "radial":
-                return RadialOp(
-                    self.function,
-                    value,
-                    arrays["centers"],
-                    arrays["widths"],
-                    arrays["coefficients"],
-                    name=name,
-                )
-            case "chebyshev":
-                return ChebyshevOp(value, arrays["coefficients"], name=name)
-            case "symbolic":
-                return SymbolicOp(
-                    self.functions, value, arrays["choice"], arrays["affine"], name=name
-                )
-            case _:
-                graph = _graph(self.function, arrays["weights"])
-                return OnnxOp(value, graph, arrays["rest"], len(arrays["weights"]), name=name)
+EdgeMaker: TypeAlias = Callable[[SSAValue, str], Operation]
+"""Makes edges over a value, under a name. A layer adds several of them."""
 
 
 def _graph(function: str, weights: FloatArray) -> bytes:
@@ -110,7 +59,7 @@ class FloatLayer:
     """Edges over concatenated earlier values, their sums, and an optional affine."""
 
     sources: tuple[int, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[EdgeMaker, ...]
     mask: Array
     bias: FloatArray
     edge_scale: FloatArray | None
@@ -120,20 +69,6 @@ class FloatLayer:
     map: str | None
     """A function of the nodes."""
     observed: bool
-
-    def kept(self, axis: str, keep: IntArray) -> FloatLayer:
-        """The layer with some of its nodes or inputs."""
-        parts = tuple(part.kept(axis, keep) for part in self.parts)
-        if axis == "i":
-            return replace(self, parts=parts, mask=self.mask[:, keep])
-        return replace(
-            self,
-            parts=parts,
-            mask=self.mask[keep],
-            bias=self.bias[keep],
-            edge_scale=None if self.edge_scale is None else self.edge_scale[keep],
-            affine=None if self.affine is None else (self.affine[0][keep], self.affine[1][keep]),
-        )
 
 
 @dataclass(frozen=True)
@@ -182,9 +117,9 @@ class FloatNetwork:
             if len(layer.sources) > 1:
                 value = add(ConcatOp([values[source] for source in layer.sources]))
             name = f"layer{index}"
-            edges = add(layer.parts[0].build(value, name))
+            edges = add(layer.parts[0](value, name))
             for part in layer.parts[1:]:
-                edges = add(arith.AddfOp(edges, add(part.build(value, name))))
+                edges = add(arith.AddfOp(edges, add(part(value, name))))
             if layer.edge_scale is not None:
                 edges = add(AffineOp(edges, layer.edge_scale, np.zeros_like(layer.edge_scale)))
             value = add(NodeSumOp(edges, mask=layer.mask, bias=layer.bias, name=name))
@@ -203,83 +138,6 @@ class FloatNetwork:
         module.verify()
         return module
 
-    def smaller(self) -> Iterator[FloatNetwork]:
-        """Networks without one part. Some may not be well-formed."""
-        count = len(self.inputs)
-        if len(self.results) > 1:
-            yield from (replace(self, results=(result,)) for result in self.results)
-        if len(self.layers) > 1:
-            yield replace(self, layers=self.layers[:-1], results=(count + len(self.layers) - 2,))
-            for index in range(len(self.layers)):
-                yield self._only(index)
-        for index, layer in enumerate(self.layers):
-            if len(layer.parts) > 1:
-                yield from (
-                    self._with(index, replace(layer, parts=(part,))) for part in layer.parts
-                )
-            for change in ("edge_scale", "affine", "map"):
-                if getattr(layer, change) is not None:
-                    yield self._with(index, replace(layer, **{change: None}))
-            if layer.bias.any():
-                yield self._with(index, replace(layer, bias=np.zeros_like(layer.bias)))
-            for part_index, part in enumerate(layer.parts):
-                for key, (axes, array) in part.arrays.items():
-                    rounded = np.round(array, 1)
-                    if array.dtype.kind == "f" and not np.array_equal(rounded, array):
-                        arrays = {**part.arrays, key: (axes, rounded)}
-                        parts = list(layer.parts)
-                        parts[part_index] = replace(part, arrays=arrays)
-                        yield self._with(index, replace(layer, parts=tuple(parts)))
-        if self.affine is not None:
-            yield replace(self, affine=None)
-        if self.place is not None:
-            yield replace(self, place=None)
-        for value in range(count + len(self.layers)):
-            nodes = self._nodes(value)
-            for keep in (range(nodes // 2), range(nodes // 2, nodes), range(nodes - 1)):
-                if 0 < len(keep) < nodes:
-                    yield self._keeping(value, np.array(keep, dtype=np.int64))
-
-    def _only(self, index: int) -> FloatNetwork:
-        """One layer, over an argument of its own."""
-        layer = self.layers[index]
-        inputs, results = (layer.mask.shape[1],), (1,)
-        layer = replace(layer, sources=(0,))
-        place = self.place if index == 0 and len(self.inputs) == 1 else None
-        return replace(
-            self, inputs=inputs, affine=None, layers=(layer,), results=results, place=place
-        )
-
-    def _with(self, index: int, layer: FloatLayer) -> FloatNetwork:
-        return replace(self, layers=(*self.layers[:index], layer, *self.layers[index + 1 :]))
-
-    def _nodes(self, value: int) -> int:
-        if value < len(self.inputs):
-            return self.inputs[value]
-        return len(self.layers[value - len(self.inputs)].mask)
-
-    def _keeping(self, value: int, keep: IntArray) -> FloatNetwork:
-        inputs, layers, affine = list(self.inputs), list(self.layers), self.affine
-        place = self.place
-        if value < len(inputs):
-            inputs[value] = len(keep)
-            if value == 0 and affine is not None:
-                affine = affine[0][keep], affine[1][keep]
-            if value == 0 and place is not None:
-                place = place[keep]
-        else:
-            layers[value - len(inputs)] = layers[value - len(inputs)].kept("o", keep)
-        for index, layer in enumerate(layers):
-            if value in layer.sources:
-                columns: list[int] = []
-                start = 0
-                for source in layer.sources:
-                    part = keep if source == value else np.arange(self._nodes(source))
-                    columns.extend((start + part).tolist())
-                    start += self._nodes(source)
-                layers[index] = layer.kept("i", np.array(columns))
-        return replace(self, inputs=tuple(inputs), affine=affine, layers=tuple(layers), place=place)
-
 
 def far_away(network: FloatNetwork, rng: np.random.Generator) -> FloatNetwork:
     """The network on values of its first argument of up to 1e9, which it brings back to near 0.
@@ -294,9 +152,12 @@ def far_away(network: FloatNetwork, rng: np.random.Generator) -> FloatNetwork:
     if rng.random() < 0.5 or first.sources[0] != 0 or network.kind == "f16":
         return replace(network, place=place, affine=(gain, -gain * place), kind="f64")
     weights = rng.normal(size=first.mask.shape) * float(rng.choice([1.0, 1e-3]))
-    part = Part("base", "identity", {"weights": ("oi", weights)})
+
+    def linear(value: SSAValue, name: str) -> Operation:
+        return BaseOp("identity", value, weights, name=name)
+
     bias = first.bias - (weights * first.mask)[:, :count] @ place
-    layer = replace(first, parts=(part,), bias=bias, edge_scale=None)
+    layer = replace(first, parts=(linear,), bias=bias, edge_scale=None)
     layers = (layer, *network.layers[1:])
     return replace(network, place=place, affine=None, layers=layers)
 
@@ -367,7 +228,7 @@ class FloatDrawing:
             affine is None and self.chance(0.4),
         )
 
-    def part(self, kind: str, inputs: int, nodes: int) -> Part:
+    def part(self, kind: str, inputs: int, nodes: int) -> EdgeMaker:
         rng = self.rng
         size = float(rng.choice([1.0, 1.0, 0.01, 30.0]))
 
@@ -376,61 +237,50 @@ class FloatDrawing:
             return values.astype(np.float32).astype(np.float64) if self.chance(0.5) else values
 
         per_input = (inputs,) if self.chance(0.5) else ()
-        axes = "i" if per_input else ""
         match kind:
             case "bspline":
-                degree = int(rng.integers(0, 5))
-                extend = self.chance(0.5)
-                points = int(rng.integers(2, 7)) + (0 if extend else degree * 2)
-                knots = np.sort(rng.uniform(-3, 3, (*per_input, points)), axis=-1)
-                if self.chance(0.5):
-                    knots = np.broadcast_to(np.linspace(-2, 2, points), knots.shape).copy()
-                count = points - 1 + degree if extend else points - 1 - degree
-                return Part(
-                    "bspline",
-                    "",
-                    {
-                        "knots": (axes, knots),
-                        "coefficients": ("oi", normal(nodes, inputs, count)),
-                    },
-                    degree,
-                    (extend, self.chance(0.5)),
-                )
+                return self._bspline(per_input, inputs, nodes, normal)
             case "base":
-                name = str(rng.choice(TOTAL if self.chance(0.9) else sorted(FUNCTIONS)))
-                return Part("base", name, {"weights": ("oi", normal(nodes, inputs))})
+                function = str(rng.choice(TOTAL if self.chance(0.9) else sorted(FUNCTIONS)))
+                weights = normal(nodes, inputs)
+                return lambda value, name: BaseOp(function, value, weights, name=name)
             case "radial":
                 count = int(rng.integers(1, 6))
-                return Part(
-                    "radial",
-                    str(rng.choice(RADIAL_FUNCTIONS)),
-                    {
-                        "centers": (axes, rng.uniform(-2, 2, (*per_input, count))),
-                        "widths": (axes, rng.uniform(0.05, 2, (*per_input, count))),
-                        "coefficients": ("oi", normal(nodes, inputs, count)),
-                    },
+                function = str(rng.choice(RADIAL_FUNCTIONS))
+                centers = rng.uniform(-2, 2, (*per_input, count))
+                widths = rng.uniform(0.05, 2, (*per_input, count))
+                heights = normal(nodes, inputs, count)
+                return lambda value, name: RadialOp(
+                    function, value, centers, widths, heights, name=name
                 )
             case "chebyshev":
-                count = int(rng.integers(1, 7))
-                return Part("chebyshev", "", {"coefficients": ("oi", normal(nodes, inputs, count))})
+                coefficients = normal(nodes, inputs, int(rng.integers(1, 7)))
+                return lambda value, name: ChebyshevOp(value, coefficients, name=name)
             case "symbolic":
                 names = TOTAL if self.chance(0.9) else sorted(SYMBOLIC_FUNCTIONS)
-                chosen = rng.choice(names, int(rng.integers(1, 4)), replace=False)
-                return Part(
-                    "symbolic",
-                    "",
-                    {
-                        "choice": ("oi", rng.integers(0, len(chosen), (nodes, inputs))),
-                        "affine": ("oi", rng.normal(size=(nodes, inputs, 4))),
-                    },
-                    functions=tuple(str(name) for name in chosen),
-                )
+                chosen = rng.choice(names, int(rng.integers(1, 4)), replace=False).tolist()
+                choice = rng.integers(0, len(chosen), (nodes, inputs))
+                affine = rng.normal(size=(nodes, inputs, 4))
+                return lambda value, name: SymbolicOp(chosen, value, choice, affine, name=name)
             case _:
-                return Part(
-                    "onnx",
-                    str(rng.choice(ONNX_FUNCTIONS)),
-                    {
-                        "weights": ("oi", normal(nodes, inputs)),
-                        "rest": ("i", rng.normal(size=inputs)),
-                    },
-                )
+                function = str(rng.choice(ONNX_FUNCTIONS))
+                graph, rest = _graph(function, normal(nodes, inputs)), rng.normal(size=inputs)
+                return lambda value, name: OnnxOp(value, graph, rest, nodes, name=name)
+
+    def _bspline(
+        self,
+        per_input: tuple[int, ...],
+        inputs: int,
+        nodes: int,
+        normal: Callable[..., FloatArray],
+    ) -> EdgeMaker:
+        degree, extend = int(self.rng.integers(0, 5)), self.chance(0.5)
+        points = int(self.rng.integers(2, 7)) + (0 if extend else degree * 2)
+        knots = np.sort(self.rng.uniform(-3, 3, (*per_input, points)), axis=-1)
+        if self.chance(0.5):
+            knots = np.broadcast_to(np.linspace(-2, 2, points), knots.shape).copy()
+        count = points - 1 + degree if extend else points - 1 - degree
+        coefficients, closed = normal(nodes, inputs, count), self.chance(0.5)
+        return lambda value, name: BSplineOp(
+            value, degree, knots, coefficients, extend=extend, closed=closed, name=name
+        )

@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 from xdsl.universe import Universe
 
-from fuzz.commands import Ended
-from fuzz.corpus import Case
+from fuzz.commands import Case, Ended
 from fuzz.floats import FloatDrawing
 from fuzz.mutate import Mutator
 from fuzz.networks import Drawing

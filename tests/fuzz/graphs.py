@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import io
-import shlex
-import tempfile
-from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import helper
 
-from fuzz.campaign import Chunk, Failure
-from fuzz.commands import Ended, place_outputs, problem, run_inside
+from fuzz.commands import Case, Ended
 from fuzz.random_graphs import MIXINGS, REGIMES, Network, make_network
 
 REFUSALS = (
@@ -29,8 +24,8 @@ REFUSALS = (
 HEADS = ("Softmax", "Sigmoid", "ArgMax")
 
 
-def case(rng: np.random.Generator, index: int) -> tuple[Network, dict[str, bytes], Sequence[str]]:
-    """A network, its files and the command that builds it, with any options of the import."""
+def case(rng: np.random.Generator, index: int) -> tuple[Network, Case]:
+    """A network, and the command that builds it with any options of the import."""
     regime = REGIMES[index % len(REGIMES)]
     mixing = str(rng.choice(list(MIXINGS))) if rng.random() < 0.2 else None
     network = make_network(int(rng.integers(1 << 30)), regime, mixing)
@@ -46,7 +41,7 @@ def case(rng: np.random.Generator, index: int) -> tuple[Network, dict[str, bytes
     if rng.random() < 0.3:
         command.append(str(rng.choice(["--per-tensor", "--per-layer"])))
     files = {"net.onnx": network.model.SerializeToString(), "data.npz": samples.getvalue()}
-    return network, files, command
+    return network, Case(files, "net.onnx", tuple(command))
 
 
 def _add_head(model: onnx.ModelProto, kind: str) -> None:
@@ -59,31 +54,10 @@ def _add_head(model: onnx.ModelProto, kind: str) -> None:
         model.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
 
 
-def wrong(network: Network, command: Sequence[str], ended: Ended) -> str | None:
+def wrong(network: Network, ended: Ended) -> str | None:
     """What is wrong with a refusal; None for a build, and for a refusal that is in order."""
     if ended.code == 0:
         return "a network that mixes values was built" if network.mixing else None
     if network.mixing or any(sign in ended.err for sign in REFUSALS):
         return None
     return f"a Kolmogorov-Arnold network was refused: {ended.err[-400:]}"
-
-
-def graphs(seed: int, cases: range, tell: Callable[[int], None]) -> Chunk:
-    """A chunk of random graphs."""
-    chunk = Chunk()
-    for index in cases:
-        tell(index)
-        network, files, command = case(np.random.default_rng([seed, index, 7]), index)
-        with tempfile.TemporaryDirectory(prefix="kan-fuzz-") as name:
-            folder = Path(name)
-            for file, data in files.items():
-                (folder / file).write_bytes(data)
-            before = place_outputs(folder)
-            ended = run_inside(command, folder)
-            found = problem(command, ended, folder, before) or wrong(network, command, ended)
-        chunk.counts["graphs"] += 1
-        chunk.counts[f"graphs {'refused' if ended.code else 'built'}"] += 1
-        if found is not None:
-            text = f"{shlex.join(command)}\n".encode()
-            chunk.failures.append(Failure("graphs", index, found, {**files, "reproduce.sh": text}))
-    return chunk

@@ -1,8 +1,8 @@
-"""Random networks of integers, as descriptions that can be built and made smaller."""
+"""Random networks of integers, as descriptions that can be built."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -54,21 +54,6 @@ class Codes:
             bounds=None if default == (self.low, self.high) else (self.low, self.high),
         )
 
-    def kept(self, keep: IntArray) -> Codes:
-        """The codes of some elements."""
-
-        def part(array: Array) -> Array:
-            return array[keep] if array.ndim else array
-
-        return Codes(
-            self.low,
-            self.high,
-            self.lower[keep],
-            self.upper[keep],
-            part(self.scale),
-            part(self.zero_point),
-        )
-
 
 @dataclass(frozen=True)
 class Layer:
@@ -109,109 +94,6 @@ class Network:
     def module(self) -> ModuleOp:
         """The function in a module, verified."""
         return _Builder(self).module()
-
-    def smaller(self) -> Iterator[Network]:
-        """Networks without one part, the largest parts first. Some may not be well-formed."""
-        count = len(self.inputs)
-        if len(self.results) > 1:
-            yield from (replace(self, results=(result,)) for result in self.results)
-        for index in reversed(range(len(self.layers))):
-            if index + 1 == len(self.layers):
-                yield replace(self, layers=self.layers[:-1], results=(count + index - 1,))
-            yield from self._without_layer(index)
-        for value in range(count + len(self.layers)):
-            nodes = self._nodes(value)
-            half = nodes // 2
-            for keep in (range(half), range(half, nodes), *self._all_but_one(nodes)):
-                if 0 < len(keep) < nodes:
-                    yield self._keeping(value, np.array(keep, dtype=np.int64))
-        for index, layer in enumerate(self.layers):
-            yield from (self._with(index, simple) for simple in _simpler(layer))
-        if not self.coded:
-            yield replace(self, coded=True)
-
-    def _without_layer(self, index: int) -> Iterator[Network]:
-        """Remove a layer. Its readers read its inputs instead."""
-        layer, value = self.layers[index], len(self.inputs) + index
-        for source in layer.sources:
-            if self._nodes(source) != self._nodes(value):
-                continue
-
-            def moved(number: int, source: int = source) -> int:
-                number = source if number == value else number
-                return number - (number > value)
-
-            layers = [
-                replace(other, sources=tuple(moved(number) for number in other.sources))
-                for other in (*self.layers[:index], *self.layers[index + 1 :])
-            ]
-            results = tuple(moved(number) for number in self.results)
-            yield replace(self, layers=tuple(layers), results=results)
-
-    @staticmethod
-    def _all_but_one(nodes: int) -> Iterator[list[int]]:
-        if nodes <= 16:
-            yield from ([n for n in range(nodes) if n != gone] for gone in range(nodes))
-
-    def _nodes(self, value: int) -> int:
-        if value < len(self.inputs):
-            return self.inputs[value].count
-        layer = self.layers[value - len(self.inputs)]
-        return len(layer.tables) if not layer.is_map else self._nodes(layer.sources[0])
-
-    def _keeping(self, value: int, keep: IntArray) -> Network:
-        """Keep some elements of a value. Its readers lose the columns of the others."""
-        inputs, layers = list(self.inputs), list(self.layers)
-        if value < len(inputs):
-            inputs[value] = inputs[value].kept(keep)
-        else:
-            layer = layers[value - len(inputs)]
-            layers[value - len(inputs)] = replace(
-                layer,
-                tables=layer.tables[keep],
-                mask=layer.mask[keep],
-                bias=layer.bias[keep],
-                codes=None if layer.codes is None else layer.codes.kept(keep),
-            )
-        for index, layer in enumerate(layers):
-            if value not in layer.sources or layer.is_map:
-                continue
-            columns: list[int] = []
-            start = 0
-            for source in layer.sources:
-                nodes = self._nodes(source)
-                part = keep if source == value else np.arange(nodes)
-                columns.extend((start + part).tolist())
-                start += nodes
-            layers[index] = replace(
-                layer, tables=layer.tables[:, columns], mask=layer.mask[:, columns]
-            )
-        return replace(self, inputs=tuple(inputs), layers=tuple(layers))
-
-    def _with(self, index: int, layer: Layer) -> Network:
-        layers = (*self.layers[:index], layer, *self.layers[index + 1 :])
-        return replace(self, layers=layers)
-
-
-def _simpler(layer: Layer) -> Iterator[Layer]:
-    """The same layer with less in it."""
-    if layer.codes is not None and not layer.is_map:
-        yield replace(layer, codes=None)
-    if layer.bias.any():
-        yield replace(layer, bias=np.zeros_like(layer.bias))
-    if layer.slack:
-        yield replace(layer, slack=0)
-    if layer.mask.any() and layer.mask.size <= 40:
-        for edge in np.argwhere(layer.mask).tolist():
-            mask = layer.mask.copy()
-            mask[tuple(edge)] = False
-            yield replace(layer, mask=mask)
-    if layer.tables.shape[-1] > 1:
-        half = layer.tables.shape[-1] // 2
-        yield replace(layer, tables=layer.tables[..., :half])
-        yield replace(layer, tables=layer.tables[..., half:], first=layer.first + half)
-    if np.abs(layer.tables).max(initial=0) > 1:
-        yield replace(layer, tables=np.fix(layer.tables / 2).astype(np.int64))
 
 
 @dataclass

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from fuzz.corpus import Case
+from fuzz.commands import Case
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 
 MODEL = b"""

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from fuzz.campaign import Chunk, Failure
-from fuzz.commands import Ended, run_inside
+from fuzz.campaign import FailedCase
+from fuzz.commands import Case, Ended, run_inside
 from fuzz.options import MODEL
 
 FOLDER = "out"
@@ -113,51 +113,36 @@ def _place(folder: Path, name: str, rng: np.random.Generator) -> None:
             path.write_bytes(TEXTS[int(rng.integers(len(TEXTS)))])
 
 
-def run_one(rng: np.random.Generator) -> tuple[Sequence[str], str | None, Ended, Tree]:
-    """A command into a random folder: the command, what is wrong, how it ended, what there was."""
+def check(rng: np.random.Generator) -> Ended:
+    """Run a command into a random folder.
+
+    Raises
+    ------
+    FailedCase : it did something wrong.
+    """
     with tempfile.TemporaryDirectory(prefix="kan-fuzz-") as name:
         home = Path(name)
-        (home / "tiny.mlir").write_bytes(MODEL)
-        (home / "outside").mkdir()
-        (home / "outside" / "file").write_bytes(b"outside")
-        folder = home / FOLDER
-        folder.mkdir()
+        folder, outside = home / FOLDER, home / "outside"
         first = (BUILD, SWEEP)[int(rng.integers(5) == 0)]
-        if rng.integers(4):
-            for file, data in written(first).items():
-                (folder / file).parent.mkdir(parents=True, exist_ok=True)
-                (folder / file).write_bytes(data)
+        there = written(first) if rng.integers(4) else {}
+        inside = {f"{FOLDER}/{file}": data for file, data in there.items()}
+        Case({"tiny.mlir": MODEL, "outside/file": b"outside", **inside}, "", ()).write(home)
+        folder.mkdir(exist_ok=True)
         present = [*tree(folder), *NAMES]
         for _ in range(int(rng.integers(4))):
             _place(folder, present[int(rng.integers(len(present)))], rng)
         command = [*(first if rng.integers(8) else (BUILD, SWEEP)[int(first is BUILD)])]
-        if not rng.integers(3):
-            command.append("--force")
-        if not rng.integers(4):
-            command += ["--name", "top"]
+        command += ["--force"] * int(not rng.integers(3))
+        command += ["--name", "top"] * int(not rng.integers(4))
         before = tree(folder)
         ended = run_inside(command, home)
         found = wrong(command, ended, before, tree(folder))
         left = [path.name for path in home.iterdir() if path.name.startswith(f".{FOLDER}.")]
         if left:
             found = found or f"{left[0]} is left behind"
-        if (home / "outside" / "file").read_bytes() != b"outside" or len(
-            tree(home / "outside")
-        ) > 1:
+        if tree(outside) != {"file": b"outside"}:
             found = found or "a file outside of the folder has changed"
-        return command, found, ended, before
-
-
-def outputs(seed: int, cases: range, tell: Callable[[int], None]) -> Chunk:
-    """A chunk of output folders."""
-    chunk = Chunk()
-    for index in cases:
-        tell(index)
-        command, found, ended, before = run_one(np.random.default_rng([seed, index, 5]))
-        chunk.counts["output folders"] += 1
-        chunk.counts[f"output folders {'refused' if ended.code else 'written'}"] += 1
-        if found is not None:
-            files = {f"{FOLDER}/{name}": data for name, data in before.items()}
-            text = f"{' '.join(command)}\n".encode()
-            chunk.failures.append(Failure("outputs", index, found, {**files, "reproduce.sh": text}))
-    return chunk
+    if found is not None:
+        files = {f"{FOLDER}/{name}": data for name, data in before.items()}
+        raise FailedCase(found, Case(files, "", tuple(command)).shown())
+    return ended

@@ -60,11 +60,11 @@ def test_the_examples_keep_it(name: str, bits: int, most: float) -> None:
 
 @pytest.mark.ci
 @pytest.mark.parametrize("name", ["wine", "digits"])
-def test_a_million_samples_keep_it(name: str) -> None:
+def test_many_samples_keep_it(name: str) -> None:
     functions = example(name, 8)
     found = certify(*functions)
     rng = np.random.default_rng(0)
-    for _ in range(20):
+    for _ in range(2):
         assert excess(functions, found, samples_of(found.box, 50_000, rng)) <= 0
 
 
@@ -92,7 +92,7 @@ def test_a_basis_without_bounds_has_no_certificate() -> None:
 
 
 @pytest.mark.ci
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 8), st.sampled_from(["mse", "minmax"]))
 def test_many_random_networks_keep_it(seed: int, bits: int, scale: str) -> None:
     _require_kept(seed, bits, scale, 1000)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import cache, partial
+from dataclasses import replace
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -14,22 +14,11 @@ from build_lists import list_files
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from fuzz.campaign import Campaign, Chunk, Kind
+from fuzz.campaign import Campaign, Counts
 from fuzz.commands import Ended, place_outputs, problem, run_inside
 from fuzz.designs import compile_design, require_proof
 from fuzz.folders import FOLDER, Folders, proven_wrongly
-from fuzz.graphs import graphs
-from fuzz.kinds import (
-    check_network,
-    compiled_case,
-    files,
-    is_refusal,
-    networks,
-    options_of_commands,
-)
-from fuzz.networks import Drawing
-from fuzz.outputs import outputs
-from fuzz.shrink import shrunk, smaller_bytes
+from fuzz.kinds import KINDS, check_design, compiled_case, is_refusal
 from kan_dialect import multiverse
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.devices.device import device_names
@@ -43,18 +32,27 @@ from kan_dialect.search.scales import Observed, choose_ranges
 from kan_dialect.universe import UNIVERSE
 
 
-@pytest.mark.parametrize("kind", ["networks", "floats"])
-def test_random_networks(kind: str) -> None:
-    """All checks; the first chunk goes through Verilator, CIRCT and Icarus too, where they are."""
-    chunk = networks(kind, 1, range(0, 12 if kind == "networks" else 6), lambda _: None)
+def require_success(kind: str, seed: int, cases: range) -> Counts:
+    """What cases were counted as, none of which failed."""
+    chunk = KINDS[kind].run(seed, cases)
     assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
-    assert chunk.counts[f"{kind} evaluated"] > 3
+    return chunk.counts
+
+
+def test_random_networks() -> None:
+    """All checks, and every tool that is there, from the first network on."""
+    counts = require_success("networks", 1, range(8))
+    assert counts["networks evaluated"] > 3
+    assert counts["networks in icarus"] == (toolchain.find_simulator("icarus") is not None)
+
+
+def test_random_networks_of_floats() -> None:
+    assert require_success("floats", 1, range(1, 7))["floats evaluated"] > 3
 
 
 def check_compiled(target: str, seed: int) -> None:
-    network, pipeline = compiled_case(seed, seed, target)
     try:
-        check_network(network, pipeline, seed, prove=False, circt=False)
+        check_design(*compiled_case(seed, seed, target), seed)
     except KanError as error:
         if not is_refusal(error):
             raise
@@ -72,34 +70,28 @@ def test_any_device_and_clock(target: str, seed: int) -> None:
 
 @pytest.mark.ci
 @compiled
-@settings(max_examples=400, deadline=None, phases=[Phase.generate])
+@settings(max_examples=60, deadline=None, phases=[Phase.generate])
 def test_many_devices_and_clocks(target: str, seed: int) -> None:
     check_compiled(target, seed)
 
 
 @pytest.mark.ci
-def test_all_devices_in_simulation() -> None:
-    chunk = networks("compiled", 1, range(2 * len(device_names())), lambda _: None)
-    assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
-    assert chunk.counts["compiled evaluated"] > len(device_names())
+def test_all_devices_in_all_tools() -> None:
+    counts = require_success("compiled", 1, range(len(device_names())))
+    assert counts["compiled evaluated"] > len(device_names()) / 2
 
 
 def test_random_graphs() -> None:
-    chunk = graphs(5, range(3), lambda _: None)
-    assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
-    assert chunk.counts["graphs built"] > 0
+    assert require_success("graphs", 5, range(3))["graphs accepted"] > 0
 
 
-@pytest.mark.usefixtures("torch")
 def test_broken_files() -> None:
-    chunk = files("files", 1, range(1, 50), lambda _: None)
-    assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
+    require_success("files", 1, range(1, 40))
 
 
 @pytest.mark.skipif(toolchain.look_for("yosys") is None, reason="Yosys is not installed")
 def test_broken_folders() -> None:
-    chunk = files("folders", 1, range(1, 40), lambda _: None)
-    assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
+    require_success("folders", 1, range(1, 25))
 
 
 def ended(tmp_path: Path, text: str, *command: str) -> Ended:
@@ -383,41 +375,30 @@ def test_an_output_that_never_wins_is_proven() -> None:
 # Output folders and options.
 
 
-@pytest.mark.parametrize("kind", [outputs, options_of_commands])
-def test_a_few_folders_and_options(
-    kind: Callable[[int, range, Callable[[int], None]], Chunk], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("kind", ["outputs", "options"])
+def test_a_few_folders_and_options(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(multiverse, "entry_points", cache(entry_points))
-    chunk = kind(1, range(8), lambda _: None)
-    assert not chunk.failures and sum(chunk.counts.values()) == 16
+    assert sum(require_success(kind, 1, range(8)).values()) == 8
 
 
 def test_a_lost_file_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list that knows no changes lets files of others go."""
     monkeypatch.setattr(Listing, "is_unchanged", lambda *_: True)
     monkeypatch.setattr(Listing, "changed", lambda *_: [])
-    chunk = outputs(1, range(1, 2), lambda _: None)
-    assert any("was lost" in failure.message for failure in chunk.failures)
+    (failure,) = KINDS["outputs"].run(1, range(1, 2)).failures
+    assert "was lost" in failure.message and "reproduce.sh" in failure.files
 
 
 # The machinery.
 
 
 def test_a_campaign_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    kinds = {"networks": Kind(partial(networks, "networks"), 2, 300)}
+    kinds = {"networks": replace(KINDS["networks"], size=2)}
     for expected in (2, 4):
         campaign = Campaign(kinds, tmp_path, 5)
         campaign.run(1e-3, 1, lambda _: None)
         ran = campaign.counts["networks evaluated"] + campaign.counts["networks refused"]
         assert ran == campaign.next["networks"] == expected
-
-
-def test_failures_are_made_small() -> None:
-    data = b"".join(b"line %d\n" % i for i in range(50))
-    assert shrunk(data, smaller_bytes, lambda text: b"line 37" in text) == b"line 37\n"
-    network = Drawing(np.random.default_rng(2)).network("net")
-    smallest = shrunk(network, lambda n: n.smaller(), lambda n: bool(n.module()))
-    assert str(smallest.module()).count("\n") <= 8
 
 
 @pytest.mark.skipif(toolchain.find_simulator("icarus") is None, reason="Icarus is not installed")

@@ -23,7 +23,7 @@ from golden.options import (
 )
 from kan_dialect.passes.narrow import NarrowPass
 
-SIMULATED = 4
+SIMULATED = 2
 """Designs of a small model that Verilator simulates; of a larger one, the first."""
 
 
@@ -59,7 +59,9 @@ def test_a_covering_array_covers(sizes: list[int], strength: int) -> None:
     assert len(found) <= len(all_combinations(values))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.ci] * (name not in SMALL)) for name in MODELS]
+)
 def test_golden_outputs_with_other_options(name: str, shared_data: Path) -> None:
     """All designs evaluated as hardware, some simulated."""
     model = load(name, shared_data)

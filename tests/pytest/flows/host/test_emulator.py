@@ -120,7 +120,7 @@ def test_random_networks(index: int) -> None:
 
 @pytest.mark.ci
 @given(st.integers(0, 1 << 30))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_many_random_networks(index: int) -> None:
     check_network(index)
 
@@ -263,7 +263,7 @@ def test_wide_values_are_rounded_and_clamped(bits: int) -> None:
 
 @pytest.mark.ci
 @given(wire_models(), st.integers(0, 100))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_many_random_wires(model: Model, seed: int) -> None:
     check_wires(model, seed)
 

@@ -172,7 +172,7 @@ def test_random_accesses_are_those_of_the_integer_model(
 
 @pytest.mark.ci
 @needs_verilator
-@pytest.mark.parametrize(("seed", "options"), CASES)
+@pytest.mark.parametrize(("seed", "options"), CASES[:1])
 def test_random_accesses_in_verilator(seed: int, options: dict[str, Any], tmp_path: Path) -> None:
     written(tmp_path, seed, **options)
     assert play(tmp_path, "verilator").accesses > 500

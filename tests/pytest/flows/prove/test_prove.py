@@ -1062,22 +1062,19 @@ SCHEDULES = {
     "cycles=2": ("-p", "kan-compile{cycles=2}"),
     "extra-levels": ("-p", "kan-compile{cycles=2 extra-levels=4,1}"),
 }
-SOON = {"jsc_openml": "default", "drybean": "cycles=2", "wine": "extra-levels"}
-"""The schedule for which a larger network is proven in every run of the tests, not in CI alone."""
+PUBLISHED = (
+    ("jsc_openml", "default"),
+    ("drybean", "cycles=2"),
+    ("wine", "extra-levels"),
+    *(("moons", schedule) for schedule in SCHEDULES),
+)
+LARGER = (("jsc_openml", "combinational"), ("drybean", "levels=2"), ("wine", "cycles=7"))
 
 
 @needs_yosys
 @pytest.mark.parametrize(
     ("name", "schedule"),
-    [
-        pytest.param(
-            name,
-            schedule,
-            marks=[pytest.mark.ci] if SOON.get(name, schedule) != schedule else [],
-        )
-        for name in ["jsc_openml", "wine", "drybean", "moons"]
-        for schedule in SCHEDULES
-    ],
+    [*PUBLISHED, *(pytest.param(*each, marks=pytest.mark.ci) for each in LARGER)],
 )
 def test_published_networks_are_proven(
     name: str, schedule: str, shared_data: Path, tmp_path: Path

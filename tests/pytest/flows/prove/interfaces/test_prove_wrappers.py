@@ -233,7 +233,7 @@ def test_random_wrappers_are_proven(design: tuple[WrapInterfacePass, int, list[P
 
 @pytest.mark.ci
 @given(design=designs())
-@settings(max_examples=16, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_more_random_wrappers_are_proven(
     design: tuple[WrapInterfacePass, int, list[Port]],
 ) -> None:

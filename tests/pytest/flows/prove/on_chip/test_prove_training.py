@@ -109,7 +109,7 @@ def test_small_networks(
 
 @pytest.mark.ci
 @needs_yosys
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(4))
 def test_random_networks(seed: int, tmp_path: Path) -> None:
     """The networks of `test_training_hardware`."""
     rng = np.random.default_rng(seed)
@@ -239,8 +239,8 @@ def test_wrong_text(
 def test_seeded_bugs_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
     seeded = importlib.import_module("seeded_training")
-    # Every third: `benchmarks/seeded_training.py` runs all, which takes some seven minutes.
-    for seed in seeded.SEEDS[::3]:
+    # Every sixth: `benchmarks/seeded_training.py` runs all, which takes some seven minutes.
+    for seed in seeded.SEEDS[::6]:
         assert seeded.found(seed, tmp_path) is not None, seed.name
 
 

@@ -183,7 +183,7 @@ def test_random_registers_are_proven(net: TrainingNetwork) -> None:
 
 @pytest.mark.ci
 @given(net=networks())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_more_random_registers_are_proven(net: TrainingNetwork) -> None:
     _require_proof(net)
 
