@@ -14,7 +14,7 @@ from kan_dialect.cli.flow.training import built_step
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.built_models import is_lowered_training
 from kan_dialect.flows.prove.cycles.claims import Outcome
-from kan_dialect.flows.prove.interfaces.registers.training_core import TrainingNetwork
+from kan_dialect.flows.prove.interfaces.training_core import TrainingNetwork
 from kan_dialect.flows.prove.on_chip.prove import prove_training
 from kan_dialect.flows.prove.on_chip.show import print_training_proof
 from kan_dialect.flows.prove.show import merge_proof

@@ -15,17 +15,17 @@ from numpy.random import Generator
 from xdsl.ir import SSAValue
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.prove.cycles.claims import Outcome, Progress
+from kan_dialect.flows.prove.cycles.claims import Outcome, Progress, ProofOverCycles
 from kan_dialect.flows.prove.cycles.machine import Machine
 from kan_dialect.flows.prove.cycles.solver import Solver, Values
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
-from kan_dialect.flows.prove.cycles.two_readings import TwoReadings
+from kan_dialect.flows.prove.cycles.two_readings import proven_as_read
 from kan_dialect.flows.prove.netlist import Netlist, require_ports
 from kan_dialect.flows.prove.on_chip.handshake import (
-    Claim,
+    READ_CYCLES,
     Ports,
     Timing,
-    check_all,
+    all_claims,
     describe,
     find_ports,
     has_row,
@@ -44,30 +44,21 @@ from kan_dialect.model.on_chip.training_step import Step
 from kan_dialect.ops.grid import LocateOp
 
 
-@dataclass
-class TrainingProof:
+@dataclass(repr=False, kw_only=True)
+class TrainingProof(ProofOverCycles):
     """A design, its training step, and the numbers of the step proven in the design so far."""
 
     step: Step
-    netlist: Netlist
     ports: Ports
     timing: Timing
     matching: Matching
-    engine: str
     reference: Reference | None = None
-    outcomes: list[Outcome] = field(default_factory=list[Outcome])
-    seconds: float = 0.0
     readings: dict[Bank, set[int]] = field(default_factory=dict[Bank, set[int]])
     """Cycles in which each bank is read for a sample."""
     port_reads: set[int] = field(default_factory=set[int])
 
-    @property
-    def proven(self) -> bool:
-        return bool(self.outcomes) and all(outcome.proven for outcome in self.outcomes)
-
-    def count(self, group: str) -> int:
-        """How many claims of a group are proven."""
-        return sum(outcome.proven for outcome in self.outcomes if outcome.group == group)
+    def finding(self) -> str:
+        return "every sample and every access is a step of the IR, for all inputs and all words"
 
     def summary(self) -> dict[str, str | int | float]:
         """What `report.json` holds under `proof`."""
@@ -101,30 +92,27 @@ def prove_training(
     KanError : Yosys or bitwuzla is missing, the file is outside the subset or Yosys refuses it, it
         is no design that trains, or no time is left.
     """
-    start = time.monotonic()
-    deadline = None if timeout is None else start + timeout
     if step.number is None:
         raise KanError(f"@{step.name} is real-valued: hardware needs fixed-point numbers")
-    solver = Solver(deadline)
-    readings = TwoReadings.of(rtl, step.name, timeout)
-    engine = f"bitwuzla {solver.version}, {readings.readers}"
-    proof = readings.prove(
-        lambda netlist: _planned(netlist, step, (latency, interval), solver, engine),
-        lambda each: _Prover(each).run(),
-        progress,
+    solver = Solver(None if timeout is None else time.monotonic() + timeout)
+
+    def plan(netlist: Netlist, readers: str) -> TrainingProof:
+        require_ports(netlist, expected_ports(step), f"@{step.name}")
+        pool = Pool()
+        ports = find_ports(netlist, pool, memory_map(step), step.layers)
+        return TrainingProof(
+            name=step.name,
+            netlist=netlist,
+            engine=f"bitwuzla {solver.version}, {readers}",
+            step=step,
+            ports=ports,
+            timing=observe(ports, latency, interval),
+            matching=Matching(pool, solver),
+        )
+
+    return proven_as_read(
+        rtl, step.name, plan, lambda proof: _Prover(proof).run(), timeout=timeout, progress=progress
     )
-    proof.seconds = time.monotonic() - start
-    return proof
-
-
-def _planned(
-    netlist: Netlist, step: Step, cycles: tuple[int, int], solver: Solver, engine: str
-) -> TrainingProof:
-    require_ports(netlist, expected_ports(step), f"@{step.name}")
-    pool = Pool()
-    ports = find_ports(netlist, pool, memory_map(step), step.layers)
-    timing = observe(ports, *cycles)
-    return TrainingProof(step, netlist, ports, timing, Matching(pool, solver), engine)
 
 
 def expected_ports(step: Step) -> dict[str, tuple[str, int]]:
@@ -171,13 +159,9 @@ class _Prover:
         )
         yield Outcome("order", "reads behind writes", 0.0, problems[0] if problems else None)
 
-    def _decided(
-        self, group: str, name: str, claim: Term, conditions: Sequence[Term] = ()
-    ) -> Outcome:
-        """A claim that must be 1 where all conditions are."""
+    def _decided(self, group: str, name: str, claim: Term) -> Outcome:
         start = time.monotonic()
-        whole = self.pool.any_of([claim, *(self.pool.inverted(c) for c in conditions)])
-        return self._outcome(group, name, start, self.matching.holds(whole))
+        return self._outcome(group, name, start, self.matching.holds(claim))
 
     def _outcome(self, group: str, name: str, start: float, found: Values | str | None) -> Outcome:
         spent = time.monotonic() - start
@@ -193,35 +177,11 @@ class _Prover:
     # The handshake, for every history.
 
     def _handshake(self) -> Iterator[Outcome]:
-        spent: dict[str, float] = {}
-        problems: dict[str, Outcome] = {}
-
-        def check(found: Sequence[Claim], cycle: int, reset: bool) -> None:
-            where = f"{cycle} cycles behind a reset" if reset else "in any state"
-            start = time.monotonic()
-            hold = self.matching.holds(self.pool.both(*(c.term for c in found))) is None
-            for claim in found:
-                enables = claim.name.startswith("write enable")
-                name = "write enables" if enables else claim.name
-                spent[name] = spent.get(name, 0.0) + (time.monotonic() - start) / len(found)
-                if not hold:
-                    decide(name, claim.term, f"{claim.name} {where}" if enables else where)
-
-        def decide(name: str, term: Term, where: str) -> None:
-            outcome = self._decided("handshake", name, term)
-            spent[name] = spent.get(name, 0) + outcome.seconds
-            if not outcome.proven:
-                problem = f"is not as it must be, {where}"
-                failed = Outcome("handshake", name, 0.0, problem, outcome.values)
-                problems.setdefault(name, failed)
-
-        check_all(self.ports, self.proof.timing, check)
-        for name, seconds in spent.items():
-            failed = problems.get(name)
-            if failed is None:
-                yield Outcome("handshake", name, seconds)
-            else:
-                yield Outcome("handshake", name, seconds, failed.problem, failed.values)
+        groups: dict[str, list[Term]] = {}
+        for claim in all_claims(self.ports, self.proof.timing):
+            groups.setdefault(claim.name, []).append(claim.term)
+        for name, terms in groups.items():
+            yield self._decided("handshake", name, self.pool.both(*terms))
 
     def _initial_words(self) -> Iterator[Outcome]:
         states, held = self.step.initial(), self.ports.map
@@ -241,29 +201,40 @@ class _Prover:
 
     # The memory port.
 
-    def _access(self, *, write: bool) -> dict[tuple[str, int], Term]:
-        """An access in cycle 0."""
-        one = self.pool.constant(1, 1)
+    def _access(self, *, write: bool) -> Machine:
+        """The design with an access in cycle 0."""
+        one, zero = self.pool.constant(1, 1), self.pool.constant(0, 1)
         given = {("mem_valid", 0): one, ("mem_ready", 0): one}
-        given["mem_write", 0] = self.pool.constant(int(write), 1)
+        given["mem_write", 0] = one if write else zero
         if not write:
-            given |= {("rst", cycle): self.pool.constant(0, 1) for cycle in range(2)}
-        return given
+            given |= {("rst", cycle): zero for cycle in range(2)}
+        return self.ports.machine(given)
 
     def _port_writes(self) -> Iterator[Outcome]:
-        machine = self.ports.machine(self._access(write=True))
+        machine = self._access(write=True)
         for bank, cell in self.ports.write.items():
-            conditions = [
-                names_bank(self.ports, machine, bank, 0),
-                has_row(self.ports, machine, bank, 0),
-            ]
             writing = machine.writing(cell, 0)
-            claim = self.pool.both(
-                self._is_row(machine, writing.address),
-                self.pool.equal(writing.data, machine.port("mem_data", 0)),
-            )
-            name = f"write of {describe(self.ports, bank)}"
-            yield self._decided("memory port", name, claim, conditions)
+            same = self.pool.equal(writing.data, machine.port("mem_data", 0))
+            claim = self.pool.both(self._is_row(machine, writing.address), same)
+            yield self._of_access("write", machine, bank, claim)
+
+    def _port_reads(self) -> Iterator[Outcome]:
+        machine = self._access(write=False)
+        data = machine.port("mem_read_data", READ_CYCLES)
+        for bank, cell in self.ports.write.items():
+            claims: list[Term] = []
+            for reading in machine.readings.values():
+                if reading.cell.memory == cell.memory:
+                    self.proof.port_reads.add(reading.cycle)
+                    is_row = self._is_row(machine, reading.address)
+                    claims.append(self.pool.both(is_row, self.pool.equal(data, reading.word)))
+            yield self._of_access("read", machine, bank, self.pool.any_of(claims))
+
+    def _of_access(self, kind: str, machine: Machine, bank: Bank, claim: Term) -> Outcome:
+        """A claim about an access that names a row of a bank."""
+        named = names_bank(self.ports, machine, bank, 0), has_row(self.ports, machine, bank, 0)
+        name = f"{kind} of {describe(self.ports, bank)}"
+        return self._decided("memory port", name, self.pool.implied(*named, claim))
 
     def _is_row(self, machine: Machine, address: Term) -> Term:
         """Whether an address is the row that the memory port names in cycle 0."""
@@ -271,25 +242,9 @@ class _Prover:
         named = machine.port("mem_address", 0)
         row = self.pool.part(named, 0, rows) if rows else self.pool.constant(0, 1)
         width = max(row.width, address.width)
-        row, address = (self.pool.extended(t, width, signed=False) for t in (row, address))
-        return self.pool.equal(row, address)
-
-    def _port_reads(self) -> Iterator[Outcome]:
-        machine = self.ports.machine(self._access(write=False))
-        data = machine.port("mem_read_data", 2)
-        for bank, cell in self.ports.write.items():
-            conditions = [
-                names_bank(self.ports, machine, bank, 0),
-                has_row(self.ports, machine, bank, 0),
-            ]
-            claims: list[Term] = []
-            for reading in machine.readings.values():
-                if reading.cell.memory == cell.memory:
-                    self.proof.port_reads.add(reading.cycle)
-                    is_row = self._is_row(machine, reading.address)
-                    claims.append(self.pool.both(is_row, self.pool.equal(data, reading.word)))
-            name = f"read of {describe(self.ports, bank)}"
-            yield self._decided("memory port", name, self.pool.any_of(claims), conditions)
+        return self.pool.equal(
+            *(self.pool.extended(term, width, signed=False) for term in (row, address))
+        )
 
     # A sample.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,27 +73,17 @@ def _run(proof: TrainingProof, trace: Sequence[Cycle]) -> Mismatch | None:
 
 
 def _shrunk(proof: TrainingProof, witness: Witness) -> Witness:
-    """With as few cycles as can be seen soon: first without some, then with some idle."""
-    end = time.monotonic() + SHRINKING
-
-    def attempt(change: Callable[[list[Cycle], int, int], list[Cycle]]) -> None:
-        nonlocal witness
-        size = max(1, len(witness.trace) // 2)
-        while True:
-            start = 1
-            while start < len(witness.trace) and time.monotonic() < end:
-                trace = change(witness.trace, start, start + size)
-                found = _run(proof, trace) if trace != witness.trace else None
-                if found is not None and found.port == witness.mismatch.port:
-                    witness = Witness(trace[: found.cycle + 1], found)
-                else:
-                    start += size
-            if size == 1:
-                return
-            size //= 2
-
-    attempt(lambda trace, a, b: [*trace[:a], *trace[b:]])
-    attempt(lambda trace, a, b: [*trace[:a], *({} for _ in trace[a:b]), *trace[b:]])
+    """With as few cycles as are found soon."""
+    end, size = time.monotonic() + SHRINKING, len(witness.trace) // 2
+    while size and time.monotonic() < end:
+        for start in range(len(witness.trace) - size, 0, -size):
+            trace = [*witness.trace[:start], *witness.trace[start + size :]]
+            found = _run(proof, trace)
+            if found is not None and found.port == witness.mismatch.port:
+                witness = Witness(trace[: found.cycle + 1], found)
+            if time.monotonic() > end:
+                break
+        size //= 2
     return witness
 
 

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 import kan_dialect as kan
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.interfaces.of_build import BuiltWrapper
-from kan_dialect.flows.prove.interfaces.prove_built import AnyProof, prove_built
-from kan_dialect.flows.prove.interfaces.registers.training_core import TrainingNetwork
-from kan_dialect.flows.prove.interfaces.replay import first_difference
-from kan_dialect.flows.prove.interfaces.witness import find_witness
+from kan_dialect.flows.prove.interfaces.prove import InterfaceProof, prove_built
+from kan_dialect.flows.prove.interfaces.training_core import TrainingNetwork
+from kan_dialect.flows.prove.interfaces.witness import find_witness, first_difference
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -78,7 +77,7 @@ def core_of(net: TrainingNetwork) -> str:
 }}"""
 
 
-def proof_of(folder: Path, net: TrainingNetwork, old: str = "", new: str = "") -> AnyProof:
+def proof_of(folder: Path, net: TrainingNetwork, old: str = "", new: str = "") -> InterfaceProof:
     context = make_context()
     module = parse_text(context, core_of(net).encode(), "net")
     WrapInterfacePass(interface="axi-lite").apply(context, module)  # type: ignore[arg-type]
@@ -144,7 +143,7 @@ def test_wrong_registers_are_not_proven(bug: str, tmp_path: Path) -> None:
 def test_cycles_show_what_is_wrong(bug: str, tmp_path: Path) -> None:
     old, new = BUGS[bug]
     proof = proof_of(tmp_path, network(), old, new)
-    witness = find_witness(proof)  # type: ignore[arg-type]
+    witness = find_witness(proof)
     assert witness is not None and witness.problem
     if look_for("iverilog") is None:
         pytest.skip("Icarus is not installed")

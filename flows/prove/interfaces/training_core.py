@@ -10,6 +10,7 @@ words are any: which they must be is the proof of the hardware itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdsl.ir import SSAValue
@@ -92,7 +93,7 @@ def _of_kind(step: Step, name: str, value: SSAValue) -> Port:
     return Port(name, kind.bits, kind.low, kind.high)
 
 
-class TrainingSystem(WrapperSignals):
+class TrainingCore(WrapperSignals):
     """The signals of a wrapper and of the hardware in it, as terms."""
 
     def __init__(
@@ -105,6 +106,10 @@ class TrainingSystem(WrapperSignals):
         )
         self.network = network
         self._free = {port.name: port.width for port in network.read}
+
+    @property
+    def inner_paths(self) -> Mapping[str, str]:
+        return {"in_ready": "mem_valid"}
 
     def taken(self, age: int, cycle: int) -> Term:
         """A sample was taken `age` cycles earlier."""
