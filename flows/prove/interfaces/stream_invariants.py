@@ -68,13 +68,13 @@ class GuessedStreams(StreamModel):
                     lambda t, n=name, k=count - 1: self.pool.at_most(self.at(n, t), k),
                 )
                 words.append(Word(name, lambda t, n=name: self.at(n, t)))
-        for late in range(1, len(self.source.beats)):
-            words.append(
-                Word(
-                    f"the beat of {late} before",
-                    lambda t, k=late: self.beat_before(k, t),
-                    lambda t, k=late: self._has_beats(k, t),
-                )
+        for register, late in self._kept_beats():
+            yield Candidate(
+                f"{register.name} is the beat of {late} before",
+                lambda t, r=register, k=late: self.pool.implied(
+                    self._has_beats(k, t),
+                    self.pool.equal(self.core.value(r, t), self.beat_before(k, t)),
+                ),
             )
         if self.source.user and len(self.source.beats) > 1:
             words.append(
@@ -85,6 +85,19 @@ class GuessedStreams(StreamModel):
                 )
             )
         yield from self.registers_that_hold(words)
+
+    def _kept_beats(self) -> Iterator[tuple[Cell, int]]:
+        """Registers in a row behind the data, with the number of beats accepted since."""
+        before, width = self.data(0), self.data(0).width
+        left = [register for register in self.registers if self.bits_of[register] == width]
+        for late in range(1, len(self.source.beats)):
+            loads = (r for r in left if before in ordered([self.core.load(r)]))
+            register = next(loads, None)
+            if register is None:
+                return
+            yield register, late
+            left.remove(register)
+            before = self.core.value(register, 0)
 
     def _network(self) -> Iterator[Candidate]:
         """Serial numbers in the network: each sample has the next one, and no stage two."""
@@ -182,21 +195,23 @@ class GuessedStreams(StreamModel):
         return [term for port, term in of_ports if port]
 
     def _memories(self) -> Iterator[Candidate]:
-        """The followed sample, where a memory has it: result and sidebands side by side."""
+        """The followed sample in the memories: result and sidebands, side by side."""
         pool = self.pool
         expected = self.pool.row([*self.core.results.values(), *self._sidebands()])
-        for name, memory in self.core.netlist.memories.items():
-            if memory.width != expected.width:
-                continue
+        memories, low = self.core.netlist.memories, 0
+        if sum(memory.width for memory in memories.values()) != expected.width:
+            return
+        for name, memory in memories.items():
             bits = len(memory.reads[0].connections["ADDR"])
+            part, low = pool.part(expected, low, memory.width), low + memory.width
 
-            def holds(t: int, n: str = name, w: int = bits) -> Term:
+            def holds(t: int, n: str = name, w: int = bits, e: Term = part) -> Term:
                 # Its serial number says its word: an address that no cycle changes.
                 place = pool.extended(self.at("mine", t), w, signed=False)
                 return pool.implied(
                     self.at("follows", t),
                     self._is_behind(self.latency, t),
-                    pool.equal(self.core.word(n, t, place), expected),
+                    pool.equal(self.core.word(n, t, place), e),
                 )
 
             yield Candidate(f"{name} has the followed sample", holds)
