@@ -116,7 +116,7 @@ def _new_model(
 ) -> Callable[[], WrapperModel]:
     """Makes the model of a wrapper; its ports are checked."""
     if isinstance(network, TrainingNetwork):
-        written, read = network.written, network.read
+        written, read = network.ports.written, network.ports.read
         places = register_ports(written, read, netlist, memory=True)
         return lambda: TrainingModel(TrainingCore(netlist, places, network, Pool()), places)
     if wrapper.kind == "axi-lite":

@@ -18,9 +18,8 @@ from kan_dialect.flows.prove.cycles.player import played
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.netlist import Cell
 from kan_dialect.flows.prove.on_chip.handshake import READ_CYCLES, Ports, Timing
+from kan_dialect.flows.prove.on_chip.step_ports import StepPorts
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.fixed_point import fixed_type
-from kan_dialect.ir.types import tensor_shape
 from kan_dialect.model.on_chip.training_step import Step, run_steps
 
 Cycle: TypeAlias = dict[str, int]
@@ -104,9 +103,7 @@ class Model:
 
     def __init__(self, step: Step, ports: Ports, timing: Timing) -> None:
         self.step, self.map, self.timing = step, ports.map, timing
-        number, target = fixed_type(step.input), fixed_type(step.target)
-        assert number is not None and target is not None
-        self.number, self.target = number, target
+        self.of_step = StepPorts.of(step)
         self.states: list[Array] = [state.copy() for state in step.initial()]
         self.writes = {bank.layer: cycle for bank, cycle in timing.writes.items()}
         self.flights: list[_Flight] = []
@@ -133,7 +130,7 @@ class Model:
         return wanted
 
     def _pattern(self, code: int) -> int:
-        return code & ((1 << self.number.bits) - 1)
+        return code & ((1 << self.of_step.word.width) - 1)
 
     def _end_of_cycle(self, cycle: int, inputs: Cycle, seen: Cycle) -> None:
         last = max(self.timing.latency, self.timing.busy, *self.writes.values())
@@ -159,13 +156,10 @@ class Model:
         for flight in self.flights:
             for layer in self.writes:
                 self._write(states, flight, layer)
-        letter, train = "e" if self.step.fed_error else "t", bool(inputs.get("train"))
+        number, train = self.of_step.number, bool(inputs.get("train"))
         x, t = (
-            np.array([[signed(inputs.get(f"{port}{i}", 0), kind.bits) for i in range(count)]])
-            for port, kind, count in (
-                ("x", self.number, tensor_shape(self.step.input)[0]),
-                (letter, self.target, tensor_shape(self.step.target)[0]),
-            )
+            np.array([[number(port.name, inputs.get(port.name, 0)) for port in of_sample]])
+            for of_sample in (self.of_step.inputs, self.of_step.targets)
         )
         run = run_steps(self.step, x, t, np.array([train]), states)
         return _Flight(cycle, train, run.outputs[0].tolist(), states, run.states)
@@ -175,8 +169,8 @@ class Model:
             places = np.argwhere(self.map.addresses(layer) == inputs.get("mem_address", 0))
             for place in map(tuple, places.tolist()):
                 if inputs.get("mem_write"):
-                    word = signed(inputs.get("mem_data", 0), self.number.bits)
-                    self.states[layer][place] = word
+                    word = inputs.get("mem_data", 0)
+                    self.states[layer][place] = self.of_step.number("mem_data", word)
                 else:
                     word = self._pattern(int(self.states[layer][place]))
                     self.reads[cycle + READ_CYCLES] = word
@@ -203,9 +197,3 @@ def first_mismatch(
                 other = other or found
         started = started or bool(inputs.get("rst"))
     return other
-
-
-def signed(pattern: int, bits: int) -> int:
-    """The number of a two's complement word."""
-    top = 1 << (bits - 1)
-    return (pattern ^ top) - top

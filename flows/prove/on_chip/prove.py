@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
-from xdsl.ir import SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.cycles.claims import Outcome, Progress, ProofOverCycles
@@ -20,7 +19,7 @@ from kan_dialect.flows.prove.cycles.machine import Machine
 from kan_dialect.flows.prove.cycles.solver import Solver, Values
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.cycles.two_readings import proven_as_read
-from kan_dialect.flows.prove.netlist import Netlist, require_ports
+from kan_dialect.flows.prove.netlist import Netlist
 from kan_dialect.flows.prove.on_chip.handshake import (
     READ_CYCLES,
     Ports,
@@ -36,9 +35,10 @@ from kan_dialect.flows.prove.on_chip.handshake import (
 from kan_dialect.flows.prove.on_chip.integers import Integer
 from kan_dialect.flows.prove.on_chip.matching import SAMPLES, Matching
 from kan_dialect.flows.prove.on_chip.reference import Part, Reference
+from kan_dialect.flows.prove.on_chip.step_ports import StepPorts, number_type
 from kan_dialect.ir.constants import IntArray
-from kan_dialect.ir.fixed_point import FixedType, fixed_type
-from kan_dialect.ir.types import tensor_shape
+from kan_dialect.ir.fixed_point import FixedType
+from kan_dialect.model.interface import Port
 from kan_dialect.model.on_chip.coefficient_memory import Bank, memory_map
 from kan_dialect.model.on_chip.training_step import Step
 from kan_dialect.ops.grid import LocateOp
@@ -97,7 +97,7 @@ def prove_training(
     solver = Solver(None if timeout is None else time.monotonic() + timeout)
 
     def plan(netlist: Netlist, readers: str) -> TrainingProof:
-        require_ports(netlist, expected_ports(step), f"@{step.name}")
+        StepPorts.of(step).require(netlist)
         pool = Pool()
         ports = find_ports(netlist, pool, memory_map(step), step.layers)
         return TrainingProof(
@@ -113,30 +113,6 @@ def prove_training(
     return proven_as_read(
         rtl, step.name, plan, lambda proof: _Prover(proof).run(), timeout=timeout, progress=progress
     )
-
-
-def expected_ports(step: Step) -> dict[str, tuple[str, int]]:
-    """Direction and width of each port of a step's hardware."""
-    number, target, output = (_kind(step, v) for v in (step.input, step.target, step.output))
-    held = memory_map(step)
-    letter = "e" if step.fed_error else "t"
-    ports = {name: ("input", 1) for name in ("clk", "rst", "in_valid", "train")}
-    ports |= {f"x{i}": ("input", number.bits) for i in range(tensor_shape(step.input)[0])}
-    ports |= {f"{letter}{i}": ("input", target.bits) for i in range(tensor_shape(step.target)[0])}
-    ports |= {"mem_valid": ("input", 1), "mem_write": ("input", 1)}
-    ports |= {"mem_address": ("input", held.address_bits), "mem_data": ("input", number.bits)}
-    ports |= {name: ("output", 1) for name in ("in_ready", "out_valid")}
-    ports |= {f"y{i}": ("output", output.bits) for i in range(tensor_shape(step.output)[0])}
-    ports |= {name: ("output", 1) for name in ("mem_ready", "mem_read_valid")}
-    ports["mem_read_data"] = ("output", number.bits)
-    return ports
-
-
-def _kind(step: Step, value: SSAValue) -> FixedType:
-    kind = fixed_type(value)
-    if kind is None:
-        raise KanError(f"@{step.name} is real-valued: hardware needs fixed-point numbers")
-    return kind
 
 
 class _Prover:
@@ -185,7 +161,7 @@ class _Prover:
 
     def _initial_words(self) -> Iterator[Outcome]:
         states, held = self.step.initial(), self.ports.map
-        number = _kind(self.step, self.step.input)
+        number = number_type(self.step.input)
         mask = (1 << number.bits) - 1
         for bank, cell in self.ports.write.items():
             expected = [word & mask for word in held.words(bank, states[bank.layer]).tolist()]
@@ -261,18 +237,17 @@ class _Prover:
 
     def _sample(self) -> Iterator[Outcome]:
         step, timing, matching = self.step, self.proof.timing, self.matching
-        count = tensor_shape(step.output)[0]
+        of_step = StepPorts.of(step)
         evaluated = self._slot(timing.latency, train=False)
-        outputs = [evaluated.port(f"y{index}", timing.latency) for index in range(count)]
+        outputs = [evaluated.port(port.name, timing.latency) for port in of_step.outputs]
         trained = {w: self._slot(w, train=True) for w in set(timing.writes.values())}
         writings = {
             bank: trained[timing.writes[bank]].writing(cell, timing.writes[bank])
             for bank, cell in self.ports.write.items()
         }
         words = self._words([evaluated, *trained.values()])
-        letter = "e" if step.fed_error else "t"
-        inputs = self._inputs("x", step.input, self._likely_inputs())
-        targets = self._inputs(letter, step.target, None)
+        inputs = self._inputs(of_step.inputs, self._likely_inputs())
+        targets = self._inputs(of_step.targets, [self._numbers(p) for p in of_step.targets])
         signals = [*outputs, *(t for w in writings.values() for t in (w.address, w.data))]
         matching.add_signals(signals, self.rng)
         done: list[Outcome] = []
@@ -288,10 +263,8 @@ class _Prover:
         self.proof.reference = reference
         reference.run()
         yield from done
-        kind = _kind(step, step.output)
-        for index, (signal, number) in enumerate(zip(outputs, reference.outputs, strict=True)):
-            yield self._equal("outputs", f"y{index}", signal, kind, number)
-        number = _kind(step, step.input)
+        for port, signal, number in zip(of_step.outputs, outputs, reference.outputs, strict=True):
+            yield self._equal("outputs", port.name, port, signal, number)
         for bank, writing in writings.items():
             name, start = describe(self.ports, bank), time.monotonic()
             top = (1 << writing.address.width) - 1
@@ -302,7 +275,7 @@ class _Prover:
                 problem = "address differs" if outcome.values is not None else outcome.problem
                 yield Outcome("writes", name, outcome.seconds, problem, outcome.values)
                 continue
-            yield self._equal("writes", name, writing.data, number, reference.following[bank])
+            yield self._equal("writes", name, of_step.word, writing.data, reference.following[bank])
 
     def _settle(self, part: Part, number: Integer, done: list[Outcome]) -> Integer:
         start = time.monotonic()
@@ -311,19 +284,16 @@ class _Prover:
             done.append(Outcome(part.group, part.name, time.monotonic() - start))
         return settled
 
-    def _equal(
-        self, group: str, name: str, signal: Term, kind: FixedType, number: Integer
-    ) -> Outcome:
-        start = time.monotonic()
-        top = 1 << signal.width
-        low, high = (-top // 2, top // 2 - 1) if kind.is_signed else (0, top - 1)
-        return self._outcome(
-            group, name, start, self.matching.differs(Integer(signal, low, high), number)
-        )
+    def _equal(self, group: str, name: str, port: Port, signal: Term, number: Integer) -> Outcome:
+        """A signal of a port's type is a number of the reference."""
+        start, top = time.monotonic(), 1 << signal.width
+        low, high = (-top // 2, top // 2 - 1) if port.signed else (0, top - 1)
+        found = self.matching.differs(Integer(signal, low, high), number)
+        return self._outcome(group, name, start, found)
 
     def _words(self, machines: Sequence[Machine]) -> dict[Bank, Integer]:
         """A free word for each bank; on samples it has the value of the word read."""
-        number = _kind(self.step, self.step.input)
+        number = number_type(self.step.input)
         found: dict[Bank, Integer] = {}
         by_memory: dict[str, Bank] = {}
         for bank, cell in self.ports.write.items():
@@ -340,16 +310,16 @@ class _Prover:
                     self.matching.samples[reading.word.data] = self.matching.samples[name]
         return found
 
-    def _numbers(self, kind: FixedType) -> IntArray:
+    def _numbers(self, kind: FixedType | Port) -> IntArray:
         """Random numbers of a type: most around 0, some at the ends of its range."""
-        scale = self.rng.integers(1, kind.bits, SAMPLES)
+        scale = self.rng.integers(1, (kind.high - kind.low).bit_length(), SAMPLES)
         codes = self.rng.integers(kind.low, kind.high + 1, SAMPLES) >> scale
         ends = self.rng.random(SAMPLES) < 0.1
         return np.where(ends, self.rng.choice([kind.low, kind.high], SAMPLES), codes)
 
     def _likely_inputs(self) -> list[IntArray]:
         """Random inputs; three quarters lie in the grid."""
-        number = _kind(self.step, self.step.input)
+        number = number_type(self.step.input)
         first = next(op for op in self.step.function.body.block.ops if isinstance(op, LocateOp))
         found: list[IntArray] = []
         for low, high in np.ldexp(first.ends, number.fraction).astype(np.int64).tolist():
@@ -358,19 +328,10 @@ class _Prover:
             found.append(np.where(self.rng.random(SAMPLES) < 0.75, within, anywhere))
         return found
 
-    def _inputs(
-        self, letter: str, argument: SSAValue, samples: list[IntArray] | None
-    ) -> list[Integer]:
-        kind = _kind(self.step, argument)
-        count = tensor_shape(argument)[0]
+    def _inputs(self, ports: Sequence[Port], samples: Sequence[IntArray]) -> list[Integer]:
         return [
-            self.matching.variable(
-                f"{letter}{index}@0",
-                kind.low,
-                kind.high,
-                self._numbers(kind) if samples is None else samples[index],
-            )
-            for index in range(count)
+            self.matching.variable(f"{port.name}@0", port.low, port.high, column)
+            for port, column in zip(ports, samples, strict=True)
         ]
 
     def _reads(

@@ -10,12 +10,12 @@ from rich.console import Console
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.cycles.claims import Outcome
 from kan_dialect.flows.prove.cycles.show import cycle_lines, print_outcomes
-from kan_dialect.flows.prove.on_chip.bench import play_in_icarus, signed
+from kan_dialect.flows.prove.on_chip.bench import play_in_icarus
 from kan_dialect.flows.prove.on_chip.prove import TrainingProof
+from kan_dialect.flows.prove.on_chip.step_ports import StepPorts
 from kan_dialect.flows.prove.on_chip.witness import find_witness
 from kan_dialect.flows.prove.proof_table import grouped
 from kan_dialect.flows.tools.toolchain import find_simulator
-from kan_dialect.ir.fixed_point import fixed_type
 from kan_dialect.quantity import quantity
 
 _FREE = {
@@ -80,11 +80,4 @@ def _explanation(proof: TrainingProof, outcome: Outcome, rtl: Path) -> Iterator[
 
 def _number(proof: TrainingProof, port: str, code: int | None) -> int | str:
     """The number that a port's pattern stands for."""
-    if code is None:
-        return "undefined"
-    step = proof.step
-    values = {"x": step.input, "e" if step.fed_error else "t": step.target, "y": step.output}
-    is_word = port in ("mem_data", "mem_read_data")
-    argument = step.input if is_word else values.get(port[0]) if port[1:].isdecimal() else None
-    kind = None if argument is None else fixed_type(argument)
-    return code if kind is None else signed(code, kind.bits)
+    return "undefined" if code is None else StepPorts.of(proof.step).number(port, code)

@@ -19,8 +19,7 @@ from kan_dialect.flows.prove.on_chip.bench import (
     play,
 )
 from kan_dialect.flows.prove.on_chip.prove import TrainingProof
-from kan_dialect.ir.fixed_point import fixed_type
-from kan_dialect.ir.types import tensor_shape
+from kan_dialect.flows.prove.on_chip.step_ports import StepPorts, number_type
 from kan_dialect.model.on_chip.coefficient_memory import Bank
 from kan_dialect.ops.grid import LocateOp
 
@@ -93,11 +92,7 @@ class _Search:
     def __init__(self, proof: TrainingProof) -> None:
         self.proof, self.step, self.timing = proof, proof.step, proof.timing
         self.map = proof.ports.map
-        number, target = fixed_type(self.step.input), fixed_type(self.step.target)
-        assert number is not None and target is not None
-        self.number, self.target = number, target
-        self.letter = "e" if self.step.fed_error else "t"
-        self.counts = [tensor_shape(v)[0] for v in (self.step.input, self.step.target)]
+        self.number, self.of_step = number_type(self.step.input), StepPorts.of(self.step)
         self.rng: Generator = np.random.default_rng(0)
         addresses = [self.map.addresses(layer).ravel() for layer in range(len(self.map.shapes))]
         self.addresses: list[int] = np.concatenate(addresses).tolist()
@@ -142,11 +137,9 @@ class _Search:
             if self._word(bank) in outcome.values
         ]
         sample: Cycle = {"in_valid": 1, "train": 1}
-        for letter, count in zip(("x", self.letter), self.counts, strict=True):
-            for index in range(count):
-                sample[f"{letter}{index}"] = values.get(
-                    f"{letter}{index}@0", outcome.values.get(f"{letter}{index}@0", 0)
-                )
+        for port in (*self.of_step.inputs, *self.of_step.targets):
+            code = outcome.values.get(f"{port.name}@0", 0)
+            sample[port.name] = values.get(f"{port.name}@0", code)
         reads = self._reads(list(places.values()))
         return [{"rst": 1}, *loads, sample, *self.idle, *reads, *self.idle]
 
@@ -180,10 +173,10 @@ class _Search:
             cycle: Cycle = {"in_valid": int(rng.random() < busy), "train": int(rng.random() < 0.7)}
             spot = spots[int(rng.integers(2))]
             anywhere = rng.random() < 0.2
-            for index in range(self.counts[0]):
-                cycle[f"x{index}"] = self._code(self.number.bits) if anywhere else spot[index]
-            for index in range(self.counts[1]):
-                cycle[f"{self.letter}{index}"] = self._code(self.target.bits)
+            for port, code in zip(self.of_step.inputs, spot, strict=True):
+                cycle[port.name] = self._code(port.width) if anywhere else code
+            for port in self.of_step.targets:
+                cycle[port.name] = self._code(port.width)
             if rng.random() < 0.1:
                 address = addresses[int(rng.integers(len(addresses)))]
                 cycle |= self._write(address, self._code(self.number.bits))

@@ -55,17 +55,17 @@ class TrainingModel(RegisterModel):
         self.next["waited"] = self._waited
         plain = ("sample", "access", "trains", "mem_write", "mem_busy", "mem_done")
         self.alike |= dict.fromkeys(plain, "")
-        self.memory = (network.address, network.word)
+        self.memory = (network.ports.address, network.ports.word)
         """Ports of an access; the others that are written are those of a sample."""
-        for port in network.written:
+        for port in network.ports.written:
             name, commands = f"sent:{port.name}", self.starts
             if port in self.memory:
                 commands = self.accesses
             self.widths[name] = port.width
             self.load(name, commands, lambda t, p=port.name: self.input_code(p, t))
-        for port in network.read:
+        for port in network.ports.read:
             name, comes = f"got:{port.name}", self.ends
-            if port == network.read_word:
+            if port == network.ports.read_word:
                 comes = self._word_comes
             self.widths[name], self.alike[name] = port.width, ""
             self.load(name, comes, lambda t, p=port: core.free(p.name, t, p.width))
@@ -80,7 +80,7 @@ class TrainingModel(RegisterModel):
 
     @property
     def samples(self) -> tuple[int, int]:
-        return len(self.core.network.inputs), len(self.core.network.outputs)
+        return len(self.core.network.ports.inputs), len(self.core.network.ports.outputs)
 
     def ends(self, cycle: int) -> Term:
         return self.core.taken(self.latency, cycle)
@@ -140,7 +140,7 @@ class TrainingModel(RegisterModel):
         yield Claim(name, pool.equal(core.core_input("in_valid", cycle), sample))
         name = "a sample trains if its start says so, with the codes at its start"
         yield Claim(name, sent(sample, "train", "trains"))
-        for port in (*network.inputs, *network.targets):
+        for port in (*network.ports.inputs, *network.ports.targets):
             yield Claim(name, sent(sample, port.name, f"sent:{port.name}"))
         name = "a command of an access is one access of the memory port"
         yield Claim(name, pool.equal(core.core_input("mem_valid", cycle), access))
@@ -165,7 +165,7 @@ class TrainingModel(RegisterModel):
 
     def core_guesses(self) -> Iterator[Candidate]:
         pool, core, network = self.pool, self.core, self.core.network
-        for port in network.written:
+        for port in network.ports.written:
             yield Candidate(
                 f"the network gets {port.name} from its registers",
                 lambda t, p=port.name: pool.equal(core.core_input(p, t), self.input_code(p, t)),
