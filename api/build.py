@@ -16,7 +16,7 @@ from kan_dialect.flows.host.loading import load_module
 from kan_dialect.flows.measure import measure_asic, measure_routed, measure_synthesis, open_design
 from kan_dialect.flows.page.page import render_again
 from kan_dialect.flows.prove.interfaces.of_build import built_wrapper
-from kan_dialect.flows.prove.interfaces.prove_built import AnyProof, prove_built
+from kan_dialect.flows.prove.interfaces.prove import InterfaceProof, prove_built
 from kan_dialect.flows.prove.prove import Proof, prove
 from kan_dialect.flows.prove.show import merge_proof
 from kan_dialect.flows.report import read_report
@@ -165,7 +165,7 @@ class Build:
                 remedy=f"prove it with kan-flow prove {self._folder}",
             )
 
-    def prove_wrapper(self, *, timeout: float | None = None) -> AnyProof:
+    def prove_wrapper(self, *, timeout: float | None = None) -> InterfaceProof:
         """Prove the wrapper, for every history of its ports: the results of its samples, in order;
         registers that do what their map says; or a clock enable that changes nothing else.
 

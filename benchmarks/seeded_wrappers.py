@@ -22,7 +22,7 @@ from seeds import imported_with_bug, spoilt_module
 from seeds.seed import Seed
 from seeds.wrappers import SEEDS
 
-from kan_dialect.flows.prove.interfaces.prove_built import AnyProof
+from kan_dialect.flows.prove.interfaces.prove import InterfaceProof
 
 TRAINING = "TRAINING"
 """Registers around hardware that trains."""
@@ -48,7 +48,7 @@ def verdict(name: str) -> str:
     return ""
 
 
-def _proof(wrapper: str, folder: Path) -> AnyProof:
+def _proof(wrapper: str, folder: Path) -> InterfaceProof:
     """The proof of a wrapper, by its name in `test_prove_wrappers.py`, or of one that trains."""
     if wrapper == TRAINING:
         tests = importlib.import_module("test_training_registers")

@@ -14,9 +14,10 @@ from kan_dialect.cli.flow.training import built_step
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.built_models import is_lowered_training
 from kan_dialect.flows.prove.cycles.claims import Outcome
-from kan_dialect.flows.prove.interfaces.registers.training_core import TrainingNetwork
+from kan_dialect.flows.prove.interfaces.training_core import TrainingNetwork
 from kan_dialect.flows.prove.on_chip.prove import prove_training
 from kan_dialect.flows.prove.on_chip.show import print_training_proof
+from kan_dialect.flows.prove.on_chip.step_ports import StepPorts
 from kan_dialect.flows.prove.show import merge_proof
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.attributes.module_attributes import training_cycles
@@ -65,7 +66,8 @@ def prove_trainable(options: argparse.Namespace) -> int:
     proven = proof.proven
     summary: dict[str, object] = dict(proof.summary())
     if wrapper is not None:
-        network = TrainingNetwork.of(step, proof.timing)
+        timing = proof.timing
+        network = TrainingNetwork(StepPorts.of(step), timing.latency, timing.interval, timing.busy)
         found = proof_of_wrapper(wrapper, rtl, network, options.timeout)
         proven &= found.proven
         summary["interface"] = found.summary()

@@ -10,9 +10,9 @@ from rich.progress import Progress
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.interfaces.of_build import BuiltWrapper, built_wrapper
-from kan_dialect.flows.prove.interfaces.prove_built import AnyProof, prove_built
-from kan_dialect.flows.prove.interfaces.registers.training_core import TrainingNetwork
+from kan_dialect.flows.prove.interfaces.prove import InterfaceProof, prove_built
 from kan_dialect.flows.prove.interfaces.show import print_wrapper_proof
+from kan_dialect.flows.prove.interfaces.training_core import TrainingNetwork
 from kan_dialect.model.interface import Interface
 from kan_dialect.passbase.progress import speaking
 
@@ -37,7 +37,7 @@ def proof_of_wrapper(
     core: Path,
     interface: Interface | TrainingNetwork,
     timeout: float | None,
-) -> AnyProof:
+) -> InterfaceProof:
     """Prove a wrapper around the network in `core`, and print the verdict.
 
     Raises

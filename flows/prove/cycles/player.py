@@ -20,14 +20,16 @@ def played(
     *,
     forced: Sequence[Sequence[str]] = (),
     more: Sequence[str] = (),
+    inside: Sequence[str] = (),
 ) -> list[dict[str, str]]:
-    """The bits of each output of a module, in every cycle; before the first one, inputs are 0.
+    """The bits of each output of a module in every cycle. Before the first one, inputs are 0.
 
     Parameters
     ----------
     cycles : patterns of the inputs; one that is not there is 0.
     forced : further assignments in each cycle; the module is the instance `dut`.
     more : lines of other modules.
+    inside : further signals to read, by hierarchical names that begin with `dut`.
 
     Raises
     ------
@@ -40,7 +42,8 @@ def played(
     lines += [f"  wire [{width - 1}:0] {port};" for port, width in outputs.items()]
     pins = ", ".join(f".{port}({port})" for port in (clock, *inputs, *outputs))
     lines += [f"  {name} dut ({pins});", "  initial begin"]
-    shown = f'$display("{" ".join("%b" for _ in outputs)}", {", ".join(outputs)})'
+    seen = [*outputs, *inside]
+    shown = f'$display("{" ".join("%b" for _ in seen)}", {", ".join(seen)})'
     for index, cycle in enumerate(cycles):
         drive = [f"{port} = {width}'d{cycle.get(port, 0)};" for port, width in inputs.items()]
         drive += forced[index] if forced else []
@@ -56,5 +59,5 @@ def played(
         tool_runs.run(compiler, arguments, cwd=folder, phase="compiling the simulation")
         printed = tool_runs.run(player, ["-n", "player.vvp"], cwd=folder, phase="simulating")
     rows = [row.split() for row in printed.splitlines()]
-    rows = [row for row in rows if len(row) == len(outputs)][: len(cycles)]
-    return [dict(zip(outputs, row, strict=True)) for row in rows]
+    rows = [row for row in rows if len(row) == len(seen)][: len(cycles)]
+    return [dict(zip(seen, row, strict=True)) for row in rows]

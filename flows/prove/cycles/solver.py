@@ -32,6 +32,18 @@ _KINDS = {
 }
 
 
+def decided(found: Values | Literal["unknown"] | None) -> Values | None:
+    """An answer that is known.
+
+    Raises
+    ------
+    KanError : no time is left.
+    """
+    if found == "unknown":
+        raise KanError("the proof took too long", remedy="allow more with --timeout")
+    return found
+
+
 @dataclass
 class Solver:
     """Decides terms; each question stands for itself."""

@@ -140,6 +140,13 @@ class Pool:
             return self.part(lower.args[0], lower.data, upper.width + lower.width)
         return self.make("concat", upper.width + lower.width, [upper, lower])
 
+    def row(self, words: Iterable[Term]) -> Term:
+        """Words side by side, the first one lowest."""
+        whole, *rest = words
+        for word in rest:
+            whole = self.joined(word, whole)
+        return whole
+
     def extended(self, of: Term, width: int, *, signed: bool) -> Term:
         """The word, extended by its sign or zeros, or cut off."""
         if width <= of.width:
@@ -163,6 +170,30 @@ class Pool:
 
     def equal(self, left: Term, right: Term) -> Term:
         return self.make("eq", 1, [left, right])
+
+    def sum(self, left: Term, right: Term) -> Term:
+        """The sum modulo 2^width; a bit on the right counts 0 or 1."""
+        return self.make("add", left.width, [left, self.extended(right, left.width, signed=False)])
+
+    def difference(self, left: Term, right: Term) -> Term:
+        return self.make("sub", left.width, [left, right])
+
+    def less(self, left: Term, right: Term | int) -> Term:
+        """Whether one number without sign is less than another one."""
+        bound = self.constant(right, left.width) if isinstance(right, int) else right
+        return self.make("ult", 1, [left, bound])
+
+    def at_most(self, left: Term, right: Term | int) -> Term:
+        bound = self.constant(right, left.width) if isinstance(right, int) else right
+        return self.inverted(self.make("ult", 1, [bound, left]))
+
+    def is_number(self, term: Term, value: int) -> Term:
+        return self.equal(term, self.constant(value, term.width))
+
+    def implied(self, *terms: Term) -> Term:
+        """The last term holds where all others do."""
+        *conditions, then = terms
+        return self.any_of([self.inverted(self.both(*conditions)), then])
 
     def chosen(self, condition: Term, one: Term, zero: Term) -> Term:
         return self.make("ite", one.width, [condition, one, zero])
@@ -271,3 +302,11 @@ def evaluate_all(roots: Sequence[Term], values: Mapping[str, Column]) -> dict[Te
                 column = column.astype(kind)
         done[term] = column
     return done
+
+
+def evaluated(terms: Sequence[Term], values: Mapping[str, int]) -> list[int]:
+    """The numbers of terms; variables without a value are 0."""
+    names = {each.data for each in ordered(terms) if each.kind == "var"}
+    columns = {name: np.array([values.get(name, 0)], dtype=object) for name in names}
+    done = evaluate_all(terms, columns)
+    return [int(done[term][0]) for term in terms]

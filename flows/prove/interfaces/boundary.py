@@ -64,11 +64,6 @@ class Clocking:
     reset_level: int
     """Value of `reset` in reset."""
 
-    @property
-    def user_bits(self) -> int:
-        """Width of TUSER."""
-        return 0
-
 
 @dataclass(frozen=True)
 class Boundary(Clocking):
@@ -85,6 +80,7 @@ class Boundary(Clocking):
 
     @property
     def user_bits(self) -> int:
+        """Width of TUSER; 0: there is none."""
         return self.widths[self.source.user] if self.source.user else 0
 
 

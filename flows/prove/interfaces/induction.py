@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from kan_dialect.errors import KanError
-from kan_dialect.flows.prove.cycles.solver import Solver, Values
-from kan_dialect.flows.prove.cycles.terms import Term, evaluate_all, ordered
+from kan_dialect.flows.prove.cycles.solver import Solver, Values, decided
+from kan_dialect.flows.prove.cycles.terms import Term, evaluated
+from kan_dialect.flows.prove.interfaces.model import Candidate
 from kan_dialect.flows.prove.interfaces.signals import WrapperSignals
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A guess about every cycle behind a reset."""
-
-    name: str
-    at: Callable[[int], Term]
-    """Of a cycle; a term that is 1 where the guess holds."""
 
 
 @dataclass
@@ -58,7 +47,7 @@ class Induction:
         place = 0
         # One at a time: a question about all of them is harder than their proofs together.
         while place < len(left):
-            found = _decided(questions.find([wrong[place]]))
+            found = decided(questions.find([wrong[place]]))
             if found is None:
                 place += 1
                 continue
@@ -76,23 +65,9 @@ class Induction:
         KanError : no time is left.
         """
         # What is known of memories is only there when the conditions have been made.
-        return _decided(self.solver.find([*conditions, *self.system.congruences]))
+        return decided(self.solver.find([*conditions, *self.system.congruences]))
 
     def refute(self, claim: Term, conditions: Sequence[Term] = ()) -> Values | None:
         """A state that has the invariants and not the claim; None: the claim is proven."""
         before = [candidate.at(0) for candidate in self.kept]
         return self.find([*before, *conditions, self.pool.inverted(claim)])
-
-
-def _decided(found: Values | str | None) -> Values | None:
-    if isinstance(found, str):
-        raise KanError("the proof took too long", remedy="allow more with --timeout")
-    return found
-
-
-def evaluated(terms: Sequence[Term], values: Values) -> list[int]:
-    """The numbers of terms; variables without a value are 0."""
-    names = {each.data for each in ordered(terms) if each.kind == "var"}
-    columns = {name: np.array([values.get(name, 0)], dtype=object) for name in names}
-    done = evaluate_all(terms, columns)
-    return [int(done[term][0]) for term in terms]

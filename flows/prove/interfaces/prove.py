@@ -1,4 +1,4 @@
-"""Proves a wrapper: its results are those of its samples, in order, for every history.
+"""Proves a wrapper around a network, by its interface.
 
 docs/rationale/proof.md has the argument.
 """
@@ -6,290 +6,176 @@ docs/rationale/proof.md has the argument.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from kan_dialect.flows.prove.cycles.claims import Outcome, Progress
+from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.cycles.claims import Claim, Outcome, Progress, ProofOverCycles
 from kan_dialect.flows.prove.cycles.solver import Solver
-from kan_dialect.flows.prove.cycles.terms import Pool, Term
-from kan_dialect.flows.prove.cycles.two_readings import TwoReadings
-from kan_dialect.flows.prove.interfaces.boundary import Boundary, boundary
+from kan_dialect.flows.prove.cycles.terms import Pool
+from kan_dialect.flows.prove.cycles.two_readings import proven_as_read
+from kan_dialect.flows.prove.interfaces.boundary import boundary
+from kan_dialect.flows.prove.interfaces.clock_enable import enable_outcomes
 from kan_dialect.flows.prove.interfaces.induction import Induction
-from kan_dialect.flows.prove.interfaces.invariants import Guesses
-from kan_dialect.flows.prove.interfaces.paths import combinational_path
-from kan_dialect.flows.prove.interfaces.proof import InterfaceProof
-from kan_dialect.flows.prove.interfaces.scoreboard import SLACK, Scoreboard
-from kan_dialect.flows.prove.interfaces.system import System
+from kan_dialect.flows.prove.interfaces.model import WrapperModel
+from kan_dialect.flows.prove.interfaces.of_build import BuiltWrapper
+from kan_dialect.flows.prove.interfaces.paths import combinational_inputs
+from kan_dialect.flows.prove.interfaces.registers.ports import register_ports
+from kan_dialect.flows.prove.interfaces.registers.sample_model import SampleModel
+from kan_dialect.flows.prove.interfaces.registers.training_model import TrainingModel
+from kan_dialect.flows.prove.interfaces.sample_core import SampleCore
+from kan_dialect.flows.prove.interfaces.stream_invariants import GuessedStreams
+from kan_dialect.flows.prove.interfaces.stream_model import StreamModel
+from kan_dialect.flows.prove.interfaces.stream_progress import StreamProgress
+from kan_dialect.flows.prove.interfaces.training_core import TrainingCore, TrainingNetwork
 from kan_dialect.flows.prove.netlist import Netlist
+from kan_dialect.flows.prove.text import read_text
 from kan_dialect.model.interface import Interface
-from kan_dialect.quantity import quantity
 
 
-@dataclass(repr=False)
-class WrapperProof(InterfaceProof[Boundary, Interface]):
-    """A wrapper with streams, and what is proven of it."""
+@dataclass(repr=False, kw_only=True)
+class InterfaceProof(ProofOverCycles):
+    """A wrapper, and what is proven of it."""
 
-    held: int = 0
-    """Most samples that are in the wrapper and the network together."""
-    delivery: int = 0
-    """Cycles in which an accepted sample is delivered at the latest, if nothing makes it wait."""
-    settling: int = 0
-    """Cycles until it works at full speed, from any state, if nothing makes it wait."""
+    rtl: Path
+    new_model: Callable[[], WrapperModel] | None
+    """None: a copy with a clock enable, which has no model beside the network."""
+    says: str = ""
+    invariants: list[str] = field(default_factory=list[str])
+    measured: dict[str, int] = field(default_factory=dict[str, int])
+    """`samples_held`, `delivery_cycles`, `settling_cycles` of a wrapper with streams: most samples
+    in wrapper and network together; cycles in which an accepted sample is delivered at the latest,
+    and until the wrapper works at full speed from any state, if nothing makes it wait.
+    """
 
     def finding(self) -> str:
-        held, cycles = quantity(self.held, "sample"), quantity(self.delivery, "cycle")
-        return (
-            "the results of its samples, in order, for every history of valid and ready "
-            f"({held} held at most, delivered within {cycles})"
-        )
+        return self.says
 
     def summary(self) -> dict[str, str | int | float]:
         """What `report.json` holds under `proof.interface`."""
         return {
-            **super().summary(),
-            "samples_held": self.held,
-            "delivery_cycles": self.delivery,
-            "settling_cycles": self.settling,
+            "module": self.name,
+            "engine": self.engine,
+            "claims": sum(outcome.proven for outcome in self.outcomes),
+            "invariants": len(self.invariants),
+            "seconds": round(self.seconds, 3),
+            **self.measured,
         }
 
 
-def prove_wrapper(
-    rtl: Path,
-    name: str,
-    kind: str,
+def prove_built(
+    wrapper: BuiltWrapper,
     core: Path,
-    interface: Interface,
+    interface: Interface | TrainingNetwork,
     *,
-    high_first: bool = False,
     timeout: float | None = None,
     progress: Progress | None = None,
-) -> WrapperProof:
-    """Prove the wrapper `name` in `rtl` around the network in `core`.
+) -> InterfaceProof:
+    """Prove a wrapper around the network in `core`.
 
-    The network is taken for what its own proof says: a function of its inputs, `latency` later.
-
-    Parameters
-    ----------
-    kind : `ready-valid` or `axi-stream`.
-    high_first : whether the first beat of a sample has its highest bits.
+    The network is taken for what its own proof says (`sample_core.py`, `training_core.py`).
 
     Raises
     ------
     KanError : Yosys or bitwuzla is missing, a file is outside the subset or Yosys refuses it, ports
-        are not those of the interface, or no time is left.
+        are not those of the interface, there is no proof of the interface, or no time is left.
     """
-    start = time.monotonic()
-    solver = Solver(None if timeout is None else start + timeout)
-    readings = TwoReadings.of(rtl, name, timeout, (interface.name, core))
-    engine = f"induction over cycles, bitwuzla {solver.version}, {readings.readers}"
+    solver = Solver(None if timeout is None else time.monotonic() + timeout)
+    is_copy = wrapper.kind == "clock-enable"
+    if isinstance(interface, TrainingNetwork) and wrapper.kind != "axi-lite":
+        raise KanError(f"there is no proof of {wrapper.kind} around hardware that trains")
 
-    def planned(found: Netlist) -> WrapperProof:
-        streams = boundary(kind, interface, found, high_first=high_first)
-        return WrapperProof(name, rtl, found, streams, interface, engine)
+    def plan(netlist: Netlist, readers: str) -> InterfaceProof:
+        how = "register by register" if is_copy else "induction over cycles"
+        new_model = None if is_copy else _new_model(wrapper, netlist, interface)
+        return InterfaceProof(
+            name=wrapper.top,
+            netlist=netlist,
+            engine=f"{how}, bitwuzla {solver.version}, {readers}",
+            rtl=wrapper.rtl,
+            new_model=new_model,
+        )
 
-    proof = readings.prove(planned, lambda each: _Prover(each, solver).run(), progress)
-    proof.seconds = time.monotonic() - start
-    return proof
+    def outcomes(proof: InterfaceProof) -> Iterator[Outcome]:
+        if proof.new_model is not None:
+            return _Prover(proof, proof.new_model(), solver).outcomes()
+        proof.says = (
+            f"with ce high it is {interface.name}, with ce low its registers keep their values"
+        )
+        return enable_outcomes(read_text(core, interface.name), proof.netlist, solver)
 
-
-def scoreboard(proof: WrapperProof) -> Scoreboard:
-    """New bookkeeping of a wrapper.
-
-    That counters of so many bits do not overflow is one of the claims.
-    """
-    system = System(proof.netlist, proof.boundary, proof.interface, Pool())
-    words = sum(len(memory.entries) for memory in proof.netlist.memories.values())
-    return Scoreboard(
-        system, proof.boundary, (2 * (words + proof.interface.latency) + 8).bit_length()
+    parts = None if is_copy else (interface.name, core)
+    return proven_as_read(
+        wrapper.rtl, wrapper.top, plan, outcomes, core=parts, timeout=timeout, progress=progress
     )
+
+
+def _new_model(
+    wrapper: BuiltWrapper, netlist: Netlist, network: Interface | TrainingNetwork
+) -> Callable[[], WrapperModel]:
+    """Makes the model of a wrapper; its ports are checked."""
+    if isinstance(network, TrainingNetwork):
+        written, read = network.ports.written, network.ports.read
+        places = register_ports(written, read, netlist, memory=True)
+        return lambda: TrainingModel(TrainingCore(netlist, places, network, Pool()), places)
+    if wrapper.kind == "axi-lite":
+        places = register_ports(network.inputs, network.outputs, netlist)
+        return lambda: SampleModel(SampleCore(netlist, places, network, Pool()), places)
+    streams = boundary(wrapper.kind, network, netlist, high_first=wrapper.high_first)
+    return lambda: GuessedStreams(SampleCore(netlist, streams, network, Pool()), streams)
 
 
 class _Prover:
     """Makes the claims of one reading, and proves each."""
 
-    def __init__(self, proof: WrapperProof, solver: Solver) -> None:
-        self.proof = proof
-        self.board = scoreboard(proof)
-        self.system, self.pool = self.board.system, self.board.pool
-        self.induction = Induction(self.system, solver)
-        self.offered = 0
-        """Cycles in which a held sample is offered, if it is the oldest."""
+    def __init__(self, proof: InterfaceProof, model: WrapperModel, solver: Solver) -> None:
+        self.proof, self.model = proof, model
+        self.signals, self.pool = model.signals, model.pool
+        self.induction = Induction(self.signals, solver)
 
-    def run(self) -> Iterator[Outcome]:
-        right = True
-        for outcome in [*self._paths(), *self._reset()]:
+    def outcomes(self) -> Iterator[Outcome]:
+        model, all_proven = self.model, True
+        for outcome in (*self._paths(), *self._silence(), *self._claims()):
             yield outcome
-            right = right and outcome.proven
-        start = time.monotonic()
-        for layer in Guesses(self.board).layers():
-            self.induction.settle(layer)
-        self.proof.invariants = [candidate.name for candidate in self.induction.kept]
-        bound = self._bound(time.monotonic() - start)
-        yield bound
-        right = right and bound.proven
-        running = self.pool.inverted(self.system.in_reset(0))
-        groups: dict[str, list[Term]] = {}
-        for claim in [*self.board.claims(0), *self.board.stable()]:
-            groups.setdefault(claim.name, []).append(claim.term)
-        for name, terms in groups.items():
-            outcome = self._decided("order", name, self.pool.both(*terms), [running])
-            yield outcome
-            right = right and outcome.proven
-        if right:
-            delivery = self._delivery()
-            yield delivery
-            right = delivery.proven
-        if right:
-            yield self._throughput()
-
-    def _decided(
-        self, group: str, name: str, claim: Term, conditions: Sequence[Term] = ()
-    ) -> Outcome:
-        start = time.monotonic()
-        found = self.induction.refute(claim, conditions)
-        problem = None if found is None else "does not follow from what is known of every state"
-        return Outcome(group, name, time.monotonic() - start, problem)
+            all_proven &= outcome.proven
+        if not all_proven:
+            return
+        if isinstance(model, StreamModel):
+            yield from StreamProgress(model, self.induction, self.proof.measured).outcomes()
+        self.proof.says = model.finding(self.proof.measured)
 
     def _paths(self) -> Iterator[Outcome]:
-        """Ready at the input depends on no input of the cycle, valid at the output on no ready."""
-        source, result = self.proof.boundary.source, self.proof.boundary.result
-        for end, starts in (
-            (source.ready, [result.ready, source.valid]),
-            (result.valid, [result.ready]),
-        ):
-            for begin in starts:
-                there = combinational_path(self.proof.netlist, begin, end)
-                problem = "there is such a path" if there else None
-                yield Outcome("paths", f"no path from {begin} to {end}", 0.0, problem)
-
-    def _reset(self) -> Iterator[Outcome]:
-        """Behind a cycle of reset, nothing is accepted or offered, whatever came before."""
-        source, result = self.proof.boundary.source, self.proof.boundary.result
-        for port in (source.ready, result.valid):
+        for starts, end in self.model.paths:
             start = time.monotonic()
-            high = self.system.port(port, 1)
-            found = self.induction.find([self.system.in_reset(0), high])
-            problem = None if found is None else "can be 1 behind a cycle of reset"
-            yield Outcome("reset", f"{port} is 0", time.monotonic() - start, problem)
+            found = combinational_inputs(self.proof.netlist, end, self.signals.inner_paths)
+            wrong = [port for port in starts if port in found]
+            problem = f"there is one from {wrong[0]}" if wrong else None
+            named = " or ".join(starts) if len(starts) < 3 else "an input"
+            yield Outcome(
+                "paths", f"no path from {named} to {end}", time.monotonic() - start, problem
+            )
 
-    def _bound(self, seconds: float) -> Outcome:
-        """How many samples are held: else the counters of the proof could overflow."""
-        pool, board = self.pool, self.board
-        low, high = 0, (1 << board.bits) - 1
+    def _silence(self) -> Iterator[Outcome]:
+        """Behind a cycle of reset nothing is taken or offered, whatever came before."""
+        for claim in self.model.silence(1):
+            start = time.monotonic()
+            wrong = [self.signals.in_reset(0), self.pool.inverted(claim.term)]
+            problem = "can be 1 behind a cycle of reset" if self.induction.find(wrong) else None
+            yield Outcome("reset", claim.name, time.monotonic() - start, problem)
+
+    def _claims(self) -> Iterator[Outcome]:
         start = time.monotonic()
-
-        def is_bound(count: int) -> bool:
-            held = board.held(0)
-            more = pool.make("ult", 1, [pool.constant(count, board.bits), held])
-            return self.induction.refute(pool.inverted(more)) is None
-
-        problem = None
-        if is_bound(high - 1):
-            while low < high:
-                middle = (low + high) // 2
-                low, high = (low, middle) if is_bound(middle) else (middle + 1, high)
-            self.proof.held = low
-        else:
-            problem = "nothing bounds the number of samples that are held"
-        spent = time.monotonic() - start + seconds
-        return Outcome("order", "samples held are bounded", spent, problem)
-
-    # Progress.
-
-    def _calm(self, last: int) -> list[Term]:
-        """The output is ready, and there is no reset, in cycles 0 to `last`."""
-        result = self.proof.boundary.result
-        found: list[Term] = []
-        for cycle in range(last + 1):
-            found.append(self.pool.inverted(self.system.in_reset(cycle)))
-            found.append(self.system.port(result.ready, cycle))
-        return found
-
-    def _delivery(self) -> Outcome:
-        """From some cycle on a beat is delivered in each, as long as a sample is held so long."""
-        start = time.monotonic()
-
-        board, pool = self.board, self.pool
-        patience = board.counter("patience", 0)
-
-        def holds(cycles: int) -> bool:
-            few = pool.make("ult", 1, [patience, pool.constant(cycles, patience.width)])
-            conditions = [*self._calm(0), board.counter("follows", 0), pool.inverted(few)]
-            return self.induction.refute(board.delivers(0), conditions) is None
-
-        latency, limit = self.proof.interface.latency, board.most_patience
-        found = next((n for n in range(latency, limit + 1) if holds(n)), None)
-        beats = len(self.proof.boundary.result.beats)
-        problem = None
-        if found is None:
-            problem = f"a sample may wait more than {limit} cycles though the output is ready"
-        else:
-            self.offered = found
-            # Then one beat a cycle: all that are ahead, and its own.
-            self.proof.delivery = found + beats * self.proof.held
-        return Outcome("progress", "every sample is delivered", time.monotonic() - start, problem)
-
-    def _throughput(self) -> Outcome:
-        """One beat a clock, of the side that has more beats a sample."""
-        source, result = self.proof.boundary.source, self.proof.boundary.result
-        if len(source.beats) >= len(result.beats):
-            return self._never_refused()
-        return self._refused_when_full()
-
-    def _never_refused(self) -> Outcome:
-        """While the receiver is ready, the source need not wait."""
-        start = time.monotonic()
-        source, result = self.proof.boundary.source, self.proof.boundary.result
-
-        def holds(cycles: int) -> bool:
-            ready = self.system.port(source.ready, cycles)
-            return self.induction.refute(ready, self._calm(cycles)) is None
-
-        beats = len(source.beats) + len(result.beats)
-        limit = self.proof.interface.latency + 2 * beats + SLACK
-        found = _least(holds, limit)
-        problem = None
-        if found is None:
-            problem = f"the source may have to wait, more than {limit} cycles behind the last stall"
-        else:
-            self.proof.settling = found
-        name = f"{source.ready} never falls while the receiver is ready"
-        return Outcome("throughput", name, time.monotonic() - start, problem)
-
-    def _refused_when_full(self) -> Outcome:
-        """The source waits only while more samples are held than an idle output needs cycles for.
-
-        Then results follow each other without a gap (docs/rationale/proof.md, Throughput).
-        """
-        start = time.monotonic()
-        pool, board = self.pool, self.board
-        source, result = self.proof.boundary.source, self.proof.boundary.result
-        running = [pool.inverted(self.system.in_reset(cycle)) for cycle in (0, 1)]
-        least = self.offered + 1
-        few = pool.make("ult", 1, [board.held(1), pool.constant(least, board.bits)])
-        claim = pool.any_of([self.system.port(source.ready, 1), pool.inverted(few)])
-        problem = None
-        late = least - self.proof.interface.latency
-        if self.induction.refute(claim, running) is not None:
-            problem = "there may be fewer, so that results have gaps between them"
-        elif late > len(result.beats) - len(source.beats):
-            problem = f"results are offered {late} cycles behind the network, and may have gaps"
-        else:
-            # Until a sample is accepted, then until it is delivered.
-            self.proof.settling = 2 * self.proof.delivery + len(source.beats)
-        name = f"{source.ready} falls only where {least} samples are held"
-        return Outcome("throughput", name, time.monotonic() - start, problem)
-
-
-def _least(holds: Callable[[int], bool], limit: int) -> int | None:
-    """The least number of cycles for which something holds; it holds for all greater ones."""
-    low, high = 0, 1
-    while not holds(high):
-        if high >= limit:
-            return None
-        low, high = high + 1, min(2 * high, limit)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle + 1, high)
-    return low
+        for layer in self.model.guesses():
+            self.induction.settle(layer)
+        self.proof.invariants = [candidate.name for candidate in self.induction.kept]
+        running = self.pool.inverted(self.signals.in_reset(0))
+        groups: dict[str, list[Claim]] = {}
+        for claim in self.model.claims(0):
+            groups.setdefault(claim.name, []).append(claim)
+        for name, claims in groups.items():
+            whole = self.pool.both(*(claim.term for claim in claims))
+            found = self.induction.refute(whole, [running])
+            problem = None if found is None else "does not follow from what is known of every state"
+            yield Outcome(self.model.group, name, time.monotonic() - start, problem)
+            start = time.monotonic()

@@ -74,6 +74,10 @@ class WrapperSignals(ABC):
     def registers(self) -> list[Cell]:
         return self.machine.registers()
 
+    def load(self, register: Cell) -> Term:
+        """What a register becomes, in terms of cycle 0."""
+        return self.machine.next_state(register, 0)
+
     def value(self, register: Cell, cycle: int) -> Term:
         return self.machine.word(register.connections["Q"], cycle)
 
@@ -82,18 +86,28 @@ class WrapperSignals(ABC):
 
     # The core.
 
+    @property
+    def inner_paths(self) -> Mapping[str, str]:
+        """Outputs of the core that depend on one of its inputs in the same cycle."""
+        return {}
+
+    @property
+    def core_outputs(self) -> dict[str, int]:
+        """Width of each output of the core."""
+        return {port: len(bits) for port, bits in self.core.outputs.items()}
+
     @abstractmethod
     def core_port(self, port: str, cycle: int) -> Term | None:
         """What the contract says of an output of the core; None: the core has none of the name."""
 
     def free(self, port: str, cycle: int, width: int) -> Term:
         """Any value of an output of the core."""
-        return self.pool.variable(free_name(port, cycle), width)
+        return self.pool.variable(f"core:{port}@{cycle}", width)
 
     def _core_output(self, cell: Cell, cycle: int) -> Term:
-        found = self.core_port(cell.name.partition(".")[2], cycle)
+        port = cell.name.rpartition(".")[2]
+        found = self.core_port(port, cycle)
         if found is None or found.width != len(cell.connections["Y"]):
-            port = cell.name.partition(".")[2]
             raise KanError(f"{cell.place}: the instance's port {port} is not the network's")
         return found
 
@@ -136,12 +150,7 @@ class WrapperSignals(ABC):
             width = self.netlist.memories[memory].width
             word = self.pool.variable(f"{memory}[{address.number}]@0", width)
             for other, there in known.items():
-                differs = self.pool.inverted(self.pool.equal(address, other))
-                self.congruences.append(self.pool.any_of([differs, self.pool.equal(word, there)]))
+                alike = self.pool.equal(address, other)
+                self.congruences.append(self.pool.implied(alike, self.pool.equal(word, there)))
             known[address] = word
         return known[address]
-
-
-def free_name(port: str, cycle: int) -> str:
-    """The variable that a free output of a core is."""
-    return f"core:{port}@{cycle}"

@@ -6,8 +6,8 @@ in which the design takes samples and accesses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,9 +18,8 @@ from kan_dialect.flows.prove.cycles.player import played
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.netlist import Cell
 from kan_dialect.flows.prove.on_chip.handshake import READ_CYCLES, Ports, Timing
+from kan_dialect.flows.prove.on_chip.step_ports import StepPorts
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.fixed_point import fixed_type
-from kan_dialect.ir.types import tensor_shape
 from kan_dialect.model.on_chip.training_step import Step, run_steps
 
 Cycle: TypeAlias = dict[str, int]
@@ -89,15 +88,14 @@ def play_in_icarus(ports: Ports, rtl: Path, name: str, trace: Sequence[Cycle]) -
 
 @dataclass
 class _Flight:
-    """A sample that is under way."""
+    """A sample that is under way; what it computes is known from the start."""
 
     taken: int
     train: bool
-    inputs: Array
-    targets: Array
-    outputs: Array | None = None
-    before: list[Array] = field(default_factory=list[Array])
-    after: list[Array] = field(default_factory=list[Array])
+    outputs: list[int]
+    before: list[Array]
+    """States that it reads, after all samples before it."""
+    after: list[Array]
 
 
 class Model:
@@ -105,9 +103,7 @@ class Model:
 
     def __init__(self, step: Step, ports: Ports, timing: Timing) -> None:
         self.step, self.map, self.timing = step, ports.map, timing
-        number, target = fixed_type(step.input), fixed_type(step.target)
-        assert number is not None and target is not None
-        self.number, self.target = number, target
+        self.of_step = StepPorts.of(step)
         self.states: list[Array] = [state.copy() for state in step.initial()]
         self.writes = {bank.layer: cycle for bank, cycle in timing.writes.items()}
         self.flights: list[_Flight] = []
@@ -126,68 +122,58 @@ class Model:
         }
         for age, flight in ages:
             if age == timing.latency:
-                self._run(flight)
-                assert flight.outputs is not None
-                mask = (1 << self.number.bits) - 1
-                codes = enumerate(flight.outputs.tolist())
-                wanted |= {"out_valid": 1, **{f"y{i}": code & mask for i, code in codes}}
+                codes = enumerate(flight.outputs)
+                wanted |= {"out_valid": 1, **{f"y{i}": self._pattern(code) for i, code in codes}}
         if cycle in self.reads:
             wanted["mem_read_data"] = self.reads.pop(cycle)
         self._end_of_cycle(cycle, inputs, seen)
         return wanted
 
+    def _pattern(self, code: int) -> int:
+        return code & ((1 << self.of_step.word.width) - 1)
+
     def _end_of_cycle(self, cycle: int, inputs: Cycle, seen: Cycle) -> None:
-        last = max(self.timing.latency, *self.writes.values())
-        for flight in list(self.flights):
-            if flight.train and (cycle - flight.taken) in self.writes.values():
-                self._run(flight)
-                for state, write in self.writes.items():
-                    if write == cycle - flight.taken:
-                        changed = flight.after[state] != flight.before[state]
-                        self.states[state][changed] = flight.after[state][changed]
-            if cycle - flight.taken >= max(last, self.timing.busy):
-                self.flights.remove(flight)
+        last = max(self.timing.latency, self.timing.busy, *self.writes.values())
+        for flight in self.flights:
+            for layer, write in self.writes.items():
+                if write == cycle - flight.taken:
+                    self._write(self.states, flight, layer)
+        self.flights = [flight for flight in self.flights if cycle - flight.taken < last]
         if inputs.get("mem_valid") and seen.get("mem_ready"):
             self._access(cycle, inputs)
         if inputs.get("in_valid") and seen.get("in_ready"):
-            letter = "e" if self.step.fed_error else "t"
-            x = self._codes("x", tensor_shape(self.step.input)[0], self.number.bits, inputs)
-            t = self._codes(letter, tensor_shape(self.step.target)[0], self.target.bits, inputs)
-            self.flights.append(_Flight(cycle, bool(inputs.get("train")), x, t))
+            self.flights.append(self._taken(cycle, inputs))
         if inputs.get("rst"):
             self.flights, self.reads = [], {}
 
-    def _codes(self, letter: str, count: int, bits: int, inputs: Cycle) -> Array:
-        top = 1 << (bits - 1)
-        return np.array([[(inputs.get(f"{letter}{i}", 0) ^ top) - top for i in range(count)]])
+    def _write(self, states: list[Array], flight: _Flight, layer: int) -> None:
+        changed = flight.after[layer] != flight.before[layer]
+        if flight.train:
+            states[layer][changed] = flight.after[layer][changed]
 
-    def _run(self, flight: _Flight) -> None:
-        """Compute a sample, once: all that came before it has been computed by then."""
-        if flight.outputs is not None:
-            return
+    def _taken(self, cycle: int, inputs: Cycle) -> _Flight:
         states = [state.copy() for state in self.states]
-        for earlier in self.flights:
-            if earlier is flight:
-                break
-            if earlier.train:
-                self._run(earlier)
-                for state, after, before in zip(states, earlier.after, earlier.before, strict=True):
-                    state[after != before] = after[after != before]
-        train = np.array([flight.train])
-        run = run_steps(self.step, flight.inputs, flight.targets, train, states)
-        flight.outputs, flight.before, flight.after = run.outputs[0], states, run.states
+        for flight in self.flights:
+            for layer in self.writes:
+                self._write(states, flight, layer)
+        number, train = self.of_step.number, bool(inputs.get("train"))
+        x, t = (
+            np.array([[number(port.name, inputs.get(port.name, 0)) for port in of_sample]])
+            for of_sample in (self.of_step.inputs, self.of_step.targets)
+        )
+        run = run_steps(self.step, x, t, np.array([train]), states)
+        return _Flight(cycle, train, run.outputs[0].tolist(), states, run.states)
 
     def _access(self, cycle: int, inputs: Cycle) -> None:
-        address = inputs.get("mem_address", 0)
         for layer in range(len(self.map.shapes)):
-            places = np.argwhere(self.map.addresses(layer) == address)
+            places = np.argwhere(self.map.addresses(layer) == inputs.get("mem_address", 0))
             for place in map(tuple, places.tolist()):
                 if inputs.get("mem_write"):
-                    top = 1 << (self.number.bits - 1)
-                    self.states[layer][place] = (inputs.get("mem_data", 0) ^ top) - top
+                    word = inputs.get("mem_data", 0)
+                    self.states[layer][place] = self.of_step.number("mem_data", word)
                 else:
-                    mask = (1 << self.number.bits) - 1
-                    self.reads[cycle + READ_CYCLES] = int(self.states[layer][place]) & mask
+                    word = self._pattern(int(self.states[layer][place]))
+                    self.reads[cycle + READ_CYCLES] = word
 
 
 HANDSHAKE = ("in_ready", "mem_ready", "out_valid", "mem_read_valid")
@@ -211,12 +197,3 @@ def first_mismatch(
                 other = other or found
         started = started or bool(inputs.get("rst"))
     return other
-
-
-def codes(port: str, pattern: int, signed: Mapping[str, int]) -> int:
-    """A port's pattern as the number that it stands for."""
-    bits = signed.get(port)
-    if bits is None:
-        return pattern
-    top = 1 << (bits - 1)
-    return (pattern ^ top) - top

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.cycles.claims import Claim
 from kan_dialect.flows.prove.cycles.machine import REGISTERS, Machine
-from kan_dialect.flows.prove.cycles.terms import Pool, Term, evaluate, ordered
+from kan_dialect.flows.prove.cycles.terms import Pool, Term, evaluate, evaluated, ordered
 from kan_dialect.flows.prove.netlist import RESULTS, Cell, Netlist, Source
 from kan_dialect.model.on_chip.coefficient_memory import Bank, MemoryMap
 
@@ -73,26 +75,21 @@ def find_ports(netlist: Netlist, pool: Pool, held: MemoryMap, layers: int) -> Po
             raise KanError(f"{memory.writes[1].place}: a memory that is written to in two places")
         if memory.writes:
             writes[name] = memory.writes[0]
-    one = pool.constant(1, 1)
-    given = {("mem_valid", 0): one, ("mem_write", 0): one, ("mem_ready", 0): one}
+    given = {(port, 0): pool.constant(1, 1) for port in ("mem_valid", "mem_write", "mem_ready")}
     machine = Machine(netlist, pool, given, start)
     banks = list(held.all_banks())
-    width = len(netlist.inputs["mem_address"])
-    places = np.array([held.place(bank) << held.row_bits for bank in banks], dtype=np.uint64)
     if len(writes) != len(banks):
         raise KanError(f"the design has {len(writes)} memories, and the step {len(banks)}")
+    mask = (1 << len(netlist.inputs["mem_address"])) - 1
+    places = np.array([held.place(bank) << held.row_bits & mask for bank in banks], np.uint64)
     found: dict[Bank, Cell] = {}
     for cell in writes.values():
-        term = machine.writing(cell, 0).enable
-        values = {
-            each.data: np.zeros(len(banks), dtype=np.uint64)
-            for each in ordered([term])
-            if each.kind == "var"
-        }
-        values["mem_address@0"] = places & np.uint64((1 << width) - 1)
-        enabled = np.flatnonzero(np.broadcast_to(evaluate(term, values), places.shape))
+        enable = machine.writing(cell, 0).enable
+        others = {term.data: 0 * places for term in ordered([enable]) if term.kind == "var"}
+        column = evaluate(enable, {**others, "mem_address@0": places})
+        enabled = [bank for bank, there in zip(banks, column, strict=False) if there]
         if len(enabled) == 1:
-            found.setdefault(banks[int(enabled[0])], cell)
+            found.setdefault(enabled[0], cell)
     # Of others any will do: what is taken for their banks has no proof.
     left = [cell for cell in writes.values() if cell not in set(found.values())]
     found |= zip([bank for bank in banks if bank not in found], left, strict=True)
@@ -114,73 +111,49 @@ def depth(netlist: Netlist) -> int:
     KanError : registers feed back otherwise.
     """
     ends = {bit for port in ("in_ready", "mem_ready") for bit in netlist.outputs[port]}
-    longest: dict[Source, int] = {}
 
-    def sources(cell: Source) -> Iterator[Source]:
+    def sources(cell: Source) -> set[Source]:
         if not isinstance(cell, Cell):
-            return
-        for port, bits in cell.connections.items():
-            if port in RESULTS:
-                continue
-            for bit in dict.fromkeys(bits):
-                if isinstance(bit, int) and bit not in ends and bit in netlist.drivers:
-                    yield netlist.drivers[bit][0]
+            return set()
+        read = (bits for port, bits in cell.connections.items() if port not in RESULTS)
+        inner = {bit for bits in read for bit in bits if isinstance(bit, int)} - ends
+        return {netlist.drivers[bit][0] for bit in inner if bit in netlist.drivers}
 
     writes = [cell for memory in netlist.memories.values() for cell in memory.writes]
-    roots: list[Source] = [source for source, _ in netlist.drivers.values()]
-    pending = list(dict.fromkeys([*roots, *writes]))
-    opened: set[Source] = set()
-    while pending:
-        cell = pending[-1]
-        if cell in longest:
-            pending.pop()
-            continue
-        needed = list(dict.fromkeys(source for source in sources(cell) if source not in longest))
-        if needed and cell in opened:
-            raise KanError(
-                f"{cell.name}: registers feed back other than by in_ready and mem_ready; that "
-                "cannot be proven"
-            )
-        if needed:
-            opened.add(cell)
-            pending.extend(needed)
-            continue
-        own = int(isinstance(cell, Cell) and cell.kind in REGISTERS)
-        longest[cell] = own + max((longest[source] for source in sources(cell)), default=0)
-        pending.pop()
+    cells = [*(source for source, _ in netlist.drivers.values()), *writes]
+    graph = {cell: sources(cell) for cell in cells}
+    longest: dict[Source, int] = {}
+    try:
+        for cell in TopologicalSorter(graph).static_order():
+            own = int(isinstance(cell, Cell) and cell.kind in REGISTERS)
+            longest[cell] = own + max((longest[source] for source in graph[cell]), default=0)
+    except CycleError as error:
+        raise KanError(
+            f"{error.args[1][0].name}: registers feed back other than by in_ready and mem_ready; "
+            "that cannot be proven"
+        ) from None
     return max(longest.values(), default=0)
 
 
 def observe(ports: Ports, latency: int, interval: int) -> Timing:
     """When one sample behind a reset makes the design write, and be ready again: a hint only."""
-    pool, limit = ports.pool, ports.depth + 2
-    given: dict[tuple[str, int], Term] = {}
-    for cycle in range(limit + 1):
-        for port, bits in ports.netlist.inputs.items():
-            first = cycle == 0 and port in ("in_valid", "train")
-            given[port, cycle] = pool.constant(int(first), len(bits))
+    pool, cycles = ports.pool, range(ports.depth + 3)
+    given = {
+        (port, cycle): pool.constant(int(cycle == 0 and port in ("in_valid", "train")), len(bits))
+        for cycle in cycles
+        for port, bits in ports.netlist.inputs.items()
+    }
     machine = ports.machine(given, reset=True)
 
-    def is_one(term: Term) -> bool:
-        names = {each.data: np.zeros(1) for each in ordered([term]) if each.kind == "var"}
-        return bool(evaluate(term, names)[0])
+    def first(is_there: Callable[[int], Term], start: int) -> int | None:
+        return next((c for c in cycles[start:] if evaluated([is_there(c)], {})[0]), None)
 
-    busy = 0
-    while busy < limit and not is_one(machine.port("mem_ready", busy + 1)):
-        busy += 1
-    writes: dict[Bank, int] = {}
-    for bank, cell in ports.write.items():
-        cycles = (c for c in range(limit) if is_one(machine.writing(cell, c).enable))
-        writes[bank] = next(cycles, 0)
-    return Timing(latency, interval, busy, writes)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What must be 1, in a cycle of a machine."""
-
-    name: str
-    term: Term
+    ready = first(lambda c: machine.port("mem_ready", c), 1) or cycles[-1]
+    writes = {
+        bank: first(lambda c, w=cell: machine.writing(w, c).enable, 0) or 0
+        for bank, cell in ports.write.items()
+    }
+    return Timing(latency, interval, ready - 1, writes)
 
 
 @dataclass
@@ -190,44 +163,35 @@ class History:
     machine: Machine
     timing: Timing
 
-    def _port(self, name: str, cycle: int) -> Term:
-        return self.machine.port(name, cycle)
-
-    def _alive(self, first: int, last: int) -> Term:
-        """No reset from `first` on until before `last`."""
-        pool = self.machine.pool
-        return pool.both(*(pool.inverted(self._port("rst", c)) for c in range(first, last)))
+    def _earlier(self, ports: Sequence[str], age: int, cycle: int) -> Term:
+        """All ports were 1 the given number of cycles earlier, and no reset came since."""
+        first, pool, port = cycle - age, self.machine.pool, self.machine.port
+        if first < 0:
+            return pool.constant(0, 1)
+        resets = (port("rst", c) for c in range(first, cycle))
+        return pool.both(*(port(name, first) for name in ports), *map(pool.inverted, resets))
 
     def taken(self, age: int, cycle: int) -> Term:
-        """A sample was taken the given number of cycles earlier, and no reset came since."""
-        first, pool = cycle - age, self.machine.pool
-        if first < 0:
-            return pool.constant(0, 1)
-        valid, ready = self._port("in_valid", first), self._port("in_ready", first)
-        return pool.both(valid, ready, self._alive(first, cycle))
+        """A sample was taken the given number of cycles earlier."""
+        return self._earlier(("in_valid", "in_ready"), age, cycle)
 
     def trained(self, age: int, cycle: int) -> Term:
-        taken = self.taken(age, cycle)
-        if taken.is_constant:
-            return taken
-        return self.machine.pool.both(taken, self._port("train", cycle - age))
+        return self._earlier(("in_valid", "in_ready", "train"), age, cycle)
 
-    def accessed(self, age: int, cycle: int) -> Term:
+    def accessed(self, age: int, cycle: int, *, write: bool) -> Term:
         """An access was taken the given number of cycles earlier."""
-        first, pool = cycle - age, self.machine.pool
+        pool, first = self.machine.pool, cycle - age
         if first < 0:
             return pool.constant(0, 1)
-        valid, ready = self._port("mem_valid", first), self._port("mem_ready", first)
-        return pool.both(valid, ready, self._alive(first, cycle))
+        kind = self.machine.port("mem_write", first)
+        taken = self._earlier(("mem_valid", "mem_ready"), age, cycle)
+        return pool.both(taken, kind if write else pool.inverted(kind))
 
     def ready(self, cycle: int) -> Term:
         """in_ready as it must be."""
         pool = self.machine.pool
-        training = pool.any_of(self.trained(k, cycle) for k in range(1, self.timing.interval))
-        return pool.both(
-            pool.inverted(self._port("mem_valid", cycle)),
-            pool.inverted(training),
-        )
+        training = (self.trained(k, cycle) for k in range(1, self.timing.interval))
+        return pool.inverted(pool.any_of([self.machine.port("mem_valid", cycle), *training]))
 
     def idle(self, cycle: int) -> Term:
         """mem_ready as it must be."""
@@ -238,42 +202,28 @@ class History:
 def claims(ports: Ports, history: History, cycle: int) -> Iterator[Claim]:
     """The required values of the handshake's ports and the write ports in a cycle."""
     machine, pool, timing = history.machine, ports.pool, history.timing
-
-    def equal(name: str, found: Term, expected: Term) -> Claim:
-        return Claim(name, pool.equal(found, expected))
-
-    yield equal("in_ready", machine.port("in_ready", cycle), history.ready(cycle))
-    yield equal("mem_ready", machine.port("mem_ready", cycle), history.idle(cycle))
-    out = history.taken(timing.latency, cycle)
-    yield equal("out_valid", machine.port("out_valid", cycle), out)
-    read = history.accessed(READ_CYCLES, cycle)
-    if not read.is_constant:
-        read = pool.both(read, pool.inverted(machine.port("mem_write", cycle - READ_CYCLES)))
-    yield equal("mem_read_valid", machine.port("mem_read_valid", cycle), read)
+    expected = {
+        "in_ready": history.ready(cycle),
+        "mem_ready": history.idle(cycle),
+        "out_valid": history.taken(timing.latency, cycle),
+        "mem_read_valid": history.accessed(READ_CYCLES, cycle, write=False),
+    }
+    for port, term in expected.items():
+        yield Claim(port, pool.equal(machine.port(port, cycle), term))
     for bank, cell in ports.write.items():
-        enable = machine.writing(cell, cycle).enable
-        expected = pool.any_of(
-            [
-                history.trained(timing.writes[bank], cycle),
-                pool.both(
-                    history.accessed(0, cycle),
-                    machine.port("mem_write", cycle),
-                    names_bank(ports, machine, bank, cycle),
-                ),
-            ]
-        )
-        yield equal(f"write enable of {describe(ports, bank)}", enable, expected)
+        accessed = history.accessed(0, cycle, write=True)
+        named = pool.both(accessed, names_bank(ports, machine, bank, cycle))
+        wanted = pool.any_of([history.trained(timing.writes[bank], cycle), named])
+        yield Claim("write enables", pool.equal(machine.writing(cell, cycle).enable, wanted))
 
 
 def names_bank(ports: Ports, machine: Machine, bank: Bank, cycle: int) -> Term:
     """Whether the memory port's address is in a bank."""
     address, rows = machine.port("mem_address", cycle), ports.map.row_bits
-    pool = ports.pool
-    upper = address.width - rows
-    if upper == 0:
-        return pool.constant(1, 1)
-    place = pool.constant(ports.map.place(bank), upper)
-    return pool.equal(pool.part(address, rows, upper), place)
+    if address.width == rows:
+        return ports.pool.constant(1, 1)
+    upper = ports.pool.part(address, rows, address.width - rows)
+    return ports.pool.is_number(upper, ports.map.place(bank))
 
 
 def has_row(ports: Ports, machine: Machine, bank: Bank, cycle: int) -> Term:
@@ -282,8 +232,7 @@ def has_row(ports: Ports, machine: Machine, bank: Bank, cycle: int) -> Term:
     if rows == 0:
         return pool.constant(1, 1)
     row = pool.part(machine.port("mem_address", cycle), 0, rows)
-    last = pool.constant(ports.map.rows(bank.layer) - 1, rows)
-    return pool.inverted(pool.make("ult", 1, [last, row]))
+    return pool.at_most(row, ports.map.rows(bank.layer) - 1)
 
 
 def describe(ports: Ports, bank: Bank) -> str:
@@ -293,22 +242,14 @@ def describe(ports: Ports, bank: Bank) -> str:
     return f"layer {layer}, {what} {bank.output}_{bank.input}, bank {bank.number}"
 
 
-Check = Callable[[Sequence[Claim], int, bool], None]
-
-
-def check_all(ports: Ports, timing: Timing, check: Check) -> None:
-    """Hand every claim of both families of states to `check`.
-
-    Parameters
-    ----------
-    check : is given the claims of a cycle, the cycle, and whether the first one is behind a reset.
-    """
+def all_claims(ports: Ports, timing: Timing) -> Iterator[Claim]:
+    """The claims of both families of states."""
     longest = max(timing.latency, timing.interval, timing.busy, *timing.writes.values())
     window = max(ports.depth, longest, READ_CYCLES) + 1
     for reset in (True, False):
         history = History(ports.machine(reset=reset), timing)
         for cycle in range(window + 1) if reset else [window]:
-            check(list(claims(ports, history, cycle)), cycle, reset)
+            yield from claims(ports, history, cycle)
 
 
 def hazards(

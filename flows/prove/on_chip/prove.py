@@ -12,20 +12,19 @@ from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
-from xdsl.ir import SSAValue
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.prove.cycles.claims import Outcome, Progress
+from kan_dialect.flows.prove.cycles.claims import Outcome, Progress, ProofOverCycles
 from kan_dialect.flows.prove.cycles.machine import Machine
 from kan_dialect.flows.prove.cycles.solver import Solver, Values
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
-from kan_dialect.flows.prove.cycles.two_readings import TwoReadings
-from kan_dialect.flows.prove.netlist import Netlist, require_ports
+from kan_dialect.flows.prove.cycles.two_readings import proven_as_read
+from kan_dialect.flows.prove.netlist import Netlist
 from kan_dialect.flows.prove.on_chip.handshake import (
-    Claim,
+    READ_CYCLES,
     Ports,
     Timing,
-    check_all,
+    all_claims,
     describe,
     find_ports,
     has_row,
@@ -36,38 +35,30 @@ from kan_dialect.flows.prove.on_chip.handshake import (
 from kan_dialect.flows.prove.on_chip.integers import Integer
 from kan_dialect.flows.prove.on_chip.matching import SAMPLES, Matching
 from kan_dialect.flows.prove.on_chip.reference import Part, Reference
+from kan_dialect.flows.prove.on_chip.step_ports import StepPorts, number_type
 from kan_dialect.ir.constants import IntArray
-from kan_dialect.ir.fixed_point import FixedType, fixed_type
-from kan_dialect.ir.types import tensor_shape
+from kan_dialect.ir.fixed_point import FixedType
+from kan_dialect.model.interface import Port
 from kan_dialect.model.on_chip.coefficient_memory import Bank, memory_map
 from kan_dialect.model.on_chip.training_step import Step
 from kan_dialect.ops.grid import LocateOp
 
 
-@dataclass
-class TrainingProof:
+@dataclass(repr=False, kw_only=True)
+class TrainingProof(ProofOverCycles):
     """A design, its training step, and the numbers of the step proven in the design so far."""
 
     step: Step
-    netlist: Netlist
     ports: Ports
     timing: Timing
     matching: Matching
-    engine: str
     reference: Reference | None = None
-    outcomes: list[Outcome] = field(default_factory=list[Outcome])
-    seconds: float = 0.0
     readings: dict[Bank, set[int]] = field(default_factory=dict[Bank, set[int]])
     """Cycles in which each bank is read for a sample."""
     port_reads: set[int] = field(default_factory=set[int])
 
-    @property
-    def proven(self) -> bool:
-        return bool(self.outcomes) and all(outcome.proven for outcome in self.outcomes)
-
-    def count(self, group: str) -> int:
-        """How many claims of a group are proven."""
-        return sum(outcome.proven for outcome in self.outcomes if outcome.group == group)
+    def finding(self) -> str:
+        return "every sample and every access is a step of the IR, for all inputs and all words"
 
     def summary(self) -> dict[str, str | int | float]:
         """What `report.json` holds under `proof`."""
@@ -101,54 +92,27 @@ def prove_training(
     KanError : Yosys or bitwuzla is missing, the file is outside the subset or Yosys refuses it, it
         is no design that trains, or no time is left.
     """
-    start = time.monotonic()
-    deadline = None if timeout is None else start + timeout
     if step.number is None:
         raise KanError(f"@{step.name} is real-valued: hardware needs fixed-point numbers")
-    solver = Solver(deadline)
-    readings = TwoReadings.of(rtl, step.name, timeout)
-    engine = f"bitwuzla {solver.version}, {readings.readers}"
-    proof = readings.prove(
-        lambda netlist: _planned(netlist, step, (latency, interval), solver, engine),
-        lambda each: _Prover(each).run(),
-        progress,
+    solver = Solver(None if timeout is None else time.monotonic() + timeout)
+
+    def plan(netlist: Netlist, readers: str) -> TrainingProof:
+        StepPorts.of(step).require(netlist)
+        pool = Pool()
+        ports = find_ports(netlist, pool, memory_map(step), step.layers)
+        return TrainingProof(
+            name=step.name,
+            netlist=netlist,
+            engine=f"bitwuzla {solver.version}, {readers}",
+            step=step,
+            ports=ports,
+            timing=observe(ports, latency, interval),
+            matching=Matching(pool, solver),
+        )
+
+    return proven_as_read(
+        rtl, step.name, plan, lambda proof: _Prover(proof).run(), timeout=timeout, progress=progress
     )
-    proof.seconds = time.monotonic() - start
-    return proof
-
-
-def _planned(
-    netlist: Netlist, step: Step, cycles: tuple[int, int], solver: Solver, engine: str
-) -> TrainingProof:
-    require_ports(netlist, expected_ports(step), f"@{step.name}")
-    pool = Pool()
-    ports = find_ports(netlist, pool, memory_map(step), step.layers)
-    timing = observe(ports, *cycles)
-    return TrainingProof(step, netlist, ports, timing, Matching(pool, solver), engine)
-
-
-def expected_ports(step: Step) -> dict[str, tuple[str, int]]:
-    """Direction and width of each port of a step's hardware."""
-    number, target, output = (_kind(step, v) for v in (step.input, step.target, step.output))
-    held = memory_map(step)
-    letter = "e" if step.fed_error else "t"
-    ports = {name: ("input", 1) for name in ("clk", "rst", "in_valid", "train")}
-    ports |= {f"x{i}": ("input", number.bits) for i in range(tensor_shape(step.input)[0])}
-    ports |= {f"{letter}{i}": ("input", target.bits) for i in range(tensor_shape(step.target)[0])}
-    ports |= {"mem_valid": ("input", 1), "mem_write": ("input", 1)}
-    ports |= {"mem_address": ("input", held.address_bits), "mem_data": ("input", number.bits)}
-    ports |= {name: ("output", 1) for name in ("in_ready", "out_valid")}
-    ports |= {f"y{i}": ("output", output.bits) for i in range(tensor_shape(step.output)[0])}
-    ports |= {name: ("output", 1) for name in ("mem_ready", "mem_read_valid")}
-    ports["mem_read_data"] = ("output", number.bits)
-    return ports
-
-
-def _kind(step: Step, value: SSAValue) -> FixedType:
-    kind = fixed_type(value)
-    if kind is None:
-        raise KanError(f"@{step.name} is real-valued: hardware needs fixed-point numbers")
-    return kind
 
 
 class _Prover:
@@ -171,13 +135,9 @@ class _Prover:
         )
         yield Outcome("order", "reads behind writes", 0.0, problems[0] if problems else None)
 
-    def _decided(
-        self, group: str, name: str, claim: Term, conditions: Sequence[Term] = ()
-    ) -> Outcome:
-        """A claim that must be 1 where all conditions are."""
+    def _decided(self, group: str, name: str, claim: Term) -> Outcome:
         start = time.monotonic()
-        whole = self.pool.any_of([claim, *(self.pool.inverted(c) for c in conditions)])
-        return self._outcome(group, name, start, self.matching.holds(whole))
+        return self._outcome(group, name, start, self.matching.holds(claim))
 
     def _outcome(self, group: str, name: str, start: float, found: Values | str | None) -> Outcome:
         spent = time.monotonic() - start
@@ -193,39 +153,15 @@ class _Prover:
     # The handshake, for every history.
 
     def _handshake(self) -> Iterator[Outcome]:
-        spent: dict[str, float] = {}
-        problems: dict[str, Outcome] = {}
-
-        def check(found: Sequence[Claim], cycle: int, reset: bool) -> None:
-            where = f"{cycle} cycles behind a reset" if reset else "in any state"
-            start = time.monotonic()
-            hold = self.matching.holds(self.pool.both(*(c.term for c in found))) is None
-            for claim in found:
-                enables = claim.name.startswith("write enable")
-                name = "write enables" if enables else claim.name
-                spent[name] = spent.get(name, 0.0) + (time.monotonic() - start) / len(found)
-                if not hold:
-                    decide(name, claim.term, f"{claim.name} {where}" if enables else where)
-
-        def decide(name: str, term: Term, where: str) -> None:
-            outcome = self._decided("handshake", name, term)
-            spent[name] = spent.get(name, 0) + outcome.seconds
-            if not outcome.proven:
-                problem = f"is not as it must be, {where}"
-                failed = Outcome("handshake", name, 0.0, problem, outcome.values)
-                problems.setdefault(name, failed)
-
-        check_all(self.ports, self.proof.timing, check)
-        for name, seconds in spent.items():
-            failed = problems.get(name)
-            if failed is None:
-                yield Outcome("handshake", name, seconds)
-            else:
-                yield Outcome("handshake", name, seconds, failed.problem, failed.values)
+        groups: dict[str, list[Term]] = {}
+        for claim in all_claims(self.ports, self.proof.timing):
+            groups.setdefault(claim.name, []).append(claim.term)
+        for name, terms in groups.items():
+            yield self._decided("handshake", name, self.pool.both(*terms))
 
     def _initial_words(self) -> Iterator[Outcome]:
         states, held = self.step.initial(), self.ports.map
-        number = _kind(self.step, self.step.input)
+        number = number_type(self.step.input)
         mask = (1 << number.bits) - 1
         for bank, cell in self.ports.write.items():
             expected = [word & mask for word in held.words(bank, states[bank.layer]).tolist()]
@@ -241,29 +177,40 @@ class _Prover:
 
     # The memory port.
 
-    def _access(self, *, write: bool) -> dict[tuple[str, int], Term]:
-        """An access in cycle 0."""
-        one = self.pool.constant(1, 1)
+    def _access(self, *, write: bool) -> Machine:
+        """The design with an access in cycle 0."""
+        one, zero = self.pool.constant(1, 1), self.pool.constant(0, 1)
         given = {("mem_valid", 0): one, ("mem_ready", 0): one}
-        given["mem_write", 0] = self.pool.constant(int(write), 1)
+        given["mem_write", 0] = one if write else zero
         if not write:
-            given |= {("rst", cycle): self.pool.constant(0, 1) for cycle in range(2)}
-        return given
+            given |= {("rst", cycle): zero for cycle in range(2)}
+        return self.ports.machine(given)
 
     def _port_writes(self) -> Iterator[Outcome]:
-        machine = self.ports.machine(self._access(write=True))
+        machine = self._access(write=True)
         for bank, cell in self.ports.write.items():
-            conditions = [
-                names_bank(self.ports, machine, bank, 0),
-                has_row(self.ports, machine, bank, 0),
-            ]
             writing = machine.writing(cell, 0)
-            claim = self.pool.both(
-                self._is_row(machine, writing.address),
-                self.pool.equal(writing.data, machine.port("mem_data", 0)),
-            )
-            name = f"write of {describe(self.ports, bank)}"
-            yield self._decided("memory port", name, claim, conditions)
+            same = self.pool.equal(writing.data, machine.port("mem_data", 0))
+            claim = self.pool.both(self._is_row(machine, writing.address), same)
+            yield self._of_access("write", machine, bank, claim)
+
+    def _port_reads(self) -> Iterator[Outcome]:
+        machine = self._access(write=False)
+        data = machine.port("mem_read_data", READ_CYCLES)
+        for bank, cell in self.ports.write.items():
+            claims: list[Term] = []
+            for reading in machine.readings.values():
+                if reading.cell.memory == cell.memory:
+                    self.proof.port_reads.add(reading.cycle)
+                    is_row = self._is_row(machine, reading.address)
+                    claims.append(self.pool.both(is_row, self.pool.equal(data, reading.word)))
+            yield self._of_access("read", machine, bank, self.pool.any_of(claims))
+
+    def _of_access(self, kind: str, machine: Machine, bank: Bank, claim: Term) -> Outcome:
+        """A claim about an access that names a row of a bank."""
+        named = names_bank(self.ports, machine, bank, 0), has_row(self.ports, machine, bank, 0)
+        name = f"{kind} of {describe(self.ports, bank)}"
+        return self._decided("memory port", name, self.pool.implied(*named, claim))
 
     def _is_row(self, machine: Machine, address: Term) -> Term:
         """Whether an address is the row that the memory port names in cycle 0."""
@@ -271,25 +218,9 @@ class _Prover:
         named = machine.port("mem_address", 0)
         row = self.pool.part(named, 0, rows) if rows else self.pool.constant(0, 1)
         width = max(row.width, address.width)
-        row, address = (self.pool.extended(t, width, signed=False) for t in (row, address))
-        return self.pool.equal(row, address)
-
-    def _port_reads(self) -> Iterator[Outcome]:
-        machine = self.ports.machine(self._access(write=False))
-        data = machine.port("mem_read_data", 2)
-        for bank, cell in self.ports.write.items():
-            conditions = [
-                names_bank(self.ports, machine, bank, 0),
-                has_row(self.ports, machine, bank, 0),
-            ]
-            claims: list[Term] = []
-            for reading in machine.readings.values():
-                if reading.cell.memory == cell.memory:
-                    self.proof.port_reads.add(reading.cycle)
-                    is_row = self._is_row(machine, reading.address)
-                    claims.append(self.pool.both(is_row, self.pool.equal(data, reading.word)))
-            name = f"read of {describe(self.ports, bank)}"
-            yield self._decided("memory port", name, self.pool.any_of(claims), conditions)
+        return self.pool.equal(
+            *(self.pool.extended(term, width, signed=False) for term in (row, address))
+        )
 
     # A sample.
 
@@ -306,18 +237,17 @@ class _Prover:
 
     def _sample(self) -> Iterator[Outcome]:
         step, timing, matching = self.step, self.proof.timing, self.matching
-        count = tensor_shape(step.output)[0]
+        of_step = StepPorts.of(step)
         evaluated = self._slot(timing.latency, train=False)
-        outputs = [evaluated.port(f"y{index}", timing.latency) for index in range(count)]
+        outputs = [evaluated.port(port.name, timing.latency) for port in of_step.outputs]
         trained = {w: self._slot(w, train=True) for w in set(timing.writes.values())}
         writings = {
             bank: trained[timing.writes[bank]].writing(cell, timing.writes[bank])
             for bank, cell in self.ports.write.items()
         }
         words = self._words([evaluated, *trained.values()])
-        letter = "e" if step.fed_error else "t"
-        inputs = self._inputs("x", step.input, self._likely_inputs())
-        targets = self._inputs(letter, step.target, None)
+        inputs = self._inputs(of_step.inputs, self._likely_inputs())
+        targets = self._inputs(of_step.targets, [self._numbers(p) for p in of_step.targets])
         signals = [*outputs, *(t for w in writings.values() for t in (w.address, w.data))]
         matching.add_signals(signals, self.rng)
         done: list[Outcome] = []
@@ -333,10 +263,8 @@ class _Prover:
         self.proof.reference = reference
         reference.run()
         yield from done
-        kind = _kind(step, step.output)
-        for index, (signal, number) in enumerate(zip(outputs, reference.outputs, strict=True)):
-            yield self._equal("outputs", f"y{index}", signal, kind, number)
-        number = _kind(step, step.input)
+        for port, signal, number in zip(of_step.outputs, outputs, reference.outputs, strict=True):
+            yield self._equal("outputs", port.name, port, signal, number)
         for bank, writing in writings.items():
             name, start = describe(self.ports, bank), time.monotonic()
             top = (1 << writing.address.width) - 1
@@ -347,7 +275,7 @@ class _Prover:
                 problem = "address differs" if outcome.values is not None else outcome.problem
                 yield Outcome("writes", name, outcome.seconds, problem, outcome.values)
                 continue
-            yield self._equal("writes", name, writing.data, number, reference.following[bank])
+            yield self._equal("writes", name, of_step.word, writing.data, reference.following[bank])
 
     def _settle(self, part: Part, number: Integer, done: list[Outcome]) -> Integer:
         start = time.monotonic()
@@ -356,19 +284,16 @@ class _Prover:
             done.append(Outcome(part.group, part.name, time.monotonic() - start))
         return settled
 
-    def _equal(
-        self, group: str, name: str, signal: Term, kind: FixedType, number: Integer
-    ) -> Outcome:
-        start = time.monotonic()
-        top = 1 << signal.width
-        low, high = (-top // 2, top // 2 - 1) if kind.is_signed else (0, top - 1)
-        return self._outcome(
-            group, name, start, self.matching.differs(Integer(signal, low, high), number)
-        )
+    def _equal(self, group: str, name: str, port: Port, signal: Term, number: Integer) -> Outcome:
+        """A signal of a port's type is a number of the reference."""
+        start, top = time.monotonic(), 1 << signal.width
+        low, high = (-top // 2, top // 2 - 1) if port.signed else (0, top - 1)
+        found = self.matching.differs(Integer(signal, low, high), number)
+        return self._outcome(group, name, start, found)
 
     def _words(self, machines: Sequence[Machine]) -> dict[Bank, Integer]:
         """A free word for each bank; on samples it has the value of the word read."""
-        number = _kind(self.step, self.step.input)
+        number = number_type(self.step.input)
         found: dict[Bank, Integer] = {}
         by_memory: dict[str, Bank] = {}
         for bank, cell in self.ports.write.items():
@@ -385,16 +310,16 @@ class _Prover:
                     self.matching.samples[reading.word.data] = self.matching.samples[name]
         return found
 
-    def _numbers(self, kind: FixedType) -> IntArray:
+    def _numbers(self, kind: FixedType | Port) -> IntArray:
         """Random numbers of a type: most around 0, some at the ends of its range."""
-        scale = self.rng.integers(1, kind.bits, SAMPLES)
+        scale = self.rng.integers(1, (kind.high - kind.low).bit_length(), SAMPLES)
         codes = self.rng.integers(kind.low, kind.high + 1, SAMPLES) >> scale
         ends = self.rng.random(SAMPLES) < 0.1
         return np.where(ends, self.rng.choice([kind.low, kind.high], SAMPLES), codes)
 
     def _likely_inputs(self) -> list[IntArray]:
         """Random inputs; three quarters lie in the grid."""
-        number = _kind(self.step, self.step.input)
+        number = number_type(self.step.input)
         first = next(op for op in self.step.function.body.block.ops if isinstance(op, LocateOp))
         found: list[IntArray] = []
         for low, high in np.ldexp(first.ends, number.fraction).astype(np.int64).tolist():
@@ -403,19 +328,10 @@ class _Prover:
             found.append(np.where(self.rng.random(SAMPLES) < 0.75, within, anywhere))
         return found
 
-    def _inputs(
-        self, letter: str, argument: SSAValue, samples: list[IntArray] | None
-    ) -> list[Integer]:
-        kind = _kind(self.step, argument)
-        count = tensor_shape(argument)[0]
+    def _inputs(self, ports: Sequence[Port], samples: Sequence[IntArray]) -> list[Integer]:
         return [
-            self.matching.variable(
-                f"{letter}{index}@0",
-                kind.low,
-                kind.high,
-                self._numbers(kind) if samples is None else samples[index],
-            )
-            for index in range(count)
+            self.matching.variable(f"{port.name}@0", port.low, port.high, column)
+            for port, column in zip(ports, samples, strict=True)
         ]
 
     def _reads(

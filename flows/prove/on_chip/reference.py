@@ -18,8 +18,8 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.cycles.terms import Pool
 from kan_dialect.flows.prove.on_chip.integers import Arithmetic, Integer
+from kan_dialect.flows.prove.on_chip.step_ports import number_type
 from kan_dialect.ir.constants import IntArray
-from kan_dialect.ir.fixed_point import FixedType, fixed_type
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.model.on_chip.coefficient_memory import Bank, MemoryMap, memory_map
 from kan_dialect.model.on_chip.training_step import Step
@@ -199,7 +199,7 @@ class Reference:
         self.values[op.result] = _array(words, (outputs, inputs, count))
 
     def _combine(self, op: CombineOp) -> None:
-        kind, math, name = _kind(op.result), self.math, op.given_name or "combined"
+        kind, math, name = number_type(op.result), self.math, op.given_name or "combined"
         shape = self.values[op.terms[0]].shape
         found: list[Integer] = []
         columns = [self.values[term].ravel() for term in op.terms]
@@ -251,8 +251,8 @@ class Reference:
         shape: tuple[int, ...],
     ) -> Integers:
         """Sums of products, each rounded and saturated once."""
-        kind, math, name = _kind(op.result), self.math, op.given_name or "sum"
-        places = _kind(factors[0]).fraction + _kind(factors[1]).fraction - kind.fraction
+        kind, math, name = number_type(op.result), self.math, op.given_name or "sum"
+        places = number_type(factors[0]).fraction + number_type(factors[1]).fraction - kind.fraction
         found: list[Integer] = []
         for index, row in enumerate(rows):
             total = self._settled("", f"{name}{index}_total", math.total(row.tolist()))
@@ -261,7 +261,7 @@ class Reference:
         return _array(found, shape)
 
     def _error(self, op: ErrorOp) -> None:
-        kind, name = _kind(op.result), op.given_name or "error"
+        kind, name = number_type(op.result), op.given_name or "error"
         pairs = zip(self.values[op.target], self.values[op.output], strict=True)
         found = [
             self._settled(
@@ -274,9 +274,9 @@ class Reference:
         self.values[op.result] = _array(found, (len(found),))
 
     def _update(self, op: UpdateOp) -> None:
-        math, kind = self.math, _kind(op.coefficients)
+        math, kind = self.math, number_type(op.coefficients)
         errors, weights = self.values[op.error], self._of_banks(op.weights, op.cell)
-        places = _kind(op.error).fraction + _kind(op.weights).fraction - kind.fraction
+        places = number_type(op.error).fraction + number_type(op.weights).fraction - kind.fraction
         start = self.values[op.origin] if op.origin is not None else self._own_words(op)
         for bank in self.banks_of(op.coefficients):
             old = start[bank.output, bank.input, bank.number]
@@ -295,13 +295,6 @@ class Reference:
             if isinstance(gather, GatherOp) and gather.cell == op.cell:
                 return self.values[gather.result]
         raise KanError(f"@{self.step.name}: kan.update of a value that was not gathered")
-
-
-def _kind(value: SSAValue) -> FixedType:
-    kind = fixed_type(value)
-    if kind is None:
-        raise KanError("a step of real numbers has no integers to prove")
-    return kind
 
 
 def _array(numbers: list[Integer], shape: tuple[int, ...]) -> Integers:

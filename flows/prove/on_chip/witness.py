@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +19,7 @@ from kan_dialect.flows.prove.on_chip.bench import (
     play,
 )
 from kan_dialect.flows.prove.on_chip.prove import TrainingProof
-from kan_dialect.ir.fixed_point import fixed_type
-from kan_dialect.ir.types import tensor_shape
+from kan_dialect.flows.prove.on_chip.step_ports import StepPorts, number_type
 from kan_dialect.model.on_chip.coefficient_memory import Bank
 from kan_dialect.ops.grid import LocateOp
 
@@ -73,27 +72,17 @@ def _run(proof: TrainingProof, trace: Sequence[Cycle]) -> Mismatch | None:
 
 
 def _shrunk(proof: TrainingProof, witness: Witness) -> Witness:
-    """With as few cycles as can be seen soon: first without some, then with some idle."""
-    end = time.monotonic() + SHRINKING
-
-    def attempt(change: Callable[[list[Cycle], int, int], list[Cycle]]) -> None:
-        nonlocal witness
-        size = max(1, len(witness.trace) // 2)
-        while True:
-            start = 1
-            while start < len(witness.trace) and time.monotonic() < end:
-                trace = change(witness.trace, start, start + size)
-                found = _run(proof, trace) if trace != witness.trace else None
-                if found is not None and found.port == witness.mismatch.port:
-                    witness = Witness(trace[: found.cycle + 1], found)
-                else:
-                    start += size
-            if size == 1:
-                return
-            size //= 2
-
-    attempt(lambda trace, a, b: [*trace[:a], *trace[b:]])
-    attempt(lambda trace, a, b: [*trace[:a], *({} for _ in trace[a:b]), *trace[b:]])
+    """With as few cycles as are found soon."""
+    end, size = time.monotonic() + SHRINKING, len(witness.trace) // 2
+    while size and time.monotonic() < end:
+        for start in range(len(witness.trace) - size, 0, -size):
+            trace = [*witness.trace[:start], *witness.trace[start + size :]]
+            found = _run(proof, trace)
+            if found is not None and found.port == witness.mismatch.port:
+                witness = Witness(trace[: found.cycle + 1], found)
+            if time.monotonic() > end:
+                break
+        size //= 2
     return witness
 
 
@@ -103,11 +92,7 @@ class _Search:
     def __init__(self, proof: TrainingProof) -> None:
         self.proof, self.step, self.timing = proof, proof.step, proof.timing
         self.map = proof.ports.map
-        number, target = fixed_type(self.step.input), fixed_type(self.step.target)
-        assert number is not None and target is not None
-        self.number, self.target = number, target
-        self.letter = "e" if self.step.fed_error else "t"
-        self.counts = [tensor_shape(v)[0] for v in (self.step.input, self.step.target)]
+        self.number, self.of_step = number_type(self.step.input), StepPorts.of(self.step)
         self.rng: Generator = np.random.default_rng(0)
         addresses = [self.map.addresses(layer).ravel() for layer in range(len(self.map.shapes))]
         self.addresses: list[int] = np.concatenate(addresses).tolist()
@@ -152,11 +137,9 @@ class _Search:
             if self._word(bank) in outcome.values
         ]
         sample: Cycle = {"in_valid": 1, "train": 1}
-        for letter, count in zip(("x", self.letter), self.counts, strict=True):
-            for index in range(count):
-                sample[f"{letter}{index}"] = values.get(
-                    f"{letter}{index}@0", outcome.values.get(f"{letter}{index}@0", 0)
-                )
+        for port in (*self.of_step.inputs, *self.of_step.targets):
+            code = outcome.values.get(f"{port.name}@0", 0)
+            sample[port.name] = values.get(f"{port.name}@0", code)
         reads = self._reads(list(places.values()))
         return [{"rst": 1}, *loads, sample, *self.idle, *reads, *self.idle]
 
@@ -190,10 +173,10 @@ class _Search:
             cycle: Cycle = {"in_valid": int(rng.random() < busy), "train": int(rng.random() < 0.7)}
             spot = spots[int(rng.integers(2))]
             anywhere = rng.random() < 0.2
-            for index in range(self.counts[0]):
-                cycle[f"x{index}"] = self._code(self.number.bits) if anywhere else spot[index]
-            for index in range(self.counts[1]):
-                cycle[f"{self.letter}{index}"] = self._code(self.target.bits)
+            for port, code in zip(self.of_step.inputs, spot, strict=True):
+                cycle[port.name] = self._code(port.width) if anywhere else code
+            for port in self.of_step.targets:
+                cycle[port.name] = self._code(port.width)
             if rng.random() < 0.1:
                 address = addresses[int(rng.integers(len(addresses)))]
                 cycle |= self._write(address, self._code(self.number.bits))

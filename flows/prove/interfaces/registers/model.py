@@ -8,12 +8,20 @@ address is taken. What a command does, and what becomes of it, is that of the co
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import cache
 
+from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.cycles.claims import Claim
 from kan_dialect.flows.prove.cycles.terms import Term
-from kan_dialect.flows.prove.interfaces.induction import Candidate
+from kan_dialect.flows.prove.interfaces.model import (
+    Candidate,
+    OfCycle,
+    Offers,
+    Word,
+    WrapperModel,
+)
 from kan_dialect.flows.prove.interfaces.registers.ports import (
     BUS,
     CONTROL,
@@ -36,67 +44,76 @@ OKAY, SLVERR = 0, 2
 START = 0
 """Bit of CONTROL."""
 
-State = dict[str, Callable[[int], Term]]
-"""By name: the next value, by the cycle before."""
 
+class RegisterModel(WrapperModel):
+    """The state that reads and writes must show.
 
-class RegisterModel(ABC):
-    """The state that reads and writes must show, by cycle. In cycle 0 it is free."""
+    `has_address`, `has_data`: a write's address or data wait for the other; then `address`, `data`,
+    `strobes`. `answers`: a response waits, `response`. `busy`, `done`, `count`: as in the
+    registers. `reads`: a read waits, for `answer` where `cares`, and `read_response`. `in0.0`, ...:
+    bytes of the registers that hold inputs.
+    """
 
-    def __init__(
-        self, system: WrapperSignals, ports: RegisterPorts, identity: int, latency: int
-    ) -> None:
-        """`identity`: what HASH must hold. `latency`: of the core."""
-        self.system, self.ports, self.identity, self.latency = system, ports, identity, latency
-        self.pool = system.pool
-        self._known: dict[tuple[str, int], Term] = {}
-        self.widths: dict[str, int] = {
-            "address": ports.address_bits - 2,
-            "data": WORD,
-            "strobes": WORD // LANE,
-            "count": WORD,
-            "age": (latency + 2).bit_length(),
-            "answer": WORD,
-            "response": 2,
-            "read_response": 2,
+    group = "registers"
+    silent = f"{BUS}_bvalid", f"{BUS}_rvalid"
+    offered = tuple(
+        Offers(f"{BUS}_{channel}valid", f"{BUS}_{channel}ready", payload)
+        for channel, payload in (
+            ("aw", (f"{BUS}_awaddr",)),
+            ("w", (f"{BUS}_wdata", f"{BUS}_wstrb")),
+            ("ar", (f"{BUS}_araddr",)),
+        )
+    )
+
+    def __init__(self, core: WrapperSignals, ports: RegisterPorts, latency: int) -> None:
+        """`latency`: of the core."""
+        super().__init__(core)
+        self.ports, self.latency = ports, latency
+        self.paths = [(tuple(core.netlist.inputs), output) for output in core.netlist.outputs]
+        self.identity = self._identity()
+        """HASH: any number, but always the same."""
+        self.widths = dict.fromkeys(("data", "count", "answer"), WORD)
+        self.widths |= {"address": ports.address_bits - 2, "strobes": WORD // LANE}
+        self.widths |= {"age": (latency + 2).bit_length(), "response": 2, "read_response": 2}
+        self.switch("has_address", lambda t: self.takes("aw", t), self.executes)
+        self.switch("has_data", lambda t: self.takes("w", t), self.executes)
+        self.switch("answers", self.executes, lambda t: self.takes("b", t))
+        self.switch("reads", lambda t: self.takes("ar", t), lambda t: self.takes("r", t))
+        self.switch("busy", self.starts, self.ends)
+        self.switch("done", self.ends, self.starts)
+        taken: dict[str, tuple[str, OfCycle]] = {
+            "address": ("aw", lambda t: self._addr("aw", t)),
+            "data": ("w", lambda t: self.bus("wdata", t)),
+            "strobes": ("w", lambda t: self.bus("wstrb", t)),
+            "answer": ("ar", lambda t: self._read(t)[0]),
+            "cares": ("ar", lambda t: self._read(t)[1]),
+            "read_response": ("ar", self._read_verdict),
         }
-        self.next: State = {
-            "has_address": lambda t: self._set(
-                "has_address", self.takes("aw", t), self.executes(t), t
-            ),
-            "has_data": lambda t: self._set("has_data", self.takes("w", t), self.executes(t), t),
-            "address": lambda t: self._loaded(
-                "address", t, self.takes("aw", t), self._addr("aw", t)
-            ),
-            "data": lambda t: self._loaded("data", t, self.takes("w", t), self.bus("wdata", t)),
-            "strobes": lambda t: self._loaded(
-                "strobes", t, self.takes("w", t), self.bus("wstrb", t)
-            ),
-            "answers": lambda t: self._set("answers", self.executes(t), self.takes("b", t), t),
-            "response": lambda t: self._loaded("response", t, self.executes(t), self.verdict(t)),
-            "busy": lambda t: self._set("busy", self.starts(t), self.ends(t), t),
-            "done": lambda t: self._set("done", self.ends(t), self.starts(t), t),
-            "count": lambda t: self.pool.make(
-                "add",
-                WORD,
-                [self.at("count", t), self.pool.extended(self.ends(t), WORD, signed=False)],
-            ),
-            "reads": lambda t: self._set("reads", self.takes("ar", t), self.takes("r", t), t),
-            "answer": lambda t: self._loaded("answer", t, self.takes("ar", t), self._read(t)[0]),
-            "cares": lambda t: self._loaded("cares", t, self.takes("ar", t), self._read(t)[1]),
-            "read_response": lambda t: self._loaded(
-                "read_response", t, self.takes("ar", t), self._read_verdict(t)
-            ),
-        }
-        plain = ("has_address", "has_data", "answers", "busy", "done", "reads", "count")
-        self.alike: dict[str, str] = dict.fromkeys(plain, "")
+        for name, (channel, word) in taken.items():
+            self.load(name, lambda t, c=channel: self.takes(c, t), word)
+        self.load("response", self.executes, self.verdict)
+        self.next["count"] = lambda t: self.pool.sum(self.at("count", t), self.ends(t))
+        self.alike = dict.fromkeys(
+            ("has_address", "has_data", "answers", "busy", "done", "reads", "count"), ""
+        )
         """State that a register of the wrapper may hold too: where this other state is 1."""
         self.alike |= {"address": "has_address", "data": "has_data", "strobes": "has_data"}
         for number, place in enumerate(ports.inputs):
             for lane in range(place.lanes):
-                name = f"in{number}.{lane}"
-                self.widths[name] = place.lane_bits(lane)
-                self.next[name] = lambda t, n=number, k=lane: self._lane(n, k, t)
+                self._lane(number, lane, place.lane_bits(lane))
+
+    def _identity(self) -> int:
+        pool, port = self.pool, self.signals.port
+        address = port(f"{BUS}_araddr", 0)
+        ones = port(f"{BUS}_arvalid", 0), port(self.ports.reset, 0)
+        replaced = dict.fromkeys(ones, pool.constant(1, 1))
+        replaced[address] = pool.constant(HASH << 2, address.width)
+        word = pool.rebuilt(port(f"{BUS}_rdata", 1), replaced)
+        while word.kind == "ite":
+            word = word.args[1]
+        if not word.is_constant:
+            raise KanError("the register HASH is not read as a constant", remedy="build again")
+        return int(word.data)
 
     # What the core decides.
 
@@ -118,8 +135,33 @@ class RegisterModel(ABC):
         """The bits in a register of an output, and whether they are known."""
 
     @abstractmethod
-    def guesses(self) -> Iterator[Candidate]:
+    def core_guesses(self) -> Iterator[Candidate]:
         """Candidates for invariants that speak of the core."""
+
+    def guesses(self) -> Iterator[list[Candidate]]:
+        """Claims are guesses themselves; registers may hold what the model does."""
+
+        @cache
+        def claims(cycle: int) -> list[Claim]:
+            return [*self.claims(cycle)]
+
+        def at(cycle: int, number: int) -> Term:
+            in_reset = self.signals.in_reset(cycle)
+            return self.pool.any_of([in_reset, claims(cycle)[number].term])
+
+        claimed = [
+            Candidate(claim.name, lambda t, n=number: at(t, n))
+            for number, claim in enumerate(claims(0))
+        ]
+        words = [
+            Word(
+                name,
+                lambda t, n=name: self.at(n, t),
+                (lambda t, w=where: self.at(w, t)) if where else None,
+            )
+            for name, where in self.alike.items()
+        ]
+        yield [*claimed, *self.registers_that_hold(words), *self.core_guesses()]
 
     def refuses(self, cycle: int) -> Term:
         """A write is a command that is refused."""
@@ -131,54 +173,37 @@ class RegisterModel(ABC):
 
     # State.
 
-    def at(self, name: str, cycle: int) -> Term:
-        """`has_address`, `has_data`: a write's address or data wait for the other; then `address`,
-        `data`, `strobes`. `answers`: a response waits, `response`. `busy`, `done`, `count`: as in
-        the registers. `reads`: a read waits, for `answer` where `cares`, and `read_response`.
-        `in0.0`, ...: bytes of the registers that hold inputs.
-        """
-        key = name, cycle
-        if key not in self._known:
-            if cycle == 0:
-                found = self.pool.variable(f"model:{name}@0", self.widths.get(name, 1))
-            else:
-                after = self.next[name](cycle - 1)
-                zero = self.pool.constant(0, after.width)
-                found = self.pool.chosen(self.system.in_reset(cycle - 1), zero, after)
-            self._known[key] = found
-        return self._known[key]
+    def load(self, name: str, loads: OfCycle, word: OfCycle) -> None:
+        """State that takes a word in some cycles."""
+        self.next[name] = lambda t: self.pool.chosen(loads(t), word(t), self.at(name, t))
 
-    def _loaded(self, name: str, cycle: int, loads: Term, word: Term) -> Term:
-        return self.pool.chosen(loads, word, self.at(name, cycle))
+    def switch(self, name: str, sets: OfCycle, clears: OfCycle) -> None:
+        """A bit that is set in some cycles and cleared in others."""
+        pool = self.pool
+        self.next[name] = lambda t: pool.any_of(
+            [sets(t), pool.both(self.at(name, t), pool.inverted(clears(t)))]
+        )
 
-    def _set(self, name: str, sets: Term, clears: Term, cycle: int) -> Term:
-        kept = self.pool.both(self.at(name, cycle), self.pool.inverted(clears))
-        return self.pool.any_of([sets, kept])
-
-    def _counted(self, name: str, cycle: int, starts: Term, last: int) -> Term:
+    def count_age(self, name: str, starts: OfCycle, last: int) -> None:
         """A counter of cycles: 1 behind a start, 0 behind `last` and where nothing is under way."""
-        pool, age = self.pool, self.at(name, cycle)
-        zero, one = pool.constant(0, age.width), pool.constant(1, age.width)
-        ends = pool.equal(age, pool.constant(last, age.width))
-        still = pool.inverted(pool.any_of([pool.equal(age, zero), ends]))
-        following = pool.chosen(still, pool.make("add", age.width, [age, one]), zero)
-        return pool.chosen(starts, one, following)
+        pool = self.pool
+
+        def following(cycle: int) -> Term:
+            age = self.at(name, cycle)
+            zero, one = pool.constant(0, age.width), pool.constant(1, age.width)
+            idle = pool.any_of([pool.is_number(age, 0), pool.is_number(age, last)])
+            return pool.chosen(starts(cycle), one, pool.chosen(idle, zero, pool.sum(age, one)))
+
+        self.next[name] = following
 
     def is_age(self, age: int, cycle: int, name: str = "age") -> Term:
         """A counter of cycles has a value."""
-        now = self.at(name, cycle)
-        return self.pool.equal(now, self.pool.constant(age, now.width))
-
-    def at_most(self, name: str, most: int, cycle: int) -> Term:
-        """A counter of cycles has no larger value."""
-        now = self.at(name, cycle)
-        above = self.pool.make("ult", 1, [self.pool.constant(most, now.width), now])
-        return self.pool.inverted(above)
+        return self.pool.is_number(self.at(name, cycle), age)
 
     # What the ports show.
 
     def bus(self, name: str, cycle: int) -> Term:
-        return self.system.port(f"{BUS}_{name}", cycle)
+        return self.signals.port(f"{BUS}_{name}", cycle)
 
     def takes(self, channel: str, cycle: int) -> Term:
         """A channel moves a word."""
@@ -197,13 +222,10 @@ class RegisterModel(ABC):
 
     # Writes.
 
-    def _is_at(self, address: Term, place: int) -> Term:
-        return self.pool.equal(address, self.pool.constant(place, address.width))
-
     def asks(self, place: int, bit: int, cycle: int) -> Term:
         """The write has a bit of a command set, and its byte valid."""
         return self.pool.both(
-            self._is_at(self.at("address", cycle), place),
+            self.pool.is_number(self.at("address", cycle), place),
             self.pool.part(self.at("strobes", cycle), bit // LANE, 1),
             self.pool.part(self.at("data", cycle), bit, 1),
         )
@@ -216,40 +238,43 @@ class RegisterModel(ABC):
         """The response of a write."""
         pool, address, first = self.pool, self.at("address", cycle), self.ports.first
         inputs = range(first, first + len(self.ports.inputs))
-        known = pool.any_of([self._is_at(address, p) for p in (*self.ports.commands, *inputs)])
+        known = pool.any_of(
+            [self.pool.is_number(address, p) for p in (*self.ports.commands, *inputs)]
+        )
         wrong = pool.any_of([pool.inverted(known), self.refuses(cycle)])
         return pool.chosen(wrong, pool.constant(SLVERR, 2), pool.constant(OKAY, 2))
 
-    def _lane(self, number: int, lane: int, cycle: int) -> Term:
+    def _lane(self, number: int, lane: int, bits: int) -> None:
+        """A byte of a register that holds an input."""
         pool, name = self.pool, f"in{number}.{lane}"
-        writes = pool.both(
-            self.executes(cycle),
-            self._is_at(self.at("address", cycle), self.ports.first + number),
-            pool.part(self.at("strobes", cycle), lane, 1),
-        )
-        word = pool.part(self.at("data", cycle), LANE * lane, self.widths[name])
-        return self._loaded(name, cycle, writes, word)
+        self.widths[name] = bits
+
+        def writes(cycle: int) -> Term:
+            return pool.both(
+                self.executes(cycle),
+                pool.is_number(self.at("address", cycle), self.ports.first + number),
+                pool.part(self.at("strobes", cycle), lane, 1),
+            )
+
+        self.load(name, writes, lambda t: pool.part(self.at("data", t), LANE * lane, bits))
 
     def held(self, number: int, cycle: int) -> Term:
         """The bits of a register that holds an input."""
-        whole = self.at(f"in{number}.0", cycle)
-        for lane in range(1, self.ports.inputs[number].lanes):
-            whole = self.pool.joined(self.at(f"in{number}.{lane}", cycle), whole)
-        return whole
+        lanes = range(self.ports.inputs[number].lanes)
+        return self.pool.row(self.at(f"in{number}.{lane}", cycle) for lane in lanes)
 
     def input_code(self, port: str, cycle: int) -> Term:
         """The code of an input of the core that the registers hold."""
         words = [n for n, place in enumerate(self.ports.inputs) if place.port.name == port]
-        whole = self.held(words[0], cycle)
-        for number in words[1:]:
-            whole = self.pool.joined(self.held(number, cycle), whole)
-        return whole
+        return self.pool.row(self.held(number, cycle) for number in words)
 
     # Reads.
 
     def _read_verdict(self, cycle: int) -> Term:
         pool, address = self.pool, self._addr("ar", cycle)
-        known = pool.any_of([self._is_at(address, place) for place in range(self.ports.count)])
+        known = pool.any_of(
+            [self.pool.is_number(address, place) for place in range(self.ports.count)]
+        )
         return pool.chosen(known, pool.constant(OKAY, 2), pool.constant(SLVERR, 2))
 
     def _read(self, cycle: int) -> tuple[Term, Term]:
@@ -260,11 +285,7 @@ class RegisterModel(ABC):
         fixed |= {ID: IDENTITY, VERSIONS: VERSION, HASH: self.identity}
         fixed |= {PORTS: inputs | outputs << 16, LATENCY: self.latency}
         words = {place: pool.constant(value, WORD) for place, value in fixed.items()}
-        bits = self.status(cycle)
-        status = bits[0]
-        for bit in bits[1:]:
-            status = pool.joined(bit, status)
-        words[STATUS] = pool.extended(status, WORD, signed=False)
+        words[STATUS] = pool.extended(pool.row(self.status(cycle)), WORD, signed=False)
         words[COUNT] = self.at("count", cycle)
         first = self.ports.first
         for number, place in enumerate(self.ports.inputs, first):
@@ -274,22 +295,16 @@ class RegisterModel(ABC):
         for number, place in enumerate(self.ports.outputs, first + len(self.ports.inputs)):
             code, known = self.result(place, cycle)
             words[number] = pool.extended(code, WORD, signed=place.port.signed)
-            unknown.append(pool.both(self._is_at(address, number), pool.inverted(known)))
+            unknown.append(pool.both(self.pool.is_number(address, number), pool.inverted(known)))
         found = pool.constant(0, WORD)
         for place, word in words.items():
-            found = pool.chosen(self._is_at(address, place), word, found)
+            found = pool.chosen(self.pool.is_number(address, place), word, found)
         return found, pool.inverted(pool.any_of(unknown))
 
     # Claims.
 
-    def implied(self, *terms: Term) -> Term:
-        """The last term holds where all others do."""
-        *conditions, then = terms
-        return self.pool.any_of([self.pool.inverted(self.pool.both(*conditions)), then])
-
     def claims(self, cycle: int) -> Iterator[Claim]:
-        """What must hold in a cycle without reset."""
-        pool, implied = self.pool, self.implied
+        pool, implied = self.pool, self.pool.implied
 
         def none(name: str) -> Term:
             return pool.inverted(self.at(name, cycle))

@@ -1,6 +1,6 @@
 """Registers of single samples around a network: commands, status and results.
 
-Samples are those of the network's contract (`system.py`).
+Samples are those of the network's contract (`sample_core.py`).
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 
 from kan_dialect.flows.prove.cycles.claims import Claim
 from kan_dialect.flows.prove.cycles.terms import Term, ordered
-from kan_dialect.flows.prove.interfaces.induction import Candidate
+from kan_dialect.flows.prove.interfaces.model import Candidate, Word
 from kan_dialect.flows.prove.interfaces.registers.model import RegisterModel
 from kan_dialect.flows.prove.interfaces.registers.ports import Place, RegisterPorts
-from kan_dialect.flows.prove.interfaces.signals import free_name
-from kan_dialect.flows.prove.interfaces.system import System
+from kan_dialect.flows.prove.interfaces.sample_core import SampleCore
 
 
 class SampleModel(RegisterModel):
@@ -24,31 +23,32 @@ class SampleModel(RegisterModel):
     result; `used`: there was a result.
     """
 
-    def __init__(self, system: System, ports: RegisterPorts, identity: int) -> None:
-        super().__init__(system, ports, identity, system.network.latency)
-        self.network = system
-        self.next |= {
-            "age": lambda t: self._counted("age", t, self.starts(t), self.last),
-            "mine": lambda t: self._loaded("mine", t, self.starts(t), self._is_sample(t)),
-            "right": lambda t: self._loaded("right", t, self.ends(t), self.at("mine", t)),
-            "used": lambda t: self.pool.any_of([self.at("used", t), self.ends(t)]),
-        }
-
-    @property
-    def last(self) -> int:
+    def __init__(self, core: SampleCore, ports: RegisterPorts) -> None:
+        super().__init__(core, ports, core.network.latency)
+        self.core = core
+        self.last = self.latency + 1
         """Age of a sample whose result comes."""
-        return self.latency + 1
+        self.count_age("age", self.starts, self.last)
+        self.load("mine", self.starts, self._is_sample)
+        self.load("right", self.ends, lambda t: self.at("mine", t))
+        self.next["used"] = lambda t: self.pool.any_of([self.at("used", t), self.ends(t)])
+
+    def finding(self, measured: dict[str, int]) -> str:
+        return (
+            "reads and writes are those of its registers, for every history of the bus; outputs "
+            "are those of the sample started last"
+        )
 
     @property
     def samples(self) -> tuple[int, int]:
-        network = self.network.network
+        network = self.core.network
         return len(network.inputs), len(network.outputs)
 
     def ends(self, cycle: int) -> Term:
-        return self.network.valid(self.latency, cycle)
+        return self.core.valid(self.latency, cycle)
 
     def _is_sample(self, cycle: int) -> Term:
-        codes = self.network.codes
+        codes = self.core.codes
         same = [self.pool.equal(self.input_code(p, cycle), code) for p, code in codes.items()]
         return self.pool.both(*same)
 
@@ -57,63 +57,59 @@ class SampleModel(RegisterModel):
 
     def result(self, place: Place, cycle: int) -> tuple[Term, Term]:
         pool, used = self.pool, self.at("used", cycle)
-        code = pool.part(self.network.results[place.port.name], place.low, place.bits)
+        code = pool.part(self.core.results[place.port.name], place.low, place.bits)
         known = pool.any_of([self.at("right", cycle), pool.inverted(used)])
         return pool.chosen(used, code, pool.constant(0, code.width)), known
 
     def claims(self, cycle: int) -> Iterator[Claim]:
         yield from super().claims(cycle)
         pool = self.pool
-        enters = self.network.valid(0, cycle)
+        enters = self.core.valid(0, cycle)
         name = "a start is one sample of the network, with its inputs"
         yield Claim(name, pool.equal(enters, self.is_age(1, cycle)))
-        same = self.network.is_sample(0, cycle)
-        yield Claim(name, self.implied(enters, self.at("mine", cycle), same))
+        same = self.core.is_sample(0, cycle)
+        yield Claim(name, self.pool.implied(enters, self.at("mine", cycle), same))
         name = f"the result comes {self.last} cycles behind the start"
         yield Claim(name, pool.equal(self.ends(cycle), self.is_age(self.last, cycle)))
         idle = self.is_age(0, cycle)
         yield Claim(name, pool.equal(self.at("busy", cycle), pool.inverted(idle)))
 
-    def guesses(self) -> Iterator[Candidate]:
-        pool, network = self.pool, self.network
-        for register in network.registers():
-            width = len(register.connections["Q"])
-            if width == 1:
-                yield Candidate(
-                    f"{register.name} is 1 in the cycle behind a start",
-                    lambda t, r=register: pool.equal(network.value(r, t), self.is_age(1, t)),
-                )
-            load = network.machine.next_state(register, 0)
-            variables = {each.data for each in ordered([load]) if each.kind == "var"}
-            for port, result in network.results.items():
-                if free_name(port, 0) in variables and result.width == width:
+    def core_guesses(self) -> Iterator[Candidate]:
+        pool, core = self.pool, self.core
+        for register in core.registers():
+            variables = {term.data for term in ordered([core.load(register)]) if term.kind == "var"}
+            for port, result in core.results.items():
+                free = core.free(port, 0, result.width)
+                if free.data in variables and result.width == len(register.connections["Q"]):
                     yield Candidate(
                         f"{register.name} holds {port}",
-                        lambda t, r=register, y=result: self._output(network.value(r, t), y, t),
+                        lambda t, r=register, y=result: self._output(core.value(r, t), y, t),
                     )
-        for port in network.codes:
+        started = Word("a start in the cycle before", lambda t: self.is_age(1, t))
+        yield from self.registers_that_hold([started])
+        for port in core.codes:
             yield Candidate(
                 f"the network gets {port} from its registers",
-                lambda t, p=port: pool.equal(network.core_input(p, t), self.input_code(p, t)),
+                lambda t, p=port: pool.equal(core.core_input(p, t), self.input_code(p, t)),
             )
         yield Candidate(
             "a result is that of the sample under way",
-            lambda t: self.at_most("age", self.last, t),
+            lambda t: pool.at_most(self.at("age", t), self.last),
         )
         for stage in range(1, self.latency + 1):
             yield Candidate(
                 f"stage {stage} of the network is that of the age",
-                lambda t, s=stage: pool.equal(network.valid(s, t), self.is_age(s + 1, t)),
+                lambda t, s=stage: pool.equal(core.valid(s, t), self.is_age(s + 1, t)),
             )
             yield Candidate(
                 f"the followed sample in stage {stage}",
-                lambda t, s=stage: self.implied(
-                    self.at("mine", t), self.is_age(s + 1, t), network.is_sample(s, t)
+                lambda t, s=stage: self.pool.implied(
+                    self.at("mine", t), self.is_age(s + 1, t), core.is_sample(s, t)
                 ),
             )
 
     def _output(self, held: Term, result: Term, cycle: int) -> Term:
         pool = self.pool
-        zero = pool.equal(held, pool.constant(0, held.width))
-        right = self.implied(self.at("right", cycle), pool.equal(held, result))
+        zero = pool.is_number(held, 0)
+        right = self.pool.implied(self.at("right", cycle), pool.equal(held, result))
         return pool.both(right, pool.any_of([self.at("used", cycle), zero]))

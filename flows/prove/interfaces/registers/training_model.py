@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 
 from kan_dialect.flows.prove.cycles.claims import Claim
 from kan_dialect.flows.prove.cycles.terms import Term
-from kan_dialect.flows.prove.interfaces.induction import Candidate
+from kan_dialect.flows.prove.interfaces.model import Candidate
 from kan_dialect.flows.prove.interfaces.registers.model import RegisterModel
 from kan_dialect.flows.prove.interfaces.registers.ports import (
     MEM_CONTROL,
     Place,
     RegisterPorts,
 )
-from kan_dialect.flows.prove.interfaces.registers.training_core import TrainingSystem
+from kan_dialect.flows.prove.interfaces.training_core import TrainingCore
 from kan_dialect.flows.prove.on_chip.handshake import READ_CYCLES
 from kan_dialect.quantity import quantity
 
@@ -36,59 +36,51 @@ class TrainingModel(RegisterModel):
     `got:y0`, ...: what the core gave last.
     """
 
-    def __init__(self, system: TrainingSystem, ports: RegisterPorts, identity: int) -> None:
-        network = system.network
-        super().__init__(system, ports, identity, network.latency)
-        self.core = system
+    def __init__(self, core: TrainingCore, ports: RegisterPorts) -> None:
+        network = core.network
+        super().__init__(core, ports, network.latency)
+        self.core = core
         self.longest = max(network.interval - 1, network.busy)
         """Cycles that a command waits for the core, at most."""
-        self.widths |= {
-            "read_age": READ_CYCLES.bit_length(),
-            "waited": (self.longest + 2).bit_length(),
-        }
-        self.next |= {
-            "sample": lambda t: self._set("sample", self.starts(t), system.taken(0, t), t),
-            "access": lambda t: self._set("access", self.accesses(t), system.accessed(t), t),
-            "waited": self._waited,
-            "trains": lambda t: self._loaded("trains", t, self.starts(t), self._bit(TRAIN, t)),
-            "mem_write": lambda t: self._loaded(
-                "mem_write", t, self.accesses(t), self._bit(WRITE, t)
-            ),
-            "age": lambda t: self._counted("age", t, system.taken(0, t), network.latency),
-            "read_age": lambda t: self._counted("read_age", t, system.asked(0, t), READ_CYCLES),
-            "mem_busy": lambda t: self._set("mem_busy", self.accesses(t), self._access_ends(t), t),
-            "mem_done": lambda t: self._set("mem_done", self._access_ends(t), self.accesses(t), t),
-        }
+        self.widths["read_age"] = READ_CYCLES.bit_length()
+        self.widths["waited"] = (self.longest + 2).bit_length()
+        self.switch("sample", self.starts, lambda t: core.taken(0, t))
+        self.switch("access", self.accesses, core.accessed)
+        self.switch("mem_busy", self.accesses, self._access_ends)
+        self.switch("mem_done", self._access_ends, self.accesses)
+        self.load("trains", self.starts, lambda t: self._bit(TRAIN, t))
+        self.load("mem_write", self.accesses, lambda t: self._bit(WRITE, t))
+        self.count_age("age", lambda t: core.taken(0, t), network.latency)
+        self.count_age("read_age", lambda t: core.asked(0, t), READ_CYCLES)
+        self.next["waited"] = self._waited
         plain = ("sample", "access", "trains", "mem_write", "mem_busy", "mem_done")
         self.alike |= dict.fromkeys(plain, "")
-        memory = (network.address, network.word)
-        for port in network.written:
-            self._sent(port.name, port.width, of_access=port in memory)
-        for port in network.read:
-            self._got(port.name, port.width, port == network.read_word)
+        self.memory = (network.ports.address, network.ports.word)
+        """Ports of an access; the others that are written are those of a sample."""
+        for port in network.ports.written:
+            name, commands = f"sent:{port.name}", self.starts
+            if port in self.memory:
+                commands = self.accesses
+            self.widths[name] = port.width
+            self.load(name, commands, lambda t, p=port.name: self.input_code(p, t))
+        for port in network.ports.read:
+            name, comes = f"got:{port.name}", self.ends
+            if port == network.ports.read_word:
+                comes = self._word_comes
+            self.widths[name], self.alike[name] = port.width, ""
+            self.load(name, comes, lambda t, p=port: core.free(p.name, t, p.width))
 
-    def _sent(self, port: str, width: int, *, of_access: bool) -> None:
-        name = f"sent:{port}"
-        self.widths[name] = width
-        given = self.accesses if of_access else self.starts
-        self.next[name] = lambda t: self._loaded(name, t, given(t), self.input_code(port, t))
-
-    def _got(self, port: str, width: int, is_word: bool) -> None:
-        name = f"got:{port}"
-        self.widths[name] = width
-        self.alike[name] = ""
-
-        def following(cycle: int) -> Term:
-            comes = self.core.asked(READ_CYCLES, cycle) if is_word else self.ends(cycle)
-            return self._loaded(name, cycle, comes, self.core.free(port, cycle, width))
-
-        self.next[name] = following
+    def finding(self, measured: dict[str, int]) -> str:
+        return (
+            "reads and writes are those of its registers, for every history of the bus; samples "
+            "and accesses to coefficients are those of its commands, each once, in their order"
+        )
 
     # Commands.
 
     @property
     def samples(self) -> tuple[int, int]:
-        return len(self.core.network.inputs), len(self.core.network.outputs)
+        return len(self.core.network.ports.inputs), len(self.core.network.ports.outputs)
 
     def ends(self, cycle: int) -> Term:
         return self.core.taken(self.latency, cycle)
@@ -104,11 +96,13 @@ class TrainingModel(RegisterModel):
         free = self.pool.inverted(self.at("mem_busy", cycle))
         return self.pool.both(self.executes(cycle), self._asks_access(cycle), free)
 
+    def _word_comes(self, cycle: int) -> Term:
+        return self.core.asked(READ_CYCLES, cycle)
+
     def _access_ends(self, cycle: int) -> Term:
-        written = self.pool.both(
-            self.core.accessed(cycle), self.core.core_input("mem_write", cycle)
-        )
-        return self.pool.any_of([written, self.core.asked(READ_CYCLES, cycle)])
+        writes = self.core.core_input("mem_write", cycle)
+        written = self.pool.both(self.core.accessed(cycle), writes)
+        return self.pool.any_of([written, self._word_comes(cycle)])
 
     def refuses(self, cycle: int) -> Term:
         access = self.pool.both(self._asks_access(cycle), self.at("mem_busy", cycle))
@@ -121,8 +115,8 @@ class TrainingModel(RegisterModel):
         pool, waited = self.pool, self.at("waited", cycle)
         taken = pool.any_of([self.core.taken(0, cycle), self.core.accessed(cycle)])
         still = pool.both(self.waiting(cycle), pool.inverted(taken))
-        zero, one = (pool.constant(value, waited.width) for value in (0, 1))
-        return pool.chosen(still, pool.make("add", waited.width, [waited, one]), zero)
+        one = pool.constant(1, waited.width)
+        return pool.chosen(still, pool.sum(waited, one), pool.constant(0, waited.width))
 
     def status(self, cycle: int) -> Sequence[Term]:
         return [self.at(name, cycle) for name in ("busy", "done", "mem_busy", "mem_done")]
@@ -140,25 +134,25 @@ class TrainingModel(RegisterModel):
 
         def sent(condition: Term, pin: str, name: str) -> Term:
             same = pool.equal(core.core_input(pin, cycle), self.at(name, cycle))
-            return self.implied(condition, same)
+            return pool.implied(condition, same)
 
         name = "a start is one sample of the network"
         yield Claim(name, pool.equal(core.core_input("in_valid", cycle), sample))
         name = "a sample trains if its start says so, with the codes at its start"
         yield Claim(name, sent(sample, "train", "trains"))
-        for port in (*network.inputs, *network.targets):
+        for port in (*network.ports.inputs, *network.ports.targets):
             yield Claim(name, sent(sample, port.name, f"sent:{port.name}"))
         name = "a command of an access is one access of the memory port"
         yield Claim(name, pool.equal(core.core_input("mem_valid", cycle), access))
         name = "an access has the address and word at its command"
         yield Claim(name, sent(access, "mem_write", "mem_write"))
-        for port in (network.address, network.word):
+        for port in self.memory:
             yield Claim(name, sent(access, port.name, f"sent:{port.name}"))
         name = "no write is done while a command waits for the network"
         yield Claim(name, pool.inverted(pool.both(self.executes(cycle), self.waiting(cycle))))
         yield Claim(name, pool.inverted(pool.both(sample, access)))
         name = f"a command waits for {quantity(self.longest, 'cycle')} at most"
-        yield Claim(name, self.at_most("waited", self.longest, cycle))
+        yield Claim(name, pool.at_most(self.at("waited", cycle), self.longest))
         name = "a sample is under way from its start until its outputs"
         under_way = pool.any_of([sample, pool.inverted(self.is_age(0, cycle))])
         yield Claim(name, pool.equal(self.at("busy", cycle), under_way))
@@ -169,28 +163,29 @@ class TrainingModel(RegisterModel):
         yield Claim(name, pool.equal(self.at("mem_busy", cycle), under_way))
         yield Claim(name, pool.equal(core.asked(READ_CYCLES, cycle), read_comes))
 
-    def guesses(self) -> Iterator[Candidate]:
+    def core_guesses(self) -> Iterator[Candidate]:
         pool, core, network = self.pool, self.core, self.core.network
-        memory = (network.address, network.word)
-        for port in network.written:
+        for port in network.ports.written:
             yield Candidate(
                 f"the network gets {port.name} from its registers",
                 lambda t, p=port.name: pool.equal(core.core_input(p, t), self.input_code(p, t)),
             )
-            waits = "access" if port in memory else "sample"
+            waits = "access" if port in self.memory else "sample"
             yield Candidate(
                 f"{port.name} stays while a command waits",
-                lambda t, p=port.name, w=waits: self.implied(
+                lambda t, p=port.name, w=waits: pool.implied(
                     self.at(w, t), pool.equal(self.at(f"sent:{p}", t), self.input_code(p, t))
                 ),
             )
         counters = (("age", "sample", network.latency, core.taken),)
         counters += (("read_age", "access", READ_CYCLES, core.asked),)
         for name, waits, last, stage in counters:
-            yield Candidate(f"{name} ends", lambda t, n=name, k=last: self.at_most(n, k, t))
+            yield Candidate(
+                f"{name} ends", lambda t, n=name, k=last: pool.at_most(self.at(n, t), k)
+            )
             yield Candidate(
                 f"{waits} waits or is under way",
-                lambda t, n=name, w=waits: self.implied(self.at(w, t), self.is_age(0, t, n)),
+                lambda t, n=name, w=waits: pool.implied(self.at(w, t), self.is_age(0, t, n)),
             )
             for age in range(1, last + 1):
                 yield Candidate(
@@ -206,6 +201,6 @@ class TrainingModel(RegisterModel):
                 yield Candidate(
                     f"nothing was taken {age} cycles ago while a command waits longer",
                     lambda t, k=age, s=stage: pool.any_of(
-                        [self.at_most("waited", k - 1, t), pool.inverted(s(k, t))]
+                        [pool.at_most(self.at("waited", t), k - 1), pool.inverted(s(k, t))]
                     ),
                 )

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 import kan_dialect as kan
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.interfaces.of_build import BuiltWrapper
-from kan_dialect.flows.prove.interfaces.prove_built import AnyProof, prove_built
-from kan_dialect.flows.prove.interfaces.registers.training_core import TrainingNetwork
-from kan_dialect.flows.prove.interfaces.replay import first_difference
-from kan_dialect.flows.prove.interfaces.witness import find_witness
+from kan_dialect.flows.prove.interfaces.prove import InterfaceProof, prove_built
+from kan_dialect.flows.prove.interfaces.training_core import TrainingNetwork
+from kan_dialect.flows.prove.interfaces.witness import find_witness, first_difference
+from kan_dialect.flows.prove.on_chip.step_ports import StepPorts
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -38,7 +38,7 @@ def network(
     def port(name: str) -> Port:
         return Port(name, bits, -(1 << bits - 1), (1 << bits - 1) - 1)
 
-    return TrainingNetwork(
+    ports = StepPorts(
         "net",
         tuple(port(f"x{index}") for index in range(inputs)),
         tuple(port(f"y{index}") for index in range(outputs)),
@@ -46,6 +46,9 @@ def network(
         Port.of_range("mem_address", 0, (1 << address_bits) - 1),
         port("mem_data"),
         port("mem_read_data"),
+    )
+    return TrainingNetwork(
+        ports,
         cycles.get("latency", 4),
         cycles.get("interval", 3),
         cycles.get("busy", 4),
@@ -56,12 +59,12 @@ def core_of(net: TrainingNetwork) -> str:
     """A module with the ports: the proof reads no more of it."""
     flags = dict.fromkeys(("in_ready", "out_valid", "mem_ready", "mem_read_valid"), 1)
     given = {"rst": 1, "in_valid": 1, "train": 1}
-    given |= {port.name: port.width for port in (*net.inputs, *net.targets)}
-    given |= {"mem_valid": 1, "mem_write": 1, "mem_address": net.address.width}
-    given["mem_data"] = net.word.width
-    words = {port.name: port.width for port in net.outputs}
+    given |= {port.name: port.width for port in (*net.ports.inputs, *net.ports.targets)}
+    given |= {"mem_valid": 1, "mem_write": 1, "mem_address": net.ports.address.width}
+    given["mem_data"] = net.ports.word.width
+    words = {port.name: port.width for port in net.ports.outputs}
     outputs = {"in_ready": 1, "out_valid": 1, **words, "mem_ready": 1, "mem_read_valid": 1}
-    outputs["mem_read_data"] = net.read_word.width
+    outputs["mem_read_data"] = net.ports.read_word.width
     ports = ", ".join(
         [
             "in %clk: !seq.clock",
@@ -78,7 +81,7 @@ def core_of(net: TrainingNetwork) -> str:
 }}"""
 
 
-def proof_of(folder: Path, net: TrainingNetwork, old: str = "", new: str = "") -> AnyProof:
+def proof_of(folder: Path, net: TrainingNetwork, old: str = "", new: str = "") -> InterfaceProof:
     context = make_context()
     module = parse_text(context, core_of(net).encode(), "net")
     WrapInterfacePass(interface="axi-lite").apply(context, module)  # type: ignore[arg-type]
@@ -144,7 +147,7 @@ def test_wrong_registers_are_not_proven(bug: str, tmp_path: Path) -> None:
 def test_cycles_show_what_is_wrong(bug: str, tmp_path: Path) -> None:
     old, new = BUGS[bug]
     proof = proof_of(tmp_path, network(), old, new)
-    witness = find_witness(proof)  # type: ignore[arg-type]
+    witness = find_witness(proof)
     assert witness is not None and witness.problem
     if look_for("iverilog") is None:
         pytest.skip("Icarus is not installed")

@@ -11,16 +11,14 @@ the outputs are Y, else anything. A real network is one of these, for every X, w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
-from kan_dialect.flows.prove.interfaces.boundary import Clocking, Piece
+from kan_dialect.flows.prove.interfaces.boundary import Clocking
 from kan_dialect.flows.prove.interfaces.signals import WrapperSignals, find_core
 from kan_dialect.flows.prove.netlist import Netlist
 from kan_dialect.model.interface import Interface
 
 
-class System(WrapperSignals):
+class SampleCore(WrapperSignals):
     """The signals of a wrapper and its network by cycle, as terms."""
 
     def __init__(
@@ -32,7 +30,6 @@ class System(WrapperSignals):
         super().__init__(netlist, boundary, core, pool)
         self.network = network
         self._entered: dict[tuple[int, int], Term] = {}
-        self._is_sample: dict[tuple[int, int], Term] = {}
         self.codes: dict[str, Term] = {
             port.name: pool.variable(f"sample:{port.name}", port.width) for port in network.inputs
         }
@@ -41,8 +38,6 @@ class System(WrapperSignals):
             port.name: pool.variable(f"result:{port.name}", port.width) for port in network.outputs
         }
         """Y, by port of the network."""
-        self.last = pool.variable("sample:last", 1)
-        self.user = pool.variable("sample:user", max(1, boundary.user_bits))
 
     # The network.
 
@@ -64,31 +59,20 @@ class System(WrapperSignals):
         if key not in self._entered:
             found = self.entered(max(stage - 1, 0), cycle - 1, bits)
             if stage == 0:
-                more = pool.extended(self.valid(0, cycle - 1), bits, signed=False)
-                found = pool.make("add", bits, [found, more])
+                found = pool.sum(found, self.valid(0, cycle - 1))
             cleared = self.core_input("rst", cycle - 1)
             self._entered[key] = pool.chosen(cleared, pool.constant(0, bits), found)
         return self._entered[key]
 
     def is_sample(self, stage: int, cycle: int) -> Term:
         """Whether the inputs of the network were X, `stage` cycles earlier."""
-        key = stage, cycle
-        if key not in self._is_sample:
-            self._is_sample[key] = self._is_sample_at(stage, cycle)
-        return self._is_sample[key]
-
-    def _is_sample_at(self, stage: int, cycle: int) -> Term:
         pool = self.pool
-        if stage == 0:
-            return pool.both(
-                *(
-                    pool.equal(self.core_input(port, cycle), code)
-                    for port, code in self.codes.items()
-                )
-            )
-        if cycle == 0:
+        if stage and cycle:
+            return self.is_sample(stage - 1, cycle - 1)
+        if stage:
             return pool.variable(f"core:is_sample{stage}@0", 1)
-        return self.is_sample(stage - 1, cycle - 1)
+        inputs = ((self.core_input(port, cycle), code) for port, code in self.codes.items())
+        return pool.both(*(pool.equal(found, code) for found, code in inputs))
 
     def core_port(self, port: str, cycle: int) -> Term | None:
         latency = self.network.latency
@@ -99,20 +83,3 @@ class System(WrapperSignals):
         result = self.results[port]
         other = self.free(port, cycle, result.width)
         return self.pool.chosen(self.is_sample(latency, cycle), result, other)
-
-    def pieces(self, pieces: Sequence[Piece], codes: Mapping[str, Term]) -> Term:
-        """The bits of a port in a beat."""
-        pool = self.pool
-        whole: Term | None = None
-        for piece in pieces:
-            if not piece.code:
-                term = pool.constant(0, piece.width)
-            elif piece.sign:
-                term = pool.extended(
-                    pool.part(codes[piece.code], piece.low, 1), piece.width, signed=True
-                )
-            else:
-                term = pool.part(codes[piece.code], piece.low, piece.width)
-            whole = term if whole is None else pool.joined(term, whole)
-        assert whole is not None
-        return whole

@@ -10,36 +10,22 @@ words are any: which they must be is the proof of the hardware itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from xdsl.ir import SSAValue
-
-from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.interfaces.boundary import Clocking
 from kan_dialect.flows.prove.interfaces.signals import WrapperSignals, find_core
 from kan_dialect.flows.prove.netlist import Netlist
-from kan_dialect.flows.prove.on_chip.handshake import READ_CYCLES, Timing
-from kan_dialect.ir.fixed_point import fixed_type
-from kan_dialect.ir.types import tensor_shape
-from kan_dialect.model.interface import Port
-from kan_dialect.model.on_chip.coefficient_memory import memory_map
-from kan_dialect.model.on_chip.training_step import Step
+from kan_dialect.flows.prove.on_chip.handshake import READ_CYCLES
+from kan_dialect.flows.prove.on_chip.step_ports import StepPorts
 
 
 @dataclass(frozen=True)
 class TrainingNetwork:
     """Ports and cycles of hardware that trains."""
 
-    name: str
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
-    targets: tuple[Port, ...]
-    """Of a sample: targets, or errors."""
-    address: Port
-    word: Port
-    """A word that is written to the memory."""
-    read_word: Port
+    ports: StepPorts
     latency: int
     """Cycles from a sample to its outputs."""
     interval: int
@@ -47,64 +33,30 @@ class TrainingNetwork:
     busy: int
     """Cycles behind a sample in which no access to the memory is taken."""
 
-    @staticmethod
-    def of(step: Step, timing: Timing) -> TrainingNetwork:
-        """The network of a training step.
-
-        Raises
-        ------
-        KanError : the step is real-valued.
-        """
-
-        def ports(letter: str, value: SSAValue) -> tuple[Port, ...]:
-            count = tensor_shape(value)[0]
-            return tuple(_of_kind(step, f"{letter}{index}", value) for index in range(count))
-
-        last = (1 << memory_map(step).address_bits) - 1
-        return TrainingNetwork(
-            step.name,
-            ports("x", step.input),
-            ports("y", step.output),
-            ports("e" if step.fed_error else "t", step.target),
-            Port.of_range("mem_address", 0, last),
-            _of_kind(step, "mem_data", step.input),
-            _of_kind(step, "mem_read_data", step.input),
-            timing.latency,
-            timing.interval,
-            timing.busy,
-        )
-
     @property
-    def written(self) -> tuple[Port, ...]:
-        """The ports whose registers a host writes, in the order of the registers."""
-        return (*self.inputs, *self.targets, self.address, self.word)
-
-    @property
-    def read(self) -> tuple[Port, ...]:
-        """The ports whose registers a host reads only."""
-        return (*self.outputs, self.read_word)
+    def name(self) -> str:
+        return self.ports.name
 
 
-def _of_kind(step: Step, name: str, value: SSAValue) -> Port:
-    kind = fixed_type(value)
-    if kind is None:
-        raise KanError(f"@{step.name} is real-valued: hardware needs fixed-point numbers")
-    return Port(name, kind.bits, kind.low, kind.high)
-
-
-class TrainingSystem(WrapperSignals):
+class TrainingCore(WrapperSignals):
     """The signals of a wrapper and of the hardware in it, as terms."""
 
     def __init__(
         self, netlist: Netlist, boundary: Clocking, network: TrainingNetwork, pool: Pool
     ) -> None:
         single = ("clk", "rst", "in_valid", "train", "mem_valid", "mem_write")
-        inputs = dict.fromkeys(single, 1) | {port.name: port.width for port in network.written}
+        inputs = dict.fromkeys(single, 1) | {
+            port.name: port.width for port in network.ports.written
+        }
         super().__init__(
             netlist, boundary, find_core(netlist, network.name, inputs, boundary), pool
         )
         self.network = network
-        self._free = {port.name: port.width for port in network.read}
+        self._free = {port.name: port.width for port in network.ports.read}
+
+    @property
+    def inner_paths(self) -> Mapping[str, str]:
+        return {"in_ready": "mem_valid"}
 
     def taken(self, age: int, cycle: int) -> Term:
         """A sample was taken `age` cycles earlier."""
