@@ -17,32 +17,23 @@ from xdsl.dialects import hw
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.second_opinion.model import Add, Clamp, Code, outputs_of
-from kan_dialect.flows.prove.second_opinion.text import Design
-from kan_dialect.flows.prove.second_opinion.words import (
+from kan_dialect.flows.prove.second_opinion.solver import Term
+from kan_dialect.flows.prove.second_opinion.text import (
     Bit,
+    Design,
     Undecided,
     Variable,
     bits_of,
+    with_bits,
 )
+from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.attributes.module_attributes import nodes_of
+from kan_dialect.ir.constants import IntArray
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
 
 MAX_CODES = 1 << 24
 """No variable has more codes: they are listed."""
-
-
-@dataclass(frozen=True)
-class Mark:
-    """Where the hardware holds a node: its code is signal + offset, in this cycle."""
-
-    signal: str
-    cycle: int
-    offset: int
-    low: int
-    high: int
-    within: Clamp | None
-    """The clamp that makes the code of signal + offset; None where none is needed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +46,7 @@ class Claim:
     signed: bool
     expected: Code
     rank: int
-    mark: Mark | None = None
+    mark: NodeAttr | None = None
     """None of an output."""
 
 
@@ -63,39 +54,40 @@ class Claim:
 class Plan:
     """All claims in the order of their ranks, and the cut points of each rank."""
 
+    design: Design
     claims: list[Claim] = field(default_factory=list[Claim])
-    variables: list[Variable] = field(default_factory=list[Variable])
-    inputs: dict[str, Variable] = field(default_factory=dict[str, Variable])
-    """Inputs in cycle 0, by port."""
-    cuts: list[tuple[int, list[tuple[str, int, int]], Variable]] = field(
-        default_factory=list[tuple[int, list[tuple[str, int, int]], Variable]]
-    )
-    """A cut point: its rank, its bits (function, cycle and bit), and its variable."""
     ranks: dict[Variable, int] = field(default_factory=dict[Variable, int])
     """Of each variable that is the signal of nodes."""
-    held: dict[Variable, list[Claim]] = field(default_factory=dict[Variable, list[Claim]])
-    """The claims on what such a variable holds."""
-    lowest: dict[Variable, int] = field(default_factory=dict[Variable, int])
-    """Of such a variable, which bit of the signal its lowest bit is."""
+
+    held: dict[Variable, Claim] = field(default_factory=dict[Variable, Claim])
+    """A claim on what such a variable holds."""
+
+    tables: dict[Variable, IntArray] = field(default_factory=dict[Variable, IntArray])
+    """Of each code of such a variable, the number of the signal."""
+
+    places: dict[tuple[str, int], Variable] = field(default_factory=dict[tuple[str, int], Variable])
+    """Such variables, by signal and cycle."""
+
+    bits: dict[Variable, list[tuple[Term, int]]] = field(
+        default_factory=dict[Variable, list[tuple[Term, int]]]
+    )
+    """Of such a variable, the bits of terms that it stands for."""
+
     dead: int = 0
 
-
-def marks_of(circuit: Model) -> dict[str, Mark | None]:
-    """The marks of a hardware module by node; None of a dead one."""
-    assert isinstance(circuit.op, hw.HWModuleOp)
-    return {
-        node.node: None
-        if node.is_dead
-        else Mark(
-            node.signal,
-            node.cycle,
-            node.offset,
-            node.values.low,
-            node.values.high,
-            None if node.within is None else Clamp(node.within.low, node.within.high),
-        )
-        for node in nodes_of(circuit.op)
-    }
+    def term(self, claim: Claim, rank: int) -> Term:
+        """The signal of a claim, with the signals of all nodes below a rank free."""
+        cut: dict[Term, dict[int, tuple[Term, int]]] = {}
+        for of, bits in self.bits.items():
+            if self.ranks[of] < rank:
+                for index, (term, bit) in enumerate(bits):
+                    cut.setdefault(term, {})[bit] = of.term, index
+        solver = self.design.solver
+        by: dict[Term, Term] = {}
+        for term, bits in cut.items():
+            # Its other bits read nodes before it.
+            by[term] = with_bits(solver.substituted(term, by), bits, solver)
+        return solver.substituted(self.design.at(claim.signal, claim.cycle), by)
 
 
 def plan(integer: Model, circuit: Model, design: Design, interface: Interface) -> Plan:
@@ -108,21 +100,22 @@ def plan(integer: Model, circuit: Model, design: Design, interface: Interface) -
         codes than can be listed.
     """
     _check_ports(design, interface)
-    return _Planner(design, marks_of(circuit)).run(integer, interface)
+    assert isinstance(circuit.op, hw.HWModuleOp)
+    marks = {node.node: node for node in nodes_of(circuit.op)}
+    return _Planner(design, marks, Plan(design)).run(integer, interface)
 
 
 @dataclass
 class _Planner:
     design: Design
-    marks: Mapping[str, Mark | None]
-    plan: Plan = field(default_factory=Plan)
-    held: dict[tuple[str, int], Variable] = field(default_factory=dict[tuple[str, int], Variable])
+    marks: Mapping[str, NodeAttr]
+    plan: Plan
 
     def run(self, integer: Model, interface: Interface) -> Plan:
         codes: list[Code] = []
         for port in interface.inputs:
             of = self.variable(port.name, 0, port.width, port.low, port.high)
-            self.plan.inputs[port.name] = of
+            self.design.by_place[port.name, 0] = of
             codes.append(Code({of: of.codes}).without_constants())
         outputs = outputs_of(integer, codes, self.node)
         last = 1 + max(self.plan.ranks.values(), default=0)
@@ -135,55 +128,54 @@ class _Planner:
     def variable(self, name: str, cycle: int, width: int, low: int, high: int) -> Variable:
         if high - low >= MAX_CODES:
             raise Undecided(f"{name} has more than {MAX_CODES.bit_length() - 1} bits")
-        found = Variable(name, cycle, width, low, high, len(self.plan.variables))
-        self.plan.variables.append(found)
-        return found
+        return self.design.variable(name, cycle, width, low, high)
 
     def node(self, name: str, code: Code) -> Code:
         """Plan the proof of a node. Returns its code as the nodes that read it see it."""
         mark = self.marks.get(name)
-        if mark is None and name in self.marks:
+        if mark is not None and mark.is_dead:
             self.plan.dead += 1
             low, high = code.range
-            if low == high:
-                return Code(constant=low)
-            if len(code.tables) == 1:
-                return code
+            if low == high or len(code.tables) == 1:
+                return code.simple()
             width = max(low.bit_length(), high.bit_length()) + 1
             of = self.variable(f"{name} (dead)", 0, width, low, high)
             return Code({of: of.codes})
         if mark is None or mark.signal not in self.design.signals:
             return code
         rank = 1 + max((self.plan.ranks.get(of, 0) for of in code.tables), default=0)
-        claim = Claim(name, mark.signal, mark.cycle, mark.low < 0, code, rank, mark)
+        claim = Claim(name, mark.signal, mark.cycle, mark.values.low < 0, code, rank, mark)
         self.plan.claims.append(claim)
         low, high = (end - mark.offset for end in code.range)
         if mark.within is not None:
             # Where the code is not saturated, it is the signal.
-            saturated = mark.within.low - mark.offset, mark.within.high - mark.offset
-            low = max(mark.low, low) if low > saturated[0] else mark.low
-            high = min(mark.high, high) if high < saturated[1] else mark.high
+            if low <= mark.within.low - mark.offset:
+                low = mark.values.low
+            if high >= mark.within.high - mark.offset:
+                high = mark.values.high
+            low, high = max(low, mark.values.low), min(high, mark.values.high)
         if low == high or not code.tables:
             return code
-        signal = self.free(mark, low, high, claim)
-        if signal is None:
+        of = self.free(claim, mark, low, high)
+        if of is None:
             return code
-        free = signal.then(Add(mark.offset))
+        free = Code({of: self.plan.tables[of]}).then(Add(mark.offset))
         if mark.within is None:
             return free
         # A node that is shown has the model's codes; a wrong mark may say otherwise.
-        return free.then(mark.within).then(Clamp(*code.range))
+        saturated = free.then(Clamp(mark.within.low, mark.within.high))
+        return saturated.then(Clamp(*code.range))
 
-    def free(self, mark: Mark, low: int, high: int, claim: Claim) -> Code | None:
+    def free(self, claim: Claim, mark: NodeAttr, low: int, high: int) -> Variable | None:
         """A signal in a range as a free variable of other claims; None where it cannot be free."""
-        every = bits_of(self.design, mark.signal)
-        outside = {bit for name in self.design.inputs for bit in bits_of(self.design, name)}
+        every = bits_of(self.design.at(mark.signal, mark.cycle))
         # Below the lowest bit that is free, all are constant.
         fixed = next((i for i, bit in enumerate(every) if not isinstance(bit, str)), len(every))
         constant = sum(1 << index for index in range(fixed) if every[index] == "1")
         bits = significant(every[fixed:], signed=low < 0)
-        functions = [bit for bit in bits if not isinstance(bit, str)]
-        if not bits or len(set(functions)) < len(bits) or not outside.isdisjoint(bits):
+        terms = [bit for bit in bits if not isinstance(bit, str)]
+        is_input = any(term.kind().name == "CONSTANT" for term, _ in terms)
+        if not bits or len(set(terms)) < len(bits) or is_input:
             return None
         low, high = -((constant - low) >> fixed), (high - constant) >> fixed
         if low < -(1 << len(bits) - 1) or high >= 1 << len(bits) - (low < 0):
@@ -191,21 +183,16 @@ class _Planner:
         if high - low >= MAX_CODES:
             return None
         key = mark.signal, mark.cycle
-        if key not in self.held:
-            of = self.held[key] = self.variable(mark.signal, mark.cycle, len(bits), low, high)
+        if key not in self.plan.places:
+            of = self.plan.places[key] = self.variable(*key, len(bits), low, high)
             self.plan.ranks[of] = claim.rank
-            self.plan.lowest[of] = fixed
-            self.plan.cuts.append((claim.rank, cycle_of(functions, mark.cycle), of))
-        of = self.held[key]
+            self.plan.tables[of] = (of.codes << fixed) + constant
+            self.plan.bits[of] = terms
+        of = self.plan.places[key]
         if (of.low, of.high) != (low, high):
             return None
-        self.plan.held.setdefault(of, []).append(claim)
-        return Code({of: (of.codes << fixed) + constant})
-
-
-def cycle_of(bits: Sequence[tuple[str, int]], cycle: int) -> list[tuple[str, int, int]]:
-    """Bits of functions in a cycle."""
-    return [(function, cycle, bit) for function, bit in bits]
+        self.plan.held.setdefault(of, claim)
+        return of
 
 
 def significant(bits: Sequence[Bit], *, signed: bool) -> Sequence[Bit]:

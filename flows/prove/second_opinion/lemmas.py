@@ -23,17 +23,9 @@ from typing import TypeAlias
 import numpy as np
 
 from kan_dialect.flows.prove.second_opinion.model import Tables
-from kan_dialect.flows.prove.second_opinion.solver import Solver, Term
-from kan_dialect.flows.prove.second_opinion.words import (
-    Numbers,
-    Undecided,
-    Variable,
-    Word,
-    Words,
-    cone,
-    evaluate,
-    terms,
-)
+from kan_dialect.flows.prove.second_opinion.solver import Signed, Solver, Term, width_of
+from kan_dialect.flows.prove.second_opinion.text import Undecided, Variable
+from kan_dialect.flows.prove.second_opinion.words import Numbers, Word, Words, cone, evaluate
 from kan_dialect.ir.constants import IntArray
 
 WIDEST = 40
@@ -54,10 +46,10 @@ ROWS = 48
 SECONDS = 20.0
 """Time for one question to the solver."""
 
-_WIRING = ("concat", "extract", "bvnot", "zero_extend", "sign_extend")
+_WIRING = ("BV_CONCAT", "BV_EXTRACT", "BV_NOT", "BV_ZERO_EXTEND", "BV_SIGN_EXTEND")
 """Operators that are no adders, tables or choices."""
 
-_ARITHMETIC = ("bvadd", "bvsub", "bvneg", "bvmul")
+_ARITHMETIC = ("BV_ADD", "BV_SUB", "BV_NEG", "BV_MUL")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +58,12 @@ class Number:
 
     tables: Tables
     """Of each, the least entry is 0."""
+
     top: int
     """The greatest sum, where the least is 0."""
+
     term: Term
     """A free bit vector that stands for it, where a word that it makes is cut."""
-    bits: int
-    """Of `term`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +83,16 @@ class Classes:
     of: Variable
     index: Variable
     """A number for each combination of values."""
+
     of_code: IntArray
     """Of each code of the variable, the number."""
+
     values: Mapping[Word, IntArray]
     """Of each word, its value for each number."""
 
 
 Atom: TypeAlias = Sum | Variable | Classes
-"""A free variable of a lemma: the sum of a cut word, a variable, or a class number."""
+"""A free variable of a lemma: the sum of a cut word, a variable, or the number of a class."""
 
 
 @dataclass(frozen=True)
@@ -115,17 +109,17 @@ class Lemmas:
     """Which words of a design are proven to be sums of tables."""
 
     words: Words
-    solver: Solver
     _sums: dict[Word, Sum | None] = field(default_factory=dict[Word, Sum | None])
     _numbers: dict[tuple[tuple[int, bytes], ...], Number] = field(
         default_factory=dict[tuple[tuple[int, bytes], ...], Number]
     )
     _classes: dict[frozenset[Word], Classes] = field(default_factory=dict[frozenset[Word], Classes])
-    _variables: dict[Variable, Term] = field(default_factory=dict[Variable, Term])
-    _simple: dict[Word, Term] = field(default_factory=dict[Word, Term])
-    """Terms of words of one variable."""
     _inside: dict[Word, bool] = field(default_factory=dict[Word, bool])
     _random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+
+    @property
+    def solver(self) -> Solver:
+        return self.words.solver
 
     def frontier(self, root: Word, depth: int | None, *, raw: bool) -> dict[Atom, None]:
         """The sums and variables that a word is computed from, without repetition.
@@ -161,124 +155,87 @@ class Lemmas:
                 atoms[found] = None
                 return False
             depth -= 1
-        through = word.operator not in _WIRING
+        through = word.kind not in _WIRING
         for part in word.needs:
-            joined = word.operator == part.operator == "concat"
+            joined = word.kind == part.kind == "BV_CONCAT"
             through |= self._collect(part, depth, raw, atoms, seen, may_cut=not joined)
         return through
 
     def _variable_of(self, word: Word) -> Variable:
         return self.words.variables[word.support.bit_length() - 1]
 
-    def together(self, atoms: Mapping[Atom, None]) -> dict[Atom, None]:
+    def together(self, atoms: Iterable[Atom]) -> dict[Atom, None]:
         """The same, with words of one variable that have several numbers taken together."""
         single: dict[Variable, list[Sum]] = {}
         for atom in atoms:
             if isinstance(atom, Sum) and len(atom.number.tables) == 1:
                 single.setdefault(next(iter(atom.number.tables)), []).append(atom)
-        found = dict(atoms)
-        for of, sums in single.items():
-            if len(numbers_of(sums)) > 1:
-                for atom in sums:
-                    del found[atom]
-                found[self._in_classes(of, sums)] = None
-        return found
+        several = {of: sums for of, sums in single.items() if len(numbers_of(sums)) > 1}
+        joined = {atom for sums in several.values() for atom in sums}
+        classes = [self._in_classes(of, sums) for of, sums in several.items()]
+        return dict.fromkeys([*(atom for atom in atoms if atom not in joined), *classes])
 
     def _in_classes(self, of: Variable, sums: Sequence[Sum]) -> Classes:
         key = frozenset(atom.word for atom in sums)
         if key not in self._classes:
-            rows = np.array([_values(atom, of) for atom in sums])
-            values, of_code = np.unique(rows, axis=1, return_inverse=True)
-            count = values.shape[1]
-            index = Variable(of.name, of.cycle, max(1, (count - 1).bit_length()), 0, count - 1, -1)
-            self._classes[key] = Classes(
-                of,
-                index,
-                of_code.ravel(),
-                {atom.word: row for atom, row in zip(sums, values, strict=True)},
-            )
+            rows = [
+                (atom.number.tables[of] * atom.factor + atom.constant) % (1 << atom.word.width)
+                for atom in sums
+            ]
+            values, of_code = np.unique(np.array(rows), axis=1, return_inverse=True)
+            last = values.shape[1] - 1
+            width = max(1, last.bit_length())
+            index = Variable(of.name, of.cycle, width, 0, last, -1, self.solver.free(width))
+            by_word = {atom.word: row for atom, row in zip(sums, values, strict=True)}
+            self._classes[key] = Classes(of, index, of_code.ravel(), by_word)
         return self._classes[key]
 
     # Variables and sums as terms.
 
-    def variable(self, of: Variable) -> Term:
-        """The term of a variable: its bits."""
-        if of not in self._variables:
-            self._variables[of] = self.solver.free(of.width, f"{of.name}@{of.cycle}")
-            if of.number >= 0:
-                self._simple[self.words.free(of)] = self._variables[of]
-        return self._variables[of]
-
-    def given(self, atoms: Sequence[Atom]) -> tuple[dict[Word, Term], list[Term]]:
-        """Terms of the words that atoms are, and what may be assumed of them."""
+    def given(self, atoms: Iterable[Atom]) -> tuple[dict[Term, Term], list[Term]]:
+        """What stands for the words that atoms are, and what may be assumed of them."""
         solver = self.solver
-        known: dict[Word, Term] = {}
+        known: dict[Term, Term] = {}
         assumed: list[Term] = []
         for atom in atoms:
-            match atom:
-                case Variable():
-                    known[self.words.free(atom)] = self.variable(atom)
-                    assumed += self._in_range(atom)
-                case Classes():
-                    for word, values in atom.values.items():
-                        known[word] = self.table_term(atom.index, values, word.width)
-                    assumed += self._in_range(atom.index)
-                case Sum():
-                    width = atom.word.width
-                    known[atom.word] = self._scaled(atom.number, atom.factor, width, atom.constant)
+            if isinstance(atom, Classes):
+                for word, values in atom.values.items():
+                    known[word.term] = self.table_term(atom.index, values, word.width).term
+                atom = atom.index
+            if isinstance(atom, Variable):
+                assumed.append(self.number_of(atom, atom.width + 1).is_in(atom.low, atom.high))
+                continue
+            scaled = self._scaled(atom.number, atom.factor, atom.word.width)
+            known[atom.word.term] = (scaled + atom.constant).term
         for number in numbers_of(atoms):
-            top = solver.constant(number.bits, number.top)
-            assumed.append(solver.apply("bvule", [number.term, top]))
+            top = solver.constant(width_of(number.term), number.top)
+            assumed.append(solver.apply("BV_ULE", number.term, top))
         return known, assumed
 
-    def _in_range(self, of: Variable) -> list[Term]:
-        solver, term = self.solver, self.variable(of)
-        order = "bvsle" if of.signed else "bvule"
-        low, high = (solver.constant(of.width, end) for end in (of.low, of.high))
-        return [solver.apply(order, [low, term]), solver.apply(order, [term, high])]
+    def number_of(self, of: Variable, width: int) -> Signed:
+        """The code of a variable, modulo 2^width."""
+        return Signed(self.solver, self.solver.resized(of.term, width, signed=of.signed))
 
-    def _scaled(self, of: Number, factor: int, width: int, constant: int = 0) -> Term:
-        """`factor` times a number, plus a constant, modulo 2^bits."""
+    def _scaled(self, of: Number, factor: int, width: int) -> Signed:
+        """`factor` times a number, modulo 2^width."""
+        found = Signed(self.solver, self.solver.resized(of.term, width))
+        return found if factor == 1 else found * factor
+
+    def _listed(self, of: Variable, entries: Sequence[int], width: int) -> Term:
+        """A table of a variable: entries by bit pattern, as choices bit by bit."""
         solver = self.solver
-        found = self.resized(of.term, of.bits, width)
-        if factor != 1:
-            found = solver.apply("bvmul", [found, solver.constant(width, factor)])
-        if constant:
-            found = solver.apply("bvadd", [found, solver.constant(width, constant)])
-        return found
-
-    def resized(self, term: Term, bits: int, width: int) -> Term:
-        """An unsigned number in another width, modulo 2^width."""
-        if bits == width:
-            return term
-        if bits > width:
-            return self.solver.apply("extract", [term], [width - 1, 0])
-        return self.solver.apply("zero_extend", [term], [width - bits])
-
-    def listed(
-        self, of: Variable, entries: Sequence[int], width: int, bits: Term | None = None
-    ) -> Term:
-        """A table of a variable: entries by bit pattern, as choices bit by bit.
-
-        bits : what stands for the variable; None: itself.
-        """
-        solver = self.solver
-        if bits is None:
-            bits = self.variable(of)
         one = solver.constant(1, 1)
         known: dict[int, Term] = {entry: solver.constant(width, entry) for entry in set(entries)}
         level = [known[entry] for entry in entries]
         for bit in range(of.width):
-            chosen = solver.apply("=", [solver.apply("extract", [bits], [bit, bit]), one])
+            chosen = solver.apply("EQUAL", solver.slice(of.term, bit, bit), one)
             level = [
-                low if low is high else solver.apply("ite", [chosen, high, low])
+                low if low is high else solver.apply("ITE", chosen, high, low)
                 for low, high in zip(level[::2], level[1::2], strict=True)
             ]
         return level[0]
 
-    def table_term(
-        self, of: Variable, table: IntArray, width: int, bits: Term | None = None
-    ) -> Term:
+    def table_term(self, of: Variable, table: IntArray, width: int) -> Signed:
         """A table of a variable's codes; of other patterns, any entry.
 
         Raises
@@ -286,40 +243,22 @@ class Lemmas:
         Undecided : the table is too long to be listed, and no multiple of the code.
         """
         if of.width > WRITTEN_BITS:
-            return self._multiple(of, table, width, bits)
+            factor = factor_of(table)
+            if factor is None:
+                raise Undecided(f"a table of {len(table)} codes of {of.name} is too long")
+            return self.number_of(of, width) * factor + (int(table[0]) - factor * of.low)
         entries = np.full(1 << of.width, int(table[0]), np.int64)
         entries[of.patterns(of.codes).astype(np.int64)] = table
-        return self.listed(of, entries.tolist(), width, bits)
+        return Signed(self.solver, self._listed(of, entries.tolist(), width))
 
-    def _multiple(self, of: Variable, table: IntArray, width: int, bits: Term | None) -> Term:
-        """A table that is a multiple of the code, and a constant, as a product."""
-        factor = factor_of(table)
-        if factor is None:
-            raise Undecided(f"a table of {len(table)} codes of {of.name} is too long")
-        solver = self.solver
-        found = self.variable(of) if bits is None else bits
-        if width > of.width:
-            extend = "sign_extend" if of.signed else "zero_extend"
-            found = solver.apply(extend, [found], [width - of.width])
-        elif width < of.width:
-            found = solver.apply("extract", [found], [width - 1, 0])
-        found = solver.apply("bvmul", [found, solver.constant(width, factor)])
-        constant = int(table[0]) - factor * of.low
-        return solver.apply("bvadd", [found, solver.constant(width, constant)])
-
-    def linear_term(self, guess: Linear, width: int) -> Term:
+    def linear_term(self, guess: Linear, width: int) -> Signed:
         """A guess as a term of the given number of bits."""
-        solver = self.solver
-        found = solver.constant(width, guess.constant)
-        parts = [self._scaled(of, factor, width) for of, factor in guess.factors.items() if factor]
-        parts += [self.table_term(of, table, width) for of, table in guess.tables.items()]
-        for part in parts:
-            found = solver.apply("bvadd", [found, part])
+        found = Signed(self.solver, self.solver.constant(width, guess.constant))
+        for of, factor in guess.factors.items():
+            found += self._scaled(of, factor, width)
+        for of, table in guess.tables.items():
+            found += self.table_term(of, table, width)
         return found
-
-    def term(self, word: Word, known: dict[Word, Term]) -> Term:
-        """A word as a term, with the words that are known."""
-        return terms([word], known, self.solver)[0]
 
     # Words of one variable.
 
@@ -334,10 +273,10 @@ class Lemmas:
         if of.width > LISTED_BITS or not 0 < word.width <= WIDEST:
             return None
         patterns = np.arange(1 << of.width, dtype=np.uint64)
-        entries = evaluate(word, {self.words.free(of): patterns})
-        self.variable(of)
-        (term,) = terms([word], self._simple, self.solver)
-        claim = self.solver.apply("=", [term, self.listed(of, entries.tolist(), word.width)])
+        found = evaluate(word, {self.words.free(of): patterns})
+        entries = np.broadcast_to(found, patterns.shape)
+        listed = self._listed(of, entries.tolist(), word.width)
+        claim = self.solver.apply("EQUAL", word.term, listed)
         if self.solver.always(claim, (), SECONDS) is not True:
             return None
         table = entries[of.patterns(of.codes)].astype(np.int64)
@@ -349,17 +288,17 @@ class Lemmas:
 
     def stays_inside(self, root: Word) -> bool:
         """Whether no table that a word is made of is read beyond its end, where x is."""
-        return all(self._is_inside(word) for word in cone([root], {}) if word.may_leave)
+        return all(self._is_inside(word) for word in cone(root, {}) if word.address is not None)
 
     def _is_inside(self, table: Word) -> bool:
+        address, size = table.address, table.width
+        assert address is not None
+        if 1 << address.width <= size:
+            return True
         if table not in self._inside:
-            address, size = table.address, table.arguments[0].width
-            assert address is not None
-            atoms = list(self.frontier(address, 0, raw=False))
-            known, assumed = self.given(atoms)
-            term = self.term(address, known)
+            known, assumed = self.given(self.frontier(address, 0, raw=False))
             end = self.solver.constant(address.width, size - 1)
-            claim = self.solver.apply("bvule", [term, end])
+            claim = self.solver.apply("BV_ULE", self.solver.substituted(address.term, known), end)
             self._inside[table] = self.solver.always(claim, assumed, SECONDS) is True
         return self._inside[table]
 
@@ -374,10 +313,10 @@ class Lemmas:
     def _prove_sum(self, word: Word) -> Sum | None:
         if not 1 < word.width <= WIDEST:
             return None
-        if word.operator not in _ARITHMETIC:
-            atoms: dict[Atom, None] = {}
-            if word.operator != "concat" or not self._collect(
-                word, 0, False, atoms, set(), may_cut=False
+        if word.kind not in _ARITHMETIC:
+            inputs: dict[Atom, None] = {}
+            if word.kind != "BV_CONCAT" or not self._collect(
+                word, 0, False, inputs, set(), may_cut=False
             ):
                 return None
         tried: list[set[Atom]] = []
@@ -398,7 +337,7 @@ class Lemmas:
             tried.append(set(atoms))
             guess = self.guess(word, list(atoms))
             if guess is not None and self._holds(word, guess, list(atoms)):
-                return self._composed(word, guess, list(atoms))
+                return self._composed(word, guess, atoms)
         return None
 
     def guess(self, word: Word, atoms: Sequence[Atom]) -> Linear | None:
@@ -443,42 +382,37 @@ class Lemmas:
         """Numbers of the words that atoms are."""
         given: dict[Word, Numbers] = {}
         for atom in atoms:
-            match atom:
-                case Variable():
-                    given[self.words.free(atom)] = atom.patterns(columns[atom] + atom.low)
-                case Classes():
-                    for word, values in atom.values.items():
-                        given[word] = values[columns[atom.index]].astype(np.uint64)
-                case Sum():
-                    modulus = 1 << atom.word.width
-                    column = columns[atom.number] % modulus
-                    number = (column * atom.factor + atom.constant) % modulus
-                    given[atom.word] = number.astype(np.uint64)
+            if isinstance(atom, Classes):
+                for word, values in atom.values.items():
+                    given[word] = values[columns[atom.index]].astype(np.uint64)
+                continue
+            if isinstance(atom, Variable):
+                given[self.words.free(atom)] = atom.patterns(columns[atom] + atom.low)
+                continue
+            modulus = 1 << atom.word.width
+            number = columns[atom.number] % modulus * atom.factor + atom.constant
+            given[atom.word] = (number % modulus).astype(np.uint64)
         return given
 
     def _holds(self, word: Word, guess: Linear, atoms: Sequence[Atom]) -> bool:
         known, assumed = self.given(atoms)
-        claim = [self.term(word, known), self.linear_term(guess, word.width)]
-        return self.solver.always(self.solver.apply("=", claim), assumed, SECONDS) is True
+        found = Signed(self.solver, self.solver.substituted(word.term, known))
+        claim = found.equals(self.linear_term(guess, word.width))
+        return self.solver.always(claim, assumed, SECONDS) is True
 
-    def _composed(self, word: Word, guess: Linear, atoms: Sequence[Atom]) -> Sum | None:
+    def _composed(self, word: Word, guess: Linear, atoms: Iterable[Atom]) -> Sum | None:
         """The value of a word for values of its atoms."""
         classes = {atom.index: atom for atom in atoms if isinstance(atom, Classes)}
         tables: dict[Variable, IntArray] = {}
-
-        def add(of: Variable, table: IntArray) -> None:
-            tables[of] = tables[of] + table if of in tables else table
-
         for of, table in guess.tables.items():
             if of in classes:
-                add(classes[of].of, table[classes[of].of_code])
-            else:
-                add(of, table)
+                of, table = classes[of].of, table[classes[of].of_code]
+            tables[of] = tables.get(of, 0) + table
         for number, factor in guess.factors.items():
             if abs(factor) * number.top >= 1 << 60:
                 return None
             for of, table in number.tables.items():
-                add(of, factor * table)
+                tables[of] = tables.get(of, 0) + factor * table
         return self._as_sum(word, tables, guess.constant)
 
     def _as_sum(self, word: Word, tables: Tables, constant: int) -> Sum | None:
@@ -497,8 +431,8 @@ class Lemmas:
             tables, factor, constant = flipped, -factor, constant + factor * top
         key = _key(tables)
         if key not in self._numbers:
-            bits = max(1, top.bit_length())
-            self._numbers[key] = Number(tables, top, self.solver.free(bits), bits)
+            term = self.solver.free(max(1, top.bit_length()))
+            self._numbers[key] = Number(tables, top, term)
         return Sum(word, factor % modulus, constant % modulus, self._numbers[key])
 
 
@@ -522,12 +456,6 @@ def variables_of(atoms: Iterable[Atom]) -> list[Variable]:
 def raw_bits(atoms: Iterable[Atom]) -> int:
     """Bits of all variables among atoms."""
     return sum(of.width for of in variables_of(atoms))
-
-
-def _values(of: Sum, variable: Variable) -> IntArray:
-    """Of each code of a word's one variable, the word."""
-    table = of.number.tables[variable] * of.factor + of.constant
-    return table % (1 << of.word.width)
 
 
 def _centred(numbers: IntArray, modulus: int) -> IntArray:

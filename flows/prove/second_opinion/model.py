@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from xdsl.dialects import func
@@ -18,8 +19,8 @@ from kan_dialect.analysis.nodes import layer_names
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values
 from kan_dialect.evaluate.rescaling import rescalings_of
-from kan_dialect.flows.prove.second_opinion.solver import Solver, Term
-from kan_dialect.flows.prove.second_opinion.words import Undecided, Variable
+from kan_dialect.flows.prove.second_opinion.solver import Signed
+from kan_dialect.flows.prove.second_opinion.text import Undecided, Variable
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import IntArray, to_numpy
 from kan_dialect.ir.semantics import evaluate_op
@@ -45,36 +46,21 @@ Tables = Mapping[Variable, IntArray]
 """A sum: of each variable, what each of its codes adds."""
 
 
+Value = TypeVar("Value", IntArray, Signed)
+"""Numbers, or a term of the solver."""
+
+
 @dataclass(frozen=True)
 class Divide:
     """Division by 2^shift, rounded half to even; a negative shift multiplies."""
 
     shift: int
 
-    def number(self, value: int) -> int:
+    def of(self, value: Value) -> Value:
         if self.shift <= 0:
             return value << -self.shift
-        quotient, rest = divmod(value, 1 << self.shift)
-        half = 1 << self.shift >> 1
-        return quotient + (rest > half or (rest == half > 0 and quotient % 2 == 1))
-
-    def term(self, value: Term, width: int, solver: Solver) -> Term:
-        amount = solver.constant(width, abs(self.shift))
-        if self.shift <= 0:
-            return solver.apply("bvshl", [value, amount])
-        quotient = solver.apply("bvashr", [value, amount])
-        rest = solver.apply("bvsub", [value, solver.apply("bvshl", [quotient, amount])])
-        half = solver.constant(width, 1 << self.shift >> 1)
-        odd = solver.apply("=", [_lowest(quotient, solver), solver.constant(1, 1)])
-        up = solver.apply(
-            "or",
-            [
-                solver.apply("bvugt", [rest, half]),
-                solver.apply("and", [solver.apply("=", [rest, half]), odd]),
-            ],
-        )
-        above = solver.apply("bvadd", [quotient, solver.constant(width, 1)])
-        return solver.apply("ite", [up, above, quotient])
+        odd = (value >> self.shift) & 1
+        return (value + odd + ((1 << self.shift >> 1) - 1)) >> self.shift
 
 
 @dataclass(frozen=True)
@@ -83,11 +69,8 @@ class Add:
 
     constant: int
 
-    def number(self, value: int) -> int:
+    def of(self, value: Value) -> Value:
         return value + self.constant
-
-    def term(self, value: Term, width: int, solver: Solver) -> Term:
-        return solver.apply("bvadd", [value, solver.constant(width, self.constant)])
 
 
 @dataclass(frozen=True)
@@ -97,36 +80,12 @@ class Clamp:
     low: int
     high: int
 
-    def number(self, value: int) -> int:
-        return min(max(value, self.low), self.high)
-
-    def term(self, value: Term, width: int, solver: Solver) -> Term:
-        low, high = (solver.constant(width, end) for end in (self.low, self.high))
-        above = solver.apply("ite", [solver.apply("bvsgt", [value, high]), high, value])
-        return solver.apply("ite", [solver.apply("bvslt", [value, low]), low, above])
+    def of(self, value: Value) -> Value:
+        return value.clip(self.low, self.high)
 
 
-@dataclass(frozen=True)
-class Greater:
-    """1 above a bound, else 0."""
-
-    bound: int
-
-    def number(self, value: int) -> int:
-        return int(value > self.bound)
-
-    def term(self, value: Term, width: int, solver: Solver) -> Term:
-        above = solver.apply("bvsgt", [value, solver.constant(width, self.bound)])
-        one, zero = (solver.constant(width, number) for number in (1, 0))
-        return solver.apply("ite", [above, one, zero])
-
-
-Step = Divide | Add | Clamp | Greater
-"""A function of a sum: shift, clamp or comparison. Each is monotonic: it never falls."""
-
-
-def _lowest(value: Term, solver: Solver) -> Term:
-    return solver.apply("extract", [value], [0, 0])
+Step = Divide | Add | Clamp
+"""A function of a sum. Each is monotonic: it never falls."""
 
 
 @dataclass(frozen=True)
@@ -145,12 +104,13 @@ class Code:
 
     @property
     def range(self) -> tuple[int, int]:
-        low, high = (self._after(end) for end in self.sum_range)
+        low, high = self.after(np.array(self.sum_range)).tolist()
         return low, high
 
-    def _after(self, value: int) -> int:
+    def after(self, value: Value) -> Value:
+        """The code of a sum."""
         for step in self.steps:
-            value = step.number(value)
+            value = step.of(value)
         return value
 
     def then(self, step: Step) -> Code:
@@ -179,11 +139,8 @@ class Code:
             return Code(constant=low)
         if len(self.tables) > 1:
             return self
-        if not self.tables:
-            return Code(constant=self._after(self.constant))
         ((variable, table),) = self.tables.items()
-        numbers = [self._after(entry + self.constant) for entry in table.tolist()]
-        return Code({variable: np.array(numbers, np.int64)}).without_constants()
+        return Code({variable: self.after(table + self.constant)}).without_constants()
 
     def without_constants(self) -> Code:
         """The same without tables that are constant."""
@@ -208,11 +165,8 @@ class Code:
 
     def numbers(self, codes: Mapping[Variable, IntArray]) -> IntArray:
         """Its numbers for rows of codes of all its variables: (rows)."""
-        total = np.int64(self.constant) + sum(
-            (table[codes[of] - of.low] for of, table in self.tables.items()), np.int64(0)
-        )
-        distinct, rows = np.unique(np.atleast_1d(total), return_inverse=True)
-        return np.array([self._after(value) for value in distinct.tolist()], np.int64)[rows]
+        parts = [table[codes[of] - of.low] for of, table in self.tables.items()]
+        return self.after(sum(parts, np.array([self.constant])))
 
 
 def total(codes: Sequence[Code], bias: int = 0) -> Code:
@@ -366,7 +320,7 @@ def _wire_codes(op: Operation, inputs: Sequence[Code]) -> list[Code]:
         case DelayOp():
             return [inputs[0]]
         case GreaterOp():
-            return [inputs[0].then(Greater(op.bound.value.data))]
+            return [inputs[0].then(Add(-op.bound.value.data)).then(Clamp(0, 1))]
         case PrecedesOp() | SelectOp():
             raise Undecided("a head that compares outputs; leave --second out, or the head")
         case TableOp() | ExtractOp():

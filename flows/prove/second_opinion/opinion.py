@@ -14,11 +14,10 @@ from pathlib import Path
 from rich.console import Console
 
 from kan_dialect.files.interruption import end_on_signals, holding_signals
-from kan_dialect.flows.prove.second_opinion.claims import Claim, Plan, plan
+from kan_dialect.flows.prove.second_opinion.claims import Claim, plan
 from kan_dialect.flows.prove.second_opinion.induction import Examiner, Verdict
 from kan_dialect.flows.prove.second_opinion.solver import Solver
-from kan_dialect.flows.prove.second_opinion.text import Design, read_text
-from kan_dialect.flows.prove.second_opinion.words import Undecided, check_acyclic
+from kan_dialect.flows.prove.second_opinion.text import Undecided, read_text
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.model.model import Model
 from kan_dialect.quantity import quantity
@@ -118,12 +117,10 @@ def second_opinion(
     KanError : Yosys or Bitwuzla is missing, Yosys refuses the file, or ports differ.
     """
     start = time.monotonic()
-    deadline = None if timeout is None else start + timeout
-    solver = Solver()
+    solver = Solver(None if timeout is None else start + timeout)
     yosys = find("yosys")
     interface = circuit.interface()
-    design = read_text(rtl, circuit.name, yosys, timeout)
-    check_acyclic(design)
+    design = read_text(rtl, circuit.name, yosys, solver, timeout)
     opinion = Opinion(f"lemmas, bitwuzla {solver.version}, read as SMT by yosys {yosys.version}")
     try:
         planned = plan(integer, circuit, design, interface)
@@ -131,61 +128,39 @@ def second_opinion(
         opinion.problem = f"undecided: {error}"
         return opinion
     opinion.claims, opinion.dead = planned.claims, planned.dead
-    work = _Work(design, planned, deadline)
-    for number, verdict in enumerate(_verdicts(work, jobs), start=1):
+    examiner = Examiner(planned)
+    for number, verdict in enumerate(_verdicts(examiner, jobs), start=1):
         opinion.verdicts.append(verdict)
         if progress is not None:
             progress(verdict, number, len(planned.claims))
     if not interface.combinational:
-        examiner = Examiner(design, planned, deadline)
-        try:
-            opinion.valid_problem = examiner.valid_problem(interface.latency)
-        except Undecided as error:
-            opinion.valid_problem = f"undecided: {error}"
+        opinion.valid_problem = examiner.valid_problem(interface.latency)
     opinion.seconds = time.monotonic() - start
     return opinion
 
 
-@dataclass(frozen=True)
-class _Work:
-    design: Design
-    plan: Plan
-    deadline: float | None
-
-
 class _Worker:
-    """State of a process: terms of the solver are its own."""
+    """State of a process, which a fork inherits."""
 
-    work: _Work
     examiner: Examiner
 
 
-def _verdicts(work: _Work, jobs: int) -> Iterator[Verdict]:
+def _verdicts(examiner: Examiner, jobs: int) -> Iterator[Verdict]:
     """The verdicts on all claims, in order."""
-    count = len(work.plan.claims)
+    count = len(examiner.plan.claims)
+    _Worker.examiner = examiner
     if jobs > 1 and "fork" in multiprocessing.get_all_start_methods():
         context = multiprocessing.get_context("fork")
         with holding_signals():
-            pool = context.Pool(jobs, _start, (work,))
+            pool = context.Pool(jobs, end_on_signals)
         with pool:
             yield from pool.imap(_examine, range(count), chunksize=max(1, count // (4 * jobs)))
         return
-    _take(work)
     yield from map(_examine, range(count))
 
 
-def _start(work: _Work) -> None:
-    end_on_signals()
-    _take(work)
-
-
-def _take(work: _Work) -> None:
-    _Worker.work = work
-    _Worker.examiner = Examiner(work.design, work.plan, work.deadline)
-
-
 def _examine(index: int) -> Verdict:
-    return _Worker.examiner.examine(_Worker.work.plan.claims[index])
+    return _Worker.examiner.examine(_Worker.examiner.plan.claims[index])
 
 
 def require_solver() -> None:

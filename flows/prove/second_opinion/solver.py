@@ -3,51 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any, NewType, cast
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
 
 from kan_dialect.flows.tools.toolchain import load_bitwuzla
 
-Term = NewType("Term", object)
-"""A term of the solver: a bit vector, or a truth value."""
 
-# Names of SMT-LIB, and the solver's names for them.
-_KINDS = {
-    "=": "EQUAL",
-    "and": "AND",
-    "bvadd": "BV_ADD",
-    "bvand": "BV_AND",
-    "bvashr": "BV_ASHR",
-    "bvcomp": "BV_COMP",
-    "bvlshr": "BV_SHR",
-    "bvmul": "BV_MUL",
-    "bvneg": "BV_NEG",
-    "bvnot": "BV_NOT",
-    "bvor": "BV_OR",
-    "bvsge": "BV_SGE",
-    "bvsgt": "BV_SGT",
-    "bvshl": "BV_SHL",
-    "bvsle": "BV_SLE",
-    "bvslt": "BV_SLT",
-    "bvsub": "BV_SUB",
-    "bvuge": "BV_UGE",
-    "bvugt": "BV_UGT",
-    "bvule": "BV_ULE",
-    "bvult": "BV_ULT",
-    "bvxnor": "BV_XNOR",
-    "bvxor": "BV_XOR",
-    "concat": "BV_CONCAT",
-    "distinct": "DISTINCT",
-    "extract": "BV_EXTRACT",
-    "ite": "ITE",
-    "not": "NOT",
-    "or": "OR",
-    "sign_extend": "BV_SIGN_EXTEND",
-    "xor": "XOR",
-    "zero_extend": "BV_ZERO_EXTEND",
-}
+class Term(Hashable, Protocol):
+    """A term of the solver: a bit vector, or a truth value. Equal terms are one term."""
 
-OPERATORS = frozenset(_KINDS)
+    def kind(self) -> Any: ...
+    def children(self) -> list[Term]: ...
+    def indices(self) -> list[int]: ...
+    def symbol(self) -> str: ...
+    def sort(self) -> Any: ...
+    def value(self, base: int, /) -> Any: ...
 
 
 class Solver:
@@ -62,31 +33,50 @@ class Solver:
         # It has no stubs: what leaves this class is a Term.
         self._module = load_bitwuzla("a second opinion")
         self._terms: Any = self._module.TermManager()
-        self._kinds = {name: getattr(self._module.Kind, of) for name, of in _KINDS.items()}
         self.deadline = deadline
-        self.questions = 0
 
     @property
     def version(self) -> str:
         return str(self._module.version())
 
-    def _sort(self, width: int) -> Any:
-        return self._terms.mk_bv_sort(width)
+    def read(self, text: str) -> Callable[[str], Term]:
+        """The reader of terms over what a text in SMT-LIB declares and defines."""
+        parser = self._module.Parser(self._terms, self._module.Options())
+        parser.parse(text, True, False)
+        return parser.parse_term
 
     def constant(self, width: int, value: int) -> Term:
         """A bit vector of that number, modulo 2^width."""
-        return self._terms.mk_bv_value(self._sort(width), value % (1 << width))
-
-    def truth(self, value: bool) -> Term:
-        return self._terms.mk_true() if value else self._terms.mk_false()
+        return self._terms.mk_bv_value(self._terms.mk_bv_sort(width), value % (1 << width))
 
     def free(self, width: int, name: str = "") -> Term:
-        """A bit vector of any value."""
-        return self._terms.mk_const(self._sort(width), name)
+        """A bit vector of any value; a truth value where the width is 0."""
+        sort = self._terms.mk_bv_sort(width) if width else self._terms.mk_bool_sort()
+        return self._terms.mk_const(sort, name)
 
-    def apply(self, operator: str, terms: Sequence[Term], indices: Sequence[int] = ()) -> Term:
-        """An operator of SMT-LIB on terms."""
-        return self._terms.mk_term(self._kinds[operator], list(terms), list(indices))
+    def apply(self, kind: str, *terms: Term, indices: Sequence[int] = ()) -> Term:
+        """An operator on terms, by the solver's name for it."""
+        return self._terms.mk_term(getattr(self._module.Kind, kind), list(terms), list(indices))
+
+    def bits(self, term: Term) -> Term:
+        """A truth value as a bit; bits as they are."""
+        if not term.sort().is_bool():
+            return term
+        return self.apply("ITE", term, self.constant(1, 1), self.constant(1, 0))
+
+    def slice(self, term: Term, high: int, low: int) -> Term:
+        return self.apply("BV_EXTRACT", term, indices=[high, low])
+
+    def resized(self, term: Term, width: int, *, signed: bool = False) -> Term:
+        """A bit vector in another width, modulo 2^width."""
+        more = width - width_of(term)
+        if more <= 0:
+            return self.slice(term, width - 1, 0) if more else term
+        return self.apply(f"BV_{'SIGN' if signed else 'ZERO'}_EXTEND", term, indices=[more])
+
+    def substituted(self, term: Term, by: Mapping[Term, Term]) -> Term:
+        """The term with other terms in place of some; these are not searched themselves."""
+        return self._terms.substitute_term(term, dict(by)) if by else term
 
     def always(self, claim: Term, given: Sequence[Term], limit: float | None = None) -> bool | None:
         """Whether a claim holds for all values of the variables under the given assumptions.
@@ -108,16 +98,14 @@ class Solver:
             if left <= 0:
                 return None, []
             limit = left if limit is None else min(left, limit)
-        option = self._module.Option
         options = self._module.Options()
-        options.set(option.PRODUCE_MODELS, bool(watched))
+        options.set(self._module.Option.PRODUCE_MODELS, bool(watched))
         if limit is not None:
-            options.set(option.TIME_LIMIT_PER, max(1, int(limit * 1000)))
+            options.set(self._module.Option.TIME_LIMIT_PER, max(1, int(limit * 1000)))
         checker = self._module.Bitwuzla(self._terms, options)
         for term in given:
             checker.assert_formula(term)
-        checker.assert_formula(self.apply("not", [claim]))
-        self.questions += 1
+        checker.assert_formula(self.apply("NOT", claim))
         answer = checker.check_sat()
         if answer == self._module.Result.UNSAT:
             return True, []
@@ -125,3 +113,55 @@ class Solver:
             values = [checker.get_value(term) for term in watched]
             return False, [int(cast("str", value.value(2)), 2) for value in values]
         return None, []
+
+
+def width_of(term: Term) -> int:
+    """Bits of a term; 0 of a truth value."""
+    sort = term.sort()
+    return 0 if sort.is_bool() else sort.bv_size()
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A number in two's complement, wide enough for all that is done with it."""
+
+    solver: Solver
+    term: Term
+
+    def _constant(self, value: int) -> Term:
+        return self.solver.constant(width_of(self.term), value)
+
+    def _with(self, kind: str, other: Signed | int) -> Signed:
+        right = self._constant(other) if isinstance(other, int) else other.term
+        return Signed(self.solver, self.solver.apply(kind, self.term, right))
+
+    def __add__(self, other: Signed | int) -> Signed:
+        return self._with("BV_ADD", other)
+
+    def __mul__(self, other: int) -> Signed:
+        return self._with("BV_MUL", other)
+
+    def __and__(self, other: int) -> Signed:
+        return self._with("BV_AND", other)
+
+    def __lshift__(self, places: int) -> Signed:
+        return self._with("BV_SHL", places)
+
+    def __rshift__(self, places: int) -> Signed:
+        return self._with("BV_ASHR", places)
+
+    def clip(self, low: int, high: int) -> Signed:
+        found = self.term
+        for kind, end in (("BV_SGT", high), ("BV_SLT", low)):
+            beyond = self.solver.apply(kind, self.term, self._constant(end))
+            found = self.solver.apply("ITE", beyond, self._constant(end), found)
+        return Signed(self.solver, found)
+
+    def is_in(self, low: int, high: int) -> Term:
+        above = self.solver.apply("BV_SLE", self._constant(low), self.term)
+        return self.solver.apply(
+            "AND", above, self.solver.apply("BV_SLE", self.term, self._constant(high))
+        )
+
+    def equals(self, other: Signed | int) -> Term:
+        return self._with("EQUAL", other).term

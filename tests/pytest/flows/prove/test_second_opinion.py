@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +22,10 @@ from kan_dialect.errors import KanError
 from kan_dialect.extras import install_command
 from kan_dialect.flows.prove import second_opinion as second
 from kan_dialect.flows.prove.second_opinion import induction, lemmas
+from kan_dialect.flows.prove.second_opinion.induction import Question
 from kan_dialect.flows.prove.second_opinion.model import Add, Clamp, Divide
 from kan_dialect.flows.prove.second_opinion.opinion import Opinion, second_opinion
-from kan_dialect.flows.prove.second_opinion.solver import Solver
+from kan_dialect.flows.prove.second_opinion.solver import Signed, Solver
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.frontends.table_network import TableNetwork
@@ -216,7 +218,7 @@ def test_a_difference_at_codes_that_may_never_come_decides_nothing(
         stage.apply(make_context(), module)
     if not answers:
         # As where the time is over before the codes of inputs are asked for.
-        monkeypatch.setattr(induction._Deeper, "answer", lambda _: None)  # pyright: ignore[reportPrivateUsage]
+        monkeypatch.setattr(Question, "of_reached_codes", lambda _: None)
     # Whether the solver answers must not depend on the machine.
     monkeypatch.setattr(induction, "SECONDS", 600.0)
     monkeypatch.setattr(lemmas, "SECONDS", 600.0)
@@ -243,14 +245,26 @@ def test_wrong_guesses_have_no_proof(
 
 
 @pytest.mark.parametrize(
-    "step", [Divide(0), Divide(1), Divide(3), Divide(-2), Add(5), Clamp(-7, 9)]
+    ("step", "expected"),
+    [
+        (Divide(0), lambda v: v),
+        (Divide(1), lambda v: round(v / 2)),
+        (Divide(3), lambda v: round(v / 8)),
+        (Divide(-2), lambda v: 4 * v),
+        (Add(5), lambda v: v + 5),
+        (Clamp(-7, 9), lambda v: min(max(v, -7), 9)),
+    ],
 )
-def test_steps_are_the_same_as_numbers_and_as_terms(step: Divide | Add | Clamp) -> None:
-    solver = Solver()
-    for value in range(-40, 41):
-        term = step.term(solver.constant(12, value), 12, solver)
-        same = solver.apply("=", [term, solver.constant(12, step.number(value))])
-        assert solver.always(same, ()) is True
+def test_steps_are_the_same_as_numbers_and_as_terms(
+    step: Divide | Add | Clamp, expected: Callable[[int], int]
+) -> None:
+    """Python rounds to even, too."""
+    solver, values = Solver(), np.arange(-40, 41)
+    numbers = [expected(value) for value in values.tolist()]
+    np.testing.assert_array_equal(step.of(values), numbers)
+    for value, number in zip(values.tolist(), numbers, strict=True):
+        found = step.of(Signed(solver, solver.constant(12, value)))
+        assert solver.always(found.equals(number), ()) is True
 
 
 # The command.
