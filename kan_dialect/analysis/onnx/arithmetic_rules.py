@@ -10,113 +10,114 @@ from kan_dialect.analysis.onnx.bounds import (
     EXACT,
     FINE,
     FLOATS,
-    Bounds,
     Noise,
     aligned,
     applied,
+    constant,
     larger,
     minus,
     negative,
     plus,
-    product,
     rounded,
+    shape_of,
     smaller,
     times,
 )
 from kan_dialect.analysis.onnx.operator_rules import Operands, Operator, Rule
-from kan_dialect.ir.constants import FloatArray
 from kan_dialect.maths.interval_functions import FUNCTIONS, Range
 from kan_dialect.maths.interval_functions import widened as pushed_out
 
 
-def _mul(op: Operator, operands: list[Bounds]) -> Bounds:
-    if op.node.input[0] == op.node.input[1]:
-        return square(operands[0], op.noise)
+def named(function: str, x: Range, noise: Noise, least: float = -np.inf) -> Range:
+    """Bounds of a function of the dialect, with values of at least `least`."""
+    return applied(lambda value: FUNCTIONS[function](value)[0], x, noise, least)
+
+
+def _mul(op: Operator, operands: list[Range]) -> Range:
     one, other = operands
+    # Integer arithmetic has no noise; functions always have.
+    if op.node.input[0] == op.node.input[1] and op.noise is not EXACT:
+        return named("square", one, op.noise, 0.0)
     return times(one, other, op.noise)
 
 
-def square(x: Bounds, noise: Noise) -> Bounds:
-    # Integer arithmetic has no noise; functions always have.
-    return times(x, x, noise) if noise is EXACT else applied(FUNCTIONS["square"], x, noise, 0.0)
-
-
-def _div(op: Operator, operands: list[Bounds]) -> Bounds:
+def _div(op: Operator, operands: list[Range]) -> Range:
     if op.kind not in FLOATS:
         raise op.none("for integers")
     one, other = operands
-    return times(one, reciprocal_of(other, op.noise), op.noise)
+    return times(one, reciprocal(other, op.noise), op.noise)
 
 
-def reciprocal_of(x: Bounds, noise: Noise) -> Bounds:
-    return applied(reciprocal, x, noise)
-
-
-def reciprocal(x: Range) -> tuple[Range, Range]:
+def reciprocal(x: Range, noise: Noise) -> Range:
     """1 / x, of either sign; infinite over an interval that contains 0."""
-    pole = (x.low <= 0.0) & (x.high >= 0.0)
-    undefined = np.isnan(x.low) | np.isnan(x.high)
-    with np.errstate(all="ignore"):
-        value = rounded(1.0 / x.high, 1.0 / x.low, FINE)
-        steep = pushed_out(*_ordered(-1.0 / x.low**2, -1.0 / x.high**2))
-    low, high = (
-        np.where(undefined, np.nan, np.where(pole, end, each))
-        for end, each in ((-np.inf, value.low), (np.inf, value.high))
-    )
-    slope = Range(np.where(pole, -np.inf, steep.low), np.where(pole, 0.0, steep.high))
-    return Range(low, high), slope
+
+    def bounded(x: Range) -> Range:
+        with np.errstate(all="ignore"):
+            value = rounded(1.0 / x.high, 1.0 / x.low, FINE)
+        pole = (x.low <= 0.0) & (x.high >= 0.0)
+        undefined = np.isnan(x.low) | np.isnan(x.high)
+        low, high = np.where(pole, -np.inf, value.low), np.where(pole, np.inf, value.high)
+        return Range(np.where(undefined, np.nan, low), np.where(undefined, np.nan, high))
+
+    return applied(bounded, x, noise)
 
 
-def _ordered(one: FloatArray, other: FloatArray) -> Range:
-    return Range(np.minimum(one, other), np.maximum(one, other))
-
-
-def _sum(op: Operator, operands: list[Bounds]) -> Bounds:
+def _sum(op: Operator, operands: list[Range]) -> Range:
     return reduce(lambda a, b: plus(a, b, op.noise), operands)
 
 
-def _mean(op: Operator, operands: list[Bounds]) -> Bounds:
-    share = Bounds.exact(np.array(1.0 / len(operands)))
-    return times(_sum(op, operands), share, op.noise)
+def _mean(op: Operator, operands: list[Range]) -> Range:
+    return times(_sum(op, operands), constant(np.array(1.0 / len(operands))), op.noise)
 
 
-def _clip(op: Operator, operands: Operands) -> Bounds:
+def _clip(op: Operator, operands: Operands) -> Range:
     x, least, most = (*operands, None, None)[:3]
     assert x is not None
     x = x if least is None else larger(x, least)
     return x if most is None else smaller(x, most)
 
 
-def _pow(op: Operator, operands: list[Bounds]) -> Bounds:
+def _pow(op: Operator, operands: list[Range]) -> Range:
     """Whole powers, their reciprocals, or else exp(n log x)."""
     if op.kind not in FLOATS:
         raise op.none("for integers")
     base, exponent = operands
-    n = exponent.point
+    n = op.point(1)
     if n is not None and (n == np.rint(n)).all():
         if (n >= 0).all():
             return _whole_power(base, exponent, op.noise)
         if (n < 0).all():
-            return reciprocal_of(_whole_power(base, negative(exponent), op.noise), op.noise)
-    rising = applied(FUNCTIONS["log"], base, op.noise)
-    return applied(FUNCTIONS["exp"], times(exponent, rising, op.noise), op.noise, 0.0)
+            return reciprocal(_whole_power(base, negative(exponent), op.noise), op.noise)
+    rising = times(exponent, named("log", base, op.noise), op.noise)
+    return named("exp", rising, op.noise, 0.0)
 
 
-def _whole_power(base: Bounds, exponent: Bounds, noise: Noise) -> Bounds:
+def _whole_power(base: Range, exponent: Range, noise: Noise) -> Range:
     """x^n for constants n = 0, 1, 2, ..."""
     base, exponent = aligned(base, exponent)
-    n = exponent.value.low
+    n = exponent.low
 
-    def power(x: Range, n: FloatArray) -> Range:
-        low, high = _ordered(np.power(x.low, n), np.power(x.high, n))
+    def power(x: Range) -> Range:
+        ends = np.power(x.low, n), np.power(x.high, n)
         turns = (n % 2 == 0) & (n > 0) & (x.low <= 0.0) & (x.high >= 0.0)
-        low, high = pushed_out(np.where(turns, 0.0, low), high)
+        low, high = pushed_out(np.where(turns, 0.0, np.minimum(*ends)), np.maximum(*ends))
         return Range(np.where(n % 2 == 0, np.maximum(low, 0.0), low), high)
 
-    def bounded(x: Range) -> tuple[Range, Range]:
-        return power(x, n), product(Range(n, n), power(x, np.maximum(n - 1.0, 0.0)))
+    return applied(power, base, noise)
 
-    return applied(bounded, base, noise)
+
+def _batch_normalization(op: Operator, operands: list[Range]) -> Range:
+    """Batch normalisation in evaluation."""
+    x, *others = operands
+    if op.integer("training_mode", 0):
+        raise op.none("in training")
+    shape, noise = (-1, *(1,) * (len(shape_of(x)) - 2)), op.noise
+    scale, bias, mean, variance = (
+        Range(*(end.reshape(len(end), *shape) for end in each)) for each in others
+    )
+    shifted = plus(variance, op.parameter("epsilon", 1e-5), noise)
+    gain = times(scale, reciprocal(named("sqrt", shifted, noise, 0.0), noise), noise)
+    return plus(times(minus(x, mean, noise), gain, noise), bias, noise)
 
 
 RULES: dict[str, Rule] = {
@@ -131,5 +132,6 @@ RULES: dict[str, Rule] = {
     "Mean": _mean,
     "Clip": _clip,
     "Pow": _pow,
+    "BatchNormalization": _batch_normalization,
 }
 """Operator -> rule."""

@@ -9,17 +9,15 @@ from onnx import helper
 from kan_dialect.analysis.onnx.bounds import (
     EXACT,
     FLOATS,
-    Bounds,
     below,
     chosen,
-    compared,
     larger,
     minus,
+    moved,
     noise_of,
     not_above,
     same,
     smaller,
-    stepped,
     truth_bounds,
 )
 from kan_dialect.analysis.onnx.function_rules import ONE, ZERO
@@ -27,59 +25,51 @@ from kan_dialect.analysis.onnx.operator_rules import Operator, Rule
 from kan_dialect.maths.interval_functions import Range
 
 
-def _cast(op: Operator, operands: list[Bounds]) -> Bounds:
+def _cast(op: Operator, operands: list[Range]) -> Range:
     source, target = op.kinds[op.node.input[0]], op.kind
-    x = operands[0]
+    (x, *_) = operands
     if target == onnx.TensorProto.BOOL and source != target:
-        return _opposite(compared(x, ZERO, same))
+        return _opposite(same(x, ZERO))
     if source not in FLOATS or source == target:
         return x
     if target not in FLOATS:
-        return stepped(np.trunc, x)
+        return moved(x, np.trunc)
     if noise_of(target).relative < noise_of(source).relative:
         return x
     narrow = helper.tensor_dtype_to_np_dtype(target)
-
-    def both(each: Range) -> Range:
-        """The hull of the rounded and the exact bounds."""
-        low, high = (end.astype(narrow).astype(np.float64) for end in each)
-        return Range(np.minimum(each.low, low), np.maximum(each.high, high))
-
     with np.errstate(all="ignore"):
-        value = both(x.value)
-        return Bounds(value) if x.constant else Bounds(value, x.slope, both(x.middles))
+        low, high = (end.astype(narrow).astype(np.float64) for end in x)
+    # The hull of the rounded and the exact bounds.
+    return Range(np.minimum(x.low, low), np.maximum(x.high, high))
 
 
-def _opposite(x: Bounds) -> Bounds:
+def _opposite(x: Range) -> Range:
     return minus(ONE, x, EXACT)
 
 
-def _comparison(op: Operator, operands: list[Bounds]) -> Bounds:
+def _comparison(op: Operator, operands: list[Range]) -> Range:
     kind = op.node.op_type
     one, other = operands[::-1] if kind.startswith("Greater") else operands
     test = same if kind == "Equal" else not_above if kind.endswith("OrEqual") else below
-    return compared(one, other, test)
+    return test(one, other)
 
 
-def _is_not_finite(op: Operator, operands: list[Bounds]) -> Bounds:
-    def test(each: Range, _: Range) -> Range:
-        usable = np.isfinite(each.low) & np.isfinite(each.high)
-        return truth_bounds(np.zeros_like(usable), usable)
-
-    return compared(operands[0], ZERO, test)
+def _is_not_finite(op: Operator, operands: list[Range]) -> Range:
+    finite = np.isfinite(operands[0].low) & np.isfinite(operands[0].high)
+    return truth_bounds(np.zeros_like(finite), finite)
 
 
 RULES: dict[str, Rule] = {
-    "Floor": lambda op, x: stepped(np.floor, x[0]),
-    "Ceil": lambda op, x: stepped(np.ceil, x[0]),
-    "Round": lambda op, x: stepped(np.rint, x[0]),
-    "Sign": lambda op, x: stepped(np.sign, x[0]),
+    "Floor": lambda op, x: moved(x[0], np.floor),
+    "Ceil": lambda op, x: moved(x[0], np.ceil),
+    "Round": lambda op, x: moved(x[0], np.rint),
+    "Sign": lambda op, x: moved(x[0], np.sign),
     **dict.fromkeys(("Cast", "CastLike"), _cast),
     **dict.fromkeys(("Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Equal"), _comparison),
     "Not": lambda op, x: _opposite(x[0]),
     "And": lambda op, x: smaller(*x),
     "Or": lambda op, x: larger(*x),
-    "Xor": lambda op, x: _opposite(compared(x[0], x[1], same)),
+    "Xor": lambda op, x: _opposite(same(x[0], x[1])),
     **dict.fromkeys(("IsNaN", "IsInf"), _is_not_finite),
     "Where": lambda op, x: chosen(*x),
 }

@@ -14,7 +14,7 @@ import onnx
 from onnx import helper
 
 from kan_dialect.analysis.enclosures import NoEnclosureError
-from kan_dialect.analysis.onnx.bounds import Bounds, Noise, noise_of
+from kan_dialect.analysis.onnx.bounds import Noise, constant, noise_of
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.maths.interval_functions import Range
 
@@ -27,11 +27,13 @@ class Operator:
     ----------
     kinds : ONNX element types of inputs and outputs, by name.
     version : version of the operator set.
+    constants : bounds (1, *shape) of constants of the graph, by name.
     """
 
     node: onnx.NodeProto
     kinds: Mapping[str, int]
     version: int
+    constants: Mapping[str, Range]
     attributes: dict[str, Any] = field(init=False)
     sources: list[IntArray] | None = None
     """For a movement: the source element of each result element, counted from 1; 0 is a zero."""
@@ -53,12 +55,12 @@ class Operator:
     def number(self, name: str, default: float) -> float:
         return float(self.attributes.get(name, default))
 
-    def parameter(self, name: str, default: float) -> Bounds:
+    def parameter(self, name: str, default: float) -> Range:
         """An attribute as bounds; runtimes keep defaults as float32 or as float64."""
         if name in self.attributes:
-            return Bounds.exact(np.array(self.number(name, default)))
+            return constant(np.array(self.number(name, default)))
         ends = [np.full(1, default), np.full(1, default, dtype=np.float32).astype(np.float64)]
-        return Bounds(Range(np.minimum(*ends), np.maximum(*ends)))
+        return Range(np.minimum(*ends), np.maximum(*ends))
 
     def integer(self, name: str, default: int) -> int:
         return int(self.attributes.get(name, default))
@@ -66,7 +68,12 @@ class Operator:
     def none(self, why: str) -> NoEnclosureError:
         return NoEnclosureError(f"the ONNX operator {self.node.op_type} has no bounds {why}")
 
-    def known(self, x: Bounds | None, what: str) -> IntArray:
+    def point(self, index: int) -> FloatArray | None:
+        """Value of an operand that is a constant, known exactly; else None."""
+        found = self.constants.get(self.node.input[index])
+        return found.low[0] if found is not None and np.array_equal(*found) else None
+
+    def known(self, index: int, what: str) -> IntArray:
         """An operand that must be a constant of integers.
 
         Parameters
@@ -77,7 +84,7 @@ class Operator:
         ------
         NoEnclosureError : it is computed.
         """
-        point = None if x is None else x.point
+        point = self.point(index)
         if point is None:
             raise self.none(f"where {what} is computed")
         return saturated(point, np.dtype(np.int64))
@@ -93,6 +100,6 @@ def saturated(values: FloatArray, kind: np.dtype[Any]) -> Array:
     return np.where(high, limits.max, np.where(values <= float(limits.min), limits.min, inside))
 
 
-Operands: TypeAlias = Sequence[Bounds | None]
-Results: TypeAlias = Bounds | list[Bounds]
+Operands: TypeAlias = Sequence[Range | None]
+Results: TypeAlias = Range | list[Range]
 Rule: TypeAlias = Callable[[Operator, Any], Results]

@@ -7,8 +7,9 @@ runtime's rounded results.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import lru_cache, reduce
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -24,7 +25,7 @@ from kan_dialect.analysis.onnx import (
     function_rules,
     movement_rules,
 )
-from kan_dialect.analysis.onnx.bounds import FLOATS, Bounds
+from kan_dialect.analysis.onnx.bounds import FLOATS, constant, hull, moved
 from kan_dialect.analysis.onnx.operator_rules import Operator, Rule, saturated
 from kan_dialect.evaluate.onnx_node import run_node
 from kan_dialect.evaluate.onnx_subgraph import (
@@ -78,7 +79,7 @@ class SubgraphBounds:
             entry.version for entry in model.opset_import if entry.domain in STANDARD_DOMAINS
         )
         self.kinds, shapes = element_types(model), _shapes(model)
-        self.constants: dict[str, Bounds] = {
+        self.constants: dict[str, Range] = {
             tensor.name: _constant(numpy_helper.to_array(tensor))
             for tensor in model.graph.initializer
             if tensor.name != INPUT
@@ -87,7 +88,7 @@ class SubgraphBounds:
         missing: set[str] = set()
         unknown: set[str] = set()
         for node in model.graph.node:
-            op = Operator(node, self.kinds, version)
+            op = Operator(node, self.kinds, version, self.constants)
             names = [name for name in node.input if name]
             if unknown.intersection(names):
                 unknown.update(node.output)
@@ -115,7 +116,7 @@ class SubgraphBounds:
         self.work = sum(sizes) // self.batch + 1
         """Elements of all values, for one row."""
 
-    def _folded(self, op: Operator, shapes: Mapping[str, tuple[int, ...]]) -> list[Bounds] | None:
+    def _folded(self, op: Operator, shapes: Mapping[str, tuple[int, ...]]) -> list[Range] | None:
         """Results of a node with constant operands; None without a rule."""
         node = op.node
         if node.op_type == "Constant":
@@ -124,7 +125,7 @@ class SubgraphBounds:
             blank = np.broadcast_to(np.zeros(()), shapes[node.input[0]])
             return list(map(_constant, run_node(node, op.version, [blank])))
         operands = [self.constants[name] if name else None for name in node.input]
-        points = [None if x is None else x.point for x in operands]
+        points = [op.point(index) for index in range(len(operands))]
         exact = all(p is not None for p, x in zip(points, operands, strict=True) if x is not None)
         whole = all(self.kinds.get(name) not in FLOATS for name in node.output if name)
         if exact and (node.op_type in _CONSTANT_MAKERS or whole):
@@ -139,10 +140,8 @@ class SubgraphBounds:
             return None
         return _results(op, operands)
 
-    def run(self, low: FloatArray, high: FloatArray) -> Bounds:
+    def run(self, low: FloatArray, high: FloatArray) -> Range:
         """Bounds of y (rows, out), for x in low..high (rows, in).
-
-        Slopes are by half the way from low to high.
 
         Raises
         ------
@@ -151,64 +150,38 @@ class SubgraphBounds:
         rows = len(low)
         room = max(1, _CHUNK_ELEMENTS // self.work)
         room = -(-room // self.batch) * self.batch
-        parts: list[Bounds] = []
+        parts: list[Range] = []
         for start in range(0, rows, room):
-            one, other = low[start : start + room], high[start : start + room]
-            groups = -(-len(one) // self.batch)
+            ends = [each[start : start + room] for each in (low, high)]
             # The last row fills up the last group.
-            fill = groups * self.batch - len(one)
-            one, other = (
-                np.concatenate([each, np.repeat(each[-1:], fill, axis=0)]) for each in (one, other)
+            fill = -len(ends[0]) % self.batch
+            ends = [np.concatenate([each, np.repeat(each[-1:], fill, axis=0)]) for each in ends]
+            parts.append(self._walk(Range(*(x.reshape(-1, self.batch, self.inputs) for x in ends))))
+        return Range(
+            *(
+                np.concatenate([end.reshape(-1, self.outputs) for end in column])[:rows]
+                for column in zip(*parts, strict=True)
             )
-            shape = (groups, self.batch, self.inputs)
-            parts.append(self._walk(one.reshape(shape), other.reshape(shape)))
-
-        def joined(select: Callable[[Bounds], Range]) -> Range:
-            ends = [[end.reshape(-1, self.outputs) for end in select(part)] for part in parts]
-            low, high = (np.concatenate(each)[:rows] for each in zip(*ends, strict=True))
-            return Range(low, high)
-
-        return Bounds(
-            joined(lambda part: part.value),
-            joined(lambda part: part.slopes),
-            joined(lambda part: part.middles),
         )
 
-    def _walk(self, low: FloatArray, high: FloatArray) -> Bounds:
-        """Bounds of y (groups, batch, out), for x in low..high (groups, batch, in)."""
-        middle = low + (high - low) / 2
-        radius = np.maximum(high - middle, middle - low)
-        known: dict[str, Bounds] = {
-            INPUT: Bounds(Range(low, high), Range(radius, radius), Range(middle, middle))
-        }
+    def _walk(self, x: Range) -> Range:
+        """Bounds of y (groups, batch, out), for x (groups, batch, in)."""
+        known = {**self.constants, INPUT: x}
         with np.errstate(all="ignore"):
             for op in self.operators:
-                operands = [
-                    None if not name else known[name] if name in known else self.constants[name]
-                    for name in op.node.input
-                ]
-                results = _results(op, operands)
-                known.update(
-                    (name, each)
-                    for name, each in zip(op.node.output, results, strict=False)
-                    if name
-                )
-        found = known.get(OUTPUT) or self.constants[OUTPUT]
-        shape = (len(low), self.batch, self.outputs)
-
-        def full(each: Range) -> Range:
-            return Range(*(np.broadcast_to(end, shape) for end in each))
-
-        return Bounds(full(found.value), full(found.slopes), full(found.middles))
+                results = _results(op, [known[name] if name else None for name in op.node.input])
+                known.update(zip(op.node.output, results, strict=False))
+        shape = (len(x.low), self.batch, self.outputs)
+        return moved(known[OUTPUT], lambda end: np.broadcast_to(end, shape))
 
 
-def _results(op: Operator, operands: list[Bounds | None]) -> list[Bounds]:
+def _results(op: Operator, operands: list[Range | None]) -> list[Range]:
     found = RULES[op.node.op_type](op, operands)
     return found if isinstance(found, list) else [found]
 
 
-def _constant(array: Any) -> Bounds:
-    return Bounds.exact(np.asarray(array).astype(np.float64))
+def _constant(array: Any) -> Range:
+    return constant(np.asarray(array).astype(np.float64))
 
 
 def _constant_of(op: Operator) -> Any:
@@ -244,40 +217,21 @@ def subgraph_enclosure(op: OnnxOp, operands: list[Enclosure]) -> Enclosure:
             f"{count * inputs} intervals of an ONNX subgraph of {graph.work} elements take long"
         )
     split = int(np.clip(_SPLIT_WORK // max(1, work), 1, _MAX_SPLIT))
-    at_rest = graph.run(rest[np.newaxis], rest[np.newaxis]).value
+    at_rest = graph.run(rest[np.newaxis], rest[np.newaxis])
+    away = Range(at_rest.low[0][:, np.newaxis], at_rest.high[0][:, np.newaxis])
 
-    def edges(each: Range) -> Bounds:
-        """Bounds of F: (intervals, out, in)."""
+    def edges(each: Range) -> Range:
+        """Bounds of the edges: (intervals, out, in)."""
         low, high = (np.broadcast_to(rest, (len(end), inputs, inputs)).copy() for end in each)
         every: IntArray = np.arange(inputs, dtype=np.int64)
         low[:, every, every], high[:, every, every] = each
         found = graph.run(low.reshape(-1, inputs), high.reshape(-1, inputs))
+        low, high = (end.reshape(-1, inputs, graph.outputs).transpose(0, 2, 1) for end in found)
+        return widened(low - away.high, high - away.low, Range(low, high), away)
 
-        def turned(one: Range) -> Range:
-            return Range(
-                *(end.reshape(-1, inputs, graph.outputs).transpose(0, 2, 1) for end in one)
-            )
-
-        return Bounds(turned(found.value), turned(found.slopes), turned(found.middles))
-
-    away = Range(at_rest.low[0][:, np.newaxis], at_rest.high[0][:, np.newaxis])
-
-    def moved(each: Range) -> Range:
-        return widened(each.low - away.high, each.high - away.low, each, away)
-
-    width = x.value.high - x.value.low
-    value = steep = None
-    for piece in range(split):
-        low = x.value.low + width * (piece / split)
-        high = x.value.high if piece == split - 1 else x.value.low + width * ((piece + 1) / split)
-        part = Range(np.maximum(low, x.value.low), np.minimum(np.maximum(low, high), x.value.high))
-        found = edges(part)
-        radius = ((part.high - part.low) / 2)[:, np.newaxis]
-        slope = widened(_over(found.slopes.low, radius, -1), _over(found.slopes.high, radius, 1))
-        value = found.value if value is None else _hull(value, found.value)
-        steep = slope if steep is None else _hull(steep, slope)
-    assert value is not None and steep is not None
-    middle = edges(x.middle).value
+    cuts = np.linspace(x.value.low, x.value.high, split + 1)
+    pieces = [edges(Range(*ends)) for ends in pairwise(cuts)]
+    value = reduce(hull, pieces)
     for bound in value:
         if not np.isfinite(bound).all():
             index, _, i = np.argwhere(~np.isfinite(bound))[0].tolist()
@@ -285,19 +239,10 @@ def subgraph_enclosure(op: OnnxOp, operands: list[Enclosure]) -> Enclosure:
                 f"the ONNX subgraph has no finite bounds between {x.value.low[index, i]:g} and "
                 f"{x.value.high[index, i]:g}"
             )
+    unknown = np.full_like(value.low, np.inf)
     inner = Enclosure(_rows(x.value), _rows(x.slope), _rows(x.middle), x.radius)
-    return inner.then(moved(value), steep, moved(middle))
-
-
-def _over(slope: FloatArray, radius: FloatArray, sign: int) -> FloatArray:
-    """Slopes by x from slopes by half an interval; infinite over a point."""
-    with np.errstate(all="ignore"):
-        return np.where(radius > 0.0, slope / radius, sign * np.inf)
+    return inner.then(value, Range(-unknown, unknown), edges(x.middle))
 
 
 def _rows(x: Range) -> Range:
     return Range(x.low[:, np.newaxis], x.high[:, np.newaxis])
-
-
-def _hull(one: Range, other: Range) -> Range:
-    return Range(np.minimum(one.low, other.low), np.maximum(one.high, other.high))

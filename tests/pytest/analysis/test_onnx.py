@@ -19,7 +19,6 @@ from kan_dialect.analysis.certificate import certify
 from kan_dialect.analysis.enclosures import NoEnclosureError
 from kan_dialect.analysis.onnx import bounds as graph_bounds
 from kan_dialect.analysis.onnx import function_rules, movement_rules
-from kan_dialect.analysis.onnx.bounds import Bounds
 from kan_dialect.analysis.onnx.operator_rules import saturated
 from kan_dialect.analysis.onnx.subgraph_bounds import RULES, SubgraphBounds
 from kan_dialect.errors import KanError
@@ -142,13 +141,6 @@ def _scattered(g: Graph, kind: str) -> str:
     return g.op(kind, zeros, g.ints(rows), g.op("Sin", "x"))
 
 
-def _convolved(g: Graph) -> str:
-    rng = np.random.default_rng(0)
-    columns = g.op("Transpose", _column(g), perm=[0, 2, 1])
-    weights = g.const(rng.normal(size=(4, 1, 2)))
-    return g.op("Conv", columns, weights, g.const(rng.normal(size=4)), group=2, pads=[1, 0])
-
-
 def _einsums(g: Graph) -> str:
     weights = g.const(np.random.default_rng(0).normal(size=(5, 3, 2)))
     constant = g.op("Einsum", _column(g), weights, equation="bik,oik->bo")
@@ -236,7 +228,6 @@ CASES: dict[str, Case] = {
         )
     ),
     "Einsum": Case(_einsums),
-    "Conv": Case(_convolved),
     "BatchNormalization": Case(_batch_norm),
     "ReduceSum": _reduced("ReduceSum", [1, 2]),
     "ReduceMean": _reduced("ReduceMean", [-1]),
@@ -253,13 +244,6 @@ CASES: dict[str, Case] = {
     ),
     "Split": Case(_split),
     "Tile": Case(lambda g: g.op("Tile", "x", g.ints([1, 2]))),
-    "Trilu": Case(lambda g: g.op("Trilu", _column(g), upper=0)),
-    "DepthToSpace": Case(
-        lambda g: g.op("DepthToSpace", g.op("Reshape", "x", g.ints([1, 12, 1, 1])), blocksize=2)
-    ),
-    "SpaceToDepth": Case(
-        lambda g: g.op("SpaceToDepth", g.op("Reshape", "x", g.ints([1, 3, 2, 2])), blocksize=2)
-    ),
     "Pad": Case(lambda g: g.op("Pad", "x", g.ints([0, 1, 0, 2]), g.const(0.7))),
     "ScatterElements": Case(lambda g: _scattered(g, "ScatterElements")),
     "ScatterND": Case(lambda g: _scattered(g, "ScatterND")),
@@ -287,7 +271,7 @@ CASES: dict[str, Case] = {
 
 
 def require_held(case: Case, kind: int, seed: int = 0) -> None:
-    """Require that values lie within their bounds, and chords within the bounds of slopes."""
+    """Require that values lie within their bounds."""
     graph = Graph(kind)
     data = graph.model(case.build(graph))
     rng = np.random.default_rng(seed)
@@ -301,21 +285,11 @@ def require_held(case: Case, kind: int, seed: int = 0) -> None:
     high = np.maximum(low, low + (ends[1] - ends[0]) * width)
     with np.errstate(all="ignore"):
         found = SubgraphBounds(data).run(low, high)
-    assert found.slope is not None
     shares = np.linspace(-1.0, 1.0, 17)
     middle, half = (low + high) / 2, (high - low) / 2
     points = [np.clip(middle + half * share, low, high) for share in shares]
     values = np.stack([run_graph(data, each) for each in points])
-    _require_within(values, found.value)
-    assert found.middle is not None
-    with np.errstate(invalid="ignore"):
-        rise, run = np.diff(values, axis=0), shares[1] - shares[0]
-        usable = np.isfinite(found.value.low) & np.isfinite(found.value.high)
-        usable = usable & np.isfinite(rise)
-        noise = (1e-13 if kind == TensorProto.DOUBLE else 1e-6) * (1 + np.abs(values).max(axis=0))
-        noise = noise + np.nan_to_num(found.middle.high - found.middle.low)
-        assert (rise >= found.slope.low * run - noise)[usable].all()
-        assert (rise <= found.slope.high * run + noise)[usable].all()
+    _require_within(values, found)
 
 
 def _require_within(values: FloatArray, bounds: Range) -> None:
@@ -339,51 +313,20 @@ def test_every_rule_is_tried() -> None:
     assert {name.split()[0].rstrip(",") for name in CASES} >= set(RULES)
 
 
-@pytest.mark.parametrize("name", ["a network", "Exp", "Mul", "Div", "Mish", "Einsum"])
-def test_the_excess_falls_with_the_square_of_the_width(name: str) -> None:
-    graph = Graph(TensorProto.DOUBLE)
-    data = graph.model(CASES[name].build(graph))
-    walk = SubgraphBounds(data)
-    x = np.random.default_rng(0).uniform(-2, 2, (50, INPUTS))
-    excesses: list[float] = []
-    for width in (1e-1, 1e-2, 1e-3):
-        found = walk.run(x, x + width)
-        ends = [run_graph(data, each) for each in (x, x + width / 2, x + width)]
-        spread = np.maximum.reduce(ends) - np.minimum.reduce(ends)
-        excesses.append(float((found.value.high - found.value.low - spread).max()))
-    assert excesses[1] < max(excesses[0] / 30, 1e-11)
-    assert excesses[2] < max(excesses[1] / 30, 1e-11)
-
-
 # Seeded errors are found.
 
 
 def _monotone_cosine(patch: pytest.MonkeyPatch) -> None:
     _, least, most = function_rules._FUNCTIONS["Cos"]  # pyright: ignore[reportPrivateUsage]
-
-    def wrong(x: Range) -> tuple[Range, Range]:
-        return turning(x, np.cos, ()), turning(x, lambda y: -np.sin(y), ())
-
     functions: Any = function_rules._FUNCTIONS  # pyright: ignore[reportPrivateUsage]
-    patch.setitem(functions, "Cos", (wrong, least, most))
+    patch.setitem(functions, "Cos", (lambda x: turning(x, np.cos, ()), least, most))
 
 
 def _square_without_0(patch: pytest.MonkeyPatch) -> None:
-    def wrong(step: Any, operands: list[Bounds]) -> Bounds:
-        return graph_bounds.applied(
-            lambda x: (turning(x, np.square, ()), turning(x, lambda y: 2.0 * y, ())),
-            operands[0],
-            graph_bounds.FINE,
-        )
+    def wrong(step: Any, operands: list[Range]) -> Range:
+        return turning(operands[0], np.square, ())
 
     patch.setitem(RULES, "Mul", wrong)  # pyright: ignore[reportArgumentType]
-
-
-def _steps_without_slopes(patch: pytest.MonkeyPatch) -> None:
-    def wrong(value: Range) -> Range:
-        return Range(np.zeros_like(value.low), np.zeros_like(value.low))
-
-    patch.setattr(graph_bounds, "jump", wrong)
 
 
 def _tables_at_the_ends(patch: pytest.MonkeyPatch) -> None:
@@ -399,7 +342,6 @@ def _one_sided_choice(patch: pytest.MonkeyPatch) -> None:
     [
         ("Cos", _monotone_cosine),
         ("Mul of itself", _square_without_0),
-        ("Floor", _steps_without_slopes),
         ("Gather at computed indices", _tables_at_the_ends),
         ("Where", _one_sided_choice),
     ],
@@ -418,7 +360,7 @@ def _rounded_sum(x: float) -> tuple[Range, Fraction]:
     total = graph.op("Mul", graph.op("Add", "x", graph.const(0.1)), graph.const(0.3))
     row = np.full((1, INPUTS), x)
     exact = (Fraction(x) + Fraction(0.1)) * Fraction(0.3)
-    return SubgraphBounds(graph.model(total)).run(row, row).value, exact
+    return SubgraphBounds(graph.model(total)).run(row, row), exact
 
 
 def test_bounds_hold_real_numbers() -> None:
