@@ -110,7 +110,7 @@ def require_identifier(name: str) -> None:
 
 def operands_of(op: Operation) -> tuple[SSAValue, ...]:
     """The operands of an op; `Operation.operands` is a view of them."""
-    return tuple(op.operands)
+    return tuple(iter(op.operands))  # A tuple of the view itself would count its operands first.
 
 
 def ops_of(block: Block) -> list[Operation]:
