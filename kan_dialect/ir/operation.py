@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr, UnitAttr, i64
-from xdsl.ir import Attribute, Block, Operation, OpResult, SSAValue, SSAValues
-from xdsl.irdl import IRDLOperation, VarOperandDef, opt_prop_def
+from xdsl.ir import Attribute, Block, Operation, OpResult, SSAValue
+from xdsl.irdl import IRDLOperation, opt_prop_def
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.ir.constants import Array, Constant, dense
@@ -134,29 +134,3 @@ def op_text(op: Operation) -> str:
     """An op as messages name it: `'kan.table' op "layer0_edge0_0"`."""
     name = op.properties.get("name")
     return f"'{op.name}' op" + (f' "{name.data}"' if isinstance(name, StringAttr) else "")
-
-
-_Op = TypeVar("_Op", bound=KanOperation)
-
-
-def direct_access(kind: type[_Op]) -> type[_Op]:
-    """Read operands and results of a class of ops by their place, for passes on many ops.
-
-    xDSL's accessors look up the op's declaration each time, which takes several times as long.
-    """
-    definition = kind.get_irdl_definition()
-    if len(definition.results) == 1:
-        setattr(kind, definition.results[0][0], property(result_of))
-    for place, (name, declared) in enumerate(definition.operands):
-        if isinstance(declared, VarOperandDef):
-            setattr(kind, name, property(lambda op: SSAValues(op.operands)))
-        elif len(definition.operands) == 1:
-            setattr(kind, name, property(_operand_of))
-        else:
-            setattr(kind, name, property(lambda op, place=place: op.operands[place]))
-    return kind
-
-
-def _operand_of(op: Operation) -> SSAValue:
-    (operand,) = op.operands
-    return operand

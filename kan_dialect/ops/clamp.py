@@ -11,7 +11,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, result_def
 
 from kan_dialect.ir.constants import Array, IntArray
-from kan_dialect.ir.operation import Named, direct_access
+from kan_dialect.ir.operation import Named
 from kan_dialect.ir.types import IntType, int_type, range_of
 from kan_dialect.ir.wire_interface import WireInterface
 from kan_dialect.ir.wire_operation import WireOp
@@ -27,7 +27,6 @@ SATURATE_INPUTS = 4
 """Inputs of a choice between a bit and two constants: two tests, the bit, and one more."""
 
 
-@direct_access
 @irdl_op_definition
 class ClampOp(WireOp, Named, WireInterface, HasFolderInterface):
     """Saturation: the input, but at least lo and at most hi of the result's range.

@@ -21,7 +21,7 @@ from xdsl.irdl import (
 )
 
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.operation import Named, direct_access
+from kan_dialect.ir.operation import Named
 from kan_dialect.ir.types import IntType, int_type, range_of
 from kan_dialect.ir.verifier import require
 from kan_dialect.ir.wire_interface import WireInterface
@@ -61,7 +61,6 @@ def _surely_first(one: Sequence[IntType], other: Sequence[IntType]) -> bool:
     )
 
 
-@direct_access
 @irdl_op_definition
 class PrecedesOp(WireOp, Named, WireInterface):
     """Whether the left candidate comes before the right one: 1 if its value is larger, or equal
@@ -152,7 +151,6 @@ class PrecedesOp(WireOp, Named, WireInterface):
         return [build.compared(keys[0], keys[1], f"{sign}gt", self.given_name)]
 
 
-@direct_access
 @irdl_op_definition
 class SelectOp(WireOp, Named, WireInterface):
     """One of two values: `one` where the condition is 1, `other` where it is 0.
@@ -249,7 +247,6 @@ class SelectOp(WireOp, Named, WireInterface):
         return [build.chosen(wires[0], one, other, self.given_name)]
 
 
-@direct_access
 @irdl_op_definition
 class GreaterOp(WireOp, Named, WireInterface):
     """Whether a value is greater than a constant: 1 if input > bound, else 0.

@@ -161,8 +161,7 @@ class LocateOp(KanOperation, Named, Evaluable):
     @property
     def local_bits(self) -> int:
         """T, of fixed-point inputs."""
-        kind = fixed_type(self.local)
-        assert kind is not None
+        (kind,) = fixed_types(self.local)
         return kind.bits
 
     def verify_(self) -> None:
@@ -198,8 +197,7 @@ class LocateOp(KanOperation, Named, Evaluable):
 
     def positions(self) -> tuple[IntArray, IntArray, IntArray]:
         """Of fixed-point inputs: first grid point as a code, multiplier and shift, each (in)."""
-        kind = fixed_type(self.input)
-        assert kind is not None
+        (kind,) = fixed_types(self.input)
         codes = grid_codes(self.ends, kind)
         steps = self.cells.value.data << self.local_bits
         factors = [position_factor(int(high - low), steps) for low, high in codes]
@@ -293,8 +291,7 @@ class BasisOp(KanOperation, Named, Evaluable):
     @property
     def tables(self) -> IntArray:
         """Of fixed-point numbers: the codes (in, 2^T, degree + 1) for each local coordinate."""
-        local, kind = fixed_type(self.local), fixed_type(self.result)
-        assert local is not None and kind is not None
+        local, kind = fixed_types(self.local, self.result)
         degree, derivative = self.degree.value.data, self.derivative is not None
         return np.stack(
             [

@@ -288,9 +288,10 @@ class MacOp(KanOperation, Named, Evaluable):
 def _contract(subscripts: str, operands: Sequence[Array], values: Sequence[SSAValue]) -> Array:
     """Sums of products, rounded to the type of the last value where they are fixed-point."""
     total: Array = np.einsum(subscripts, *operands)
-    left, right, result = (fixed_type(value) for value in values)
-    if left is None or right is None or result is None:
+    kinds = fixed_types(*values)
+    if not kinds:
         return total
+    left, right, result = kinds
     return rounded_to(total, left.fraction + right.fraction, result)
 
 
@@ -502,10 +503,10 @@ class UpdateOp(KanOperation, Named, Evaluable):
         return (result,)
 
     def _moved(self, start: Array, step: Array) -> Array:
-        kind = fixed_type(self.coefficients)
-        left, right = fixed_type(self.error), fixed_type(self.weights)
-        if kind is None or left is None or right is None:
+        kinds = fixed_types(self.coefficients, self.error, self.weights)
+        if not kinds:
             return start + step
+        kind, left, right = kinds
         product = left.fraction + right.fraction
         common = max(product, kind.fraction)
         exact = (start << (common - kind.fraction)) + (step << (common - product))

@@ -11,7 +11,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def
 
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.operation import Named, direct_access
+from kan_dialect.ir.operation import Named
 from kan_dialect.ir.rounding import round_shift
 from kan_dialect.ir.types import IntType, int_type, range_of
 from kan_dialect.ir.verifier import require
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from kan_dialect.lowering.hw_builder import HwBuilder
 
 
-@direct_access
 @irdl_op_definition
 class ShiftOp(WireOp, Named, WireInterface):
     """Division by 2^amount, rounded half to even; a negative amount multiplies.

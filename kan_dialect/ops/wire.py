@@ -50,7 +50,7 @@ from kan_dialect.ir.constants import (
     to_integers,
     to_numpy,
 )
-from kan_dialect.ir.operation import Named, direct_access, operands_of, require_identifier
+from kan_dialect.ir.operation import Named, operands_of, require_identifier
 from kan_dialect.ir.quant import storage_for
 from kan_dialect.ir.semantics import Evaluable
 from kan_dialect.ir.types import MAX_RANGE_BITS, IntType, int_type, range_of
@@ -75,7 +75,6 @@ def hold(result: SSAValue, low: int, high: int, what: str) -> None:
         )
 
 
-@direct_access
 @irdl_op_definition
 class ConstantOp(WireOp, Evaluable, WiresOnly, Lowerable, HasFolderInterface):
     """An integer that is always the same.
@@ -114,7 +113,6 @@ class ConstantOp(WireOp, Evaluable, WiresOnly, Lowerable, HasFolderInterface):
         return [build.constant(self.value.value.data, range_of(self.result).bits)]
 
 
-@direct_access
 @irdl_op_definition
 class TableOp(WireOp, Named, Evaluable):
     """A lookup table: result = entries[x - lo], or of several inputs, entries[x - lo_x, y - lo_y].
@@ -266,7 +264,6 @@ def _entry_of_patterns(low: int, high: int) -> IntArray:
     return np.clip(int_type(low, high).bit_patterns, low, high) - low
 
 
-@direct_access
 @irdl_op_definition
 class ExtractOp(WireOp, WiresOnly, WireInterface):
     """Some bits of a value, as an unsigned number: floor(input / 2^low) mod 2^width.
@@ -318,7 +315,6 @@ class ExtractOp(WireOp, WiresOnly, WireInterface):
         return [build.part(wires[0], self.low.value.data, range_of(self.result).bits)]
 
 
-@direct_access
 @irdl_op_definition
 class SumOp(WireOp, Named, Evaluable):
     """The exact sum of one or more integers.
@@ -628,7 +624,6 @@ def _low_zeros_of_entries(raw: bytes, size: int) -> int:
     return (mask & -mask).bit_length() - 1 if mask else 0
 
 
-@direct_access
 @irdl_op_definition
 class DelayOp(WireOp, Named, Evaluable, WiresOnly, HasFolderInterface):
     """Registers: the same value, `cycles` clock cycles later.
@@ -668,7 +663,6 @@ class DelayOp(WireOp, Named, Evaluable, WiresOnly, HasFolderInterface):
         return (operands[0],)
 
 
-@direct_access
 @irdl_op_definition
 class MarkOp(WireOp, Evaluable, WiresOnly):
     """Says that `value` holds the node `node` of the model: node code = value + offset.
@@ -723,7 +717,6 @@ class MarkOp(WireOp, Evaluable, WiresOnly):
         return ()
 
 
-@direct_access
 @irdl_op_definition
 class DeadOp(WireOp, Evaluable, WiresOnly):
     """Says that no value holds the node `node` of the model.
