@@ -18,6 +18,7 @@ from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.kan_pass import NamedPass, WrappedPass, require_possible
 from kan_dialect.passbase.pipeline import CompositePass, build_pipeline, lacks_data, parse_passes
+from kan_dialect.passbase.record import open_record
 
 Pass: TypeAlias = str | ModulePass
 """Text as `kan-opt -p` takes it, such as `kan-quantize{bits=5},kan-fold-tables`, or a pass."""
@@ -102,10 +103,10 @@ def run_stages(
     checker = Checker(data_of(passes) if samples is None else samples) if check else None
     context = make_context()
     require_possible(passes, module)
-    for stage in passes:
+    for index, stage in enumerate(passes):
         before, module = module, module.clone()
         with as_kan_errors():
-            with collector_paused():
+            with collector_paused(), open_record(module, trusted=index > 0):
                 stage.apply(context, module)
             verify_after(stage, module)
             found = None if checker is None else checker.check(stage, before, module)

@@ -94,32 +94,33 @@ class HwBuilder:
         """The number's two's complement in `bits` bits."""
         key = (value & ((1 << bits) - 1), bits)
         if key not in self.constants:
-            self.constants[key] = self.add(_constant(*key))
+            properties: dict[str, Attribute] = {"value": integer_of(key[0], integer(bits))}
+            self.constants[key] = self.add(_op(hw.ConstantOp, (), integer(bits), properties))
         return self.constants[key]
 
     def part(self, wire: SSAValue, low: int, width: int, name: str | None = None) -> SSAValue:
         """The `width` bits of a wire from bit `low` on."""
-        return self.add(_bits_of(wire, low, width), name)
+        return self.add(_op(comb.ExtractOp, [wire], integer(width), {"lowBit": _place(low)}), name)
 
     def joined(self, wires: Sequence[SSAValue], bits: int, name: str | None = None) -> SSAValue:
         """Wires side by side, the highest first; `bits` is the sum of their widths."""
-        return self.add(_joined(wires, bits), name)
+        return self.add(_op(comb.ConcatOp, wires, integer(bits)), name)
 
     def repeated(self, wire: SSAValue, bits: int) -> SSAValue:
         """Copies of a wire side by side, `bits` bits in total."""
-        return self.add(_repeated(wire, bits))
+        return self.add(_op(comb.ReplicateOp, [wire], integer(bits)))
 
     def inverted(self, wire: SSAValue, width: int, name: str | None = None) -> SSAValue:
         """Every bit of a wire of `width` bits inverted."""
-        return self.add(_bitwise(comb.XorOp, [wire, self.constant((1 << width) - 1, width)]), name)
+        return self.differs(wire, self.constant((1 << width) - 1, width), name)
 
     def all_of(self, wires: Sequence[SSAValue], name: str | None = None) -> SSAValue:
         """Whether all of several bits are 1."""
-        return self.add(_bitwise(comb.AndOp, wires), name)
+        return self.add(_op(comb.AndOp, wires, wires[0].type), name)
 
     def any_of(self, wires: Sequence[SSAValue]) -> SSAValue:
         """Whether one of several bits is 1."""
-        return wires[0] if len(wires) == 1 else self.add(_bitwise(comb.OrOp, wires))
+        return wires[0] if len(wires) == 1 else self.add(_op(comb.OrOp, wires, wires[0].type))
 
     def equal(self, wire: SSAValue, other: SSAValue, name: str | None = None) -> SSAValue:
         """Whether two wires carry the same."""
@@ -133,8 +134,8 @@ class HwBuilder:
         return self.add(_op(comb.ICmpOp, [left, right], integer(1), properties), name)
 
     def differs(self, bit: SSAValue, other: SSAValue, name: str | None = None) -> SSAValue:
-        """Whether one of two bits is 1, and not both."""
-        return self.add(_bitwise(comb.XorOp, [bit, other]), name)
+        """Whether one of two bits is 1, and not both; of wires, bit by bit."""
+        return self.add(_op(comb.XorOp, [bit, other], bit.type), name)
 
     def chosen(
         self, condition: SSAValue, if_true: SSAValue, if_false: SSAValue, name: str | None = None
@@ -144,11 +145,11 @@ class HwBuilder:
 
     def added(self, wires: Sequence[SSAValue], name: str | None = None) -> SSAValue:
         """The sum of wires of one width, modulo 2^width."""
-        return self.add(_added(wires), name)
+        return self.add(_op(comb.AddOp, wires, wires[0].type), name)
 
     def subtracted(self, left: SSAValue, right: SSAValue) -> SSAValue:
         """The difference of wires of one width, modulo 2^width."""
-        return self.add(_subtracted(left, right))
+        return self.add(_op(comb.SubOp, [left, right], left.type))
 
     def resized(self, wire: SSAValue, bits: int, target: int, signed: bool) -> SSAValue:
         """A wire of `bits` bits extended by its sign or zeros, or cut off, to `target` bits."""
@@ -224,12 +225,12 @@ class HwBuilder:
         whole = pieces[0]
         if len(pieces) > 1:
             whole = self.joined(pieces, len(entries) * bits)
-        array = _cast(whole, array_type(bits, len(entries)))
+        array = _op(hw.BitcastOp, [whole], array_type(bits, len(entries)))
         return self.add(array, None if name is None else f"{name}{TABLE_SUFFIX}")
 
     def entry(self, array: SSAValue, index: SSAValue, bits: int) -> SSAValue:
         """The entry of an array of integers of `bits` bits that an index chooses."""
-        return self.add(_entry(array, index, bits))
+        return self.add(_op(hw.ArrayGetOp, [array, index], integer(bits)))
 
 
 @dataclass
@@ -319,54 +320,6 @@ def _op(
 ) -> _Op:
     """An op of one result, whose declaration nothing is compared with."""
     return kind.create(operands=operands, result_types=[result], properties=properties or {})
-
-
-def _constant(value: int, bits: int) -> hw.ConstantOp:
-    """A bit pattern of `bits` bits."""
-    kind = integer(bits)
-    return _op(hw.ConstantOp, (), kind, {"value": integer_of(value, kind)})
-
-
-def _bits_of(value: SSAValue, low: int, width: int) -> comb.ExtractOp:
-    """The `width` bits from bit `low` on."""
-    return _op(comb.ExtractOp, [value], integer(width), {"lowBit": _place(low)})
-
-
-def _joined(values: Sequence[SSAValue], bits: int) -> comb.ConcatOp:
-    """Values side by side, the highest first; `bits` is the sum of their widths."""
-    return _op(comb.ConcatOp, values, integer(bits))
-
-
-def _repeated(value: SSAValue, bits: int) -> comb.ReplicateOp:
-    """Copies of a value side by side, `bits` bits in total."""
-    return _op(comb.ReplicateOp, [value], integer(bits))
-
-
-def _added(values: Sequence[SSAValue]) -> comb.AddOp:
-    """The sum of values of one type."""
-    return _op(comb.AddOp, values, values[0].type)
-
-
-def _subtracted(left: SSAValue, right: SSAValue) -> comb.SubOp:
-    """The difference of values of one type."""
-    return _op(comb.SubOp, [left, right], left.type)
-
-
-def _bitwise(
-    kind: type[comb.AndOp | comb.OrOp | comb.XorOp], values: Sequence[SSAValue]
-) -> Operation:
-    """Values of one type, combined bit by bit."""
-    return _op(kind, values, values[0].type)
-
-
-def _cast(value: SSAValue, kind: Attribute) -> hw.BitcastOp:
-    """The bits of a value as of another type."""
-    return _op(hw.BitcastOp, [value], kind)
-
-
-def _entry(array: SSAValue, index: SSAValue, bits: int) -> hw.ArrayGetOp:
-    """An entry of an array of integers of `bits` bits."""
-    return _op(hw.ArrayGetOp, [array, index], integer(bits))
 
 
 def _register(

@@ -31,7 +31,6 @@ from xdsl.pattern_rewriter import (
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.ir.constants import IntArray
-from kan_dialect.ir.operation import optional_name
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.shift import ShiftOp
@@ -169,7 +168,7 @@ class ClampIntoTables(RewritePattern):
             name = value.owner.given_name if isinstance(value.owner, SumOp) else None
             value = rewriter.insert(SumOp(variables, name=name)).result
         if isinstance(value.owner, SumOp | ShiftOp) and value.owner.value_name is None:
-            value.owner.value_name = optional_name(op.given_name)
+            value.owner.value_name = op.value_name
         _move_readers(op, value, constant, rewriter)
 
     def _luts(self, tables: Sequence[TableOp], codes: IntArray) -> float:

@@ -29,9 +29,8 @@ from xdsl.pattern_rewriter import (
 
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import luts_of
-from kan_dialect.ir.operation import ops_of
+from kan_dialect.ir.operation import MAX_NAME, ops_of
 from kan_dialect.ir.types import range_of
-from kan_dialect.ir.verifier import MAX_NAME
 from kan_dialect.ops.wire import DeadOp, DelayOp, MarkOp, SumOp, TableOp, sum_range
 from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.rewriting import rewrite_ops

@@ -221,7 +221,7 @@ class Checker:
             scheduled, before = old.schedule_problem() is None, old.ports()
         problem, after = new.schedule_problem(), new.ports()
         if problem is not None and scheduled:
-            return FunctionCheck(name, difference=Difference(problem))
+            return _different(name, problem)
         if appends_head(stage):
             return self._decided(old, new)
         if claim != EXACT:
@@ -233,13 +233,13 @@ class Checker:
             before[1], after[1], inputs=False
         )
         if changed is not None:
-            return FunctionCheck(name, difference=Difference(changed))
+            return _different(name, changed)
         if old.level == "wire" and new.level == "hardware":
             with _evaluating_before():
                 latency = old.model.latency()
             if latency != new.model.latency():
                 what = f"its latency was {latency} cycles, and is {new.model.latency()}"
-                return FunctionCheck(name, difference=Difference(what))
+                return _different(name, what)
         return self._compare_codes(old, new, before, after[1])
 
     def _compare_codes(
@@ -276,15 +276,7 @@ class Checker:
         if wrong:
             where, (expected, got, apart) = next(iter(wrong.items()))
             index = int(np.flatnonzero(apart)[0])
-            codes = samples.codes[index]
-            reached = all(port.gain for port in ports[0])
-            sample = Sample(
-                index,
-                _numbers(ports[0], samples.codes[index : index + 1])[0] if reached else None,
-                codes,
-                one.outputs[index],
-                other.outputs[index],
-            )
+            sample = _sample(ports[0], samples.codes, index, one.outputs, other.outputs)
             some = np.any([apart for _, _, apart in wrong.values()], axis=0)
             what = (
                 f"{where} is {got[index]} where {expected[index]} was expected, sample {index} of "
@@ -292,15 +284,13 @@ class Checker:
                 f"{len(wrong) - nodes_wrong} of {len(outputs)} outputs differ, on "
                 f"{int(some.sum())} samples"
             )
-            return FunctionCheck(name, difference=Difference(what, sample))
-        lost = sorted(old.node_names() - new.node_names())
-        if lost:
-            what = f"the mark of node {lost[0]} is gone ({len(lost)} of {len(old.node_names())})"
-            return FunctionCheck(name, difference=Difference(what))
+            return _different(name, what, sample)
+        if (lost := _lost_mark(old, new)) is not None:
+            return _different(name, lost)
         for port, column in zip(outputs, other.outputs.T, strict=True):
             if column.min() < port.low or column.max() > port.high:
                 what = f"output {port.name} leaves its range {port.low}:{port.high}"
-                return FunctionCheck(name, difference=Difference(what))
+                return _different(name, what)
         return FunctionCheck(name, count, compared, samples.exhaustive)
 
     def _decided(self, old: Snapshot, new: Snapshot) -> FunctionCheck:
@@ -308,7 +298,7 @@ class Checker:
         name = old.model.name
         head, ports = declared_head(new.op), old.ports()
         if head is None or ports is None:
-            return FunctionCheck(name, difference=Difference("it has no head"))
+            return _different(name, "it has no head")
         with _evaluating_before():
             samples = self._code_samples(old, ports[0])
             before = old.codes(samples)
@@ -316,7 +306,7 @@ class Checker:
         after = new.codes(samples)
         if after.outputs.shape != expected.shape:
             what = f"the head has {after.outputs.shape[1]} outputs, {expected.shape[1]} expected"
-            return FunctionCheck(name, difference=Difference(what))
+            return _different(name, what)
         nodes = sorted(before.nodes.keys() & after.nodes.keys())
         pairs = [(f"node {node}", before.nodes[node], after.nodes[node]) for node in nodes]
         pairs += [
@@ -326,18 +316,14 @@ class Checker:
             wrong = np.flatnonzero(right != got)
             if wrong.size:
                 index = int(wrong[0])
-                codes = samples.codes[index]
-                reals = _numbers(ports[0], samples.codes[index : index + 1])[0]
-                sample = Sample(index, reals, codes, expected[index], after.outputs[index])
+                sample = _sample(ports[0], samples.codes, index, expected, after.outputs)
                 what = (
                     f"{where} is {got[index]} where {right[index]} was expected, sample {index} of "
                     f"{len(samples.codes)}: {sample.inputs()}"
                 )
-                return FunctionCheck(name, difference=Difference(what, sample))
-        lost = sorted(old.node_names() - new.node_names())
-        if lost:
-            what = f"the mark of node {lost[0]} is gone ({len(lost)} of {len(old.node_names())})"
-            return FunctionCheck(name, difference=Difference(what))
+                return _different(name, what, sample)
+        if (lost := _lost_mark(old, new)) is not None:
+            return _different(name, lost)
         return FunctionCheck(name, len(samples.codes), len(nodes), samples.exhaustive)
 
     def _real_outputs(
@@ -354,7 +340,7 @@ class Checker:
         got = new.reals(x)
         if expected.shape != got.shape:
             what = f"it had {expected.shape[1]} outputs, and has {got.shape[1]}"
-            return FunctionCheck(name, difference=Difference(what))
+            return _different(name, what)
         return x, expected, got
 
     def _compare_reals(self, old: Snapshot, new: Snapshot) -> FunctionCheck:
@@ -381,7 +367,7 @@ class Checker:
             f"{int((apart > TOLERANCE).any(axis=1).sum())} samples outputs differ by more than "
             f"{TOLERANCE:g} of their size"
         )
-        return FunctionCheck(name, difference=Difference(what, sample))
+        return _different(name, what, sample)
 
     def _traded(self, old: Snapshot, new: Snapshot) -> FunctionCheck:
         name = old.model.name
@@ -406,7 +392,7 @@ class Checker:
                 f"output y{output} is {got[row, output]} where {expected[row, output]:.9g} was, "
                 f"sample {index} of {count}: {sample.inputs()}"
             )
-            return FunctionCheck(name, difference=Difference(what, sample))
+            return _different(name, what, sample)
         apart = np.abs(got - expected)
         changed = float((classes(got) != classes(expected)).mean())
         trade = Trade(float(apart.max()), float(apart.mean()), changed, on)
@@ -444,6 +430,28 @@ class Checker:
         return self._reals[name]
 
 
+def _different(name: str, what: str, sample: Sample | None = None) -> FunctionCheck:
+    """The verdict on a function that the pass changed."""
+    return FunctionCheck(name, difference=Difference(what, sample))
+
+
+def _sample(
+    ports: Sequence[Port], codes: IntArray, index: int, expected: IntArray, got: IntArray
+) -> Sample:
+    """The sample at which outputs differ, as codes, and as numbers where all inputs have a gain."""
+    reached = all(port.gain for port in ports)
+    numbers = _numbers(ports, codes[index : index + 1])[0] if reached else None
+    return Sample(index, numbers, codes[index], expected[index], got[index])
+
+
+def _lost_mark(old: Snapshot, new: Snapshot) -> str | None:
+    """The first node whose mark is gone, in words; None if all are there."""
+    lost = sorted(old.node_names() - new.node_names())
+    if not lost:
+        return None
+    return f"the mark of node {lost[0]} is gone ({len(lost)} of {len(old.node_names())})"
+
+
 def _trains_itself(op: Operation) -> bool:
     """Whether an op is hardware whose outputs depend on what it was trained with."""
     return isinstance(op, hw.HWModuleOp) and declared_interval(op) is not None
@@ -478,9 +486,7 @@ def _promise_broken(stage: ModulePass, old: Snapshot, new: Snapshot) -> Function
             problem = promise_broken(stage, old.op, new.op)
     except Exception as error:
         raise _PassFailed from error
-    return (
-        None if problem is None else FunctionCheck(old.model.name, difference=Difference(problem))
-    )
+    return None if problem is None else _different(old.model.name, problem)
 
 
 def _numbers(ports: Sequence[Port], codes: IntArray) -> FloatArray:

@@ -9,7 +9,9 @@ array), it is 0 here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -20,7 +22,7 @@ from xdsl.dialects.builtin import IntegerAttr, IntegerType
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from kan_dialect.errors import KanError
-from kan_dialect.ir.constants import Array
+from kan_dialect.ir.constants import Array, BoolArray
 from kan_dialect.ir.operation import operands_of
 from kan_dialect.ir.semantics import evaluate_op, semantics_of
 from kan_dialect.ops.lut import LutOp
@@ -172,22 +174,18 @@ def _array_get(op: hw.ArrayGetOp, operands: Sequence[Array]) -> Sequence[Array]:
 # Arithmetic
 
 
-@semantics_of(comb.AddOp, comb.MulOp, comb.AndOp, comb.OrOp, comb.XorOp)
+_VARIADIC: dict[type[Operation], Callable[[Array, Array], Array]] = {
+    comb.AddOp: np.add,
+    comb.MulOp: np.multiply,
+    comb.AndOp: np.bitwise_and,
+    comb.OrOp: np.bitwise_or,
+    comb.XorOp: np.bitwise_xor,
+}
+
+
+@semantics_of(*_VARIADIC)
 def _variadic(op: comb.VariadicCombOperation, operands: Sequence[Array]) -> Sequence[Array]:
-    result = operands[0]
-    for operand in operands[1:]:
-        match op:
-            case comb.AddOp():
-                result = result + operand
-            case comb.MulOp():
-                result = result * operand
-            case comb.AndOp():
-                result = result & operand
-            case comb.OrOp():
-                result = result | operand
-            case _:
-                result = result ^ operand
-    return (_mask(result, bit_width(op.result.type)),)
+    return (_mask(reduce(_VARIADIC[type(op)], operands), bit_width(op.result.type)),)
 
 
 @semantics_of(comb.SubOp)
@@ -239,20 +237,8 @@ def _icmp(op: comb.ICmpOp, operands: Sequence[Array]) -> Sequence[Array]:
     if predicate[0] == "s":
         width = bit_width(op.lhs.type)
         lhs, rhs = _signed(lhs, width), _signed(rhs, width)
-    match predicate[-2:]:
-        case "eq":
-            result = lhs == rhs
-        case "ne":
-            result = lhs != rhs
-        case "lt":
-            result = lhs < rhs
-        case "le":
-            result = lhs <= rhs
-        case "gt":
-            result = lhs > rhs
-        case _:
-            result = lhs >= rhs
-    return (result.astype(np.int64),)
+    compare: Callable[[Array, Array], BoolArray] = getattr(operator, predicate[-2:])
+    return (compare(lhs, rhs).astype(np.int64),)
 
 
 @semantics_of(comb.MuxOp)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kan_dialect.ir.verifier import MAX_NAME
+from kan_dialect.ir.operation import MAX_NAME
 
 
 def derived_name(name: str | None, suffix: str) -> str | None:

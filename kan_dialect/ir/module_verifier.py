@@ -134,6 +134,7 @@ def _verify_ops(block: Block) -> None:
         elif isinstance(op, WireOp):
             try:
                 op.check()
+                op.verify_name()
             except VerifyException:
                 op.verify()  # for a message that shows the op
                 raise

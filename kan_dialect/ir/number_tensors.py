@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import Attribute, SSAValue
 
 from kan_dialect.ir import verifier
-from kan_dialect.ir.fixed_point import FixedType
-from kan_dialect.ir.types import MAX_RANGE_BITS, element_type
+from kan_dialect.ir.fixed_point import FixedType, fixed_type
+from kan_dialect.ir.types import MAX_RANGE_BITS
 from kan_dialect.ir.verifier import require
 
 
@@ -28,16 +26,16 @@ def numbers(value: SSAValue, rank: int, what: str) -> tuple[tuple[int, ...], Att
     return shape, element
 
 
-def all_fixed(values: Sequence[SSAValue]) -> bool:
-    """True if the numbers of an op are fixed-point, False if they are floats.
+def fixed_types(*values: SSAValue) -> list[FixedType]:
+    """The types of an op's fixed-point numbers; none if its numbers are floats.
 
     Raises
     ------
     VerifyException : they are mixed.
     """
-    kinds = [isinstance(element_type(value), FixedType) for value in values]
-    require(all(kinds) or not any(kinds), "floats and !kan.fixed numbers do not mix")
-    return all(kinds)
+    kinds = [kind for value in values if (kind := fixed_type(value)) is not None]
+    require(len(kinds) in (0, len(values)), "floats and !kan.fixed numbers do not mix")
+    return kinds
 
 
 def require_sum(bits: int, what: str) -> None:

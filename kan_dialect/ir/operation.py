@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TypeAlias
 
-from xdsl.dialects.builtin import StringAttr
-from xdsl.ir import Attribute, Block, Operation, OpResult, SSAValue, SSAValues
-from xdsl.irdl import IRDLOperation, VarOperandDef
+import numpy as np
+from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr, UnitAttr, i64
+from xdsl.ir import Attribute, Block, Operation, OpResult, SSAValue
+from xdsl.irdl import IRDLOperation, opt_prop_def
 from xdsl.utils.exceptions import VerifyException
+
+from kan_dialect.ir.constants import Array, Constant, dense
+
+MAX_NAME = 200
+
+PropertyValue: TypeAlias = Attribute | Array | str | int | None
+"""A property of an op as its constructor takes it: see `KanOperation.set_up`."""
+
+
+class Named:
+    """Mixin of an op whose value may carry a name to the RTL; IR calls it `name`."""
+
+    value_name = opt_prop_def(StringAttr, prop_name="name")
 
 
 class KanOperation(IRDLOperation, ABC):
     """An op whose verification errors name it, as MLIR's do; it may name a wire in the RTL."""
+
+    custom_directives = (Constant,)
 
     __hash__ = object.__hash__  # by identity, as xDSL's, which is a function in Python
 
@@ -25,33 +42,75 @@ class KanOperation(IRDLOperation, ABC):
 
     def set_up(
         self,
-        operands: Sequence[SSAValue | Operation],
+        operands: Sequence[SSAValue | Operation | None],
         result_types: Sequence[Attribute],
-        properties: Mapping[str, Attribute | None],
+        **properties: PropertyValue,
     ) -> None:
-        """Fast constructor for ops that passes create in bulk.
+        """Constructor of the dialect's ops, fast enough for those that passes create in bulk.
 
         `IRDLOperation` compares operands and properties with the op's declaration first, which
         takes several times as long; the verifier does so again.
+
+        Parameters
+        ----------
+        operands : an optional operand that is missing is None.
+        properties : attributes; or arrays, text, 64-bit integers, and flags. None and False are
+            left out.
         """
         Operation.__init__(
             self,
-            operands=[each if type(each) is OpResult else SSAValue.get(each) for each in operands],
+            operands=[
+                each if type(each) is OpResult else SSAValue.get(each)
+                for each in operands
+                if each is not None
+            ],
             result_types=result_types,
-            properties={name: value for name, value in properties.items() if value is not None},
+            properties={
+                name: value if isinstance(value, Attribute) else _property(value)
+                for name, value in properties.items()
+                if value is not None and value is not False
+            },
         )
 
     def verify(self, verify_nested_ops: bool = True) -> None:
         try:
             super().verify(verify_nested_ops)
+            self.verify_name()
         except VerifyException as error:
             error.args = (f"{op_text(self)}: {error}",)
             raise
 
+    def verify_name(self) -> None:
+        """Require the op's name, if it has one, to be an identifier that RTL may have."""
+        if (name := self.given_name) is not None:
+            require_identifier(name)
+
+
+def _property(value: Array | str | int) -> Attribute:
+    if isinstance(value, str):
+        return StringAttr(value)
+    if isinstance(value, np.ndarray):
+        return dense(value)
+    return UnitAttr() if value is True else _number(value)
+
+
+@lru_cache(1 << 12)
+def _number(value: int) -> IntegerAttr[I64]:
+    return IntegerAttr(value, i64)
+
+
+def require_identifier(name: str) -> None:
+    """Require a name to be an identifier that RTL may have."""
+    if not (0 < len(name) <= MAX_NAME and name.isascii() and name.isidentifier()):
+        raise VerifyException(
+            f"name {name!r} is not an identifier of at most {MAX_NAME} ASCII letters, digits and "
+            f"underscores"
+        )
+
 
 def operands_of(op: Operation) -> tuple[SSAValue, ...]:
     """The operands of an op; `Operation.operands` is a view of them."""
-    return tuple(op.operands)
+    return tuple(iter(op.operands))  # A tuple of the view itself would count its operands first.
 
 
 def ops_of(block: Block) -> list[Operation]:
@@ -75,34 +134,3 @@ def op_text(op: Operation) -> str:
     """An op as messages name it: `'kan.table' op "layer0_edge0_0"`."""
     name = op.properties.get("name")
     return f"'{op.name}' op" + (f' "{name.data}"' if isinstance(name, StringAttr) else "")
-
-
-def optional_name(name: str | None) -> StringAttr | None:
-    """The `name` property, where there is one."""
-    return None if name is None else StringAttr(name)
-
-
-_Op = TypeVar("_Op", bound=KanOperation)
-
-
-def direct_access(kind: type[_Op]) -> type[_Op]:
-    """Read operands and results of a class of ops by their place, for passes on many ops.
-
-    xDSL's accessors look up the op's declaration each time, which takes several times as long.
-    """
-    definition = kind.get_irdl_definition()
-    if len(definition.results) == 1:
-        setattr(kind, definition.results[0][0], property(result_of))
-    for place, (name, declared) in enumerate(definition.operands):
-        if isinstance(declared, VarOperandDef):
-            setattr(kind, name, property(lambda op: SSAValues(op.operands)))
-        elif len(definition.operands) == 1:
-            setattr(kind, name, property(_operand_of))
-        else:
-            setattr(kind, name, property(lambda op, place=place: op.operands[place]))
-    return kind
-
-
-def _operand_of(op: Operation) -> SSAValue:
-    (operand,) = op.operands
-    return operand

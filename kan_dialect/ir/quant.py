@@ -201,19 +201,6 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute):
             expressed=self.expressed_type,
         )
 
-    def with_storage(self, low: int, high: int) -> UniformQuantizedType:
-        """The same scales and zero points, for codes low..high in the narrowest storage."""
-        bits, signed = storage_for(low, high)
-        return UniformQuantizedType(
-            bits,
-            signed,
-            self.scales,
-            self.zero_points,
-            axis=self.axis,
-            bounds=(low, high),
-            expressed=self.expressed_type,
-        )
-
     def verify(self) -> None:
         if not 1 <= self.bits <= MAX_STORAGE_BITS:
             raise VerifyException(

@@ -229,24 +229,17 @@ def is_float(value: SSAValue) -> bool:
     return isinstance(value_type, AnyFloat)
 
 
-@semantics_of(arith.AddfOp, elementwise=True)
-def _addf(op: arith.AddfOp, operands: Sequence[Array]) -> Sequence[Array]:
-    return (operands[0] + operands[1],)
+_ARITHMETIC: dict[type[Operation], Callable[..., Array]] = {
+    arith.AddfOp: np.add,
+    arith.SubfOp: np.subtract,
+    arith.MulfOp: np.multiply,
+    arith.NegfOp: np.negative,
+}
 
 
-@semantics_of(arith.SubfOp, elementwise=True)
-def _subf(op: arith.SubfOp, operands: Sequence[Array]) -> Sequence[Array]:
-    return (operands[0] - operands[1],)
-
-
-@semantics_of(arith.MulfOp, elementwise=True)
-def _mulf(op: arith.MulfOp, operands: Sequence[Array]) -> Sequence[Array]:
-    return (operands[0] * operands[1],)
-
-
-@semantics_of(arith.NegfOp, elementwise=True)
-def _negf(op: arith.NegfOp, operands: Sequence[Array]) -> Sequence[Array]:
-    return (-operands[0],)
+@semantics_of(*_ARITHMETIC, elementwise=True)
+def _arithmetic(op: Operation, operands: Sequence[Array]) -> Sequence[Array]:
+    return (_ARITHMETIC[type(op)](*operands),)
 
 
 @semantics_of(arith.ConstantOp, elementwise=True)

@@ -22,8 +22,6 @@ from kan_dialect.ir.operation import operands_of, ops_of
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import is_quantized
 
-MAX_NAME = 200
-
 
 def require(condition: bool, message: str) -> None:
     """Raise `VerifyException(message)` unless `condition`."""
@@ -35,8 +33,16 @@ def shape_text(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 
-def constant(attribute: DenseAttr, what: str, *, floats: bool = True) -> Array:
-    """The array of a constant, checked to be well formed, finite, and of floats or integers."""
+def constant(
+    attribute: DenseAttr, what: str, *, floats: bool = True, shape: Sequence[int] | None = None
+) -> Array:
+    """The array of a constant, checked to be well formed, finite, and of floats or integers.
+
+    Parameters
+    ----------
+    what : name of the constant in messages.
+    shape : the shape that it must have; None: any.
+    """
     # Messages are built only on failure: printing a type is slow.
     element = attribute.get_element_type()
     if not has_supported_type(attribute):
@@ -56,6 +62,8 @@ def constant(attribute: DenseAttr, what: str, *, floats: bool = True) -> Array:
             raise VerifyException(
                 f"{what}{index} is {float(array[tuple(place)])}: parameters must be finite"
             )
+    if shape is not None:
+        require_shape(array.shape, shape, what)
     return array
 
 
@@ -68,8 +76,7 @@ def require_shape(actual: Sequence[int], expected: Sequence[int], what: str) -> 
 
 def choice(attribute: DenseAttr, edges: tuple[int, int], count: int, what: str) -> None:
     """Require a function number of 0..count - 1 for each of the edges (out, in)."""
-    chosen = constant(attribute, "choice", floats=False)
-    require_shape(chosen.shape, edges, "choice")
+    chosen = constant(attribute, "choice", floats=False, shape=edges)
     require(
         bool(((chosen >= 0) & (chosen < count)).all()),
         f"choice must lie in 0..{count - 1}: there are {count} {what}(s)",
@@ -131,8 +138,7 @@ def mask(attribute: DenseAttr | None, shape: Sequence[int]) -> None:
     """Require a mask, if given, to hold 0 or 1 for each element of `shape`."""
     if attribute is None:
         return
-    values = constant(attribute, "mask", floats=False)
-    require_shape(values.shape, shape, "mask")
+    values = constant(attribute, "mask", floats=False, shape=shape)
     require(bool(np.isin(values, (0, 1)).all()), "mask must hold only 0 and 1")
 
 
@@ -142,8 +148,7 @@ def per_element_bounds(
     """Require bounds (*shape, 2), if given, to lie within the storage, in ascending order."""
     if bounds is None:
         return
-    array = constant(bounds, "bounds", floats=False)
-    require_shape(array.shape, (*shape, 2), "bounds")
+    array = constant(bounds, "bounds", floats=False, shape=(*shape, 2))
     low, high = element.bounds
     lower, upper = array[..., 0], array[..., 1]
     require(bool((lower <= upper).all()), "a lower bound lies above its upper bound")
@@ -223,14 +228,3 @@ def _port_types(function: func.FuncOp) -> None:
         for index, value in enumerate(values):
             if is_quantized(value):
                 quant_tensor(value, None, f"{what} {index}")
-
-
-def value_name(name: str | None) -> None:
-    """Require a name, if given, to be an identifier that RTL may have."""
-    if name is None:
-        return
-    if not (0 < len(name) <= MAX_NAME and name.isascii() and name.isidentifier()):
-        raise VerifyException(
-            f"name {name!r} is not an identifier of at most {MAX_NAME} ASCII letters, digits and "
-            f"underscores"
-        )

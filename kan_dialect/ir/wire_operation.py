@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from typing import ClassVar
 
 from kan_dialect.ir.operation import KanOperation
@@ -25,7 +25,6 @@ class WireOp(KanOperation, ABC):
     def __post_init__(self) -> None:
         """Leave out xDSL's search for default properties: a wire-level op has none."""
 
-    @abstractmethod
     def check(self) -> None:
         """Raise `VerifyException` unless values and properties of the op go together."""
 

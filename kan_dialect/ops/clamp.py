@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from xdsl.dialects.builtin import StringAttr
 from xdsl.interfaces import HasFolderInterface
 from xdsl.ir import Attribute, Operation, SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, result_def
+from xdsl.irdl import irdl_op_definition, operand_def, result_def
 
-from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import Array, IntArray
-from kan_dialect.ir.operation import direct_access, optional_name
+from kan_dialect.ir.operation import Named
 from kan_dialect.ir.types import IntType, int_type, range_of
 from kan_dialect.ir.wire_interface import WireInterface
 from kan_dialect.ir.wire_operation import WireOp
@@ -29,9 +27,8 @@ SATURATE_INPUTS = 4
 """Inputs of a choice between a bit and two constants: two tests, the bit, and one more."""
 
 
-@direct_access
 @irdl_op_definition
-class ClampOp(WireOp, WireInterface, HasFolderInterface):
+class ClampOp(WireOp, Named, WireInterface, HasFolderInterface):
     """Saturation: the input, but at least lo and at most hi of the result's range.
 
     Example:
@@ -44,7 +41,6 @@ class ClampOp(WireOp, WireInterface, HasFolderInterface):
     MERGES: ClassVar[bool] = True
 
     input = operand_def(IntType)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(IntType)
 
     assembly_format = "$input (`as` $name^)? attr-dict `:` type($input) `->` type($result)"
@@ -52,10 +48,7 @@ class ClampOp(WireOp, WireInterface, HasFolderInterface):
     def __init__(
         self, input: SSAValue | Operation, low: int, high: int, *, name: str | None = None
     ) -> None:
-        self.set_up([input], [int_type(low, high)], {"name": optional_name(name)})
-
-    def check(self) -> None:
-        verifier.value_name(self.given_name)
+        self.set_up([input], [int_type(low, high)], name=name)
 
     def fold(self) -> Sequence[SSAValue | Attribute] | None:
         return (self.input,) if self.input.type == self.result.type else None

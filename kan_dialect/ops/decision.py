@@ -11,19 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr, i64
+from xdsl.dialects.builtin import I64, IntegerAttr
 from xdsl.ir import Operation, OpResult, SSAValue
 from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
-    opt_prop_def,
     prop_def,
     result_def,
 )
 
-from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.operation import direct_access, optional_name
+from kan_dialect.ir.operation import Named
 from kan_dialect.ir.types import IntType, int_type, range_of
 from kan_dialect.ir.verifier import require
 from kan_dialect.ir.wire_interface import WireInterface
@@ -63,9 +61,8 @@ def _surely_first(one: Sequence[IntType], other: Sequence[IntType]) -> bool:
     )
 
 
-@direct_access
 @irdl_op_definition
-class PrecedesOp(WireOp, WireInterface):
+class PrecedesOp(WireOp, Named, WireInterface):
     """Whether the left candidate comes before the right one: 1 if its value is larger, or equal
     with a smaller index, else 0.
 
@@ -81,7 +78,6 @@ class PrecedesOp(WireOp, WireInterface):
     left_index = operand_def(IntType)
     right = operand_def(IntType)
     right_index = operand_def(IntType)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(IntType)
 
     assembly_format = (
@@ -98,7 +94,7 @@ class PrecedesOp(WireOp, WireInterface):
         """
         values = [SSAValue.get(each) for each in candidates]
         ranges = self.result_ranges([range_of(value) for value in values])
-        self.set_up(values, ranges, {"name": optional_name(name)})
+        self.set_up(values, ranges, name=name)
 
     def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
         left, right = operands[:2], operands[2:]
@@ -106,7 +102,6 @@ class PrecedesOp(WireOp, WireInterface):
 
     def check(self) -> None:
         _require_ranges(self, self.result_ranges([range_of(value) for value in self.operands]))
-        verifier.value_name(self.given_name)
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (is_first(*operands).astype(np.int64),)
@@ -156,9 +151,8 @@ class PrecedesOp(WireOp, WireInterface):
         return [build.compared(keys[0], keys[1], f"{sign}gt", self.given_name)]
 
 
-@direct_access
 @irdl_op_definition
-class SelectOp(WireOp, WireInterface):
+class SelectOp(WireOp, Named, WireInterface):
     """One of two values: `one` where the condition is 1, `other` where it is 0.
 
     The larger of two values, which `kan.precedes` compares, is at least the larger one of their
@@ -177,7 +171,6 @@ class SelectOp(WireOp, WireInterface):
     condition = operand_def(IntType)
     one = operand_def(IntType)
     other = operand_def(IntType)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(IntType)
 
     assembly_format = (
@@ -196,7 +189,7 @@ class SelectOp(WireOp, WireInterface):
         values = [SSAValue.get(each) for each in (condition, one, other)]
         ends = self._ends(*values)
         (kind,) = self._ranges(ends, [range_of(value) for value in values])
-        self.set_up(values, [kind], {"name": optional_name(name)})
+        self.set_up(values, [kind], name=name)
 
     @property
     def ends(self) -> tuple[_End, _End]:
@@ -231,7 +224,6 @@ class SelectOp(WireOp, WireInterface):
         kind = range_of(self.condition)
         require(kind.low >= 0 and kind.high <= 1, "the condition must be 0 or 1")
         _require_ranges(self, self.result_ranges([range_of(value) for value in self.operands]))
-        verifier.value_name(self.given_name)
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (np.where(operands[0] != 0, operands[1], operands[2]),)
@@ -255,9 +247,8 @@ class SelectOp(WireOp, WireInterface):
         return [build.chosen(wires[0], one, other, self.given_name)]
 
 
-@direct_access
 @irdl_op_definition
-class GreaterOp(WireOp, WireInterface):
+class GreaterOp(WireOp, Named, WireInterface):
     """Whether a value is greater than a constant: 1 if input > bound, else 0.
 
     Example:
@@ -269,7 +260,6 @@ class GreaterOp(WireOp, WireInterface):
 
     input = operand_def(IntType)
     bound = prop_def(IntegerAttr[I64])
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(IntType)
 
     assembly_format = (
@@ -278,9 +268,8 @@ class GreaterOp(WireOp, WireInterface):
 
     def __init__(self, input: SSAValue | Operation, bound: int, *, name: str | None = None) -> None:
         value = SSAValue.get(input)
-        properties = {"bound": IntegerAttr(bound, i64), "name": optional_name(name)}
         low, high = (int(end > bound) for end in (range_of(value).low, range_of(value).high))
-        self.set_up([value], [int_type(low, high)], properties)
+        self.set_up([value], [int_type(low, high)], bound=bound, name=name)
 
     def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
         bound = self.bound.value.data
@@ -288,7 +277,6 @@ class GreaterOp(WireOp, WireInterface):
 
     def check(self) -> None:
         _require_ranges(self, self.result_ranges([range_of(self.input)]))
-        verifier.value_name(self.given_name)
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return ((operands[0] > self.bound.value.data).astype(np.int64),)

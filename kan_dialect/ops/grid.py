@@ -16,11 +16,9 @@ from xdsl.dialects.builtin import (
     I64,
     DenseIntOrFPElementsAttr,
     IntegerAttr,
-    StringAttr,
     TensorType,
     UnitAttr,
     i1,
-    i64,
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import (
@@ -37,17 +35,15 @@ from xdsl.traits import Pure
 from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import (
     Array,
-    Constant,
     DenseAttr,
     FloatArray,
     IntArray,
-    as_dense,
     dense,
     to_floats,
 )
 from kan_dialect.ir.fixed_point import FixedType, fixed_type
-from kan_dialect.ir.number_tensors import all_fixed, numbers, require_sum
-from kan_dialect.ir.operation import KanOperation, optional_name
+from kan_dialect.ir.number_tensors import fixed_types, numbers, require_sum
+from kan_dialect.ir.operation import KanOperation, Named
 from kan_dialect.ir.semantics import Evaluable
 from kan_dialect.ir.types import IntType, tensor_shape
 from kan_dialect.ir.verifier import require, require_shape
@@ -94,7 +90,7 @@ def position_factor(span: int, steps: int) -> tuple[int, int]:
 
 
 @irdl_op_definition
-class LocateOp(KanOperation, Evaluable):
+class LocateOp(KanOperation, Named, Evaluable):
     """The cell of its grid in which each input lies, and the local coordinate in it.
 
     `grid` holds the ends of the grid, (in, 2), or (2) for all inputs; between them are `cells`
@@ -117,13 +113,11 @@ class LocateOp(KanOperation, Evaluable):
     input = operand_def(TensorType)
     grid = prop_def(DenseIntOrFPElementsAttr)
     cells = prop_def(IntegerAttr[I64])
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     cell = result_def(TensorType)
     local = result_def(TensorType)
     inside = result_def(TensorType)
 
     traits = traits_def(Pure())
-    custom_directives = (Constant,)
     assembly_format = (
         "$input (`as` $name^)? `grid` custom<Constant>($grid) `cells` $cells attr-dict `:` "
         "type($input) `->` type($cell) `,` type($local) `,` type($inside)"
@@ -147,18 +141,16 @@ class LocateOp(KanOperation, Evaluable):
         """
         input = SSAValue.get(input)
         shape = tensor_shape(input)
-        super().__init__(
-            operands=[input],
-            result_types=[
+        self.set_up(
+            [input],
+            [
                 TensorType(IntType(0, cells - 1), shape),
                 TensorType(local, shape),
                 TensorType(i1, shape),
             ],
-            properties={
-                "grid": as_dense(grid),
-                "cells": IntegerAttr(cells, i64),
-                "name": optional_name(name),
-            },
+            grid=grid,
+            cells=cells,
+            name=name,
         )
 
     @property
@@ -169,8 +161,7 @@ class LocateOp(KanOperation, Evaluable):
     @property
     def local_bits(self) -> int:
         """T, of fixed-point inputs."""
-        kind = fixed_type(self.local)
-        assert kind is not None
+        (kind,) = fixed_types(self.local)
         return kind.bits
 
     def verify_(self) -> None:
@@ -187,13 +178,10 @@ class LocateOp(KanOperation, Evaluable):
             wanted = TensorType(element, shape)
             require(value.type == wanted, f"{what} must be of type {wanted}, got {value.type}")
         require_shape(numbers(self.local, 1, "local coordinate")[0], shape, "local coordinate")
-        verifier.value_name(self.given_name)
-        if all_fixed([self.input, self.local]):
-            self._verify_fixed(cells)
+        if kinds := fixed_types(self.input, self.local):
+            self._verify_fixed(cells, *kinds)
 
-    def _verify_fixed(self, cells: int) -> None:
-        kind, local = fixed_type(self.input), fixed_type(self.local)
-        assert kind is not None and local is not None
+    def _verify_fixed(self, cells: int, kind: FixedType, local: FixedType) -> None:
         require(
             not local.is_signed and local.fraction == local.bits <= MAX_LOCAL_BITS,
             f"the local coordinate must be !kan.fixed<uT:T> with T of at most {MAX_LOCAL_BITS}",
@@ -209,8 +197,7 @@ class LocateOp(KanOperation, Evaluable):
 
     def positions(self) -> tuple[IntArray, IntArray, IntArray]:
         """Of fixed-point inputs: first grid point as a code, multiplier and shift, each (in)."""
-        kind = fixed_type(self.input)
-        assert kind is not None
+        (kind,) = fixed_types(self.input)
         codes = grid_codes(self.ends, kind)
         steps = self.cells.value.data << self.local_bits
         factors = [position_factor(int(high - low), steps) for low, high in codes]
@@ -236,7 +223,7 @@ class LocateOp(KanOperation, Evaluable):
 
 
 @irdl_op_definition
-class BasisOp(KanOperation, Evaluable):
+class BasisOp(KanOperation, Named, Evaluable):
     """The degree + 1 basis functions that are not zero in a cell: basis[i, j] = scale * B_j(t_i).
 
     B_j belongs to coefficient `cell + j`. With `derivative`, B_j is its derivative by the local
@@ -258,11 +245,9 @@ class BasisOp(KanOperation, Evaluable):
     degree = prop_def(IntegerAttr[I64])
     scale = prop_def(DenseIntOrFPElementsAttr)
     derivative = opt_prop_def(UnitAttr)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
-    custom_directives = (Constant,)
     assembly_format = (
         "$local (`inside` $inside^ `:` type($inside))? (`as` $name^)? `degree` $degree "
         "(`derivative` $derivative^)? `scale` custom<Constant>($scale) attr-dict "
@@ -289,15 +274,13 @@ class BasisOp(KanOperation, Evaluable):
         inside : tensor<in x i1>.
         """
         local = SSAValue.get(local)
-        super().__init__(
-            operands=[local, inside],
-            result_types=[TensorType(element, (*tensor_shape(local), degree + 1))],
-            properties={
-                "degree": IntegerAttr(degree, i64),
-                "scale": dense(np.asarray(scale, dtype=np.float64)),
-                "derivative": UnitAttr() if derivative else None,
-                "name": optional_name(name),
-            },
+        self.set_up(
+            [local, inside],
+            [TensorType(element, (*tensor_shape(local), degree + 1))],
+            degree=degree,
+            scale=dense(np.asarray(scale, dtype=np.float64)),
+            derivative=derivative,
+            name=name,
         )
 
     @property
@@ -308,8 +291,7 @@ class BasisOp(KanOperation, Evaluable):
     @property
     def tables(self) -> IntArray:
         """Of fixed-point numbers: the codes (in, 2^T, degree + 1) for each local coordinate."""
-        local, kind = fixed_type(self.local), fixed_type(self.result)
-        assert local is not None and kind is not None
+        local, kind = fixed_types(self.local, self.result)
         degree, derivative = self.degree.value.data, self.derivative is not None
         return np.stack(
             [
@@ -331,11 +313,10 @@ class BasisOp(KanOperation, Evaluable):
         if self.inside is not None:
             wanted = TensorType(i1, shape)
             require(self.inside.type == wanted, f"inside must be of type {wanted}")
-        verifier.value_name(self.given_name)
-        if not all_fixed([self.local, self.result]):
+        kinds = fixed_types(self.local, self.result)
+        if not kinds:
             return
-        local, kind = fixed_type(self.local), fixed_type(self.result)
-        assert local is not None and kind is not None
+        local, kind = kinds
         require(
             local.bits <= MAX_LOCAL_BITS, f"more than {MAX_LOCAL_BITS} bits of local coordinate"
         )

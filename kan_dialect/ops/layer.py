@@ -35,7 +35,6 @@ from kan_dialect.ir.code_bounds import BoundedCodes, bounds_of
 from kan_dialect.ir.constants import (
     Array,
     BoolArray,
-    Constant,
     DenseAttr,
     FloatArray,
     IntArray,
@@ -46,7 +45,7 @@ from kan_dialect.ir.constants import (
     to_floats,
     to_integers,
 )
-from kan_dialect.ir.operation import KanOperation, optional_name
+from kan_dialect.ir.operation import KanOperation, Named
 from kan_dialect.ir.quant import UniformQuantizedType, storage_for
 from kan_dialect.ir.semantics import Evaluable, Univariate
 from kan_dialect.ir.types import (
@@ -85,15 +84,10 @@ class MapOp(KanOperation, Univariate):
     input = operand_def(T)
     result = result_def(T)
 
-    traits = traits_def(Pure())
     assembly_format = "$function $input attr-dict `:` type($result)"
 
     def __init__(self, function: str, input: SSAValue | Operation) -> None:
-        super().__init__(
-            operands=[input],
-            result_types=[SSAValue.get(input).type],
-            properties={"function": StringAttr(function)},
-        )
+        self.set_up([input], [SSAValue.get(input).type], function=function)
 
     def verify_(self) -> None:
         verifier.float_tensor(self.input, None, "input")
@@ -125,8 +119,6 @@ class AffineOp(KanOperation, Univariate, HasFolderInterface):
     bias = prop_def(DenseIntOrFPElementsAttr)
     result = result_def(T)
 
-    traits = traits_def(Pure())
-    custom_directives = (Constant,)
     assembly_format = (
         "$input `scale` custom<Constant>($scale) `bias` custom<Constant>($bias) "
         "attr-dict `:` type($result)"
@@ -138,11 +130,7 @@ class AffineOp(KanOperation, Univariate, HasFolderInterface):
         scale: DenseAttr | FloatArray,
         bias: DenseAttr | FloatArray,
     ) -> None:
-        super().__init__(
-            operands=[input],
-            result_types=[SSAValue.get(input).type],
-            properties={"scale": as_dense(scale), "bias": as_dense(bias)},
-        )
+        self.set_up([input], [SSAValue.get(input).type], scale=scale, bias=bias)
 
     def verify_(self) -> None:
         shape = verifier.float_tensor(self.input, None, "input")
@@ -174,7 +162,7 @@ def reads_argument(value: SSAValue) -> bool:
 
 
 @irdl_op_definition
-class NodeSumOp(KanOperation, Evaluable, BoundedCodes):
+class NodeSumOp(KanOperation, Named, Evaluable, BoundedCodes):
     """The nodes of a layer: y[o] = bias[o] + sum over the kept edges i of edges[o, i].
 
     On floats at spline level, on integers, exactly, at table level. `mask` (out, in) of 0 and 1
@@ -194,11 +182,9 @@ class NodeSumOp(KanOperation, Evaluable, BoundedCodes):
     mask = opt_prop_def(DenseIntOrFPElementsAttr)
     bias = opt_prop_def(DenseIntOrFPElementsAttr)
     bounds = opt_prop_def(DenseIntOrFPElementsAttr)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
-    custom_directives = (Constant,)
     assembly_format = (
         "$edges (`as` $name^)? (`mask` custom<Constant>($mask)^)? "
         "(`bias` custom<Constant>($bias)^)? "
@@ -229,15 +215,8 @@ class NodeSumOp(KanOperation, Evaluable, BoundedCodes):
         if result_type is None:
             edge_type = cast(TensorType[Attribute], edges.type)
             result_type = TensorType(edge_type.get_element_type(), edge_type.get_shape()[:1])
-        super().__init__(
-            operands=[edges],
-            result_types=[result_type],
-            properties={
-                "mask": mask_constant(mask),
-                "bias": bias,
-                "bounds": bounds,
-                "name": optional_name(name),
-            },
+        self.set_up(
+            [edges], [result_type], mask=mask_constant(mask), bias=bias, bounds=bounds, name=name
         )
 
     @property
@@ -264,9 +243,7 @@ class NodeSumOp(KanOperation, Evaluable, BoundedCodes):
         verifier.mask(self.mask, shape)
         quantized = is_quantized(self.edges)
         if self.bias is not None:
-            bias = verifier.constant(self.bias, "bias", floats=not quantized)
-            require_shape(bias.shape, shape[:1], "bias")
-        verifier.value_name(self.given_name)
+            verifier.constant(self.bias, "bias", floats=not quantized, shape=shape[:1])
         if quantized:
             _verify_integer_sum(self)
             return
@@ -347,9 +324,7 @@ class ConcatOp(KanOperation, Evaluable, BoundedCodes):
         result_type: TensorType[Attribute] | None = None,
     ) -> None:
         values = [SSAValue.get(value) for value in inputs]
-        super().__init__(
-            operands=[values], result_types=[result_type or _concatenated_type(values)]
-        )
+        self.set_up(values, [result_type or _concatenated_type(values)])
 
     def verify_(self) -> None:
         require(len(self.inputs) >= 1, "at least one input is needed")
@@ -452,7 +427,6 @@ class ObserveOp(KanOperation, Evaluable, HasFolderInterface):
     windows = opt_prop_def(DenseIntOrFPElementsAttr)
     result = result_def(T)
 
-    custom_directives = (Constant,)
     assembly_format = (
         "$input `range` custom<Constant>($range) `histogram` custom<Constant>($histogram) "
         "(`windows` custom<Constant>($windows)^)? attr-dict `:` type($result)"
@@ -465,20 +439,17 @@ class ObserveOp(KanOperation, Evaluable, HasFolderInterface):
         histogram: DenseAttr | Array,
         windows: FloatArray | None = None,
     ) -> None:
-        super().__init__(
-            operands=[input],
-            result_types=[SSAValue.get(input).type],
-            properties={
-                "range": as_dense(seen),
-                "histogram": as_dense(histogram),
-                "windows": None if windows is None or not len(windows) else as_dense(windows),
-            },
+        self.set_up(
+            [input],
+            [SSAValue.get(input).type],
+            range=seen,
+            histogram=histogram,
+            windows=None if windows is None or not len(windows) else as_dense(windows),
         )
 
     def verify_(self) -> None:
         shape = verifier.float_tensor(self.input, 1, "input")
-        seen = verifier.constant(self.seen, "range")
-        require_shape(seen.shape, (*shape, 2), "range")
+        seen = verifier.constant(self.seen, "range", shape=(*shape, 2))
         require(bool((seen[:, 0] <= seen[:, 1]).all()), "a range ends before it starts")
         histogram = verifier.constant(self.histogram, "histogram", floats=False)
         require(

@@ -46,11 +46,7 @@ class LutOp(KanOperation):
         ----------
         table : bit p is the result where the inputs are the bits of p, input 0 the lowest.
         """
-        super().__init__(
-            operands=[inputs],
-            result_types=[i1],
-            properties={"table": IntegerAttr(table, _table_type(len(inputs)))},
-        )
+        self.set_up(inputs, [i1], table=IntegerAttr(table, _table_type(len(inputs))))
 
     @property
     def entries(self) -> int:

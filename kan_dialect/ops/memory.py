@@ -31,10 +31,10 @@ from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.ir import verifier
 from kan_dialect.ir.attributes.value_names import NAME_HINT
-from kan_dialect.ir.constants import Constant, DenseAttr, IntArray, dense, to_integers
+from kan_dialect.ir.constants import DenseAttr, IntArray, dense, to_integers
 from kan_dialect.ir.operation import KanOperation
 from kan_dialect.ir.quant import verified
-from kan_dialect.ir.verifier import require, require_shape
+from kan_dialect.ir.verifier import require
 
 MAX_WORDS = 1 << 20
 DISTRIBUTED_WORDS = 256
@@ -111,7 +111,6 @@ class MemoryOp(KanOperation):
     initial = opt_prop_def(DenseIntOrFPElementsAttr)
     result = result_def(MemoryType)
 
-    custom_directives = (Constant,)
     assembly_format = "(`initial` custom<Constant>($initial)^)? attr-dict `:` type($result)"
 
     def __init__(self, words: int, bits: int, initial: IntArray | None, name: str) -> None:
@@ -138,8 +137,9 @@ class MemoryOp(KanOperation):
     def verify_(self) -> None:
         kind = memory_type(self.result)
         if self.initial is not None:
-            words = verifier.constant(self.initial, "initial words", floats=False)
-            require_shape(words.shape, (kind.words,), "initial words")
+            words = verifier.constant(
+                self.initial, "initial words", floats=False, shape=(kind.words,)
+            )
             low, high = -(1 << (kind.bits - 1)), 1 << kind.bits
             require(
                 bool((words >= low).all() and (words < high).all()),
@@ -182,10 +182,7 @@ class MemoryReadOp(KanOperation):
     )
 
     def __init__(self, memory: SSAValue, address: SSAValue, clock: SSAValue) -> None:
-        super().__init__(
-            operands=[memory, address, clock],
-            result_types=[IntegerType(memory_type(memory).bits)],
-        )
+        self.set_up([memory, address, clock], [IntegerType(memory_type(memory).bits)])
 
     def verify_(self) -> None:
         _verify_address(self.memory, self.address)
@@ -214,10 +211,7 @@ class MemoryWordOp(KanOperation):
     )
 
     def __init__(self, memory: SSAValue, address: SSAValue) -> None:
-        super().__init__(
-            operands=[memory, address],
-            result_types=[IntegerType(memory_type(memory).bits)],
-        )
+        self.set_up([memory, address], [IntegerType(memory_type(memory).bits)])
 
     def verify_(self) -> None:
         _verify_address(self.memory, self.address)
@@ -254,7 +248,7 @@ class MemoryWriteOp(KanOperation):
         enable: SSAValue,
         clock: SSAValue,
     ) -> None:
-        super().__init__(operands=[memory, address, data, enable, clock])
+        self.set_up([memory, address, data, enable, clock], ())
 
     def verify_(self) -> None:
         _verify_address(self.memory, self.address)

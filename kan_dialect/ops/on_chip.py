@@ -21,7 +21,6 @@ from typing import Any, cast
 import numpy as np
 from xdsl.dialects.builtin import (
     DenseIntOrFPElementsAttr,
-    StringAttr,
     TensorType,
     i1,
 )
@@ -30,7 +29,6 @@ from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
     opt_operand_def,
-    opt_prop_def,
     prop_def,
     result_def,
     traits_def,
@@ -41,15 +39,13 @@ from xdsl.traits import Pure
 from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import (
     Array,
-    Constant,
     FloatArray,
     IntArray,
-    dense,
     to_floats,
 )
-from kan_dialect.ir.fixed_point import FixedType, fixed_type, rounded_to, saturated
-from kan_dialect.ir.number_tensors import all_fixed, numbers, require_sum, sum_bits
-from kan_dialect.ir.operation import KanOperation, optional_name
+from kan_dialect.ir.fixed_point import fixed_type, rounded_to, saturated
+from kan_dialect.ir.number_tensors import fixed_types, numbers, require_sum, sum_bits
+from kan_dialect.ir.operation import KanOperation, Named
 from kan_dialect.ir.semantics import Evaluable
 from kan_dialect.ir.types import IntType, element_type, tensor_shape
 from kan_dialect.ir.verifier import require, require_shape
@@ -59,7 +55,7 @@ FACTOR_BITS = 16
 
 
 @irdl_op_definition
-class GatherOp(KanOperation, Evaluable):
+class GatherOp(KanOperation, Named, Evaluable):
     """The coefficients that take part: active[o, i, j] = coefficients[o, i, cell_i + j].
 
     Example:
@@ -72,7 +68,6 @@ class GatherOp(KanOperation, Evaluable):
 
     coefficients = operand_def(TensorType)
     cell = operand_def(TensorType)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
@@ -99,10 +94,8 @@ class GatherOp(KanOperation, Evaluable):
         outputs, inputs, _ = tensor_shape(coefficients)
         element = element_type(coefficients)
         assert element is not None
-        super().__init__(
-            operands=[coefficients, cell],
-            result_types=[TensorType(element, (outputs, inputs, degree + 1))],
-            properties={"name": optional_name(name)},
+        self.set_up(
+            [coefficients, cell], [TensorType(element, (outputs, inputs, degree + 1))], name=name
         )
 
     def verify_(self) -> None:
@@ -112,7 +105,6 @@ class GatherOp(KanOperation, Evaluable):
         require_shape(result[:2], shape[:2], "the first dimensions of the result")
         require(element == result_element, f"the result must hold {element}, as the coefficients")
         _verify_cells(self.cell, shape, degree)
-        verifier.value_name(self.given_name)
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         coefficients, cell = operands
@@ -140,7 +132,7 @@ def _active_index(cell: IntArray, coefficients: Sequence[int], count: int) -> In
 
 
 @irdl_op_definition
-class CombineOp(KanOperation, Evaluable):
+class CombineOp(KanOperation, Named, Evaluable):
     """A linear combination of numbers that take part: result[o, i, j] = sum over k of f_k * x_k.
 
     Of fixed-point numbers the factors are multiples of 2^-16, the sum is exact, rounded half to
@@ -157,11 +149,9 @@ class CombineOp(KanOperation, Evaluable):
 
     terms = var_operand_def(TensorType)
     factors = prop_def(DenseIntOrFPElementsAttr)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
-    custom_directives = (Constant,)
     assembly_format = (
         "$terms (`as` $name^)? `factors` custom<Constant>($factors) attr-dict `:` type($terms) "
         "`->` type($result)"
@@ -182,10 +172,11 @@ class CombineOp(KanOperation, Evaluable):
         factors : (terms), float64.
         element : element type of the result.
         """
-        super().__init__(
-            operands=[terms],
-            result_types=[TensorType(element, tensor_shape(SSAValue.get(terms[0])))],
-            properties={"factors": dense(factors), "name": optional_name(name)},
+        self.set_up(
+            terms,
+            [TensorType(element, tensor_shape(SSAValue.get(terms[0])))],
+            factors=factors,
+            name=name,
         )
 
     @property
@@ -198,21 +189,17 @@ class CombineOp(KanOperation, Evaluable):
         shape, _ = numbers(self.result, 3, "result")
         for term in self.terms:
             require_shape(numbers(term, 3, "term")[0], shape, "each term")
-        factors = verifier.constant(self.factors, "factors")
-        require_shape(factors.shape, (len(self.terms),), "factors")
+        factors = verifier.constant(self.factors, "factors", shape=(len(self.terms),))
         require(
             bool(((factors > 0) & (factors <= 1)).all()),
             "factors must be above 0 and at most 1",
         )
-        verifier.value_name(self.given_name)
-        if all_fixed([*self.terms, self.result]):
+        if held := fixed_types(*self.terms, self.result):
             scaled = np.ldexp(factors, FACTOR_BITS)
             require(
                 bool((scaled == np.rint(scaled)).all()),
                 f"factors of fixed-point numbers must be multiples of 2^-{FACTOR_BITS}",
             )
-            kinds = [fixed_type(value) for value in (*self.terms, self.result)]
-            held = [kind for kind in kinds if kind is not None]
             require(
                 all(kind.fraction == held[-1].fraction for kind in held),
                 "terms and result must have as many fraction bits",
@@ -231,7 +218,7 @@ class CombineOp(KanOperation, Evaluable):
 
 
 @irdl_op_definition
-class MacOp(KanOperation, Evaluable):
+class MacOp(KanOperation, Named, Evaluable):
     """Multiplies active coefficients with a basis and adds up, rounded once.
 
     With a result of shape (out), the nodes of a layer: y[o] = sum over i, j of active[o, i, j] *
@@ -248,7 +235,6 @@ class MacOp(KanOperation, Evaluable):
 
     active = operand_def(TensorType)
     basis = operand_def(TensorType)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
@@ -276,11 +262,7 @@ class MacOp(KanOperation, Evaluable):
         active = SSAValue.get(active)
         outputs, inputs, _ = tensor_shape(active)
         shape = (outputs, inputs) if per_edge else (outputs,)
-        super().__init__(
-            operands=[active, basis],
-            result_types=[TensorType(element, shape)],
-            properties={"name": optional_name(name)},
-        )
+        self.set_up([active, basis], [TensorType(element, shape)], name=name)
 
     @property
     def per_edge(self) -> bool:
@@ -293,10 +275,8 @@ class MacOp(KanOperation, Evaluable):
         rank = len(cast("TensorType[Any]", self.result.type).get_shape())
         require(rank in (1, 2), f"result must have shape {active[0]} or {active[0]}x{active[1]}")
         require_shape(numbers(self.result, rank, "result")[0], active[:rank], "result")
-        verifier.value_name(self.given_name)
-        if all_fixed([self.active, self.basis, self.result]):
-            kinds = [fixed_type(value) for value in (self.active, self.basis, self.result)]
-            left, right, result = (cast(FixedType, kind) for kind in kinds)
+        if kinds := fixed_types(self.active, self.basis, self.result):
+            left, right, result = kinds
             terms = active[2] if self.per_edge else active[1] * active[2]
             require_sum(sum_bits(left, right, terms, result), "sums of products")
 
@@ -308,14 +288,15 @@ class MacOp(KanOperation, Evaluable):
 def _contract(subscripts: str, operands: Sequence[Array], values: Sequence[SSAValue]) -> Array:
     """Sums of products, rounded to the type of the last value where they are fixed-point."""
     total: Array = np.einsum(subscripts, *operands)
-    left, right, result = (fixed_type(value) for value in values)
-    if left is None or right is None or result is None:
+    kinds = fixed_types(*values)
+    if not kinds:
         return total
+    left, right, result = kinds
     return rounded_to(total, left.fraction + right.fraction, result)
 
 
 @irdl_op_definition
-class ErrorOp(KanOperation, Evaluable):
+class ErrorOp(KanOperation, Named, Evaluable):
     """How outputs are to change: the negative gradient of the squared error, 2 (target - output).
 
     Of fixed-point numbers, the result has one fraction bit less than the output: its code is the
@@ -331,7 +312,6 @@ class ErrorOp(KanOperation, Evaluable):
 
     target = operand_def(TensorType)
     output = operand_def(TensorType)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
@@ -355,20 +335,14 @@ class ErrorOp(KanOperation, Evaluable):
         element : element type of the result, with one fraction bit less.
         """
         output = SSAValue.get(output)
-        super().__init__(
-            operands=[target, output],
-            result_types=[TensorType(element, tensor_shape(output))],
-            properties={"name": optional_name(name)},
-        )
+        self.set_up([target, output], [TensorType(element, tensor_shape(output))], name=name)
 
     def verify_(self) -> None:
         shape, _ = numbers(self.output, 1, "output")
         require(self.output.type == self.target.type, "target and output must be of one type")
         require_shape(numbers(self.result, 1, "result")[0], shape, "result")
-        verifier.value_name(self.given_name)
-        if all_fixed([self.output, self.result]):
-            kind, result = fixed_type(self.output), fixed_type(self.result)
-            assert kind is not None and result is not None
+        if kinds := fixed_types(self.output, self.result):
+            kind, result = kinds
             require(
                 kind.fraction - 1 == result.fraction and result.is_signed,
                 f"the result must be signed, with {kind.fraction - 1} fraction bits",
@@ -381,7 +355,7 @@ class ErrorOp(KanOperation, Evaluable):
 
 
 @irdl_op_definition
-class BackpropagateOp(KanOperation, Evaluable):
+class BackpropagateOp(KanOperation, Named, Evaluable):
     """How inputs of a layer are to change: result[i] = sum over o of error[o] * slopes[o, i].
 
     Example:
@@ -394,7 +368,6 @@ class BackpropagateOp(KanOperation, Evaluable):
 
     error = operand_def(TensorType)
     slopes = operand_def(TensorType)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
@@ -418,20 +391,14 @@ class BackpropagateOp(KanOperation, Evaluable):
         element : element type of the result, (in).
         """
         slopes = SSAValue.get(slopes)
-        super().__init__(
-            operands=[error, slopes],
-            result_types=[TensorType(element, tensor_shape(slopes)[1:])],
-            properties={"name": optional_name(name)},
-        )
+        self.set_up([error, slopes], [TensorType(element, tensor_shape(slopes)[1:])], name=name)
 
     def verify_(self) -> None:
         slopes, _ = numbers(self.slopes, 2, "slopes")
         require_shape(numbers(self.error, 1, "error")[0], slopes[:1], "error")
         require_shape(numbers(self.result, 1, "result")[0], slopes[1:], "result")
-        verifier.value_name(self.given_name)
-        if all_fixed([self.error, self.slopes, self.result]):
-            kinds = [fixed_type(value) for value in (self.error, self.slopes, self.result)]
-            left, right, result = (cast(FixedType, kind) for kind in kinds)
+        if kinds := fixed_types(self.error, self.slopes, self.result):
+            left, right, result = kinds
             require_sum(sum_bits(left, right, slopes[0], result), "sums of products")
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
@@ -439,7 +406,7 @@ class BackpropagateOp(KanOperation, Evaluable):
 
 
 @irdl_op_definition
-class UpdateOp(KanOperation, Evaluable):
+class UpdateOp(KanOperation, Named, Evaluable):
     """A step of gradient descent on the coefficients that took part, where `train` is 1.
 
     result[o, i, cell_i + j] = coefficients[o, i, cell_i + j] + error[o] * weights[i, j]
@@ -464,7 +431,6 @@ class UpdateOp(KanOperation, Evaluable):
     error = operand_def(TensorType)
     weights = operand_def(TensorType)
     train = operand_def(i1)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
@@ -494,10 +460,8 @@ class UpdateOp(KanOperation, Evaluable):
         origin : tensor<out x in x (degree + 1) x number>, with the coefficients' fraction bits.
         """
         coefficients = SSAValue.get(coefficients)
-        super().__init__(
-            operands=[coefficients, cell, origin, error, weights, train],
-            result_types=[coefficients.type],
-            properties={"name": optional_name(name)},
+        self.set_up(
+            [coefficients, cell, origin, error, weights, train], [coefficients.type], name=name
         )
 
     def verify_(self) -> None:
@@ -514,10 +478,8 @@ class UpdateOp(KanOperation, Evaluable):
         if self.origin is not None:
             wanted = (*shape[:2], weights[1])
             require_shape(numbers(self.origin, 3, "origin")[0], wanted, "origin")
-        verifier.value_name(self.given_name)
-        if all_fixed([self.coefficients, origin, self.error, self.weights]):
-            kinds = [fixed_type(v) for v in (self.coefficients, origin, self.error, self.weights)]
-            kind, start, left, right = (cast(FixedType, each) for each in kinds)
+        if kinds := fixed_types(self.coefficients, origin, self.error, self.weights):
+            kind, start, left, right = kinds
             require(
                 start.fraction == kind.fraction,
                 f"origin must have {kind.fraction} fraction bits, as the coefficients",
@@ -541,10 +503,10 @@ class UpdateOp(KanOperation, Evaluable):
         return (result,)
 
     def _moved(self, start: Array, step: Array) -> Array:
-        kind = fixed_type(self.coefficients)
-        left, right = fixed_type(self.error), fixed_type(self.weights)
-        if kind is None or left is None or right is None:
+        kinds = fixed_types(self.coefficients, self.error, self.weights)
+        if not kinds:
             return start + step
+        kind, left, right = kinds
         product = left.fraction + right.fraction
         common = max(product, kind.fraction)
         exact = (start << (common - kind.fraction)) + (step << (common - product))

@@ -6,16 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import cast
 
 import numpy as np
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, StringAttr, TensorType, f32
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, TensorType, f32
 from xdsl.ir import Operation, SSAValue
-from xdsl.irdl import irdl_op_definition, opt_prop_def, prop_def, traits_def
-from xdsl.traits import Pure
+from xdsl.irdl import irdl_op_definition, opt_prop_def, prop_def
 
 from kan_dialect.deferred import deferred
 from kan_dialect.errors import KanError
 from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import (
-    Constant,
     DenseAttr,
     FloatArray,
     IntArray,
@@ -23,9 +21,8 @@ from kan_dialect.ir.constants import (
     dense,
     to_floats,
 )
-from kan_dialect.ir.operation import optional_name
 from kan_dialect.ir.types import element_type
-from kan_dialect.ir.verifier import require, require_shape
+from kan_dialect.ir.verifier import require
 from kan_dialect.ops.spline import EdgeOp
 
 MAX_GRAPH_BYTES = 1 << 28
@@ -66,10 +63,7 @@ class OnnxOp(EdgeOp):
     rest = prop_def(DenseIntOrFPElementsAttr)
     model = prop_def(DenseIntOrFPElementsAttr)
     windows = opt_prop_def(DenseIntOrFPElementsAttr)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
 
-    traits = traits_def(Pure())
-    custom_directives = (Constant,)
     assembly_format = (
         "$input (`as` $name^)? `rest` custom<Constant>($rest) `model` custom<Constant>($model) "
         "(`windows` custom<Constant>($windows)^)? attr-dict `:` type($input) `->` type($result)"
@@ -95,11 +89,7 @@ class OnnxOp(EdgeOp):
         rest = as_dense(rest)
         value = SSAValue.get(input)
         result_type = TensorType(element_type(value) or f32, (outputs, *rest.get_shape()))
-        super().__init__(
-            operands=[value],
-            result_types=[result_type],
-            properties={"rest": rest, "model": model, "name": optional_name(name)},
-        )
+        self.set_up([value], [result_type], rest=rest, model=model, name=name)
 
     @property
     def graph(self) -> bytes:
@@ -112,8 +102,7 @@ class OnnxOp(EdgeOp):
         return np.zeros((0, 3)) if self.windows is None else to_floats(self.windows)
 
     def verify_edges(self, outputs: int, inputs: int) -> None:
-        rest = verifier.constant(self.rest, "rest")
-        require_shape(rest.shape, (inputs,), "rest")
+        rest = verifier.constant(self.rest, "rest", shape=(inputs,))
         require(bool(np.isfinite(rest).all()), "rest must be finite")
         graph = verifier.constant(self.model, "model", floats=False)
         require(
@@ -131,7 +120,6 @@ class OnnxOp(EdgeOp):
             f"model maps {graph_inputs} inputs to {graph_outputs} outputs, not {inputs} to "
             f"{outputs}",
         )
-        verifier.value_name(self.given_name)
         if self.windows is not None:
             windows = verifier.constant(self.windows, "windows")
             require(windows.ndim == 2 and windows.shape[1] == 3, "windows must be (windows, 3)")

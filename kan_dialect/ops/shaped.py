@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, StringAttr
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr
 from xdsl.ir import Operation, SSAValue
-from xdsl.irdl import irdl_op_definition, opt_prop_def, prop_def, traits_def
-from xdsl.traits import Pure
+from xdsl.irdl import irdl_op_definition, prop_def
 
 from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import (
     Array,
-    Constant,
     DenseAttr,
     FloatArray,
     as_dense,
     to_floats,
     to_integers,
 )
-from kan_dialect.ir.operation import optional_name
 from kan_dialect.ir.verifier import require, require_shape
 from kan_dialect.ops.spline import EdgeOp, edge_type
 
@@ -44,10 +41,7 @@ class ShapedOp(EdgeOp):
     shapes = prop_def(DenseIntOrFPElementsAttr)
     choice = prop_def(DenseIntOrFPElementsAttr)
     affine = prop_def(DenseIntOrFPElementsAttr)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
 
-    traits = traits_def(Pure())
-    custom_directives = (Constant,)
     assembly_format = (
         "$input (`as` $name^)? `grid` custom<Constant>($grid) `shapes` custom<Constant>($shapes) "
         "`choice` custom<Constant>($choice) `affine` custom<Constant>($affine) "
@@ -73,16 +67,14 @@ class ShapedOp(EdgeOp):
         affine : (out, in, 3): a, b, c.
         """
         choice = as_dense(choice)
-        super().__init__(
-            operands=[input],
-            result_types=[edge_type(input, *choice.get_shape())],
-            properties={
-                "grid": as_dense(grid),
-                "shapes": as_dense(shapes),
-                "choice": choice,
-                "affine": as_dense(affine),
-                "name": optional_name(name),
-            },
+        self.set_up(
+            [input],
+            [edge_type(input, *choice.get_shape())],
+            grid=grid,
+            shapes=shapes,
+            choice=choice,
+            affine=affine,
+            name=name,
         )
 
     def verify_edges(self, outputs: int, inputs: int) -> None:
@@ -93,9 +85,7 @@ class ShapedOp(EdgeOp):
         require(shapes.ndim == 2 and len(shapes) >= 1, "at least one shape is needed")
         require_shape(shapes.shape[1:], grid.shape, "the second dimension of shapes")
         verifier.choice(self.choice, (outputs, inputs), len(shapes), "shape")
-        affine = verifier.constant(self.affine, "affine")
-        require_shape(affine.shape, (outputs, inputs, 3), "affine")
-        verifier.value_name(self.given_name)
+        verifier.constant(self.affine, "affine", shape=(outputs, inputs, 3))
 
     def edges(self, x: FloatArray) -> FloatArray:
         choice, grid = to_integers(self.choice), to_floats(self.grid)

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr, i64
+from xdsl.dialects.builtin import I64, IntegerAttr
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def
+from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def
 
-from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.operation import direct_access, optional_name
+from kan_dialect.ir.operation import Named
 from kan_dialect.ir.rounding import round_shift
 from kan_dialect.ir.types import IntType, int_type, range_of
 from kan_dialect.ir.verifier import require
@@ -26,9 +25,8 @@ if TYPE_CHECKING:
     from kan_dialect.lowering.hw_builder import HwBuilder
 
 
-@direct_access
 @irdl_op_definition
-class ShiftOp(WireOp, WireInterface):
+class ShiftOp(WireOp, Named, WireInterface):
     """Division by 2^amount, rounded half to even; a negative amount multiplies.
 
     Example:
@@ -41,7 +39,6 @@ class ShiftOp(WireOp, WireInterface):
 
     input = operand_def(IntType)
     amount = prop_def(IntegerAttr[I64])
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(IntType)
 
     assembly_format = (
@@ -53,16 +50,13 @@ class ShiftOp(WireOp, WireInterface):
     ) -> None:
         value = SSAValue.get(input)
         self.set_up(
-            [value],
-            [int_type(*shift_range(range_of(value), amount))],
-            {"amount": IntegerAttr(amount, i64), "name": optional_name(name)},
+            [value], [int_type(*shift_range(range_of(value), amount))], amount=amount, name=name
         )
 
     def check(self) -> None:
         amount = self.amount.value.data
         require(-31 <= amount <= 31, f"shift amount must lie in -31..31, got {amount}")
         hold(self.result, *shift_range(range_of(self.input), amount), "the shifted value")
-        verifier.value_name(self.given_name)
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (round_shift(operands[0], self.amount.value.data),)

@@ -18,7 +18,6 @@ from xdsl.dialects.builtin import (
     TensorType,
     UnitAttr,
     f32,
-    i64,
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import (
@@ -35,14 +34,13 @@ from xdsl.traits import HasCanonicalizationPatternsTrait, Pure
 from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import (
     Array,
-    Constant,
     DenseAttr,
     FloatArray,
     as_dense,
     dense,
     to_floats,
 )
-from kan_dialect.ir.operation import KanOperation, optional_name
+from kan_dialect.ir.operation import KanOperation, Named
 from kan_dialect.ir.semantics import Univariate
 from kan_dialect.ir.types import element_type, tensor_shape
 from kan_dialect.ir.verifier import require, require_shape
@@ -53,7 +51,7 @@ MAX_DEGREE = 100
 """Largest degree: with float64, the recursion loses all digits below it."""
 
 
-class EdgeOp(KanOperation, Univariate, ABC):
+class EdgeOp(KanOperation, Named, Univariate, ABC):
     """An op that gives the edges of a layer: (in) -> (out, in)."""
 
     input = operand_def(TensorType)
@@ -139,10 +137,8 @@ class BSplineOp(EdgeOp):
     coefficients = prop_def(DenseIntOrFPElementsAttr)
     extend = opt_prop_def(UnitAttr)
     closed = opt_prop_def(UnitAttr)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
 
     traits = traits_def(Pure(), BSplineCanonicalization())
-    custom_directives = (Constant,)
     assembly_format = (
         "$input (`as` $name^)? `degree` $degree (`extend` $extend^)? (`closed` $closed^)? "
         "`knots` custom<Constant>($knots) `coefficients` custom<Constant>($coefficients) "
@@ -170,17 +166,15 @@ class BSplineOp(EdgeOp):
         knots = as_dense(knots)
         coefficients = as_dense(coefficients)
         outputs, inputs = coefficients.get_shape()[:2]
-        super().__init__(
-            operands=[input],
-            result_types=[edge_type(input, outputs, inputs)],
-            properties={
-                "degree": IntegerAttr(degree, i64),
-                "knots": knots,
-                "coefficients": coefficients,
-                "extend": UnitAttr() if extend else None,
-                "closed": UnitAttr() if closed else None,
-                "name": optional_name(name),
-            },
+        self.set_up(
+            [input],
+            [edge_type(input, outputs, inputs)],
+            degree=degree,
+            knots=knots,
+            coefficients=coefficients,
+            extend=extend,
+            closed=closed,
+            name=name,
         )
 
     @property
@@ -201,9 +195,9 @@ class BSplineOp(EdgeOp):
             functions_count >= 1,
             f"{count} knots are too few for degree {degree}: at least {degree + 2} are needed",
         )
-        coefficients = verifier.constant(self.coefficients, "coefficients")
-        require_shape(coefficients.shape, (outputs, inputs, functions_count), "coefficients")
-        verifier.value_name(self.given_name)
+        verifier.constant(
+            self.coefficients, "coefficients", shape=(outputs, inputs, functions_count)
+        )
 
     def edges(self, x: FloatArray) -> FloatArray:
         degree = self.degree.value.data
@@ -225,10 +219,7 @@ class BaseOp(EdgeOp):
 
     function = prop_def(StringAttr)
     weights = prop_def(DenseIntOrFPElementsAttr)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
 
-    traits = traits_def(Pure())
-    custom_directives = (Constant,)
     assembly_format = (
         "$function $input (`as` $name^)? `weights` custom<Constant>($weights) "
         "attr-dict `:` type($input) `->` type($result)"
@@ -250,21 +241,17 @@ class BaseOp(EdgeOp):
         """
         weights = as_dense(weights)
         outputs, inputs = weights.get_shape()
-        super().__init__(
-            operands=[input],
-            result_types=[edge_type(input, outputs, inputs)],
-            properties={
-                "function": StringAttr(function),
-                "weights": weights,
-                "name": optional_name(name),
-            },
+        self.set_up(
+            [input],
+            [edge_type(input, outputs, inputs)],
+            function=function,
+            weights=weights,
+            name=name,
         )
 
     def verify_edges(self, outputs: int, inputs: int) -> None:
         verify_function(self.function.data)
-        weights = verifier.constant(self.weights, "weights")
-        require_shape(weights.shape, (outputs, inputs), "weights")
-        verifier.value_name(self.given_name)
+        verifier.constant(self.weights, "weights", shape=(outputs, inputs))
 
     def edges(self, x: FloatArray) -> FloatArray:
         values = functions.apply(self.function.data, x)
@@ -297,10 +284,7 @@ class RadialOp(EdgeOp):
     centers = prop_def(DenseIntOrFPElementsAttr)
     widths = prop_def(DenseIntOrFPElementsAttr)
     coefficients = prop_def(DenseIntOrFPElementsAttr)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
 
-    traits = traits_def(Pure())
-    custom_directives = (Constant,)
     assembly_format = (
         "$function $input (`as` $name^)? `centers` custom<Constant>($centers) "
         "`widths` custom<Constant>($widths) `coefficients` custom<Constant>($coefficients) "
@@ -326,16 +310,14 @@ class RadialOp(EdgeOp):
         """
         coefficients = as_dense(coefficients)
         outputs, inputs = coefficients.get_shape()[:2]
-        super().__init__(
-            operands=[input],
-            result_types=[edge_type(input, outputs, inputs)],
-            properties={
-                "function": StringAttr(function),
-                "centers": as_dense(centers),
-                "widths": as_dense(widths),
-                "coefficients": coefficients,
-                "name": optional_name(name),
-            },
+        self.set_up(
+            [input],
+            [edge_type(input, outputs, inputs)],
+            function=function,
+            centers=centers,
+            widths=widths,
+            coefficients=coefficients,
+            name=name,
         )
 
     def verify_edges(self, outputs: int, inputs: int) -> None:
@@ -353,9 +335,7 @@ class RadialOp(EdgeOp):
             f"there must be as many widths as centers, got {widths.shape[-1]} and {count}",
         )
         require(bool((widths > 0).all()), "widths must be positive")
-        coefficients = verifier.constant(self.coefficients, "coefficients")
-        require_shape(coefficients.shape, (outputs, inputs, count), "coefficients")
-        verifier.value_name(self.given_name)
+        verifier.constant(self.coefficients, "coefficients", shape=(outputs, inputs, count))
 
     def edges(self, x: FloatArray) -> FloatArray:
         basis = bsplines.radial_basis(
@@ -380,10 +360,7 @@ class ChebyshevOp(EdgeOp):
     name = "kan.chebyshev"
 
     coefficients = prop_def(DenseIntOrFPElementsAttr)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
 
-    traits = traits_def(Pure())
-    custom_directives = (Constant,)
     assembly_format = (
         "$input (`as` $name^)? `coefficients` custom<Constant>($coefficients) "
         "attr-dict `:` type($input) `->` type($result)"
@@ -403,10 +380,8 @@ class ChebyshevOp(EdgeOp):
         """
         coefficients = as_dense(coefficients)
         outputs, inputs = coefficients.get_shape()[:2]
-        super().__init__(
-            operands=[input],
-            result_types=[edge_type(input, outputs, inputs)],
-            properties={"coefficients": coefficients, "name": optional_name(name)},
+        self.set_up(
+            [input], [edge_type(input, outputs, inputs)], coefficients=coefficients, name=name
         )
 
     def verify_edges(self, outputs: int, inputs: int) -> None:
@@ -417,7 +392,6 @@ class ChebyshevOp(EdgeOp):
             1 <= count <= MAX_DEGREE + 1, f"degree must lie in 0..{MAX_DEGREE}, got {count - 1}"
         )
         require_shape(coefficients.shape, (outputs, inputs, count), "coefficients")
-        verifier.value_name(self.given_name)
 
     def edges(self, x: FloatArray) -> FloatArray:
         coefficients = to_floats(self.coefficients)

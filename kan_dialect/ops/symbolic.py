@@ -8,21 +8,18 @@ from types import MappingProxyType
 import numpy as np
 from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, StringAttr
 from xdsl.ir import Operation, SSAValue
-from xdsl.irdl import irdl_op_definition, opt_prop_def, prop_def, traits_def
-from xdsl.traits import Pure
+from xdsl.irdl import irdl_op_definition, prop_def
 
 from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import (
     Array,
-    Constant,
     DenseAttr,
     FloatArray,
     as_dense,
     to_floats,
     to_integers,
 )
-from kan_dialect.ir.operation import optional_name
-from kan_dialect.ir.verifier import require, require_shape
+from kan_dialect.ir.verifier import require
 from kan_dialect.maths import functions
 from kan_dialect.maths.functions import Function
 from kan_dialect.ops.spline import EdgeOp, edge_type
@@ -70,10 +67,7 @@ class SymbolicOp(EdgeOp):
     functions = prop_def(ArrayAttr[StringAttr])
     choice = prop_def(DenseIntOrFPElementsAttr)
     affine = prop_def(DenseIntOrFPElementsAttr)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
 
-    traits = traits_def(Pure())
-    custom_directives = (Constant,)
     assembly_format = (
         "$functions $input (`as` $name^)? `choice` custom<Constant>($choice) "
         "`affine` custom<Constant>($affine) attr-dict `:` type($input) `->` type($result)"
@@ -96,15 +90,13 @@ class SymbolicOp(EdgeOp):
         affine : (out, in, 4), float32 or float64: a, b, c, d.
         """
         choice = as_dense(choice)
-        super().__init__(
-            operands=[input],
-            result_types=[edge_type(input, *choice.get_shape())],
-            properties={
-                "functions": ArrayAttr(StringAttr(function) for function in functions),
-                "choice": choice,
-                "affine": as_dense(affine),
-                "name": optional_name(name),
-            },
+        self.set_up(
+            [input],
+            [edge_type(input, *choice.get_shape())],
+            functions=ArrayAttr(StringAttr(function) for function in functions),
+            choice=choice,
+            affine=affine,
+            name=name,
         )
 
     @property
@@ -122,9 +114,7 @@ class SymbolicOp(EdgeOp):
                 f"unknown function {name!r}: known are {', '.join(SYMBOLIC_FUNCTIONS)}",
             )
         verifier.choice(self.choice, (outputs, inputs), len(names), "function")
-        affine = verifier.constant(self.affine, "affine")
-        require_shape(affine.shape, (outputs, inputs, 4), "affine")
-        verifier.value_name(self.given_name)
+        verifier.constant(self.affine, "affine", shape=(outputs, inputs, 4))
 
     def edges(self, x: FloatArray) -> FloatArray:
         choice = to_integers(self.choice)

@@ -12,7 +12,6 @@ from typing import cast
 import numpy as np
 from xdsl.dialects.builtin import (
     DenseIntOrFPElementsAttr,
-    StringAttr,
     TensorType,
 )
 from xdsl.interfaces import HasFolderInterface
@@ -34,7 +33,6 @@ from kan_dialect.ir.code_bounds import BoundedCodes, bounds_of
 from kan_dialect.ir.constants import (
     Array,
     BoolArray,
-    Constant,
     DenseAttr,
     FloatArray,
     IntArray,
@@ -45,7 +43,7 @@ from kan_dialect.ir.constants import (
     to_floats,
     to_numpy,
 )
-from kan_dialect.ir.operation import KanOperation, optional_name
+from kan_dialect.ir.operation import KanOperation, Named
 from kan_dialect.ir.quant import UniformQuantizedType, storage_for
 from kan_dialect.ir.rounding import round_shift
 from kan_dialect.ir.semantics import Evaluable, Univariate
@@ -126,7 +124,6 @@ class QuantizeOp(KanOperation, Evaluable, BoundedCodes):
     result = result_def(TensorType)
 
     traits = traits_def(_KeepsPorts())
-    custom_directives = (Constant,)
     assembly_format = (
         "$input (`mask` custom<Constant>($mask)^)? (`bounds` custom<Constant>($bounds)^)? "
         "attr-dict `:` type($input) `->` type($result)"
@@ -149,10 +146,11 @@ class QuantizeOp(KanOperation, Evaluable, BoundedCodes):
         bounds : (shape, 2), integers within the storage of `element`.
         """
         value = SSAValue.get(input)
-        super().__init__(
-            operands=[value],
-            result_types=[TensorType(element, tensor_shape(value))],
-            properties={"mask": mask_constant(mask), "bounds": bounds},
+        self.set_up(
+            [value],
+            [TensorType(element, tensor_shape(value))],
+            mask=mask_constant(mask),
+            bounds=bounds,
         )
 
     @property
@@ -210,8 +208,6 @@ class DequantizeOp(KanOperation, Univariate):
     overrides = opt_prop_def(DenseIntOrFPElementsAttr)
     result = result_def(TensorType)
 
-    traits = traits_def(Pure())
-    custom_directives = (Constant,)
     assembly_format = (
         "$input (`overrides` custom<Constant>($overrides)^)? attr-dict "
         "`:` type($input) `->` type($result)"
@@ -221,10 +217,8 @@ class DequantizeOp(KanOperation, Univariate):
         value = SSAValue.get(input)
         element = quantized_type(value)
         known = None if overrides is None or not len(overrides) else as_dense(overrides)
-        super().__init__(
-            operands=[value],
-            result_types=[TensorType(element.expressed_type, tensor_shape(value))],
-            properties={"overrides": known},
+        self.set_up(
+            [value], [TensorType(element.expressed_type, tensor_shape(value))], overrides=known
         )
 
     @property
@@ -264,7 +258,7 @@ class DequantizeOp(KanOperation, Univariate):
 
 
 @irdl_op_definition
-class TablesOp(KanOperation, Univariate, BoundedCodes):
+class TablesOp(KanOperation, Named, Univariate, BoundedCodes):
     """Edges as tables: result[o, i] = tables[o, i, q_i - lo], or one table an input, (in) -> (in).
 
     `tables` is (out, in, entries) or (in, entries); there is an entry for every code of the input's
@@ -283,11 +277,8 @@ class TablesOp(KanOperation, Univariate, BoundedCodes):
     input = operand_def(TensorType)
     tables = prop_def(DenseIntOrFPElementsAttr)
     bounds = opt_prop_def(DenseIntOrFPElementsAttr)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(TensorType)
 
-    traits = traits_def(Pure())
-    custom_directives = (Constant,)
     assembly_format = (
         "$input (`as` $name^)? `tables` custom<Constant>($tables) "
         "(`bounds` custom<Constant>($bounds)^)? attr-dict `:` type($input) `->` type($result)"
@@ -310,10 +301,12 @@ class TablesOp(KanOperation, Univariate, BoundedCodes):
         """
         if isinstance(tables, np.ndarray):
             tables = dense(tables)
-        super().__init__(
-            operands=[input],
-            result_types=[TensorType(element, tables.get_shape()[:-1])],
-            properties={"tables": tables, "bounds": bounds, "name": optional_name(name)},
+        self.set_up(
+            [input],
+            [TensorType(element, tables.get_shape()[:-1])],
+            tables=tables,
+            bounds=bounds,
+            name=name,
         )
 
     def verify_(self) -> None:
@@ -332,7 +325,6 @@ class TablesOp(KanOperation, Univariate, BoundedCodes):
             f"{low}:{high}, got {shape_text(tables.shape)}",
         )
         verifier.per_element_bounds(self.bounds, shape, result)
-        verifier.value_name(self.given_name)
         self._verify_entries(tables, low)
 
     def _verify_entries(self, tables: Array, low: int) -> None:
@@ -374,7 +366,7 @@ class TablesOp(KanOperation, Univariate, BoundedCodes):
 
 
 @irdl_op_definition
-class RequantizeOp(KanOperation, Evaluable, BoundedCodes, HasFolderInterface):
+class RequantizeOp(KanOperation, Named, Evaluable, BoundedCodes, HasFolderInterface):
     """Codes to codes of another type: shift the zero point, rescale by a power of two, saturate.
 
     With the input's scale times 2^k the result's: `clamp(shift(q - z_in, k) + z_out, lo, hi)`,
@@ -396,11 +388,9 @@ class RequantizeOp(KanOperation, Evaluable, BoundedCodes, HasFolderInterface):
     gain = opt_prop_def(DenseIntOrFPElementsAttr)
     offset = opt_prop_def(DenseIntOrFPElementsAttr)
     bounds = opt_prop_def(DenseIntOrFPElementsAttr)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
-    custom_directives = (Constant,)
     assembly_format = (
         "$input (`as` $name^)? (`gain` custom<Constant>($gain)^)? "
         "(`offset` custom<Constant>($offset)^)? (`bounds` custom<Constant>($bounds)^)? attr-dict "
@@ -425,15 +415,13 @@ class RequantizeOp(KanOperation, Evaluable, BoundedCodes, HasFolderInterface):
         """
         value = SSAValue.get(input)
         gain, offset = (None, None) if affine is None else map(as_dense, affine)
-        super().__init__(
-            operands=[value],
-            result_types=[TensorType(element, tensor_shape(value))],
-            properties={
-                "gain": gain,
-                "offset": offset,
-                "bounds": bounds,
-                "name": optional_name(name),
-            },
+        self.set_up(
+            [value],
+            [TensorType(element, tensor_shape(value))],
+            gain=gain,
+            offset=offset,
+            bounds=bounds,
+            name=name,
         )
 
     @property
@@ -472,7 +460,6 @@ class RequantizeOp(KanOperation, Evaluable, BoundedCodes, HasFolderInterface):
         result, element = verifier.quant_tensor(self.result, 1, "result")
         require_shape(result, shape, "result")
         verifier.per_element_bounds(self.bounds, shape, element)
-        verifier.value_name(self.given_name)
         require((self.gain is None) == (self.offset is None), "gain and offset come together")
         if self.gain is not None and self.offset is not None:
             for name, given in (("gain", self.gain), ("offset", self.offset)):

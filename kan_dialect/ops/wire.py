@@ -21,7 +21,6 @@ from xdsl.dialects.builtin import (
     DenseIntOrFPElementsAttr,
     IntegerAttr,
     StringAttr,
-    i64,
 )
 from xdsl.interfaces import HasFolderInterface
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
@@ -42,10 +41,8 @@ from xdsl.utils.exceptions import VerifyException
 from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import (
     Array,
-    Constant,
     DenseAttr,
     IntArray,
-    as_dense,
     dense,
     dense_integers,
     element_bytes,
@@ -53,7 +50,7 @@ from kan_dialect.ir.constants import (
     to_integers,
     to_numpy,
 )
-from kan_dialect.ir.operation import direct_access, operands_of, optional_name
+from kan_dialect.ir.operation import Named, operands_of, require_identifier
 from kan_dialect.ir.quant import storage_for
 from kan_dialect.ir.semantics import Evaluable
 from kan_dialect.ir.types import MAX_RANGE_BITS, IntType, int_type, range_of
@@ -78,12 +75,6 @@ def hold(result: SSAValue, low: int, high: int, what: str) -> None:
         )
 
 
-@lru_cache(1 << 12)
-def _number(value: int) -> IntegerAttr[I64]:
-    return IntegerAttr(value, i64)
-
-
-@direct_access
 @irdl_op_definition
 class ConstantOp(WireOp, Evaluable, WiresOnly, Lowerable, HasFolderInterface):
     """An integer that is always the same.
@@ -103,7 +94,7 @@ class ConstantOp(WireOp, Evaluable, WiresOnly, Lowerable, HasFolderInterface):
     assembly_format = "$value attr-dict `:` type($result)"
 
     def __init__(self, value: int) -> None:
-        self.set_up((), [int_type(value, value)], {"value": _number(value)})
+        self.set_up((), [int_type(value, value)], value=value)
 
     def check(self) -> None:
         value = self.value.value.data
@@ -122,9 +113,8 @@ class ConstantOp(WireOp, Evaluable, WiresOnly, Lowerable, HasFolderInterface):
         return [build.constant(self.value.value.data, range_of(self.result).bits)]
 
 
-@direct_access
 @irdl_op_definition
-class TableOp(WireOp, Evaluable):
+class TableOp(WireOp, Named, Evaluable):
     """A lookup table: result = entries[x - lo], or of several inputs, entries[x - lo_x, y - lo_y].
 
     `entries` has one dimension an input, with one entry for every value of its range. Where `care`
@@ -144,11 +134,9 @@ class TableOp(WireOp, Evaluable):
     inputs = var_operand_def(IntType)
     entries = prop_def(DenseIntOrFPElementsAttr)
     care = opt_prop_def(DenseIntOrFPElementsAttr)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(IntType)
 
     traits = traits_def(Pure())
-    custom_directives = (Constant,)
     assembly_format = (
         "$inputs (`as` $name^)? `entries` custom<Constant>($entries) "
         "(`care` custom<Constant>($care)^)? attr-dict `:` type($inputs) `->` type($result)"
@@ -182,15 +170,7 @@ class TableOp(WireOp, Evaluable):
             # Where nothing matters, one value is as good as any other.
             kept = kept if kept.size else array.ravel()[:1]
             result_type = int_type(*extremes(kept))
-        self.set_up(
-            inputs,
-            [result_type],
-            {
-                "entries": as_dense(entries),
-                "care": care,
-                "name": optional_name(name),
-            },
-        )
+        self.set_up(inputs, [result_type], entries=entries, care=care, name=name)
 
     @property
     def entries_array(self) -> IntArray:
@@ -244,13 +224,11 @@ class TableOp(WireOp, Evaluable):
         )
         kept = entries
         if self.care is not None:
-            care = verifier.constant(self.care, "care", floats=False)
-            verifier.require_shape(care.shape, sizes, "care")
+            care = verifier.constant(self.care, "care", floats=False, shape=sizes)
             require(bool(np.isin(care, (0, 1)).all()), "care must hold only 0 and 1")
             kept = entries[care == 1]
         if kept.size:
             hold(self.result, *extremes(kept), "the table")
-        verifier.value_name(self.given_name)
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         index = tuple(
@@ -286,7 +264,6 @@ def _entry_of_patterns(low: int, high: int) -> IntArray:
     return np.clip(int_type(low, high).bit_patterns, low, high) - low
 
 
-@direct_access
 @irdl_op_definition
 class ExtractOp(WireOp, WiresOnly, WireInterface):
     """Some bits of a value, as an unsigned number: floor(input / 2^low) mod 2^width.
@@ -309,7 +286,7 @@ class ExtractOp(WireOp, WiresOnly, WireInterface):
 
     def __init__(self, input: SSAValue | Operation, low: int, width: int) -> None:
         """The `width` bits from bit `low` on."""
-        self.set_up([input], [int_type(0, (1 << width) - 1)], {"low": _number(low)})
+        self.set_up([input], [int_type(0, (1 << width) - 1)], low=low)
 
     def check(self) -> None:
         low, kind, result = self.low.value.data, range_of(self.input), range_of(self.result)
@@ -338,9 +315,8 @@ class ExtractOp(WireOp, WiresOnly, WireInterface):
         return [build.part(wires[0], self.low.value.data, range_of(self.result).bits)]
 
 
-@direct_access
 @irdl_op_definition
-class SumOp(WireOp, Evaluable):
+class SumOp(WireOp, Named, Evaluable):
     """The exact sum of one or more integers.
 
     Example:
@@ -352,7 +328,6 @@ class SumOp(WireOp, Evaluable):
     KIND: ClassVar[str] = "sum"
 
     inputs = var_operand_def(IntType)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(IntType)
 
     traits = traits_def(Pure())
@@ -369,7 +344,7 @@ class SumOp(WireOp, Evaluable):
         values = [SSAValue.get(each) for each in inputs]
         if result_type is None:
             result_type = int_type(*sum_range(values))
-        self.set_up(values, [result_type], {"name": optional_name(name)})
+        self.set_up(values, [result_type], name=name)
 
     def check(self) -> None:
         require(len(self.inputs) >= 1, "a sum needs at least one input")
@@ -384,7 +359,6 @@ class SumOp(WireOp, Evaluable):
                 f"the sum can be {low}:{high}, which !kan.int<{declared.low}:{declared.high}> does "
                 "not hold; where a pass changed its summands, run kan-narrow before that pass"
             )
-        verifier.value_name(self.given_name)
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         total = operands[0]
@@ -650,9 +624,8 @@ def _low_zeros_of_entries(raw: bytes, size: int) -> int:
     return (mask & -mask).bit_length() - 1 if mask else 0
 
 
-@direct_access
 @irdl_op_definition
-class DelayOp(WireOp, Evaluable, WiresOnly, HasFolderInterface):
+class DelayOp(WireOp, Named, Evaluable, WiresOnly, HasFolderInterface):
     """Registers: the same value, `cycles` clock cycles later.
 
     Example:
@@ -667,7 +640,6 @@ class DelayOp(WireOp, Evaluable, WiresOnly, HasFolderInterface):
 
     input = operand_def(T)
     cycles = prop_def(IntegerAttr[I64])
-    value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(T)
 
     traits = traits_def(Pure())
@@ -677,13 +649,12 @@ class DelayOp(WireOp, Evaluable, WiresOnly, HasFolderInterface):
         self, input: SSAValue | Operation, cycles: int, *, name: str | None = None
     ) -> None:
         value = SSAValue.get(input)
-        self.set_up([value], [value.type], {"cycles": _number(cycles), "name": optional_name(name)})
+        self.set_up([value], [value.type], cycles=cycles, name=name)
 
     def check(self) -> None:
         require(self.input.type == self.result.type, "a register holds values of one type")
         cycles = self.cycles.value.data
         require(0 <= cycles <= 10_000, f"cycles must lie in 0..10000, got {cycles}")
-        verifier.value_name(self.given_name)
 
     def fold(self) -> Sequence[SSAValue | Attribute] | None:
         return (self.input,) if self.cycles.value.data == 0 else None
@@ -692,7 +663,6 @@ class DelayOp(WireOp, Evaluable, WiresOnly, HasFolderInterface):
         return (operands[0],)
 
 
-@direct_access
 @irdl_op_definition
 class MarkOp(WireOp, Evaluable, WiresOnly):
     """Says that `value` holds the node `node` of the model: node code = value + offset.
@@ -729,16 +699,10 @@ class MarkOp(WireOp, Evaluable, WiresOnly):
         cycle: int = 0,
         within: IntType | None = None,
     ) -> None:
-        properties = {
-            "node": StringAttr(node),
-            "offset": _number(offset),
-            "cycle": _number(cycle),
-            "within": within,
-        }
-        self.set_up([value], (), properties)
+        self.set_up([value], (), node=node, offset=offset, cycle=cycle, within=within)
 
     def check(self) -> None:
-        verifier.value_name(self.node.data)
+        require_identifier(self.node.data)
         require(self.cycle.value.data >= 0, "cycle must not be negative")
         if not isinstance(self.value.type, IntType):
             raise VerifyException(f"value must be a !kan.int, got {self.value.type}")
@@ -753,7 +717,6 @@ class MarkOp(WireOp, Evaluable, WiresOnly):
         return ()
 
 
-@direct_access
 @irdl_op_definition
 class DeadOp(WireOp, Evaluable, WiresOnly):
     """Says that no value holds the node `node` of the model.
@@ -774,10 +737,10 @@ class DeadOp(WireOp, Evaluable, WiresOnly):
     assembly_format = "$node attr-dict"
 
     def __init__(self, node: str) -> None:
-        self.set_up((), (), {"node": StringAttr(node)})
+        self.set_up((), (), node=node)
 
     def check(self) -> None:
-        verifier.value_name(self.node.data)
+        require_identifier(self.node.data)
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return ()

@@ -64,7 +64,9 @@ _OPEN: WeakKeyDictionary[ModuleOp, list[str]] = WeakKeyDictionary()
 
 
 @contextmanager
-def open_record(module: ModuleOp, *, written: bool = True) -> Generator[None]:
+def open_record(
+    module: ModuleOp, *, written: bool = True, trusted: bool = False
+) -> Generator[None]:
     """Inside, only passes that record themselves change the module: no digest is needed.
 
     If a pass fails, the module counts as changed.
@@ -73,11 +75,12 @@ def open_record(module: ModuleOp, *, written: bool = True) -> Generator[None]:
     ----------
     written : whether the attributes are written at the end. That takes a digest, and is for
         nothing where the module is not needed any more.
+    trusted : whether the module is known to be the one that its recorded passes left.
     """
     if module in _OPEN:
         yield
         return
-    passed = _OPEN[module] = recorded_pipeline(module)
+    passed = _OPEN[module] = _passed(module) if trusted else recorded_pipeline(module)
     failed = True
     try:
         yield
@@ -98,15 +101,20 @@ def recorded_pipeline(module: ModuleOp) -> list[str]:
     trusted = _OPEN.get(module)
     if trusted is not None:
         return list(trusted)
-    trace = module.attributes.get(PIPELINE_ATTRIBUTE)
-    if not isinstance(trace, ArrayAttr):
-        return []
-    entries = cast("ArrayAttr[Attribute]", trace).data
-    passed = [entry.data for entry in entries if isinstance(entry, StringAttr)]
+    passed = _passed(module)
     digest = module.attributes.get(DIGEST_ATTRIBUTE)
     if passed and digest != StringAttr(content_digest(module)):
         passed.append(CHANGED)
     return passed
+
+
+def _passed(module: ModuleOp) -> list[str]:
+    """The passes that the module's attribute lists."""
+    trace = module.attributes.get(PIPELINE_ATTRIBUTE)
+    if not isinstance(trace, ArrayAttr):
+        return []
+    entries = cast("ArrayAttr[Attribute]", trace).data
+    return [entry.data for entry in entries if isinstance(entry, StringAttr)]
 
 
 def recorded_names(recorded: Sequence[str]) -> set[str]:

@@ -15,7 +15,8 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import IntArray
-from kan_dialect.ir.fixed_point import FixedType, fixed_type
+from kan_dialect.ir.fixed_point import FixedType
+from kan_dialect.ir.number_tensors import fixed_types
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.lowering.on_chip.banks import CoefficientBanks
@@ -164,8 +165,7 @@ class StepOps:
         """Sums of scaled terms, bank by bank, in the cycle of the last term."""
         for term in op.terms:
             self._require_banked(op, term)
-        kind = fixed_type(op.result)
-        assert kind is not None
+        (kind,) = fixed_types(op.result)
         given = [self.time.ready(term) for term in op.terms]
         cycle = max(term.cycle for term in given)
         terms = [self.time.at(term, cycle) for term in given]
@@ -218,10 +218,7 @@ class StepOps:
         self.time.values[op.result] = self._accumulated(op, terms, cycle, (op.active, op.basis))
 
     def _backpropagate(self, op: BackpropagateOp) -> None:
-        error, slopes = (
-            self.time.ready(op.error),
-            self.time.ready(op.slopes),
-        )
+        error, slopes = self.time.ready(op.error), self.time.ready(op.slopes)
         cycle = max(error.cycle, slopes.cycle)
         errors, factors = self.time.at(error, cycle), self.time.at(slopes, cycle)
         outputs, inputs = factors.shape
@@ -243,8 +240,7 @@ class StepOps:
         The levels of adders are divided evenly between the stage behind the products and the stage
         in front of rounding; the first one has the odd level.
         """
-        left, right, kind = (fixed_type(value) for value in (*operands, op.result))
-        assert left is not None and right is not None and kind is not None
+        left, right, kind = fixed_types(*operands, op.result)
         name, first = op.given_name or "sum", cycle
         levels = (terms.shape[-1] - 1).bit_length()
         row = min(2, (levels + 1) // 2)
@@ -287,8 +283,7 @@ class StepOps:
         """Target less output, behind the output's logic in the same cycle."""
         output, target = self.time.values[op.output], self.time.values[op.target]
         cycle = max(output.cycle, target.cycle)
-        kind = fixed_type(op.result)
-        assert kind is not None
+        (kind,) = fixed_types(op.result)
         name = op.given_name or "error"
         numbers = [
             self.math.named(self.math.saturated(self.math.difference(t, y), kind), f"{name}{index}")
@@ -310,8 +305,7 @@ class StepOps:
         error = self.time.ready(op.error)
         cycle = max(origin.cycle, weights.cycle, error.cycle)
         places = self.banks.placed(op.cell, self.banks.map.banks[layer])
-        left, right = fixed_type(op.error), fixed_type(op.weights)
-        assert left is not None and right is not None
+        left, right = fixed_types(op.error, op.weights)
         shift = left.fraction + right.fraction - self.number.fraction
         errors, factors = self.time.at(error, cycle), self.time.at(weights, cycle)
         origins = self.time.at(origin, cycle)

@@ -5,7 +5,7 @@ Tools infer the bus from the names. A group of ports with the same `bus` is one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -154,8 +154,3 @@ def require_clock(name: str, latency: int, chosen: InterfaceName) -> None:
             f"{name} is combinational: it has no clock, which the interface {chosen} needs",
             remedy="leave out --combinational, or choose --interface valid",
         )
-
-
-def bus_names(ports: Sequence[WrapperPort]) -> tuple[str, ...]:
-    """The buses of a wrapper, in the order of its ports."""
-    return tuple(dict.fromkeys(port.bus for port in ports if port.bus))

@@ -19,9 +19,10 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 
 from kan_dialect.ir.constants import float_literal
+from kan_dialect.ir.operation import require_identifier
 from kan_dialect.ir.quant import storage_for, verified
 from kan_dialect.ir.types import MAX_RANGE_BITS, IntType
-from kan_dialect.ir.verifier import require, value_name
+from kan_dialect.ir.verifier import require
 
 MAX_PORT_ZERO_POINT = 1 << 51
 """Zero points of ports lie below: float64 holds codes less a zero point exactly."""
@@ -244,7 +245,7 @@ class NodeAttr(ParametrizedAttribute):
         return self.within_attr if isinstance(self.within_attr, IntType) else None
 
     def verify(self) -> None:
-        value_name(self.node)
+        require_identifier(self.node)
         if self.is_dead:
             return
         where, low, high = f"#kan.node {self.node}", self.values.low, self.values.high

@@ -91,9 +91,6 @@ def test_elements_of_a_type_per_axis() -> None:
     element = UniformQuantizedType(4, True, [0.5, 0.25], [1, -2], axis=0, bounds=(-7, 7))
     assert element.element([1, 5]) == UniformQuantizedType(4, True, 0.25, -2, bounds=(-7, 7))
     assert element.scale_for(3).shape == element.zero_point_for(3).shape == (2, 1, 1)
-    narrow = element.with_storage(0, 5)
-    assert (narrow.bits, narrow.is_signed, narrow.bounds) == (3, False, (0, 5))
-    assert narrow.scales.tolist() == [0.5, 0.25] and narrow.zero_points.tolist() == [1, -2]
     tensor_wide = UniformQuantizedType(4, True, 0.5)
     assert tensor_wide.element([3]) == tensor_wide
 

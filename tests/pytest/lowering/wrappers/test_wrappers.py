@@ -18,7 +18,7 @@ from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
-from kan_dialect.model.interface import Interface
+from kan_dialect.model.interface import Interface, Port
 from kan_dialect.model.model import Model
 from lint import require_silent
 
@@ -52,6 +52,16 @@ def network(ranges: Sequence[tuple[int, int]], latency: int) -> str:
     )
 
 
+def sliced(ports: Sequence[Port], word: str) -> tuple[int, str]:
+    """Bits of all ports side by side, and their connections to slices of a word."""
+    names: list[str] = []
+    low = 0
+    for port in ports:
+        names.append(f".{port.name}({word}[{low} +: {port.width}])")
+        low += port.width
+    return low, ", ".join(names)
+
+
 class Wrapped:
     """A network in a wrapper: its model, its files, and what the testbench connects."""
 
@@ -71,35 +81,16 @@ class Wrapped:
     def bench(self) -> Bench:
         inputs, outputs = self.interface.inputs, self.interface.outputs
         latency = self.interface.latency + 5
+        (low, taken), (high, given) = (
+            sliced(ports, word) for ports, word in ((inputs, "s_word"), (outputs, "m_word"))
+        )
+        valids = ".in_valid(s_valid), .out_valid(m_valid)"
         if self.options.interface == "valid":
             dut = "assign s_ready = m_ready; net_clock_enable dut (.clk(clock), .rst(reset)"
-            dut += ", .ce(m_ready), .in_valid(s_valid), .out_valid(m_valid)"
-            low = high = 0
-            for port in inputs:
-                dut += f", .{port.name}(s_word[{low} +: {port.width}])"
-                low += port.width
-            for port in outputs:
-                dut += f", .{port.name}(m_word[{high} +: {port.width}])"
-                high += port.width
-            return Bench(f"{dut});", low, high, latency)
+            return Bench(f"{dut}, .ce(m_ready), {valids}, {taken}, {given});", low, high, latency)
         if self.options.interface == "ready-valid":
-            names = [
-                ".clk(clock)",
-                ".rst(reset)",
-                ".in_valid(s_valid)",
-                ".in_ready(s_ready)",
-                ".out_valid(m_valid)",
-                ".out_ready(m_ready)",
-            ]
-            low = 0
-            for port in inputs:
-                names.append(f".{port.name}(s_word[{low} +: {port.width}])")
-                low += port.width
-            high = 0
-            for port in outputs:
-                names.append(f".{port.name}(m_word[{high} +: {port.width}])")
-                high += port.width
-            return Bench(f"net_ready_valid dut ({', '.join(names)});", low, high, latency)
+            dut = f"net_ready_valid dut (.clk(clock), .rst(reset), {valids}, .in_ready(s_ready)"
+            return Bench(f"{dut}, .out_ready(m_ready), {taken}, {given});", low, high, latency)
         source, result = self.options.choice.layouts(self.interface)
         choice = self.options.choice
         names = [
