@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -33,7 +34,7 @@ from kan_dialect.flows.workers.processes import run_here
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.ir.quant import UniformQuantizedType
-from repository import EXAMPLES
+from repository import EXAMPLES, ROOT
 
 pytestmark = pytest.mark.torch
 torch: Any = pytest.importorskip("torch")
@@ -44,8 +45,8 @@ from kan_dialect.qat import lookup, runs
 from kan_dialect.qat.api import train, train_by
 from kan_dialect.qat.bases import Basis, line_basis, seen_by, spline_basis, table_basis
 from kan_dialect.qat.codes import InputCodes, fit_codes
-from kan_dialect.qat.cost import EdgeCost
-from kan_dialect.qat.descent import folds_of, frequencies_of
+from kan_dialect.qat.cost import WIDER, EdgeCost
+from kan_dialect.qat.descent import Run, folds_of, frequencies_of
 from kan_dialect.qat.edges import EdgeLayer, taken
 from kan_dialect.qat.encoder import Encoder
 from kan_dialect.qat.export import module_of
@@ -55,8 +56,9 @@ from kan_dialect.qat.network import IntegerLayer, QuantisedKan, make_network
 from kan_dialect.qat.objective import objective_of
 from kan_dialect.qat.options import Schedule, TrainingOptions
 from kan_dialect.qat.quantisers import round_to_step
-from kan_dialect.qat.results import Point, choose, front_of
+from kan_dialect.qat.results import Point, State, choose, front_of, is_dominated
 from kan_dialect.qat.runs import CompileWork
+from kan_dialect.qat.sizes import widths_of
 from kan_dialect.qat.start import Given, teacher_results
 from kan_dialect.qat.training import Training
 from kan_dialect.qat.workers import Workers
@@ -135,6 +137,13 @@ def test_gradient_of_bits_is_that_of_the_mean_squared_error() -> None:
         assert float(bits.grad.sum()) == pytest.approx(slope, rel=0.01)
 
 
+def test_gradient_of_values_passes_rounding() -> None:
+    values = torch.tensor([0.1, -0.7], dtype=torch.float64, requires_grad=True)
+    rounded = round_to_step(values, torch.full_like(values, 3.0))
+    (2.0 * rounded[0] + 5.0 * rounded[1]).backward()
+    assert values.grad.tolist() == [2.0, 5.0]
+
+
 @pytest.mark.parametrize("degree", [1, 2, 3])
 def test_splines_and_their_slopes(degree: int) -> None:
     basis = spline_basis(5, 7, degree)
@@ -146,6 +155,37 @@ def test_splines_and_their_slopes(degree: int) -> None:
     differences = np.gradient(fine.values[-1], 2.0 / (1 << 15), axis=0)
     inner = seen_by(15, 15).searchsorted(seen_by(5, 5))
     assert np.allclose(basis.slopes[-1], differences[inner], atol=2e-2)
+
+
+def test_tables_with_fewer_bits_have_means() -> None:
+    basis = table_basis(3)
+    entries = np.array([3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0])
+    assert (basis.values[3] @ entries == entries).all()
+    assert (basis.values[1] @ entries == [2.25] * 4 + [5.5] * 4).all()
+    assert np.allclose(basis.slopes[3] @ basis.linear, 1.0)
+
+
+@pytest.mark.parametrize("read", [1, 3, 4])
+def test_lines_are_weights(read: int) -> None:
+    basis = line_basis(4)
+    assert basis.values[read][:, 0].tolist() == seen_by(4, read).tolist()
+    assert (basis.values[0] == 0.0).all() and (basis.slopes == 1.0).all()
+    np.testing.assert_allclose(basis.values[read][:, 0] + basis.errors[read], seen_by(4, 4))
+
+
+def test_a_network_of_lines_is_a_perceptron() -> None:
+    """Its edges are weights but for rounding, and its hidden nodes saturate."""
+    schedule = replace(SHORT, steps=100)
+    options = TrainingOptions(schedule=schedule, hidden=(4,), functions="line", folds=1)
+    trained = train(moons(), options)
+    first, second = trained.front[0].network.layers
+    for layer in (first, second):
+        tables = layer.tables.astype(np.float64)
+        codes = np.arange(tables.shape[-1])
+        for table in tables.reshape(-1, len(codes)):
+            slope, offset = np.polyfit(codes, table, 1)
+            step = np.abs(np.diff(table)).max(initial=0.0)
+            assert np.abs(table - slope * codes - offset).max() <= step + 1e-9
 
 
 @pytest.mark.parametrize("bits", [1, 4])
@@ -199,6 +239,26 @@ def test_gradient_of_the_cost(seed: int, name: str) -> None:
     assert torch.autograd.gradcheck(lambda *given: cost.luts(*given), arguments)
 
 
+def test_the_cost_is_the_devices_at_whole_bits() -> None:
+    costs = XCUP.summand_costs(8, ideal=True)
+    read = torch.arange(9).double()
+    cost, bits = EdgeCost(XCUP), torch.full((9,), 2.0, dtype=torch.float64)
+    # Two values a step apart are one bit, and four are two.
+    one, two = (
+        cost.luts(read, torch.tensor([[0.0, last]], dtype=torch.float64).expand(9, 2), bits)
+        for last in (0.25, 0.75)
+    )
+    # Single bits need no wider adders.
+    wider = WIDER * XCUP.adders.bit_luts * (np.arange(9) > 1)
+    assert one.tolist() == pytest.approx(costs + wider * 3 / 4)
+    assert two.tolist() == pytest.approx(2 * costs + wider * 15 / 16)
+
+
+def test_an_edge_that_gives_nothing_costs_nothing() -> None:
+    zero = torch.zeros(1, dtype=torch.float64)
+    assert float(EdgeCost(XCUP).luts(zero + 4.0, zero[None].expand(1, 16), zero + 9.0)) == 0.0
+
+
 @pytest.mark.parametrize("inputs", [5, 6, 7, 8, 40])
 def test_a_node_that_reads_few_bits_costs_a_table(inputs: int) -> None:
     """The same as the compiled node: a threshold of bits. Of many bits, edges are cheaper."""
@@ -227,6 +287,40 @@ def test_a_node_that_reads_few_bits_costs_a_table(inputs: int) -> None:
         first.coefficients[0, 0, 1] = 0.0
     assert first.bits_read(first.tables()[0]).sum() == inputs - 1
     assert first.luts_of_nodes(values[0], cost, given * 0.0).sum().item() == 0.0
+
+
+@pytest.mark.parametrize("bits, ends", [(1, (-1, 0)), (2, (-32, 31))])
+def test_a_node_read_by_its_highest_bit_has_a_code_of_that_bit(
+    bits: int, ends: tuple[int, int]
+) -> None:
+    bases = [table_basis(1), table_basis(bits)]
+    network = make_network(bases, [5, 3, 2], EdgeCost(XCUP), seed=0, reference=False)
+    hidden, results = network.integers()
+    assert hidden.saturate == ends and results.tables.shape == (2, 3, 1 + ends[1] - ends[0])
+    codes = torch.arange(1 << 5)[:, None] >> torch.arange(5) & 1
+    at = codes.numpy()
+    for layer in (hidden, results):
+        sums = layer.tables[:, np.arange(at.shape[1]), at].sum(2).T
+        at = sums if layer.saturate is None else np.clip(sums, *layer.saturate) - layer.saturate[0]
+    exact = network(codes).results.detach().numpy() * 2.0**results.step_bits
+    assert np.array_equal(at, exact)
+
+
+def test_a_sum_of_many_bits_costs_its_adders() -> None:
+    """Half a LUT for each bit, but for those of the result: the same as the compiled sum."""
+    inputs = 96
+    network = make_network([table_basis(1)], [inputs, 1], EdgeCost(XCUP), seed=0, reference=False)
+    (layer,) = network.edge_layers()
+    weights = 2.0 ** torch.arange(inputs).remainder(3).double()
+    with torch.no_grad():
+        layer.bits.copy_(-weights.log2()[None])
+        layer.bias.zero_()
+        layer.coefficients[0, :, 0], layer.coefficients[0, :, 1] = 0.0, weights
+    luts = layer.luts(layer.tables()[0], EdgeCost(XCUP)).sum().item()
+    assert luts == inputs / 2
+    codes = InputCodes(1, np.ones(inputs), np.zeros(inputs))
+    compiled = kan.from_ir(str(module_of("sum", codes, network.integers()))).compile()
+    assert luts - 8 <= compiled.estimate("xcup").luts <= luts
 
 
 def many_features(samples: int, bits: int) -> Dataset:
@@ -273,6 +367,43 @@ def test_few_edges_of_a_node(bits: int, candidates: int | None) -> None:
         again.advance()
     assert (again.network.edge_layers()[0].index == layer.index).all()
     assert (again.network.edge_layers()[0].coefficients == layer.coefficients).all()
+
+
+def test_a_low_price_takes_no_edges_of_one_bit() -> None:
+    """No gradient tells what the last bit of a code is worth, and a price has no other one."""
+    schedule = Schedule(
+        steps=400, interval=10, rate=0.03, fan_in=6, first_price=1e-5, last_price=1e-4, average=0.5
+    )
+    options = TrainingOptions(hidden=(2,), input_bits=1, hidden_bits=1, folds=1, schedule=schedule)
+    run = Training(many_features(600, 1), options, "data").run(0)
+    while not run.is_done:
+        run.advance()
+    scores = {r.step: float(r.held_out[0].mean()) for r in run.records}
+    assert scores[200] > 0.95
+    assert all(score > 0.95 for step, score in scores.items() if step > 200)
+
+
+def test_a_hidden_node_counts_for_few_results() -> None:
+    """In the end a node counts for one class, and each class has nodes."""
+    random = np.random.default_rng(0)
+    x = random.uniform(size=(600, 3))
+    data = Dataset(x, x.argmax(axis=1))
+    schedule = Schedule(steps=400, rate=0.03, fan_out=1, last_price=1e-4)
+    options = TrainingOptions(hidden=(6,), hidden_bits=2, folds=1, schedule=schedule)
+    run = Training(data, options, "data").run(0)
+    layer = run.network.edge_layers()[-1]
+    found: list[int] = []
+    while not run.is_done:
+        run.advance()
+        with torch.no_grad():
+            values, _ = layer.tables()
+        found.append(int((values.amax(-1) > values.amin(-1)).sum(0).max()))
+        assert found[-1] <= schedule.results((run.step - 1) // 50 * 50, 3)
+    assert found[0] == 3 and set(found[200:]) == {1}
+    constant = run.network.integers()[-1].tables
+    assert ((constant.max(axis=-1) > constant.min(axis=-1)).sum(axis=0) <= 1).all()
+    assert run.records[-1].held_out[0].mean() > 0.8
+    assert (layer.chosen.sum(1) > 0).all()
 
 
 def test_edges_that_vary_the_most_over_the_samples_are_chosen() -> None:
@@ -473,6 +604,25 @@ def test_gradients_of_weights_are_those_of_weights_times_shapes() -> None:
             assert torch.allclose(functions.weights.grad[node, edge], expected)
 
 
+def test_a_training_with_few_shapes() -> None:
+    """It learns, goes on from its state, and its front has no more shapes."""
+    options = TrainingOptions(schedule=SHORT, hidden=(3,), shapes=1, folds=1)
+    run = Training(moons(), options, "moons").run(0)
+    for _ in range(100):
+        run.advance()
+    again = Training(moons(), options, "moons").run(0)
+    again.restore(run.state())
+    for each in (run, again):
+        each.advance()
+    assert run.loss == again.loss
+    trained = train(moons(), options)
+    assert trained.test_score is not None and trained.test_score > 0.8
+    for point in trained.front:
+        for layer in point.network.layers:
+            found = IntegerLayer(np.asarray(layer.tables, dtype=np.int64), None, 0)
+            assert shapes_of(found) <= 1
+
+
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=2), st.integers(0, 10_000))
 @settings(max_examples=20, deadline=None)
 def test_decisions_are_the_signs_of_the_sums(bits: list[int], seed: int) -> None:
@@ -526,6 +676,14 @@ def test_only_two_classes_are_decided() -> None:
             train({"x": x, "y": y}, TrainingOptions(decides=True))
 
 
+def test_tails_of_features_may_lie_beyond_the_codes() -> None:
+    x = np.linspace(0.0, 1.0, 1001)[:, np.newaxis]
+    encoded = {tail: fit_codes(x, 3, tail).encode(x)[:, 0] for tail in (0.0, 10.0)}
+    assert np.bincount(encoded[0.0]).tolist() == pytest.approx([125] * 8, abs=2)
+    # A tenth beyond each end, and an eighth of the rest.
+    assert np.bincount(encoded[10.0]).tolist() == pytest.approx([200, *[100] * 6, 200], abs=2)
+
+
 def test_codes_are_those_of_the_ir_at_ties() -> None:
     x = np.arange(-9.0, 9.0, 0.25)[:, np.newaxis]
     codes = fit_codes(x, 3)
@@ -534,6 +692,11 @@ def test_codes_are_those_of_the_ir_at_ties() -> None:
     table = compiled.run_codes(np.arange(8)[:, np.newaxis])[:, 0]
     unit = 2.0 ** -network.integers()[0].step_bits
     assert (compiled.run(x)[:, 0] == table[codes.encode(x)[:, 0]] * unit).all()
+
+
+def test_a_constant_feature_gets_the_code_0() -> None:
+    codes = fit_codes(np.array([[1.0, 7.0], [2.0, 7.0], [4.0, 7.0]]), 4)
+    assert codes.encode(np.array([[0.0, 7.0], [9.0, -3.0]])).tolist() == [[0, 0], [15, 0]]
 
 
 def test_a_constant_feature_has_no_edges(caplog: pytest.LogCaptureFixture) -> None:
@@ -545,6 +708,12 @@ def test_a_constant_feature_has_no_edges(caplog: pytest.LogCaptureFixture) -> No
     mask = trained.front[0].network.layers[0].mask
     # The first edge of a node has its bias; this is another one.
     assert not mask[:, 1].any() and mask[:, 2].any()
+
+
+def test_a_feature_that_is_rarely_set_keeps_its_range() -> None:
+    x = np.zeros((1000, 1))
+    x[3] = 1.0
+    assert fit_codes(x, 1).encode(np.array([[0.0], [1.0]])).tolist() == [[0], [1]]
 
 
 @pytest.mark.parametrize("bits", [1, 3])
@@ -561,6 +730,36 @@ def test_gradients_of_learned_codes(bits: int) -> None:
     assert (np.floor(place)[inside] == codes.numpy()[inside]).all()
     parameters = (encoder.shift, encoder.log_scale)
     assert torch.autograd.gradcheck(lambda *_: encoder(features)[1], parameters)
+
+
+def test_learned_codes_find_a_threshold() -> None:
+    """One bit is a comparison with the middle of the range, which is the wrong place here."""
+    x = np.random.default_rng(0).uniform(size=(300, 1))
+    data = Dataset(x, (x[:, 0] > 0.8).astype(np.int64))
+    schedule = Schedule(steps=400, rate=0.02, first_price=1e-5, last_price=1e-3)
+    scores = [
+        train(
+            data, TrainingOptions(schedule=schedule, folds=1, input_bits=1, learn_codes=learned)
+        ).chosen.score
+        for learned in (False, True)
+    ]
+    assert scores[0] < 0.85 and scores[1] > 0.97
+
+
+def test_features_have_noise_in_training_alone() -> None:
+    x = np.random.default_rng(0).uniform(size=(4000, 2)) * [1.0, 0.0]
+    data = Dataset(x, np.arange(4000) % 2)
+    options = TrainingOptions(schedule=Schedule(steps=100), folds=1, input_noise=0.25)
+    training = Training(data, options, "data")
+    run = training.run(0)
+    inputs = torch.from_numpy(x)
+    added = (run.with_noise(inputs) - inputs).numpy()
+    assert added.std(axis=0) == pytest.approx([0.25 * training.codes.ranges[0], 0.0], rel=0.05)
+    assert (run.with_noise(inputs) == run.with_noise(inputs)).all()
+    run.advance()
+    assert not np.allclose((run.with_noise(inputs) - inputs).numpy(), added)
+    codes = run.network.codes_of(inputs)[0].numpy()
+    assert (codes == training.codes.encode(x)).all()
 
 
 @pytest.mark.parametrize("folds", [1, 3])
@@ -593,6 +792,71 @@ def test_small_batches_use_every_sample_before_any_is_used_again() -> None:
     assert epochs[0].tolist() != epochs[1].tolist()
 
 
+@pytest.mark.parametrize("inputs", [2, 16, 784])
+def test_no_edge_of_an_untrained_network_is_rounded_to_nothing(inputs: int) -> None:
+    network = random_start(inputs)
+    values, _ = network.edge_layers()[0].tables()
+    assert (values != 0.0).any(dim=-1).double().mean() > 0.9
+
+
+@pytest.mark.parametrize("inputs", [2, 16, 784])
+def test_sums_of_many_inputs_move_little_in_a_step(inputs: int) -> None:
+    """Coefficients that all move the same way move a sum by at most 4 · sqrt(inputs) rates."""
+    random = np.random.default_rng(0)
+    codes = torch.from_numpy((random.random((64, inputs)) < 0.5).astype(np.int64))
+    labels = codes[:, 0].numpy()
+    every = torch.arange(64)
+    objective = objective_of(labels, "data")
+    schedule = Schedule(steps=100, rate=0.01)
+    network, targets = random_start(inputs), objective.targets(labels)
+    run = Run(network, codes, targets, objective, every, every, schedule, keeps=False)
+    before = network.edge_layers()[0].coefficients.detach().clone()
+    run.advance()
+    moved = (network.edge_layers()[0].coefficients.detach() - before).abs()
+    assert 0.0 < float(moved.amax()) * inputs <= 1.01 * 0.01 * min(4.0 * inputs**0.5, inputs)
+
+
+@pytest.mark.parametrize("fan_in", [None, 2])
+def test_the_rate_follows_the_edges_of_a_node(fan_in: int | None) -> None:
+    """The fewer edges a hidden node has, the further its functions move in a step."""
+    random = np.random.default_rng(0)
+    codes = torch.from_numpy((random.random((64, 256)) < 0.5).astype(np.int64))
+    objective = objective_of(codes[:, 0].numpy(), "data")
+    schedule = Schedule(steps=100, rate=0.01, fan_in=fan_in)
+    every, targets = torch.arange(64), objective.targets(codes[:, 0].numpy())
+    run = Run(random_start(256), codes, targets, objective, every, every, schedule, keeps=False)
+    for step in range(60):
+        edges = schedule.edges(step, 256)
+        hidden, last = (each["lr"] for each in run.state()["optimizer"]["param_groups"][2:])
+        of_step = 0.01 * schedule.rate_part(step)
+        assert hidden == pytest.approx(of_step * min(1.0, (16 / edges) ** 0.5))
+        assert last == pytest.approx(of_step)
+        run.advance()
+    assert edges == (fan_in or 256)
+
+
+def test_recorded_networks_have_averaged_parameters() -> None:
+    """Weights of steps fall by `average`, and their sum is 1."""
+    schedule = Schedule(steps=100, average=0.7, interval=8, rate=0.05)
+    run = Training(moons(), TrainingOptions(schedule=schedule), "moons").run(4)
+    parameter = run.network.edge_layers()[0].coefficients
+    steps: list[FloatArray] = []
+    for _ in range(schedule.interval):
+        run.advance()
+        steps.append(parameter.detach().numpy().copy())
+    (kept,) = run.kept.values()
+    weights = 0.7 ** np.arange(len(steps))[::-1]
+    mean = np.tensordot(weights / weights.sum(), np.stack(steps), axes=1)
+    np.testing.assert_allclose(kept.parameters["layers.0.functions.coefficients"].numpy(), mean)
+    assert np.abs(mean - steps[-1]).max() > 1e-3
+
+
+def random_start(inputs: int) -> QuantisedKan:
+    """An untrained network of inputs of one bit, three hidden nodes and one result."""
+    bases = [table_basis(1), spline_basis(5, 4)]
+    return make_network(bases, [inputs, 3, 1], EdgeCost(XCUP), seed=0, reference=False)
+
+
 def test_a_training_gives_a_front() -> None:
     trained = train(moons(), TrainingOptions(schedule=SHORT, hidden=(2,), name="moons"))
     luts = [point.luts for point in trained.front]
@@ -604,6 +868,36 @@ def test_a_training_gives_a_front() -> None:
     best = trained.front[0]
     assert trained.chosen.score >= best.score - best.error
     assert trained.chosen.network.compile(cycles=1).latency_cycles == 1
+
+
+def test_a_training_names_its_networks_as_the_data(tmp_path: Path) -> None:
+    path = tmp_path / "moons.csv"
+    x, y = two_moons(240, 0)
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["width", "height", "class"])
+        rows.writerows([*each, ("upper", "lower")[of]] for each, of in zip(x, y, strict=True))
+    options = TrainingOptions(schedule=SHORT)
+    trained = train(path, options, folder=tmp_path / "out").network
+    written = kan.load(tmp_path / "out" / "network.mlir")
+    for each in (trained, written):
+        assert (each.features, each.classes) == (("width", "height"), ("lower", "upper"))
+    # Data without names learns those of the network to start from.
+    assert train(moons(), options, start=trained).network.features == ("width", "height")
+    swapped = {"x": x[:, ::-1], "y": y, "feature_names": ["height", "width"]}
+    for start in (trained, tmp_path / "out" / "network.mlir"):
+        with pytest.raises(KanError, match="column 0 is 'height', input x0 of @moons takes"):
+            train(swapped, options, start=start)
+
+
+def test_three_classes_have_a_reference() -> None:
+    x = np.random.default_rng(0).normal(size=(150, 2))
+    y = (x[:, 0] > 0.5).astype(int) + (x[:, 0] > -0.5)
+    trained = train({"x": x, "y": y}, TrainingOptions(schedule=SHORT))
+    network = trained.chosen.network
+    assert network.shape == (2, 3)
+    assert (network.run(x)[:, 2] == 0.0).all()
+    assert (network.run(x).argmax(axis=1) == y).mean() > 0.93
 
 
 def test_numbers_are_learned_in_their_unit() -> None:
@@ -731,6 +1025,24 @@ def test_the_command_writes_a_front_that_builds(
     assert f"held-out accuracy {trained['held_out']:.4f}" in told
 
 
+def test_the_page_works_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = ROOT
+    page = (root / "docs" / "howto" / "train.md").read_text()
+    (tmp_path / "examples").symlink_to(root / "examples")
+    monkeypatch.chdir(tmp_path)
+    (commands,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    for line in commands.splitlines():
+        program, *arguments = shlex.split(line)
+        assert program == "kan-flow"
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 0
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(program, {})
+    assert (tmp_path / "out" / "wine" / "report.json").exists()
+    assert (tmp_path / "out" / "wine_python" / "report.json").exists()
+
+
 def test_a_killed_command_goes_on(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -853,6 +1165,19 @@ def test_the_choice_is_within_a_standard_error() -> None:
     assert choose(front, TrainingOptions()) is front[2]
 
 
+def test_the_choice_within_a_budget_is_the_least_loss() -> None:
+    front = [point(90, 0.95), point(60, 0.945), point(40, 0.941), point(20, 0.93)]
+    assert choose(front, TrainingOptions(max_luts=70)) is front[1]
+    assert choose(front, TrainingOptions(max_luts=30)) is front[3]
+    assert choose(front, TrainingOptions(max_luts=10)) is None
+
+
+def test_losses_choose_between_networks_of_one_score() -> None:
+    front = [replace(point(luts, 0.95), loss=loss) for luts, loss in ((90, 0.1), (60, 0.2))]
+    assert front_of(front, TrainingOptions()) == front
+    assert choose(front, TrainingOptions()) is front[0]
+
+
 def test_all_seeds_hold_out_the_same_samples() -> None:
     """So their networks can be compared. The network that holds them out is the one that stays."""
     options = TrainingOptions(schedule=Schedule(steps=100), folds=1)
@@ -909,6 +1234,11 @@ def test_networks_of_several_seeds_make_one_front(
     more = TrainingOptions(schedule=Schedule(steps=100), folds=1, seeds=3, name="moons")
     train(data, more, folder=tmp_path / "out", progress=lambda state: steps.append(state.step))
     assert steps[0] > 200
+
+
+def test_dominated_networks_leave_the_front() -> None:
+    points = [point(90, 0.95), point(60, 0.96), point(60, 0.94), point(20, 0.9)]
+    assert [is_dominated(each, points) for each in points] == [True, False, True, False]
 
 
 def first_step(training: Training) -> FloatArray:
@@ -985,6 +1315,43 @@ def test_a_training_starts_from_a_model_file() -> None:
     assert (found.argmax(1) == exact.argmax(1)).mean() > 0.97
 
 
+@pytest.mark.parametrize(
+    ("model", "samples"),
+    [
+        ("kanele/moons/checkpoint.pt", "kanele/moons/dataset.npz"),
+        ("pykan/exp_sin_config.yml", "pykan/exp_sin.npz"),
+    ],
+)
+def test_a_training_starts_from_other_frontends(
+    model: str, samples: str, shared_data: Path
+) -> None:
+    """With the sizes of its layers, and in steps that train it further."""
+    data = load_dataset(shared_data / samples)
+    assert data.y is not None
+    dataset = Dataset(data.x[:500].astype(np.float64), data.y[:500])
+    origin = kan.load(shared_data / model, data=dataset)
+    options = TrainingOptions(hidden=widths_of(origin), input_bits=8, hidden_bits=8, cells=40)
+    training = Training(dataset, options, "data", Given(origin.text()))
+    found = first_step(training) * training.objective.scale
+    exact = origin.run(dataset.x)
+    # KANELÉ's results saturate.
+    within = found.clip(exact.min(), exact.max())
+    assert np.abs(within - exact).mean() < 0.05 * exact.std()
+    trained = kan.train(dataset, start=shared_data / model, steps=100, folds=1)
+    assert trained.network.shape == origin.shape
+
+
+def test_two_results_of_a_model_become_one() -> None:
+    random = np.random.default_rng(0)
+    origin = tables(3, 2)
+    # The samples have all codes, and no tails.
+    x = np.stack([random.permutation(np.arange(16.0).repeat(20)) for _ in range(3)], axis=1) * 0.5
+    options = TrainingOptions(functions="table", input_bits=4)
+    training = Training(Dataset(x, np.arange(320) % 2), options, "data", Given(origin.text()))
+    exact = origin.run(x)
+    assert np.corrcoef(first_step(training)[:, 0], exact[:, 1] - exact[:, 0])[0, 1] > 0.95
+
+
 def tables(inputs: int, results: int) -> kan.Network:
     """A layer of random tables."""
     entries = np.random.default_rng(0).integers(-20, 20, size=(results, inputs, 16))
@@ -1048,6 +1415,25 @@ def test_probabilities_of_a_teacher_become_logits(outputs: int) -> None:
     assert (teacher_results(logits * 9.0, objective) == logits * 9.0).all()
 
 
+def test_the_loss_of_a_teacher_has_its_least_at_the_teacher() -> None:
+    for labels in (np.arange(6) % 2, np.arange(6) % 3, np.arange(6.0)):
+        objective = objective_of(labels, "y")
+        random = torch.Generator().manual_seed(0)
+        teacher = torch.randn(6, objective.outputs, generator=random, dtype=torch.float64)
+        results = teacher.clone().requires_grad_()
+        zero = torch.zeros((), dtype=torch.float64)
+        objective.distilled_loss(results, teacher, zero, 3.0).backward()
+        assert float(results.grad.abs().max()) < 1e-12
+
+
+def test_progress_is_told() -> None:
+    states: list[State] = []
+    options = TrainingOptions(schedule=Schedule(steps=100), folds=1)
+    train(moons(), options, progress=states.append)
+    assert [state.step for state in states] == list(range(1, 101))
+    assert all(state.steps == 100 for state in states)
+
+
 def test_python_takes_options_by_name() -> None:
     by_name = kan.train(moons(), steps=100, folds=1, hidden=[2])
     options = TrainingOptions(schedule=Schedule(steps=100), folds=1, hidden=(2,))
@@ -1056,3 +1442,18 @@ def test_python_takes_options_by_name() -> None:
     assert f"chosen: {chosen.luts} LUTs, held-out accuracy {chosen.score:.4f}" in repr(by_name)
     page = by_name._repr_html_()
     assert all(f"<td>{point.luts}</td>" in page for point in by_name.front)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"hiden": 3}, "there is no option hiden"),
+        ({"hidden": "x"}, "hidden takes whole numbers"),
+        ({"hidden": (0,)}, "hidden must lie in 1..4096, got 0"),
+        ({"max_luts": 0}, "max-luts must be at least 1"),
+        ({"options": TrainingOptions(), "steps": 200}, "as an object and by name: steps"),
+    ],
+)
+def test_bad_options_in_python(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(KanError, match=re.escape(message)):
+        kan.train(moons(), **given)
