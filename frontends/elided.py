@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import StringIO
-from typing import cast
+from typing import IO, cast
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -48,7 +48,7 @@ class ElidedFrom:
         self.name = name
         self.digest = module.attributes.get(DIGEST_ATTRIBUTE)
         self._constants: dict[tuple[str, str, Attribute], list[_Constant]] = defaultdict(list)
-        printer = _NamesPrinter(stream=StringIO(), elide_above=0)
+        printer = _NamesPrinter(StringIO())
         printer.print_op(module)
         for op in module.walk():
             function, given = _function_of(op), op.properties.get("name")
@@ -109,11 +109,12 @@ class ElidedFrom:
         )
 
 
-@dataclass(eq=False, repr=False)
 class _NamesPrinter(ConstantPrinter):
     """Keeps the names that values have in the text."""
 
-    names: dict[SSAValue, str] = field(default_factory=dict[SSAValue, str])
+    def __init__(self, stream: IO[str]) -> None:
+        super().__init__(stream, elide_above=0)
+        self.names: dict[SSAValue, str] = {}
 
     def print_ssa_value(self, value: SSAValue) -> str:
         name = super().print_ssa_value(value)

@@ -9,10 +9,9 @@ decimal numbers read back exactly.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import IO, Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -277,14 +276,34 @@ def _literal(scalar: np.float32 | np.float64) -> str:
     return np.format_float_positional(scalar, trim="0")
 
 
-@dataclass(eq=False, repr=False)
 class ConstantPrinter(Printer):
     """Prints IR for readers: dense constants as decimal lists, or left out where they are long."""
 
-    elide_above: int | None = None
-    """Constants of more elements are left out, as MLIR's `--mlir-elide-elementsattrs-if-larger`."""
-    decimal: bool = False
-    """Constants that are not left out are decimal lists of any length; they read back exactly."""
+    def __init__(
+        self,
+        stream: IO[str],
+        *,
+        elide_above: int | None = None,
+        decimal: bool = False,
+        print_generic_format: bool = False,
+        print_properties_as_attributes: bool = False,
+        print_debuginfo: bool = False,
+    ) -> None:
+        """
+        Parameters
+        ----------
+        elide_above : constants of more elements are left out, as by MLIR's
+            `--mlir-elide-elementsattrs-if-larger`.
+        decimal : constants that are not left out are decimal lists of any length; they read back
+            exactly.
+        """
+        super().__init__(
+            stream=stream,
+            print_generic_format=print_generic_format,
+            print_properties_as_attributes=print_properties_as_attributes,
+            print_debuginfo=print_debuginfo,
+        )
+        self.elide_above, self.decimal = elide_above, decimal
 
     def print_attribute(self, attribute: Attribute) -> None:
         if not isinstance(attribute, DenseIntOrFPElementsAttr):

@@ -27,6 +27,7 @@ from kan_dialect.ir.constants import Array
 from kan_dialect.ir.operation import operands_of, ops_of, result_of
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
 from kan_dialect.lowering.constant_folding import fold_constants
+from kan_dialect.lowering.systemverilog.names import Names
 from kan_dialect.lowering.systemverilog.tables import planes
 from kan_dialect.ops.lut import LutOp
 from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryWordOp, MemoryWriteOp
@@ -78,6 +79,23 @@ class Analysis:
     written: dict[int, list[SSAValue]] = field(default_factory=dict[int, list[SSAValue]])
     """Cache of `operands`, by the identity of ops."""
 
+    def is_table(self, op: Operation) -> bool:
+        """Whether an op is a lookup in a constant array."""
+        return type(op) is hw.ArrayGetOp and operands_of(op)[0] in self.constants
+
+    def codes_of(self, op: hw.ArrayGetOp) -> list[int]:
+        """The entries of a table as readers know them: negative ones where they are signed."""
+        result, (table, _) = result_of(op), operands_of(op)
+        codes: list[int] = self.constants[table][0].tolist()
+        if result not in self.signed:
+            return codes
+        width = bit_width(result.type)
+        return [code - (code >> (width - 1) << width) for code in codes]
+
+    def fills_a_statement(self, value: SSAValue) -> bool:
+        """True if the value is the whole right side of a register's load or of an output."""
+        return type(self.user[value]) in (seq.CompRegOp, hw.OutputOp)
+
     def operands(self, op: Operation) -> list[SSAValue]:
         """The operands that the text of an op names: constants and extended bits are left out.
 
@@ -116,6 +134,31 @@ class Analysis:
         """The op of a value that the text shows as a slice of another; None for other values."""
         op = value.owner
         return op if type(op) is comb.ExtractOp and value not in self.chains else None
+
+
+def generated_name(op: Operation, result: OpResult, facts: Analysis, names: Names) -> str:
+    """A name for a result that the IR gives none."""
+    if isinstance(op, hw.InstanceOp):
+        return names.take(f"{op.instance_name.data}_{op.result_names.data[result.index].data}")
+    return names.numbered(_GENERATED.get(facts.kind(op), op.name.partition(".")[2]))
+
+
+_GENERATED: dict[type[Operation], str] = {
+    comb.AddOp: "sum",
+    comb.SubOp: "difference",
+    comb.MulOp: "product",
+    comb.ICmpOp: "test",
+    comb.MuxOp: "choice",
+    comb.ExtractOp: "bits",
+    comb.ConcatOp: "bits",
+    comb.ReplicateOp: "bits",
+    hw.BitcastOp: "bits",
+    hw.ArrayCreateOp: "array",
+    hw.ArrayGetOp: "entry",
+    LutOp: "lut",
+    seq.CompRegOp: "register",
+}
+"""Base of generated names by kind of op; by default, the name of the op."""
 
 
 def analyse(module: hw.HWModuleOp) -> Analysis:

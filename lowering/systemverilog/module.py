@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from xdsl.dialects import comb, hw, seq
+from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Operation, OpResult, SSAValue
 
@@ -20,12 +20,17 @@ from kan_dialect.evaluate.hardware import bit_width, register_operands
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.operation import operands_of, result_of
 from kan_dialect.lowering.lut_modules import LutModule, lut_module
-from kan_dialect.lowering.systemverilog.analysis import Analysis, analyse, is_written_anywhere
+from kan_dialect.lowering.systemverilog.analysis import (
+    Analysis,
+    analyse,
+    generated_name,
+    is_written_anywhere,
+)
 from kan_dialect.lowering.systemverilog.expressions import Expression, concatenation, literal
 from kan_dialect.lowering.systemverilog.header import module_header
 from kan_dialect.lowering.systemverilog.layout import block, broken, declared
 from kan_dialect.lowering.systemverilog.names import Names, legal_name, module_name
-from kan_dialect.lowering.systemverilog.operations import Expressions, adders_of
+from kan_dialect.lowering.systemverilog.operations import Expressions, named_adders
 from kan_dialect.lowering.systemverilog.subset import check_subset
 from kan_dialect.lowering.systemverilog.tables import (
     LONGEST_VECTOR,
@@ -137,7 +142,7 @@ class _ModuleWriter:
         """The text of the module, line by line."""
         ports = list(self._ports())
         self._name_values()
-        self._name_adders()
+        self.expressions.adders.update(named_adders(self.facts, self.names))
         outputs: list[str] = []
         memories: list[str] = []
         has_tables = False
@@ -147,7 +152,7 @@ class _ModuleWriter:
                 self._compute(op, stage)
                 continue
             # The most frequent kinds come first, and by identity, which is faster than `match`.
-            if type(op) is hw.ArrayGetOp and self._is_table(op):
+            if type(op) is hw.ArrayGetOp and self.facts.is_table(op):
                 stage.lines.extend(self._table(op))
                 has_tables = True
                 continue
@@ -235,9 +240,6 @@ class _ModuleWriter:
         index = concatenation(inputs).text
         yield from broken(f"  {self.luts[module]} {instance} (.x({index}), .y({name}));")
 
-    def _is_table(self, op: Operation) -> bool:
-        return type(op) is hw.ArrayGetOp and operands_of(op)[0] in self.facts.constants
-
     # Names
 
     def _ports(self) -> Iterator[str]:
@@ -266,16 +268,8 @@ class _ModuleWriter:
         repeated = self.facts.uses.get(result, 0) > 1 and not is_written_anywhere(op, self.facts)
         return repeated or result in self.facts.named
 
-    def _generate_name(self, op: Operation, result: OpResult) -> str:
-        if isinstance(op, hw.InstanceOp):
-            port = op.result_names.data[result.index].data
-            name = self.names.take(f"{op.instance_name.data}_{port}")
-        else:
-            name = self.names.numbered(
-                GENERATED.get(self.facts.kind(op), op.name.partition(".")[2])
-            )
-        self._give_name(result, name)
-        return name
+    def _generate_name(self, op: Operation, result: OpResult) -> None:
+        self._give_name(result, generated_name(op, result, self.facts, self.names))
 
     def _give_name(self, value: SSAValue, name: str) -> None:
         self.expressions.known[value] = Expression(name)
@@ -291,17 +285,13 @@ class _ModuleWriter:
         result = result_of(op)
         expression = self.expressions.of_op(op)
         if result not in self.expressions.known:
-            if len(expression.text) <= LONGEST_INLINED or self._fills_a_statement(result):
+            if len(expression.text) <= LONGEST_INLINED or self.facts.fills_a_statement(result):
                 self.expressions.known[result] = expression
                 return
             self._generate_name(op, result)
         name = self._name(result)
         line = f"  wire {declared(name, result.type)} = {expression.text};"
         stage.lines.extend(broken(line))
-
-    def _fills_a_statement(self, value: SSAValue) -> bool:
-        """True if the value is the whole right side of a register's load or of an output."""
-        return type(self.facts.user[value]) in (seq.CompRegOp, hw.OutputOp)
 
     def _table(self, op: hw.ArrayGetOp) -> Iterator[str]:
         """A lookup: a vector for each bit that depends on the code, and the concatenated bits."""
@@ -310,10 +300,7 @@ class _ModuleWriter:
         index = self._operand(code)
         entries: Array = self.facts.constants[table][0]
         size = len(entries)
-        codes: list[int] = entries.tolist()
-        if result in self.facts.signed:
-            codes = [code - (code >> (width - 1) << width) for code in codes]
-        yield from description(name, index, codes)
+        yield from description(name, index, self.facts.codes_of(op))
         if size > LONGEST_VECTOR:
             yield from self._long_table(op, entries)
             return
@@ -376,13 +363,6 @@ class _ModuleWriter:
                 source = part.input
             bit = f"{self._operand(source)}[{place}]"
         return f"~{bit}" if complement else bit
-
-    def _name_adders(self) -> None:
-        for adder in adders_of(self.facts):
-            name = f"{'absorb' if adder.absorbs else 'add'}{adder.width}"
-            if adder.carries:
-                name = f"{name}_carry"
-            self.expressions.adders[adder] = self.names.take(name)
 
     def _adders(self) -> Iterator[str]:
         """The functions that add two numbers."""
@@ -510,20 +490,3 @@ _WHY_ABSORBERS = """\
 _WHY_UNUSED = """\
   // Bits that nothing else reads. They take no hardware.\
 """.splitlines()
-
-GENERATED: dict[type[Operation], str] = {
-    comb.AddOp: "sum",
-    comb.SubOp: "difference",
-    comb.MulOp: "product",
-    comb.ICmpOp: "test",
-    comb.MuxOp: "choice",
-    comb.ExtractOp: "bits",
-    comb.ConcatOp: "bits",
-    comb.ReplicateOp: "bits",
-    hw.BitcastOp: "bits",
-    hw.ArrayCreateOp: "array",
-    hw.ArrayGetOp: "entry",
-    LutOp: "lut",
-    seq.CompRegOp: "register",
-}
-"""Base of generated names by kind of op; by default, the name of the op."""

@@ -30,6 +30,7 @@ from kan_dialect.lowering.systemverilog.expressions import (
     sign_extended,
     signed_literal,
 )
+from kan_dialect.lowering.systemverilog.names import Names
 from kan_dialect.lowering.systemverilog.terms import known_terms
 
 _BITWISE: dict[type[Operation], tuple[str, Level]] = {
@@ -69,10 +70,16 @@ class Adder(NamedTuple):
         return cls(chain.absorbs, chain.carry is not None, bit_width(chain.left.type))
 
 
-def adders_of(facts: Analysis) -> list[Adder]:
-    """The functions that the text of a module calls."""
+def named_adders(facts: Analysis, names: Names) -> dict[Adder, str]:
+    """The functions that the text of a module calls, with their names."""
     found = (facts.chains.get(result) for op in facts.ops for result in op.results)
-    return sorted({Adder.of(chain) for chain in found if chain is not None})
+    adders = sorted({Adder.of(chain) for chain in found if chain is not None})
+    return {
+        adder: names.take(
+            f"{'absorb' if adder.absorbs else 'add'}{adder.width}{'_carry' * adder.carries}"
+        )
+        for adder in adders
+    }
 
 
 @dataclass

@@ -8,7 +8,7 @@ takes the names of registers from the text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO
 
 from xdsl.context import Context
@@ -58,16 +58,16 @@ class CirctTarget(Target):
                     remedy="start with zeros (kan-make-trainable{initial=zero}), and load the "
                     "coefficients through the memory port",
                 )
-        _CirctPrinter(stream=output).print_op(with_instances(module))
+        _CirctPrinter(output).print_op(with_instances(module))
         output.write("\n")
 
 
-@dataclass(eq=False, repr=False)
 class _CirctPrinter(Printer):
     """xDSL's printer, with CIRCT's syntax for ops where it differs."""
 
-    names: Names = field(default_factory=Names)
-    values: dict[SSAValue, str] = field(default_factory=dict[SSAValue, str])
+    def __init__(self, stream: IO[str]) -> None:
+        super().__init__(stream=stream)
+        self.names, self.values = Names(), dict[SSAValue, str]()
 
     def print_ssa_value(self, value: SSAValue) -> str:
         name = self.values.get(value)

@@ -17,12 +17,16 @@ from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import bit_width
 from kan_dialect.ir.constants import Array
-from kan_dialect.lowering.systemverilog.analysis import Analysis, analyse, is_written_anywhere
+from kan_dialect.lowering.systemverilog.analysis import (
+    Analysis,
+    analyse,
+    generated_name,
+    is_written_anywhere,
+)
 from kan_dialect.lowering.systemverilog.header import module_header
 from kan_dialect.lowering.systemverilog.layout import LINE_LENGTH, broken
-from kan_dialect.lowering.systemverilog.module import GENERATED
 from kan_dialect.lowering.systemverilog.names import module_name
-from kan_dialect.lowering.systemverilog.operations import adders_of
+from kan_dialect.lowering.systemverilog.operations import named_adders
 from kan_dialect.lowering.systemverilog.subset import check_subset
 from kan_dialect.lowering.systemverilog.tables import description, planes
 from kan_dialect.lowering.text_stage import Registered, TextStage
@@ -80,13 +84,13 @@ class _EntityWriter:
     def text(self) -> str:
         ports = list(self._ports())
         self._name_values()
-        self._name_adders()
+        self.expressions.adders.update(named_adders(self.facts, self.names))
         outputs: list[str] = []
         memories: list[str] = []
         for op, number in zip(self.facts.ops, self.facts.stages, strict=True):
             stage = self.stages.setdefault(number, TextStage())
             match op:
-                case hw.ArrayGetOp() if self._is_table(op):
+                case hw.ArrayGetOp() if self.facts.is_table(op):
                     self._table(op, stage)
                 case seq.CompRegOp():
                     stage.registers.setdefault((op.clk, op.reset), []).append(op)
@@ -187,14 +191,7 @@ class _EntityWriter:
         )
 
     def _generate_name(self, op: Operation, result: OpResult) -> None:
-        if isinstance(op, hw.InstanceOp):
-            port = op.result_names.data[result.index].data
-            name = self.names.take(f"{op.instance_name.data}_{port}")
-        else:
-            name = self.names.numbered(
-                GENERATED.get(self.facts.kind(op), op.name.partition(".")[2])
-            )
-        self._give_name(result, name)
+        self._give_name(result, generated_name(op, result, self.facts, self.names))
 
     def _give_name(self, value: OpResult, name: str) -> None:
         width = 1 if isinstance(value.type, MemoryType) else bit_width(value.type)
@@ -225,16 +222,12 @@ class _EntityWriter:
         expression = self.expressions.of_op(op)
         if result not in self.expressions.signals:
             short = len(expression.text) <= LONGEST_INLINED or expression.level == Level.CHOICE
-            if short or self._fills_a_statement(result):
+            if short or self.facts.fills_a_statement(result):
                 self.expressions.inlined[result] = expression
                 return
             self._generate_name(op, result)
         self._declare(result, stage)
         stage.lines.extend(self._assigned(result, expression))
-
-    def _fills_a_statement(self, value: SSAValue) -> bool:
-        """True if the value is the whole right side of a register's load or of an output."""
-        return type(self.facts.user[value]) in (seq.CompRegOp, hw.OutputOp)
 
     def _outputs(self, op: hw.OutputOp) -> Iterator[str]:
         for name, value in zip(self.output_names, op.inputs, strict=True):
@@ -366,9 +359,6 @@ class _EntityWriter:
 
     # Tables
 
-    def _is_table(self, op: Operation) -> bool:
-        return type(op) is hw.ArrayGetOp and op.operands[0] in self.facts.constants
-
     def _attributes(self) -> Iterator[str]:
         """Declarations of the attributes that keep short memories out of blocks."""
         memories = [op for op in self.facts.ops if isinstance(op, MemoryOp)]
@@ -381,12 +371,9 @@ class _EntityWriter:
         (result,), (table, code) = op.results, op.operands
         name, width = self._name(result), bit_width(result.type)
         entries: Array = self.facts.constants[table][0]
-        codes: list[int] = entries.tolist()
-        if result in self.facts.signed:
-            codes = [code - (code >> (width - 1) << width) for code in codes]
         index = self.expressions.of(code).text if bit_width(code.type) else "0"
         shown = index.removeprefix("unsigned(").removesuffix(")") if "(" in index else index
-        stage.declarations.extend(description(name, shown, codes, "--"))
+        stage.declarations.extend(description(name, shown, self.facts.codes_of(op), "--"))
         bits = [
             self._table_bit(op, stage, place, plane, len(entries))
             for place, plane in enumerate(planes(entries, width))
@@ -468,13 +455,6 @@ class _EntityWriter:
         return self.expressions.signals[index.owner.input], index.owner.low_bit.value.data
 
     # Adders
-
-    def _name_adders(self) -> None:
-        for adder in adders_of(self.facts):
-            name = f"{'absorb' if adder.absorbs else 'add'}{adder.width}"
-            if adder.carries:
-                name = f"{name}_carry"
-            self.expressions.adders[adder] = self.names.take(name)
 
     def _adders(self) -> Iterator[str]:
         """The functions that add two numbers."""
