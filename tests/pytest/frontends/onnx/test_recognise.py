@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
 from xdsl.dialects import func
 from xdsl.ir import Operation
 
+import onnx_graphs
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_function, find_function
 from kan_dialect.frontends.frontend import find_frontends, frontend_for
@@ -188,49 +189,15 @@ def test_all_exporters_and_opsets_give_the_same_network(paths: list[Path]) -> No
 # Graphs by hand
 
 
-@dataclass
-class Net:
-    """Builds a graph: ops by their names, constants as arrays."""
-
-    dtype: type[np.floating[Any]] = np.float32
-    nodes: list[onnx.NodeProto] = field(default_factory=list[onnx.NodeProto])
-    tensors: list[onnx.TensorProto] = field(default_factory=list[onnx.TensorProto])
-
-    def constant(self, values: Array | Sequence[Any] | float) -> str:
-        array = np.asarray(values)
-        array = array.astype(self.dtype) if array.dtype.kind == "f" else array
-        self.tensors.append(numpy_helper.from_array(array, f"c{len(self.tensors)}"))
-        return self.tensors[-1].name
-
-    def __call__(self, op: str, *operands: str | Array, **attributes: Any) -> str:
-        names = [each if isinstance(each, str) else self.constant(each) for each in operands]
-        result = f"v{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, names, [result], **attributes))
-        return result
+class Net(onnx_graphs.Net):
+    """A graph of `x` that is loaded."""
 
     def load(
-        self,
-        output: str,
-        inputs: int | tuple[int, ...],
-        *,
-        batch: int | str = "batch",
-        opset: int = 17,
+        self, output: str, inputs: int | tuple[int, ...], *, batch: int | str = "batch"
     ) -> func.FuncOp:
         features = (inputs,) if isinstance(inputs, int) else inputs
-        kind = helper.np_dtype_to_tensor_dtype(np.dtype(self.dtype))
-        graph = helper.make_graph(
-            self.nodes,
-            "g",
-            [helper.make_tensor_value_info("x", kind, [batch, *features])],
-            [helper.make_tensor_value_info(output, kind, None)],
-            self.tensors,
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
-        model.ir_version = 9
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "net.onnx"
-            onnx.save(model, path)
-            return load(path)
+            return load(self.save(Path(folder), output, {"x": [batch, *features]}))
 
 
 def basis(net: Net, x: str, knots: Array, degree: int, *, where: bool = False) -> str:
@@ -534,9 +501,9 @@ def test_last_knot_that_belongs_to_the_last_cell() -> None:
 def test_dense_layers_with_an_activation(activation: Any, written: list[str] | None) -> None:
     rng = np.random.default_rng(1)
     first, second = rng.normal(size=(4, 3)), rng.normal(size=(2, 4)).astype(np.float32)
-    net = Net()
+    net = Net(opset=20)
     hidden = net("Gemm", "x", first, rng.normal(size=4), transB=1)
-    function = net.load(net("MatMul", activation(net, hidden), second.T), 3, opset=20)
+    function = net.load(net("MatMul", activation(net, hidden), second.T), 3)
     names = names_of(function)
     assert names[:2] == ["base identity", "node_sum"] and names[-2:] == ["node_sum", "return"]
     if written is not None:
