@@ -68,27 +68,8 @@ def largest_difference(actual: Array, expected: Array) -> float:
 # The shared models
 
 
-SHARED = {
-    "efficient_kan_wine": "wine",
-    "efficient_kan_wine_dynamo": "wine",
-    "efficient_kan_digits": "digits",
-    "fastkan_wine": "wine",
-    "chebykan_wine": "wine",
-    "mlp_relu_wine": "wine",
-}
-
-
 def initializers(path: Path) -> dict[str, Array]:
     return {each.name: numpy_helper.to_array(each) for each in onnx.load(path).graph.initializer}
-
-
-@pytest.mark.parametrize("name", SHARED)
-def test_shared_models_compute_what_onnx_runtime_computes(shared_data: Path, name: str) -> None:
-    x = np.load(shared_data / "onnx" / f"{SHARED[name]}.npz")["x_test"]
-    expected = np.load(shared_data / "onnx" / "reference_outputs.npz")[name.removesuffix("_dynamo")]
-    function = load(shared_data / "onnx" / f"{name}.onnx")
-    assert function.sym_name.data == name
-    assert largest_difference(outputs(function, x), expected) < TOLERANCE
 
 
 def test_both_exporters_give_the_same_network(shared_data: Path) -> None:
