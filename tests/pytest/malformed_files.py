@@ -522,7 +522,7 @@ for _last in ("f0", "Relu"):
         return save(folder, model)
 
 
-@case("cyclic", "onnx cycle")
+@case("topologically sorted", "onnx cycle")
 def _cycle(folder: Path) -> Path:
     return save(
         folder,
@@ -530,7 +530,7 @@ def _cycle(folder: Path) -> Path:
     )
 
 
-@case("cyclic", "onnx long cycle")
+@case("topologically sorted", "onnx long cycle")
 def _long_cycle(folder: Path) -> Path:
     nodes = [
         node("Add", ["x", "z"], "s"),
@@ -612,7 +612,7 @@ _EXTERNAL: dict[str, tuple[str, dict[str, str]]] = {
     },
     "in a pipe": ("cannot be read", {"location": "pipe.bin"}),
     "at a huge offset": (
-        "offset and length",
+        "its length is 1000000",
         {"location": "short.bin", "offset": str(10**30), "length": str(10**30)},
     ),
     "beyond what a file can have": ("", {"location": "short.bin", "offset": str(2**63)}),

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import helper
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import (
@@ -51,8 +50,8 @@ class Reference:
     dtype: np.dtype[np.generic]
     chunk: int
 
-    def values(self, x: FloatArray, names: Sequence[str]) -> list[FloatArray]:
-        """Values of the graph for inputs x (samples, in): (samples, elements) each, float64.
+    def outputs(self, x: FloatArray) -> FloatArray:
+        """The model's outputs (samples, out) for inputs x (samples, in), float64.
 
         Raises
         ------
@@ -67,19 +66,10 @@ class Reference:
             # The last sample is repeated to fill a fixed batch.
             padded = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
             data = np.moveaxis(padded.reshape(batch, *extents), 0, axis).astype(self.dtype)
-            results = self.runner.run(list(names), {self.graph.input: data})
-            return [_rows(result, batch, len(rows)) for result in results]
+            (result,) = self.runner.run([self.graph.output], {self.graph.input: data})
+            return [_rows(result, batch, len(rows))]
 
-        return in_batches(run, x, batch)
-
-    def outputs(self, x: FloatArray) -> FloatArray:
-        """The model's outputs (samples, out), float64.
-
-        Raises
-        ------
-        CannotRun : the runtime fails.
-        """
-        (found,) = self.values(x, [self.graph.output])
+        (found,) = in_batches(run, x, batch)
         return found
 
 
@@ -90,18 +80,14 @@ def _rows(result: Array, batch: int, count: int) -> FloatArray:
     return moved.reshape(batch, -1)[:count]
 
 
-def open_reference(graph: Graph, chunk: int, further: Sequence[str] = ()) -> Reference:
+def open_reference(graph: Graph, chunk: int) -> Reference:
     """The model in the types of the file, in ONNX Runtime, or else in the reference implementation.
-
-    Parameters
-    ----------
-    further : values of the graph to compute beside the output.
 
     Raises
     ------
     KanError : no runtime can load the model.
     """
-    return _open(graph, _with_outputs(graph, further), graph.input_dtype, chunk)
+    return _open(graph, graph.model, graph.input_dtype, chunk)
 
 
 def open_original(graph: Graph) -> Original:
@@ -167,15 +153,3 @@ class _ReportingRunner:
                 f"{self.graph.path.name}: ONNX Runtime cannot run the model: {first_line(error)}",
                 remedy="export the model again",
             ) from None
-
-
-def _with_outputs(graph: Graph, names: Sequence[str]) -> onnx.ModelProto:
-    if not names:
-        return graph.model
-    model = onnx.ModelProto()
-    model.CopyFrom(graph.model)
-    element_type = helper.np_dtype_to_tensor_dtype(graph.input_dtype)
-    model.graph.output.extend(
-        helper.make_tensor_value_info(name, element_type, None) for name in names
-    )
-    return model

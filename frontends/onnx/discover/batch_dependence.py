@@ -15,9 +15,9 @@ from kan_dialect.frontends.onnx.discover.additivity import (
 from kan_dialect.frontends.onnx.discover.typical_inputs import BOXES, typical_inputs
 from kan_dialect.frontends.onnx.operators.static_graph import (
     StaticGraph,
-    Step,
 )
 from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_subgraph
+from kan_dialect.frontends.onnx.read.graph import Node
 from kan_dialect.ir.constants import FloatArray
 
 _RUN_TEST_STRIDE = 96
@@ -26,7 +26,7 @@ _RUN_TEST_STRIDE = 96
 _SEED = 2026
 
 
-def first_batch_dependent_step(static: StaticGraph, samples: FloatArray | None) -> Step | None:
+def first_batch_dependent_step(static: StaticGraph, samples: FloatArray | None) -> Node | None:
     """The first step whose result for a sample depends on the batch: on other samples or its
     position.
 
@@ -39,9 +39,9 @@ def first_batch_dependent_step(static: StaticGraph, samples: FloatArray | None) 
     x = np.concatenate([*groups[: len(BOXES)], groups[-1]])
     whole = extract_subgraph(static, [static.source.input], [static.source.output])
     run_rows(open_runner(widened(whole)), x[::-_RUN_TEST_STRIDE], static.batch)
-    steps = [step for step in static.steps if any(map(static.may_be_boundary, step.proto.output))]
+    steps = [step for step in static.steps if any(map(static.may_be_boundary, step.outputs))]
     producers = {
-        name: step for step in steps for name in step.proto.output if static.may_be_boundary(name)
+        name: step for step in steps for name in step.outputs if static.may_be_boundary(name)
     }
     # The output alone shows whether such a step exists.
     if not _batch_dependent(static, [static.source.output], x):

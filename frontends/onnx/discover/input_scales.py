@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
-from onnx import helper
 
 from kan_dialect.evaluate.onnx_subgraph import FLOATS
 from kan_dialect.frontends.onnx.discover.additivity import PartialRun, grouped
-from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph, Step, needed_steps
+from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph, needed_steps
+from kan_dialect.frontends.onnx.read.graph import Node
 from kan_dialect.ir.constants import FloatArray, IntArray
 
 _COMPARING = ("Clip", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min")
@@ -86,7 +86,7 @@ def find_input_scales(
         for step in needed_steps(
             whole, boundary, [name for name in whole.shapes if name not in boundary]
         )
-        for name in step.proto.output
+        for name in step.outputs
         if whole.kinds.get(name) in FLOATS and _is_probed(whole, name)
     ]
     search = _Search(whole, boundary, names, near)
@@ -98,15 +98,15 @@ def _is_probed(static: StaticGraph, name: str) -> bool:
     return 0 < size <= _MAX_PROBED_ELEMENTS and size % static.batch == 0
 
 
-def _with_bounds(static: StaticGraph, steps: Sequence[Step]) -> StaticGraph:
+def _with_bounds(static: StaticGraph, steps: Sequence[Node]) -> StaticGraph:
     """The graph with further values: the differences of what ops compare."""
-    further: list[Step] = []
+    further: list[Node] = []
     taken = {*static.constants, *static.shapes}
     shapes, kinds, axes = dict(static.shapes), dict(static.kinds), dict(static.batch_axes)
     for step in steps:
-        if step.node.op_type not in _COMPARING:
+        if step.op_type not in _COMPARING:
             continue
-        (result,) = step.proto.output
+        result = step.outputs[0]
         values = [name for name in step.reads if name in static.shapes]
         bounds = [name for name in step.reads if name in static.constants]
         if len(values) != 1 or static.kinds[values[0]] not in FLOATS:
@@ -116,8 +116,7 @@ def _with_bounds(static: StaticGraph, steps: Sequence[Step]) -> StaticGraph:
             if name in taken:
                 continue
             taken.add(name)
-            proto = helper.make_node("Sub", [values[0], bound], [name])
-            further.append(Step(proto, step.node))
+            further.append(step.within("Sub", [values[0], bound], [name]))
             shapes[name], kinds[name] = static.shapes[result], static.kinds[values[0]]
             axes[name] = static.batch_axes.get(result)
     return replace(static, steps=[*steps, *further], shapes=shapes, kinds=kinds, batch_axes=axes)

@@ -27,7 +27,6 @@ from kan_dialect.frontends.onnx.operators.branch_values import DECISIONS
 from kan_dialect.frontends.onnx.operators.refusals import PRODUCT, PRODUCT_REMEDY, REFUSALS
 from kan_dialect.frontends.onnx.operators.static_graph import (
     StaticGraph,
-    Step,
     needed_steps,
 )
 from kan_dialect.frontends.onnx.operators.thresholds import SEVERAL, dependences, margins_of
@@ -220,9 +219,7 @@ class _Search:
         steps = needed_steps(self._static, current, [self._output])
         boundaries = self._boundaries(current, steps)
         exchanges = self._exchanges(current)
-        values = [
-            name for step in steps for name in step.proto.output if self._may_be_boundary(name)
-        ]
+        values = [name for step in steps for name in step.outputs if self._may_be_boundary(name)]
         members = {value for boundary in boundaries for value in boundary.values} - set(current)
         tried = [name for name in values if name in members]
         first = [group.first(_SCREENING_TRIALS) for group in exchanges]
@@ -265,7 +262,7 @@ class _Search:
                 return boundary
         return farthest
 
-    def _boundaries(self, current: tuple[str, ...], steps: Sequence[Step]) -> list[_Boundary]:
+    def _boundaries(self, current: tuple[str, ...], steps: Sequence[Node]) -> list[_Boundary]:
         """Candidates after each step, in order: the values that later steps still read."""
         last_read = {self._output: len(steps)}
         for position, step in enumerate(steps):
@@ -275,10 +272,10 @@ class _Search:
         origins = {name: (name,) for name in current}
         boundaries: list[_Boundary] = []
         for position, step in enumerate(steps):
-            made = {name for name in step.proto.output if last_read.get(name, -1) > position}
+            made = {name for name in step.outputs if last_read.get(name, -1) > position}
             gone = {name for name in step.reads if last_read[name] <= position}
             live = (live | made) - gone
-            origins |= {name: self._origin(step, name, origins) for name in step.proto.output}
+            origins |= {name: self._origin(step, name, origins) for name in step.outputs}
             values = tuple(dict.fromkeys(each for name in sorted(live) for each in origins[name]))
             if len(values) <= MAX_BOUNDARY_VALUES and all(map(self._may_be_boundary, values)):
                 widths = {value: self._static.width(value) for value in values}
@@ -287,14 +284,14 @@ class _Search:
         return [boundary for boundary in boundaries if set(boundary.values) != set(current)]
 
     def _origin(
-        self, step: Step, name: str, origins: dict[str, tuple[str, ...]]
+        self, step: Node, name: str, origins: dict[str, tuple[str, ...]]
     ) -> tuple[str, ...]:
         """The values that a result holds in another arrangement; itself if it is computed.
 
         Values concatenated for the next layer thus remain boundaries of their own.
         """
         reads = [each for each in step.reads if each in origins]
-        arranges = step.node.op_type in _ARRANGEMENTS and name != self._output
+        arranges = step.op_type in _ARRANGEMENTS and name != self._output
         if not arranges or not all(map(self._may_be_boundary, [name, *reads])):
             return (name,)
         if self._static.width(name) != sum(self._static.width(each) for each in reads):
@@ -322,7 +319,7 @@ class _Search:
         return found
 
     def _branching(
-        self, boundary: Sequence[str], steps: Sequence[Step], exchanges: Sequence[Exchanges]
+        self, boundary: Sequence[str], steps: Sequence[Node], exchanges: Sequence[Exchanges]
     ) -> dict[str, float]:
         """Values that branch on a sum of several elements, with `_INFINITESIMAL` as residual.
 
@@ -331,7 +328,7 @@ class _Search:
         margins = [
             each
             for step in steps
-            if step.node.op_type in DECISIONS
+            if step.op_type in DECISIONS
             for each in margins_of(self._static, step)
             if each.against is None
         ]
@@ -356,7 +353,7 @@ class _Search:
                     mixing.update(each.node.outputs)
         for step in steps:
             if not mixing.isdisjoint(step.reads):
-                mixing.update(step.proto.output)
+                mixing.update(step.outputs)
         return dict.fromkeys((name for name in mixing if name not in boundary), _INFINITESIMAL)
 
     def _determines_each_element_of(self, boundary: _Boundary, other: _Boundary) -> bool:
@@ -381,20 +378,20 @@ class _Search:
     # Refusals
 
     def _refusal(
-        self, boundary: Sequence[str], steps: Sequence[Step], shares: dict[str, float]
+        self, boundary: Sequence[str], steps: Sequence[Node], shares: dict[str, float]
     ) -> Unrecognised:
         for step in steps:
-            share = max((shares.get(name, 0.0) for name in step.proto.output), default=0.0)
+            share = max((shares.get(name, 0.0) for name in step.outputs), default=0.0)
             if share == np.inf:
-                return self._undefined(step.node, boundary)
+                return self._undefined(step, boundary)
             if share == _INFINITESIMAL:
-                return _refusal(step.node, boundary, "branches on a sum of several of them")
+                return _refusal(step, boundary, "branches on a sum of several of them")
             if share > 0.0:
                 evidence = (
                     f"misses a sum of functions of one value each by {share:.1e} of its range"
                 )
-                return _refusal(step.node, boundary, evidence)
-        return _refusal(steps[-1].node, boundary, "is no float for each sample")
+                return _refusal(step, boundary, evidence)
+        return _refusal(steps[-1], boundary, "is no float for each sample")
 
     def _undefined(self, node: Node, boundary: Sequence[str]) -> Unrecognised:
         tried = "the samples" if self._given else "the inputs that were tried"

@@ -37,12 +37,17 @@ from kan_dialect.frontends.onnx.discover.typical_inputs import typical_inputs
 from kan_dialect.frontends.onnx.operators.branch_values import DECISIONS
 from kan_dialect.frontends.onnx.operators.static_graph import (
     StaticGraph,
-    Step,
     make_static,
 )
 from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_subgraph
 from kan_dialect.frontends.onnx.operators.thresholds import find_thresholds
-from kan_dialect.frontends.onnx.read.graph import MAX_WIDTH, Graph, Unrecognised, graph_of
+from kan_dialect.frontends.onnx.read.graph import (
+    MAX_WIDTH,
+    Graph,
+    Node,
+    Unrecognised,
+    graph_of,
+)
 from kan_dialect.frontends.onnx.recognise.function_ops import narrow_float
 from kan_dialect.frontends.onnx.recognise.layers import (
     ImportedNetwork,
@@ -172,13 +177,13 @@ def _comparison_groups(static: StaticGraph, samples: FloatArray | None) -> list[
     return [*others, likely]
 
 
-def _batch_dependence(static: StaticGraph, step: Step, recognition_error: KanError) -> KanError:
+def _batch_dependence(static: StaticGraph, step: Node, recognition_error: KanError) -> KanError:
     """The error that results depend on the batch; `recognition_error` if it names an earlier op."""
     if isinstance(recognition_error, Unrecognised):
-        others = [name for name in recognition_error.node.outputs if name not in step.proto.output]
+        others = [name for name in recognition_error.node.outputs if name not in step.outputs]
         if not any(name in static.shapes and static.may_be_boundary(name) for name in others):
             return recognition_error
-    return step.node.refuse(
+    return step.refuse(
         "its result for a sample depends on the sample's place in the batch or on other samples",
         "export the model in evaluation mode",
     )
@@ -234,7 +239,7 @@ class _Assembly:
         self._block = Block(arg_types=[TensorType(f32, [width])])
         self._block.args[0].name_hint = "x"
         self._values: dict[str, SSAValue] = {static.source.input: self._block.args[0]}
-        self._layers: list[tuple[str, str, SSAValue]] = []
+        self._layers = 0
 
     def build(self, layers: Sequence[FoundLayer]) -> ImportedNetwork:
         for layer in layers:
@@ -262,14 +267,14 @@ class _Assembly:
         data = part.SerializeToString(deterministic=True)
         rest = _typical_row(layer.activations)
         (value_at_rest,) = run_graph(data, rest[np.newaxis])
-        name = f"layer{len(self._layers)}"
+        name = f"layer{self._layers}"
         edges = OnnxOp(inputs, data, narrow_float(rest), value_at_rest.size, name=name)
         windows = self._windows(layer, part, edges)
         if len(windows):
             edges.windows = dense(windows)
         nodes = NodeSumOp(edges, bias=narrow_float(value_at_rest), name=name)
         self._block.add_ops([edges, nodes])
-        self._layers.append((name, layer.target, nodes.result))
+        self._layers += 1
         return nodes.result
 
     def _windows(self, layer: FoundLayer, part: onnx.ModelProto, op: OnnxOp) -> FloatArray:
@@ -304,7 +309,7 @@ class _Assembly:
         """The layer with grids and coefficients; None if its form is not recognised."""
         try:
             graph = graph_of(part, self._static.source.path)
-            network = recognise_layers(graph, first=len(self._layers))
+            network = recognise_layers(graph, first=self._layers)
             check_network(graph, network, self._comparison_inputs(graph, activations))
         except Exception:  # An unrecognised layer keeps its subgraph.
             return None
@@ -326,7 +331,7 @@ class _Assembly:
         for op in list(body.ops):
             op.detach()
             self._block.add_op(op)
-        self._layers.extend(network.layers)
+        self._layers += network.layers
         return result
 
 

@@ -20,11 +20,8 @@ Margins: TypeAlias = Callable[[FloatArray], FloatArray]
 MAX_SIGN_CHANGES = 1 << 12
 """Most sign changes that are searched at once."""
 
-_BISECTION_ROUNDS = 160
+_BISECTION_ROUNDS = 66
 """Bisection rounds: more than two neighbouring float64 numbers need."""
-
-_LARGEST_STEP = 1 << 52
-"""Largest step of a search, in floats."""
 
 _MINIMUM_ROUNDS = 4
 """Rounds towards the point where a margin is nearest to 0 without a sign change."""
@@ -83,32 +80,6 @@ class SignChanges:
         between = (edges[1:] + edges[:-1]) / 2
         return np.unique([*edges, *between, edges[0] - far, edges[-1] + far])
 
-    def points(self, base: FloatArray) -> FloatArray:
-        """Rows (rows, in) with a test value of every input that has a sign change, `base`
-        elsewhere.
-        """
-        values = {int(each): self.values_of(int(each)) for each in np.unique(self.index)}
-        count = max((each.size for each in values.values()), default=0)
-        points = np.repeat(base[np.newaxis], count, axis=0)
-        for index, tried in values.items():
-            points[:, index] = np.resize(tried, count)
-        return points
-
-
-def at_values(
-    margin: IntArray, index: IntArray, value: FloatArray, dtype: np.dtype[np.generic]
-) -> SignChanges:
-    """Sign changes of margins of the form input - value."""
-    narrow = _rounded(value, dtype)
-    held = narrow == value
-    margin, index, narrow = margin[held], index[held], narrow[held]
-    number = _to_numbers(narrow, dtype)
-    before, after = _to_values(number - 1, dtype), _to_values(number + 1, dtype)
-    kept = np.isfinite(before) & np.isfinite(after)
-    below = SignChanges(margin[kept], index[kept], before[kept], narrow[kept])
-    above = SignChanges(margin[kept], index[kept], narrow[kept], after[kept])
-    return SignChanges.joined([below, above])
-
 
 def find_sign_changes(
     run: Margins, index: IntArray, base: FloatArray, near: FloatArray, dtype: np.dtype[np.generic]
@@ -159,25 +130,17 @@ def _positions(near: FloatArray, dtype: np.dtype[np.generic]) -> FloatArray:
 
 @dataclass(eq=False)
 class _Brackets:
-    """Brackets of sign changes, with ends `low` and `high` as float numbers (`_to_numbers`).
-
-    Attributes
-    ----------
-    step : next step from the end that was moved last: the lower one if `up`, else the upper one. 0
-        before the first step; -1 once the change lies within the last step.
-    """
+    """Brackets of sign changes: ends as float numbers (`_to_numbers`), and the signs there."""
 
     margin: IntArray
     low: IntArray
     high: IntArray
     at_low: FloatArray
     at_high: FloatArray
-    step: IntArray
-    up: BoolArray
 
     @property
     def fields(self) -> tuple[Array, ...]:
-        return self.margin, self.low, self.high, self.at_low, self.at_high, self.step, self.up
+        return self.margin, self.low, self.high, self.at_low, self.at_high
 
     def where(self, chosen: BoolArray) -> _Brackets:
         return _Brackets(*(each[chosen] for each in self.fields))
@@ -219,9 +182,7 @@ class _Search:
         )
         rows, margin = rows[:MAX_SIGN_CHANGES], margin[:MAX_SIGN_CHANGES].astype(np.int64)
         low, high = (_to_numbers(at[each, margin], self._dtype) for each in (rows, rows + 1))
-        ends = values[rows, margin], values[rows + 1, margin]
-        start: IntArray = np.zeros_like(margin)
-        return _Brackets(margin, low, high, *ends, start, start > 0)
+        return _Brackets(margin, low, high, signs[rows, margin], signs[rows + 1, margin])
 
     def _nearest(self, at: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray] | None:
         """Positions and margins around the minima of margins without a sign change.
@@ -282,37 +243,15 @@ class _Search:
         return SignChanges.joined([SignChanges(margin, self._index[margin], below, above)])
 
     def _narrowed(self, left: _Brackets) -> _Brackets:
-        """One evaluation of each bracket: first by linear interpolation, then in growing steps."""
-        low, high = _to_values(left.low, self._dtype), _to_values(left.high, self._dtype)
+        """Halve each bracket."""
+        middle = left.low // 2 + left.high // 2 + (left.low % 2 + left.high % 2) // 2
         with np.errstate(all="ignore"):
-            straight = low - left.at_low * (high - low) / (left.at_high - left.at_low)
-        number = _to_numbers(_rounded(np.nan_to_num(straight), self._dtype), self._dtype)
-        walked = np.where(left.up, left.low + left.step, left.high - left.step)
-        middle = left.low // 2 + left.high // 2
-        candidate = np.where(left.step == 0, number, np.where(left.step > 0, walked, middle))
-        candidate = np.clip(candidate, left.low + 1, left.high - 1)
-        with np.errstate(all="ignore"):
-            found = self._at(left.margin, _to_values(candidate, self._dtype))
-        found = np.where(np.isfinite(found), found, left.at_high)
-        # A 0 between two signs is a sign change on each side.
-        split = (found == 0) & (left.at_low != 0) & (left.at_high != 0)
-        up = (np.sign(found) == np.sign(left.at_low)) & ~split
-        grown = np.where(left.step == 0, 1, np.where(left.up == up, 2 * left.step, -1))
-        step = np.where(left.step < 0, -1, np.minimum(grown, _LARGEST_STEP))
-        step = np.where(split, 1, step)
-        moved = _Brackets(
-            left.margin,
-            np.where(up, candidate, left.low),
-            np.where(up, left.high, candidate),
-            np.where(up, found, left.at_low),
-            np.where(up, left.at_high, found),
-            step,
-            up,
-        )
-        over = left.where(split)
-        over.low, over.at_low = candidate[split], found[split]
-        over.step, over.up = np.ones_like(over.low), np.ones_like(over.up)
-        return moved.joined(over)
+            found = self._at(left.margin, _to_values(middle, self._dtype))
+        sign = np.where(np.isfinite(found), np.sign(found), left.at_high)
+        below, above = sign != left.at_low, sign != left.at_high
+        lower = _Brackets(left.margin, left.low, middle, left.at_low, sign)
+        upper = _Brackets(left.margin, middle, left.high, sign, left.at_high)
+        return lower.where(below).joined(upper.where(above))
 
 
 def _rounded(values: FloatArray, dtype: np.dtype[np.generic]) -> FloatArray:

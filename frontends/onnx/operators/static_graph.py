@@ -49,19 +49,6 @@ _MAX_TOTAL_ELEMENTS = 1 << 25
 _REMEDY = "export the model with fixed extents, but for the batch"
 
 
-@dataclass(frozen=True, eq=False)
-class Step:
-    """A node that depends on the input's values: as the file spells it, and as messages name it."""
-
-    proto: onnx.NodeProto
-    node: Node
-
-    @property
-    def reads(self) -> list[str]:
-        """Names of its operands."""
-        return [name for name in self.proto.input if name]
-
-
 class Effort:
     """Remaining effort for discovering the layers of one model, in elements."""
 
@@ -99,16 +86,16 @@ class StaticGraph:
 
     source: Graph
     batch: int
-    steps: Sequence[Step]
+    steps: Sequence[Node]
     constants: dict[str, Array]
     shapes: dict[str, tuple[int, ...]]
     kinds: dict[str, int]
     batch_axes: dict[str, int | None]
     effort: Effort
 
-    def effort_of(self, steps: Sequence[Step], *, slow: bool) -> int:
+    def effort_of(self, steps: Sequence[Node], *, slow: bool) -> int:
         """Effort of running steps for one batch, in elements."""
-        sizes = [prod(self.shapes[name]) for step in steps for name in step.proto.output if name]
+        sizes = [prod(self.shapes[name]) for step in steps for name in step.outputs if name]
         return sum(sizes) + (SLOW_STEP_EFFORT if slow else STEP_EFFORT) * len(steps)
 
     def width(self, name: str) -> int:
@@ -119,12 +106,12 @@ class StaticGraph:
         """Multiplications in matrix products, convolutions and Einsum, for one sample."""
         return sum(map(self._multiplications, self.steps)) // self.batch
 
-    def _multiplications(self, step: Step) -> int:
+    def _multiplications(self, step: Node) -> int:
         shapes = [
             self.shapes[name] if name in self.shapes else self.constants[name].shape
             for name in step.reads
         ]
-        return multiplications(step.node, shapes, self.shapes[step.proto.output[0]])
+        return multiplications(step, shapes, self.shapes[step.outputs[0]])
 
     def may_be_boundary(self, name: str) -> bool:
         """Whether the value is a float vector for each sample, of at most `MAX_WIDTH` elements."""
@@ -200,7 +187,7 @@ class _ShapeInference:
         self._graph = graph
         # Folding charges memory; that of another batch size is free again.
         self._budget = Budget(graph.path)
-        self.steps: list[Step] = []
+        self.steps: list[Node] = []
         self.constants: dict[str, Array] = dict(graph.constants)
         shape = [batch if index == axis else extent for index, extent in enumerate(_known(graph))]
         self.shapes: dict[str, tuple[int, ...]] = {graph.input: tuple(shape)}
@@ -208,42 +195,39 @@ class _ShapeInference:
         self.kinds: dict[str, int] = {graph.input: kind}
 
     def run(self) -> None:
-        protos: Sequence[onnx.NodeProto] = self._graph.model.graph.node
-        for proto, node in zip(protos, self._graph.nodes, strict=True):
+        for node in self._graph.nodes:
             if node.op_type in RANDOM:
                 raise node.refuse(*REFUSALS[node.op_type])
-            names = [name for name in proto.input if name]
-            if node.op_type in ("Shape", "Size") and names[0] in self.shapes:
-                blank = np.broadcast_to(np.zeros((), np.int8), self.shapes[names[0]])
-                self._fold(proto, node, [blank])
-            elif all(name in self.constants for name in names):
-                operands = [self.constants[name] if name else None for name in proto.input]
-                self._fold(proto, node, operands)
+            if node.op_type in ("Shape", "Size") and node.inputs[0] in self.shapes:
+                blank = np.broadcast_to(np.zeros((), np.int8), self.shapes[node.inputs[0]])
+                self._fold(node, [blank])
+            elif all(name in self.constants for name in node.reads):
+                self._fold(node, [self.constants[name] if name else None for name in node.inputs])
             else:
-                self._add_step(proto, node)
+                self._add_step(node)
 
-    def _fold(self, proto: onnx.NodeProto, node: Node, operands: Sequence[Array | None]) -> None:
+    def _fold(self, node: Node, operands: Sequence[Array | None]) -> None:
         try:
             results = folding.fold(node, operands, self._graph.opset, self._budget)
         except Unrecognised:
             # A runtime may support the node; it is run where its result is needed.
-            self._add_step(proto, node)
+            self._add_step(node)
             return
         for result in results:
             if result.dtype.kind == "f" and not np.isfinite(result).all() and result.size > 1:
                 raise node.refuse("its result, a constant, is not finite", "train the model again")
-        self.constants.update(zip(proto.output, results, strict=False))
+        self.constants.update(zip(node.outputs, results, strict=False))
 
-    def _add_step(self, proto: onnx.NodeProto, node: Node) -> None:
+    def _add_step(self, node: Node) -> None:
         types = self._infer(node)
-        for name in filter(None, proto.output):
+        for name in filter(None, node.outputs):
             found = types.get(name)
             extents = None if found is None else extents_of(found)
             kind = 0 if found is None else found.tensor_type.elem_type
             if extents is None and node.op_type in ELEMENTWISE:
                 # Function operators of old opsets have no shape inference.
-                extents = _broadcast(node, [self._shape(name) for name in proto.input if name])
-                kind = BOOL if node.op_type in COMPARISONS else self._kind(proto.input[0])
+                extents = _broadcast(node, [self._shape(each) for each in node.reads])
+                kind = BOOL if node.op_type in COMPARISONS else self._kind(node.inputs[0])
             if extents is None:
                 raise node.refuse("the extents of its result depend on data", _REMEDY)
             if prod(extents) > MAX_ELEMENTS:
@@ -253,11 +237,11 @@ class _ShapeInference:
                 )
             self.shapes[name] = extents
             self.kinds[name] = kind
-        if node.op_type == "Reshape" and prod(self.shapes[proto.output[0]]) != prod(
-            self._shape(proto.input[0])
+        if node.op_type == "Reshape" and prod(self.shapes[node.outputs[0]]) != prod(
+            self._shape(node.inputs[0])
         ):
             raise node.refuse("its operand has another number of elements", _REMEDY)
-        self.steps.append(Step(proto, node))
+        self.steps.append(node)
 
     def _shape(self, name: str) -> tuple[int, ...]:
         return self.shapes[name] if name in self.shapes else self.constants[name].shape
@@ -291,12 +275,12 @@ def _broadcast(node: Node, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]
         raise node.refuse(f"its operands do not fit each other: {listed}") from None
 
 
-def needed_steps(static: StaticGraph, sources: Sequence[str], targets: Sequence[str]) -> list[Step]:
+def needed_steps(static: StaticGraph, sources: Sequence[str], targets: Sequence[str]) -> list[Node]:
     """The steps that compute the targets from the sources, in order."""
     wanted = set(targets) - set(sources)
-    found: list[Step] = []
+    found: list[Node] = []
     for step in reversed(static.steps):
-        if wanted.intersection(step.proto.output):
+        if wanted.intersection(step.outputs):
             found.append(step)
             wanted.update(name for name in step.reads if name not in sources)
     return found[::-1]

@@ -26,21 +26,17 @@ from kan_dialect.frontends.onnx.operators.elementwise import ELEMENTWISE
 from kan_dialect.frontends.onnx.operators.sign_changes import (
     Margins,
     SignChanges,
-    at_values,
     find_sign_changes,
 )
-from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph, Step
+from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph
 from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_subgraph
 from kan_dialect.frontends.onnx.read.graph import Node
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 
-_REARRANGING_OPS = frozenset(
-    {"Concat", "Dropout", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split"}
-    | {"Squeeze", "Tile", "Transpose", "Unsqueeze"}
-)
-_ELEMENTWISE_OPS = frozenset(
-    {"BatchNormalization", "Cast", "CastLike", *ELEMENTWISE, *_REARRANGING_OPS}
-)
+_ELEMENTWISE_OPS = ELEMENTWISE | {
+    *("BatchNormalization", "Cast", "CastLike", "Concat", "Dropout", "Expand", "Flatten", "Gather"),
+    *("Identity", "Reshape", "Slice", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"),
+}
 """Operators whose result elements depend on one element of each operand."""
 
 MAX_MARGINS = 1 << 16
@@ -164,54 +160,40 @@ def find_thresholds(static: StaticGraph, likely: FloatArray) -> Thresholds | Non
     ------
     Exception : of any type, if the runtimes cannot run the graph.
     """
-    arranged, alone = _elementwise_values(static)
-    steps = [step for step in static.steps if _reads(static, step) <= alone]
-    margins = [each for step in steps for each in margins_of(static, step)]
+    alone = {static.source.input}  # Values whose elements depend on one input each.
+    margins: list[NodeMargins] = []
+    for step in static.steps:
+        if _reads(static, step) <= alone:
+            margins += margins_of(static, step)
+            if step.op_type in _ELEMENTWISE_OPS:
+                alone.update(step.outputs)
     if not margins:
         return None
     dtype = static.source.input_dtype
     with np.errstate(over="ignore"):
         likely = likely.astype(dtype).astype(np.float64)
-    direct = [each for each in margins if each.name in arranged and each.against is None]
-    further = [each for each in margins if each not in direct]
-    parts: list[SignChanges] = []
-    if direct:
-        parts.append(_of_inputs(static, direct, margins, dtype))
-    if further:
-        with suppress(Exception):  # Undefined values make runtimes raise errors of many types.
-            parts.append(_of_values(static, further, margins, likely, dtype))
-    if not parts or not any(part.index.size for part in parts):
+    changes = SignChanges.none()
+    with suppress(Exception):  # Undefined values make runtimes raise errors of many types.
+        changes = _sign_changes(static, margins, likely, dtype)
+    if not changes.index.size:
         return None
-    return Thresholds(likely, SignChanges.joined(parts), [each.node for each in margins])
+    return Thresholds(likely, changes, [each.node for each in margins])
 
 
-def _elementwise_values(static: StaticGraph) -> tuple[set[str], set[str]]:
-    """Values whose elements are inputs, and values whose elements depend on one input each."""
-    arranged, alone = {static.source.input}, {static.source.input}
-    for step in static.steps:
-        reads = _reads(static, step)
-        mixed = step.node.op_type == "Concat" and len(reads) < len(set(step.reads))
-        if step.node.op_type in _REARRANGING_OPS and reads <= arranged and not mixed:
-            arranged.update(step.proto.output)
-        if step.node.op_type in _ELEMENTWISE_OPS and reads <= alone:
-            alone.update(step.proto.output)
-    return arranged, alone
-
-
-def _reads(static: StaticGraph, step: Step) -> set[str]:
+def _reads(static: StaticGraph, step: Node) -> set[str]:
     """Operands of a node that depend on the input."""
     return {name for name in step.reads if name in static.shapes}
 
 
-def margins_of(static: StaticGraph, step: Step) -> list[NodeMargins]:
+def margins_of(static: StaticGraph, step: Node) -> list[NodeMargins]:
     """Margins at which a node branches."""
-    if step.node.op_type not in BRANCHES:
+    if step.op_type not in BRANCHES:
         return []
-    operands = list(step.proto.input)
+    operands = list(step.inputs)
     known = [static.constants.get(name) for name in operands]
-    exact = static.kinds.get(step.proto.output[0]) not in FLOATS
+    exact = static.kinds.get(step.outputs[0]) not in FLOATS
     found: list[NodeMargins] = []
-    for position, limit in limits_of(step.node, known, exact=exact):
+    for position, limit in limits_of(step, known, exact=exact):
         name = operands[position]
         if name not in static.shapes or not static.may_be_boundary(name):
             continue
@@ -221,12 +203,12 @@ def margins_of(static: StaticGraph, step: Step) -> list[NodeMargins]:
                 pair = np.broadcast_arrays(_labels(static, name), _labels(static, against))
                 mine, other = (each.ravel() for each in pair)
                 zeros = np.zeros(mine.size)
-                found.append(NodeMargins(step.node, name, mine, zeros, against, other))
+                found.append(NodeMargins(step, name, mine, zeros, against, other))
             continue
         labels, limits = np.broadcast_arrays(_labels(static, name), limit.astype(np.float64))
         pairs = np.unique(np.stack([labels.ravel().astype(np.float64), limits.ravel()]), axis=1)
         pairs = pairs[:, np.isfinite(pairs).all(axis=0)]
-        found.append(NodeMargins(step.node, name, pairs[0].astype(np.int64), pairs[1]))
+        found.append(NodeMargins(step, name, pairs[0].astype(np.int64), pairs[1]))
     return found
 
 
@@ -240,53 +222,28 @@ def _labels(static: StaticGraph, name: str) -> IntArray:
     return np.moveaxis(labels, 0, axis)
 
 
-def _of_inputs(
+def _sign_changes(
     static: StaticGraph,
-    direct: Sequence[NodeMargins],
-    margins: Sequence[NodeMargins],
-    dtype: np.dtype[np.generic],
-) -> SignChanges:
-    """Thresholds of inputs that are compared directly."""
-    names = list(dict.fromkeys(each.name for each in direct))
-    numbers = np.arange(static.width(static.source.input), dtype=np.float64)[np.newaxis]
-    sources, columns = (
-        _Values(static, names, np.dtype(np.float64))(numbers),
-        _columns(static, names),
-    )
-    number = {each: position for position, each in enumerate(margins)}
-    parts: list[SignChanges] = []
-    for each in direct:
-        index: IntArray = sources[0, columns[each.name] + each.element].astype(np.int64)
-        margin: IntArray = np.full(index.size, number[each], dtype=np.int64)
-        parts.append(at_values(margin, index, each.limit, dtype))
-    return SignChanges.joined(parts)
-
-
-def _of_values(
-    static: StaticGraph,
-    further: Sequence[NodeMargins],
     margins: Sequence[NodeMargins],
     likely: FloatArray,
     dtype: np.dtype[np.generic],
 ) -> SignChanges:
-    """Thresholds of values that are computed from one input each."""
     names = list(
-        dict.fromkeys(name for each in further for name in (each.name, each.against) if name)
+        dict.fromkeys(name for each in margins for name in (each.name, each.against) if name)
     )
     columns = _columns(static, names)
-    number = {each: position for position, each in enumerate(margins)}
-    mine = np.concatenate([columns[each.name] + each.element for each in further])
-    limits = np.concatenate([each.limit for each in further])
+    mine = np.concatenate([columns[each.name] + each.element for each in margins])
+    limits = np.concatenate([each.limit for each in margins])
     others = np.concatenate(
         [
             np.full(each.element.size, -1, dtype=np.int64)
             if each.against is None or each.other is None
             else columns[each.against] + each.other
-            for each in further
+            for each in margins
         ]
     )
     owner = np.concatenate(
-        [np.full(each.element.size, number[each], dtype=np.int64) for each in further]
+        [np.full(each.element.size, number) for number, each in enumerate(margins)]
     )
     unique = np.unique(np.stack([mine, others, limits]), axis=1, return_index=True)[1]
     unique = np.sort(unique)[:: -(-unique.size // MAX_MARGINS)]

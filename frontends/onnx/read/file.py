@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import helper, inliner, numpy_helper
+from onnx import external_data_helper, helper, inliner, numpy_helper
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import OPSETS, STANDARD_DOMAINS, first_line
@@ -25,25 +25,7 @@ MAX_BYTES = 1 << 29
 MAX_NODES = 20_000
 """Most operators of a graph."""
 
-_MAX_OFFSET = (1 << 63) - 1
-"""Largest possible offset in a file."""
-
 _EXPORT_AGAIN = "export the model again"
-
-_DTYPES: dict[int, np.dtype[np.generic]] = {
-    onnx.TensorProto.FLOAT: np.dtype(np.float32),
-    onnx.TensorProto.DOUBLE: np.dtype(np.float64),
-    onnx.TensorProto.FLOAT16: np.dtype(np.float16),
-    onnx.TensorProto.INT8: np.dtype(np.int8),
-    onnx.TensorProto.INT16: np.dtype(np.int16),
-    onnx.TensorProto.INT32: np.dtype(np.int32),
-    onnx.TensorProto.INT64: np.dtype(np.int64),
-    onnx.TensorProto.UINT8: np.dtype(np.uint8),
-    onnx.TensorProto.UINT16: np.dtype(np.uint16),
-    onnx.TensorProto.UINT32: np.dtype(np.uint32),
-    onnx.TensorProto.UINT64: np.dtype(np.uint64),
-    onnx.TensorProto.BOOL: np.dtype(np.bool_),
-}
 
 
 class Budget:
@@ -78,7 +60,11 @@ class Budget:
 
 def dtype_of(element_type: int) -> np.dtype[np.generic] | None:
     """NumPy type of an ONNX element type; None if its elements cannot be read."""
-    return _DTYPES.get(element_type)
+    try:
+        dtype = helper.tensor_dtype_to_np_dtype(element_type)
+    except KeyError:
+        return None
+    return dtype if dtype.kind in "fiub" else None
 
 
 def element_type_name(element_type: int) -> str:
@@ -200,65 +186,35 @@ def read_tensor(proto: onnx.TensorProto, path: Path, name: str, budget: Budget) 
     budget.charge(charged, f"tensor '{name}' of shape {list(shape)}")
     if proto.data_location == onnx.TensorProto.EXTERNAL:
         _embed(proto, path, where, size)
-    return _decode(proto, dtype, shape, where)
-
-
-def _decode(
-    proto: onnx.TensorProto, dtype: np.dtype[np.generic], shape: tuple[int, ...], where: str
-) -> Array:
-    count = prod(shape)
-    if proto.HasField("raw_data"):
-        stored, expected, unit = len(proto.raw_data), count * dtype.itemsize, "bytes"
-    else:
-        elements = getattr(proto, helper.tensor_dtype_to_field(proto.data_type))
-        stored, expected, unit = len(elements), count, "elements"
-    if stored != expected:
+    try:
+        return numpy_helper.to_array(proto).reshape(shape)
+    except Exception as error:  # Of NumPy, or of the converter.
         raise KanError(
-            f"{where} of shape {list(shape)} should hold {expected} {unit}, but holds {stored}",
+            f"{where} of shape {list(shape)} cannot be read: {first_line(error)}",
             remedy=_EXPORT_AGAIN,
-        )
-    return numpy_helper.to_array(proto)
+        ) from None
 
 
 def _embed(proto: onnx.TensorProto, path: Path, where: str, size: int) -> None:
     """Embed a tensor's data from a file beside the model."""
     entries = {entry.key: entry.value for entry in proto.external_data}
-    location = entries.get("location", "")
-    folder = path.resolve().parent
-    # A path with a null byte cannot be resolved.
-    target = (folder / location.partition("\0")[0]).resolve()
-    if not location or "\0" in location or not target.is_relative_to(folder):
+    # Without a length, the rest of the file would be read.
+    if entries.setdefault("length", str(size)) != str(size):
         raise KanError(
-            f"{where}: its data lies outside the model's folder, at {location!r}",
-            remedy="put the data file beside the model, or export with external_data=False",
-        )
-    try:
-        offset = int(entries.get("offset", "0"))
-        length = int(entries.get("length", str(size)))
-    except ValueError:
-        offset = length = -1
-    if not 0 <= offset <= _MAX_OFFSET or length != size:
-        raise KanError(
-            f"{where} needs {size} bytes of external data, but offset and length say "
-            f"{entries.get('offset', '0')} and {entries.get('length', 'nothing')}",
+            f"{where} needs {size} bytes of external data, but its length is {entries['length']}",
             remedy=_EXPORT_AGAIN,
         )
+    del proto.external_data[:]
+    for key, value in entries.items():
+        proto.external_data.add(key=key, value=value)
     try:
-        if not target.is_file():
-            raise FileNotFoundError(0, "no such file")
-        with target.open("rb") as file:
-            file.seek(offset)
-            data = file.read(length)
-    except OSError as error:
+        external_data_helper.load_external_data_for_tensor(proto, str(path.resolve().parent))
+        if len(proto.raw_data) != size:
+            raise ValueError("the file ends too early")
+    except Exception as error:  # Of the file system, or of the package's checks of the path.
         raise KanError(
-            f"{where}: its data file {location[:60]!r} cannot be read: {error.strerror}",
-            remedy="copy the data file along with the model",
+            f"{where}: its external data cannot be read: {first_line(error)}",
+            remedy="put the data file beside the model, or export with external_data=False",
         ) from None
-    if len(data) != length:
-        raise KanError(
-            f"{where}: its data file {location[:60]!r} ends too early",
-            remedy="copy the data file again",
-        )
-    proto.raw_data = data
-    proto.ClearField("external_data")
     proto.data_location = onnx.TensorProto.DEFAULT
+    del proto.external_data[:]

@@ -1,4 +1,4 @@
-"""Reads an ONNX file as a graph: live nodes in execution order, with plain Python attributes.
+"""Reads an ONNX file as a graph: the nodes that its output needs, in execution order.
 
 This file covers the structure only. `operators/` gives the meaning of operators, and
 `recognise/dataflow.py` follows values.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -32,10 +33,6 @@ from kan_dialect.frontends.onnx.read.inputs import (
 from kan_dialect.frontends.onnx.read.names import names_of
 from kan_dialect.ir.attributes.data_names import NAMELESS, DataNames
 from kan_dialect.ir.constants import Array
-
-AttributeValue: TypeAlias = (
-    int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | Array
-)
 
 MAX_WIDTH = 1 << 16
 """Most inputs and most outputs of a network."""
@@ -66,37 +63,47 @@ class Node:
     Attributes
     ----------
     file : name of the model's file, for messages.
-    inputs : names of values; empty for an omitted optional input.
     """
 
     file: str
-    name: str
-    op_type: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: dict[str, AttributeValue]
+    proto: onnx.NodeProto
+
+    @property
+    def op_type(self) -> str:
+        return self.proto.op_type
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of values; empty for an omitted optional input."""
+        return tuple(self.proto.input)
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        return tuple(self.proto.output)
+
+    @property
+    def reads(self) -> list[str]:
+        """Names of the operands that are given."""
+        return [name for name in self.inputs if name]
+
+    @cached_property
+    def attributes(self) -> dict[str, object]:
+        """Values by name; texts as `str`."""
+        found = {each.name: onnx.helper.get_attribute_value(each) for each in self.proto.attribute}
+        return {
+            name: value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+            for name, value in found.items()
+        }
 
     @property
     def label(self) -> str:
         """The node's name and type, for messages."""
-        return f"node '{self.name or self.outputs[0]}' ({self.op_type})"
+        return label_of(self.proto)
 
-    @property
-    def proto(self) -> onnx.NodeProto:
-        """The node as ONNX stores it."""
-        make = cast(Any, onnx.helper.make_node)
-        return make(
-            self.op_type,
-            self.inputs,
-            self.outputs,
-            **{
-                name: onnx.numpy_helper.from_array(value)
-                if isinstance(value, np.ndarray)
-                else value
-                for name, value in self.attributes.items()
-                if not isinstance(value, tuple) or value
-            },
-        )
+    def within(self, op_type: str, inputs: Sequence[str], outputs: Sequence[str]) -> Node:
+        """A node for a step of this one."""
+        name = self.proto.name or self.outputs[0]
+        return Node(self.file, onnx.helper.make_node(op_type, inputs, outputs, name))
 
     def refuse(self, reason: str, remedy: str | None = None) -> Unrecognised:
         """The error that recognition stopped at this node."""
@@ -120,22 +127,13 @@ class Node:
             raise self._wrong(name)
         return value
 
-    def integers(self, name: str) -> tuple[int, ...] | None:
-        value = self.attributes.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, tuple):
-            raise self._wrong(name)
-        numbers = tuple(entry for entry in value if isinstance(entry, int))
-        if len(numbers) != len(value):
+    def integers(self, name: str) -> list[int]:
+        value = self.attributes.get(name, [])
+        listed = cast("list[object]", value) if isinstance(value, list) else [None]
+        numbers = [each for each in listed if isinstance(each, int)]
+        if len(numbers) != len(listed):
             raise self._wrong(name)
         return numbers
-
-    def array(self, name: str) -> Array | None:
-        value = self.attributes.get(name)
-        if value is not None and not isinstance(value, np.ndarray):
-            raise self._wrong(name)
-        return value
 
     def _wrong(self, name: str) -> Unrecognised:
         return self.refuse(f"attribute '{name}' is of the wrong kind", _EXPORT_AGAIN)
@@ -177,25 +175,15 @@ class Graph:
 
     def up_to(self, value: str) -> Graph:
         """The graph with another of its values as output."""
-        needed = {value}
-        nodes: list[Node] = []
-        for node in reversed(self.nodes):
-            if not needed.isdisjoint(node.outputs):
-                nodes.append(node)
-                needed.update(node.inputs)
-        kept = {node.outputs[0] for node in nodes}
-        source = self.model.graph
-        model = _pruned_model(
-            self.model,
-            [node for node in source.node if node.output[0] in kept],
-            [tensor for tensor in source.initializer if tensor.name in needed],
-        )
-        model.graph.ClearField("output")
+        model = onnx.ModelProto()
+        model.CopyFrom(self.model)
+        del model.graph.output[:]
         model.graph.output.append(onnx.ValueInfoProto(name=value))  # Runtimes infer the type.
+        needed = _prune(model.graph)
         return replace(
             self,
             model=model,
-            nodes=nodes[::-1],
+            nodes=[node for node in self.nodes if not needed.isdisjoint(node.outputs)],
             constants={name: each for name, each in self.constants.items() if name in needed},
             output=value,
         )
@@ -252,7 +240,6 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
             f"{path.name}: sparse initializers are not supported",
             remedy="export the model with dense weights",
         )
-    initializers = {tensor.name: tensor for tensor in source.initializer}
     (graph_input,) = float_inputs(path, source)
     shape, dtype = input_shape(path, graph_input), input_dtype(path, graph_input)
     if len(source.output) != 1:
@@ -263,15 +250,17 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
             remedy="export the model with one output",
         )
     output = source.output[0].name
-    live, used = _live_nodes(path, source, initializers, graph_input.name, output)
-    used_initializers = [tensor for tensor in source.initializer if tensor.name in used]
-    constants = {
-        each.name: read_tensor(each, path, each.name, budget) for each in used_initializers
-    }
-    for name, array in constants.items():
-        _check_finite(path, name, array)
-    nodes = [_read_node(node, path, budget) for node in live]
-    pruned = _pruned_model(model, live, used_initializers)
+    pruned = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    pruned.graph.CopyFrom(source)
+    pruned.graph.name = source.name or "model"
+    _prune(pruned.graph)
+    nodes = [Node(path.name, proto) for proto in pruned.graph.node]
+    constants = {each.name: _parameter(each, path, budget) for each in pruned.graph.initializer}
+    for node in nodes:
+        _check_node(path, node.proto, budget)
+    made = {name for node in nodes for name in node.outputs}
+    if output not in {graph_input.name, *constants, *made}:
+        raise KanError(f"{path.name}: no node computes output '{output}'", remedy=_EXPORT_AGAIN)
     _check_validity(path, pruned)
     return Graph(
         path=path,
@@ -291,121 +280,55 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
     )
 
 
-def _live_nodes(
-    path: Path,
-    graph: onnx.GraphProto,
-    initializers: dict[str, onnx.TensorProto],
-    graph_input: str,
-    output: str,
-) -> tuple[list[onnx.NodeProto], set[str]]:
-    """The nodes that the output needs, in execution order, and the names that they read."""
-    producers: dict[str, int] = {}
-    for index, node in enumerate(graph.node):
-        for name in filter(None, node.output):
-            if name in producers or name in initializers or name == graph_input:
-                raise KanError(
-                    f"{path.name}: value '{name}' is defined more than once", remedy=_EXPORT_AGAIN
-                )
-            producers[name] = index
-    known = {*initializers, graph_input}
-    order: list[int] = []
-    state: dict[int, str] = {}
-    used: set[str] = {output}
-    # Depth-first search without recursion: a node is left once its inputs are done.
-    stack: list[tuple[str, str, bool]] = [(output, "the graph's output", False)]
-    while stack:
-        name, reader, leaving = stack.pop()
-        if name in known:
-            continue
-        index = producers.get(name)
-        if index is None:
-            raise KanError(
-                f"{path.name}: value '{name}', read by {reader}, is not defined: it is neither a "
-                f"node's output nor an initializer",
-                remedy=_EXPORT_AGAIN,
-            )
-        if leaving:
-            state[index] = "done"
-            order.append(index)
-        elif state.get(index) == "open":
-            raise KanError(
-                f"{path.name}: the graph is cyclic: {_proto_label(graph.node[index])} needs its "
-                f"own result",
-                remedy=_EXPORT_AGAIN,
-            )
-        elif index not in state:
-            node = graph.node[index]
-            _check_kind(path, node)
-            state[index] = "open"
-            stack.append((name, reader, True))
-            label = _proto_label(node)
-            stack.extend((each, label, False) for each in reversed(node.input) if each)
-            used.update(filter(None, node.input))
-    return [graph.node[index] for index in order], used
+def _prune(graph: onnx.GraphProto) -> set[str]:
+    """Keep only what the output needs; returns the names of these values.
+
+    Nodes must be in execution order, which the checker of the `onnx` package requires afterwards.
+    """
+    needed = {value.name for value in graph.output}
+    nodes: list[onnx.NodeProto] = []
+    for node in reversed(graph.node):
+        if not needed.isdisjoint(node.output):
+            nodes.append(node)
+            needed.update(filter(None, node.input))
+    tensors = [tensor for tensor in graph.initializer if tensor.name in needed]
+    names = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in names]
+    kept = onnx.GraphProto(node=nodes[::-1], initializer=tensors, input=inputs)
+    for field in ("node", "initializer", "input", "value_info"):
+        graph.ClearField(field)
+    graph.MergeFrom(kept)
+    return needed
 
 
-def _proto_label(node: onnx.NodeProto) -> str:
+def label_of(node: onnx.NodeProto) -> str:
+    """A node's name and type, for messages."""
     name = node.name or (node.output[0] if node.output else "")
     return f"node '{name}' ({node.op_type})"
 
 
-def _check_kind(path: Path, node: onnx.NodeProto) -> None:
-    where = f"{path.name}: {_proto_label(node)}"
+def _check_node(path: Path, node: onnx.NodeProto, budget: Budget) -> None:
+    where = f"{path.name}: {label_of(node)}"
     if node.domain not in STANDARD_DOMAINS:
         raise KanError(
             f"{where}: operators of the domain '{node.domain}' are not known",
             remedy="export the model with standard ONNX operators only",
         )
-    if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
-        raise KanError(
-            f"{where}: control flow with subgraphs is not supported",
-            remedy="export the model with loops unrolled and branches resolved",
-        )
-
-
-def _read_node(proto: onnx.NodeProto, path: Path, budget: Budget) -> Node:
-    attributes = {
-        attribute.name: _read_attribute(attribute, proto, path, budget)
-        for attribute in proto.attribute
-    }
-    return Node(
-        file=path.name,
-        name=proto.name,
-        op_type=proto.op_type,
-        inputs=tuple(proto.input),
-        outputs=tuple(proto.output),
-        attributes=attributes,
-    )
-
-
-def _read_attribute(
-    attribute: onnx.AttributeProto, node: onnx.NodeProto, path: Path, budget: Budget
-) -> AttributeValue:
-    kinds = onnx.AttributeProto
-    match attribute.type:
-        case kinds.INT:
-            return attribute.i
-        case kinds.FLOAT:
-            return attribute.f
-        case kinds.STRING:
-            return attribute.s.decode("utf-8", "replace")
-        case kinds.INTS:
-            return tuple(attribute.ints)
-        case kinds.FLOATS:
-            return tuple(attribute.floats)
-        case kinds.STRINGS:
-            return tuple(entry.decode("utf-8", "replace") for entry in attribute.strings)
-        case kinds.TENSOR:
-            name = node.output[0] if node.output else attribute.name
-            array = read_tensor(attribute.t, path, name, budget)
-            _check_finite(path, name, array)
-            return array
-        case _:
+    for attribute in node.attribute:
+        if attribute.HasField("g") or attribute.graphs:
             raise KanError(
-                f"{path.name}: {_proto_label(node)}: attribute '{attribute.name}' is of a kind "
-                f"that is not supported",
-                remedy=_EXPORT_AGAIN,
+                f"{where}: control flow with subgraphs is not supported",
+                remedy="export the model with loops unrolled and branches resolved",
             )
+        if attribute.HasField("t"):
+            name = node.output[0] if node.output else attribute.name
+            _check_finite(path, name, read_tensor(attribute.t, path, name, budget))
+
+
+def _parameter(tensor: onnx.TensorProto, path: Path, budget: Budget) -> Array:
+    array = read_tensor(tensor, path, tensor.name, budget)
+    _check_finite(path, tensor.name, array)
+    return array
 
 
 def _check_finite(path: Path, name: str, array: Array) -> None:
@@ -420,22 +343,6 @@ def _check_finite(path: Path, name: str, array: Array) -> None:
             f"must be finite",
             remedy="train the model again: it has diverged",
         )
-
-
-def _pruned_model(
-    model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto], tensors: Sequence[onnx.TensorProto]
-) -> onnx.ModelProto:
-    """The model reduced to the part that its output needs."""
-    names = {tensor.name for tensor in model.graph.initializer}
-    pruned = onnx.ModelProto()
-    pruned.ir_version = model.ir_version
-    pruned.opset_import.extend(model.opset_import)
-    pruned.graph.name = model.graph.name or "model"
-    pruned.graph.node.extend(nodes)
-    pruned.graph.initializer.extend(tensors)
-    pruned.graph.input.extend(value for value in model.graph.input if value.name not in names)
-    pruned.graph.output.extend(model.graph.output)
-    return pruned
 
 
 def _check_validity(path: Path, model: onnx.ModelProto) -> None:

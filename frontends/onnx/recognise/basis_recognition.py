@@ -7,7 +7,7 @@ parameters are exactly those of the file, and the form of a recursion does not m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -126,11 +126,35 @@ def _is_everywhere(
         and node.op_type in _KINKED_FUNCTIONS
     ):
         return True  # The operator itself is the function.
-    points = region.thresholds(bottleneck, _POINTS[_NEAR])
-    if not len(points):
-        return True
+    found = list(_branch_values(region, bottleneck, BRANCHES))
+    exact = [each for each in found if each is not None]
+    if not exact:
+        return not found
+    if len(exact) < len(found):
+        return False  # It branches on a function of the bottleneck that is not affine.
+    owners, values = (np.concatenate(parts) for parts in zip(*exact, strict=True))
+    single = values.astype(np.float32)
+    sides = [np.nextafter(single, np.float32(end)).astype(np.float64) for end in (-np.inf, np.inf)]
+    owners, values, _ = _merged_thresholds(
+        np.tile(owners, 3), np.concatenate([values, *sides]), np.tile(owners, 3), np.maximum
+    )
+    points = _side_by_side(owners, values, bottleneck.size)
+    points = np.concatenate([points, (points[1:] + points[:-1]) / 2])
     expected = functions.apply(function, points)[:, columns]
     return _agree(region.evaluate(bottleneck, points), expected, tolerance)
+
+
+def _side_by_side(owners: IntArray, values: FloatArray, size: int) -> FloatArray:
+    """Points (rows, size) with the values of each column, which repeat where others have more.
+
+    Parameters
+    ----------
+    owners : (values), columns, ascending. Columns without a value get another's.
+    """
+    counts = np.bincount(owners, minlength=size)
+    ranks = np.arange(int(counts.max()))[:, np.newaxis]
+    places = np.cumsum(counts) - counts + np.minimum(ranks, np.maximum(counts, 1) - 1)
+    return values[np.minimum(places, len(values) - 1)]
 
 
 # B-splines
@@ -173,26 +197,11 @@ def _thresholds(
     columns, thresholds : sorted by both. A threshold repeats as often as in the one operator that
         repeats it most for its column.
     """
-    found: list[tuple[IntArray, FloatArray, IntArray]] = []
-    for tensor in region.above(bottleneck):
-        if tensor.node is None or tensor.node.op_type not in kinds:
-            continue
-        known = [None if isinstance(each, Tensor) else each for each in tensor.arguments]
-        for position, limit in limits_of(tensor.node, known, exact=True):
-            affine = _affine_at(region, tensor, position, bottleneck)
-            if affine is None:
-                continue
-            columns, scale, offset = affine
-            if isinstance(limit, int):
-                other = _affine_at(region, tensor, limit, bottleneck)
-                if other is None or not np.array_equal(other[0], columns):
-                    continue
-                scale, limits = scale - other[1], other[2]
-            else:
-                limits = np.broadcast_to(limit.astype(np.float64), tensor.shape).ravel()
-            values = (limits - offset) / scale
-            if bool(np.isfinite(values).all()):
-                found.append(_merged_thresholds(columns, values, np.ones_like(columns), np.add))
+    found = [
+        _merged_thresholds(*each, np.ones_like(each[0]), np.add)
+        for each in _branch_values(region, bottleneck, kinds)
+        if each is not None
+    ]
     if not found:
         return np.zeros(0, dtype=np.int64), np.zeros(0)
     columns, values, counts = _merged_thresholds(
@@ -202,6 +211,36 @@ def _thresholds(
         np.maximum,
     )
     return np.repeat(columns, counts), np.repeat(values, counts)
+
+
+def _branch_values(
+    region: Region, bottleneck: Tensor, kinds: Collection[str]
+) -> Iterator[tuple[IntArray, FloatArray] | None]:
+    """Columns and values of the bottleneck at which each operator of some kinds branches.
+
+    None stands for an operator that reads another function of the bottleneck than an affine one.
+    """
+    for tensor in region.above(bottleneck):
+        if tensor.node is None or tensor.node.op_type not in kinds:
+            continue
+        known = [None if isinstance(each, Tensor) else each for each in tensor.arguments]
+        for position, limit in limits_of(tensor.node, known, exact=True):
+            affine = _affine_at(region, tensor, position, bottleneck)
+            if affine is None:
+                yield None
+                continue
+            columns, scale, offset = affine
+            if isinstance(limit, int):
+                other = _affine_at(region, tensor, limit, bottleneck)
+                if other is None or not np.array_equal(other[0], columns):
+                    yield None
+                    continue
+                scale, limits = scale - other[1], other[2]
+            else:
+                limits = np.broadcast_to(limit.astype(np.float64), tensor.shape).ravel()
+            values = (limits - offset) / scale
+            if bool(np.isfinite(values).all()):
+                yield columns, values
 
 
 def _affine_at(
@@ -364,10 +403,7 @@ def _peaks(
     counts = np.bincount(owners, minlength=bottleneck.size)
     if not bool(counts[columns].all()):
         return None
-    first = np.cumsum(counts) - counts
-    ranks = np.arange(int(counts.max()))
-    places = first + np.minimum(ranks[:, np.newaxis], np.maximum(counts, 1) - 1)
-    points = values[np.minimum(places, len(values) - 1)]
+    points = _side_by_side(owners, values, bottleneck.size)
     actual = region.evaluate(bottleneck, points)
     if not bool(np.isfinite(actual).all()):
         return None

@@ -8,7 +8,6 @@ first op whose result is no sum of functions of one value each.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -75,7 +74,8 @@ class Dataflow(TensorBuilder):
             blank = np.broadcast_to(np.zeros((), np.int8), self.file_shape(tensors[0]))
             return folding.fold(node, [blank], opset, budget)
         if node.op_type == "Dropout":
-            node, operands = replace(node, op_type="Identity", inputs=node.inputs[:1]), tensors[:1]
+            node = node.within("Identity", node.inputs[:1], node.outputs[:1])
+            operands = tensors[:1]
         chosen = node.op_type == "Where" and not isinstance(operands[0], Tensor)
         if chosen or node.op_type in MOVEMENTS:
             return self.moved(node, operands)

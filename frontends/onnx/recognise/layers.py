@@ -37,13 +37,13 @@ class ImportedNetwork:
 
     Attributes
     ----------
-    layers : for each layer its name, the graph's value that holds its nodes, and the IR's value.
+    layers : number of layers.
     widest : most elements of a value of the graph, for one sample.
     """
 
     module: ModuleOp
     function: func.FuncOp
-    layers: Sequence[tuple[str, str, SSAValue]]
+    layers: int
     widest: int
 
 
@@ -76,7 +76,7 @@ def finished_network(
     graph: Graph,
     block: Block,
     result: SSAValue,
-    layers: Sequence[tuple[str, str, SSAValue]],
+    layers: int,
     widest: int,
 ) -> ImportedNetwork:
     """The network of the ops in a block, named after the file; dead ops are removed."""
@@ -101,7 +101,7 @@ class _LayerBuilder:
         self._combinations: dict[Tensor, BasisCombination | None] = {}
         half = dataflow.graph.input_dtype == np.float16
         self._probe = Probe(HALF_FACTOR if half else 1.0)
-        self.layers: list[tuple[str, str, SSAValue]] = []
+        self.layers = 0
 
     def build_output(self, output: Tensor) -> SSAValue:
         """Write all layers, then the functions after the last one."""
@@ -141,7 +141,7 @@ class _LayerBuilder:
 
     def _build_layer(self, tensor: Tensor) -> SSAValue:
         """Write the layer whose nodes are the elements of `tensor`."""
-        name = f"layer{self._first + len(self.layers)}"
+        name = f"layer{self._first + self.layers}"
         expansion = expand(
             tensor, lambda each, contracted: self._ends_expansion(each, contracted, tensor)
         )
@@ -169,9 +169,8 @@ class _LayerBuilder:
             writer.add_group(group)
         for operand, terms in written:
             writer.add_functions(operand, terms)
-        nodes = writer.write(expansion.bias)
-        self.layers.append((name, tensor.name, nodes))
-        return nodes
+        self.layers += 1
+        return writer.write(expansion.bias)
 
     def _inputs(self, sources: Sequence[Source]) -> SSAValue:
         """The values of all sources side by side."""

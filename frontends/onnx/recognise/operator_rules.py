@@ -6,7 +6,6 @@ A rule adds the tensors of a node to a `TensorBuilder` and returns the node's re
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from math import prod
 from string import ascii_lowercase, ascii_uppercase
 from typing import TypeAlias
@@ -204,9 +203,9 @@ def _reduce(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]
 
 def _reduced_axes(node: Node, rank: int, axes: Array | None) -> list[int]:
     """Axes of a reduction, not negative, ascending."""
-    given = node.integers("axes") or ()
+    given = node.integers("axes")
     if axes is not None:
-        given = tuple(int(axis) for axis in axes.reshape(-1))
+        given = [int(axis) for axis in axes.reshape(-1)]
     if not given:
         return [] if node.integer("noop_with_empty_axes", 0) else list(range(rank))
     if any(not -rank <= axis < rank for axis in given):
@@ -251,8 +250,8 @@ def _batch_norm(tensors: TensorBuilder, node: Node, operands: Sequence[Value | N
 
 def _inner(node: Node, op_type: str, step: str = "", inputs: tuple[str, ...] = ()) -> Node:
     """A node for a step within a composite op, with a result of its own; the last has none."""
-    outputs = (f"{node.outputs[0]} {step}" if step else node.outputs[0],)
-    return replace(node, op_type=op_type, inputs=inputs, outputs=outputs, attributes={})
+    output = f"{node.outputs[0]} {step}" if step else node.outputs[0]
+    return node.within(op_type, inputs, [output])
 
 
 RULES: dict[str, Rule] = {

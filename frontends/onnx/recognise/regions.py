@@ -7,14 +7,11 @@ evaluated on any points, whatever their form.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from kan_dialect.frontends.onnx.operators.branch_values import BRANCHES, limits_of
 from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, Kind, Tensor
-from kan_dialect.frontends.onnx.operators.sign_changes import find_sign_changes
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 
 CHUNK_ELEMENTS = 1 << 22
@@ -112,12 +109,6 @@ class Region:
         -------
         (samples, elements of the top), float64.
         """
-        return self.values(bottleneck, points, [self.top])
-
-    def values(
-        self, bottleneck: Tensor, points: FloatArray, wanted: Sequence[Tensor]
-    ) -> FloatArray:
-        """As `evaluate`, for several tensors side by side."""
         above = self.above(bottleneck)
         self.probe.spend(len(above), self.top)
         chunk = max(1, CHUNK_ELEMENTS // sum(tensor.size for tensor in (bottleneck, *above)))
@@ -126,49 +117,8 @@ class Region:
             values = {bottleneck: _from_samples(points[start : start + chunk], bottleneck)}
             for tensor in above:
                 values[tensor] = _run(tensor, [values[operand] for operand in tensor.operands])
-            found = [_to_samples(values[tensor], tensor) for tensor in wanted]
-            parts.append(np.concatenate(found, axis=1))
+            parts.append(_to_samples(values[self.top], self.top))
         return np.concatenate(parts)
-
-    def thresholds(self, bottleneck: Tensor, near: FloatArray) -> FloatArray:
-        """Points (rows, elements of the bottleneck) around the values at which an op branches.
-
-        Parameters
-        ----------
-        near : (rows), typical values of each element of the bottleneck.
-        """
-        names: list[tuple[Tensor, IntArray, FloatArray]] = []
-        for tensor in self.above(bottleneck):
-            if tensor.node is None or tensor.node.op_type not in BRANCHES:
-                continue
-            known = [None if isinstance(each, Tensor) else each for each in tensor.arguments]
-            for position, limit in limits_of(tensor.node, known, exact=True):
-                operand = tensor.arguments[position]
-                if isinstance(limit, int) or not isinstance(operand, Tensor):
-                    continue
-                labels, limits = np.broadcast_arrays(operand.labels, limit.astype(np.float64))
-                names.append((operand, labels.ravel(), limits.ravel()))
-        operands = list(dict.fromkeys(operand for operand, _, _ in names))
-        if not operands:
-            return np.zeros((0, bottleneck.size))
-        starts = np.cumsum([0, *(operand.size for operand in operands)])
-        first = dict(zip(operands, starts.tolist(), strict=False))
-        element = np.concatenate([first[each] + labels for each, labels, _ in names])
-        limits = np.concatenate([each for _, _, each in names])
-        sources = np.concatenate([columns_of(operand, bottleneck) for operand in operands])[element]
-        kept = np.isfinite(limits) & (sources != CONSTANT)
-        element, limits, sources = element[kept], limits[kept], sources[kept]
-        _, place = np.unique(np.stack([element, limits]), axis=1, return_index=True)
-        element, limits, sources = element[place], limits[place], sources[place]
-        likely = np.repeat(near[:, np.newaxis], bottleneck.size, axis=1)
-        found = find_sign_changes(
-            lambda x: self.values(bottleneck, x, operands)[:, element] - limits,
-            sources,
-            likely[0],
-            likely,
-            np.dtype(np.float32),
-        )
-        return found.points(likely[0])
 
 
 def region_of(top: Tensor, probe: Probe) -> Region:

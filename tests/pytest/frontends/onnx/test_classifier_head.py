@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import classes
@@ -18,79 +16,52 @@ from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.onnx import classifier_head
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.model.model import Model
-
-Array = NDArray[Any]
+from onnx_graphs import Net
 
 STRIP = ImportOptions(strip_head=True)
 WEIGHTS = np.array([[1, -2, 0.5], [0.3, 1, -1], [2, 0, 1], [-1, 1.5, 0.2]], dtype=np.float32)
 
 
-class Net:
+class Head(Net):
     """A dense layer (batch, 4) -> (batch, outputs) called `h`, and the ops of a head."""
 
     def __init__(self, outputs: int = 3) -> None:
+        super().__init__()
         self.nodes = [helper.make_node("MatMul", ["x", "w"], ["h"], name="dense")]
         self.tensors = [numpy_helper.from_array(WEIGHTS[:, :outputs].copy(), "w")]
 
-    def __call__(self, op: str, *operands: str | Array, **attributes: Any) -> str:
-        names: list[str] = []
-        for each in operands:
-            if not isinstance(each, str):
-                self.tensors.append(numpy_helper.from_array(each, f"c{len(self.tensors)}"))
-                each = self.tensors[-1].name
-            names.append(each)
-        results = [f"v{len(self.nodes)}"] + ["indices"] * (op == "TopK")
-        name = f"n{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, names, results, name=name, **attributes))
-        return results[-1]
-
-    def save(self, folder: Path, output: str) -> Path:
-        graph = helper.make_graph(
-            self.nodes,
-            "g",
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 4])],
-            [onnx.ValueInfoProto(name=output)],
-            self.tensors,
-        )
-        kinds = onnx.TypeProto()
-        index = any(each.op_type in ("ArgMax", "ArgMin", "TopK") for each in self.nodes)
-        kinds.tensor_type.elem_type = TensorProto.INT64 if index else TensorProto.FLOAT
-        graph.output[0].type.CopyFrom(kinds)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-        model.ir_version = 9
-        path = folder / "net.onnx"
-        onnx.save(model, path)
-        return path
+    def saved(self, folder: Path, output: str) -> Path:
+        return self.save(folder, output, {"x": ["batch", 4]})
 
 
-Head = Callable[[Net], str]
+Write = Callable[[Head], str]
 LAST = np.array([-1])
 
 
-def written_out(net: Net) -> str:
+def written_out(net: Head) -> str:
     rise = net("Exp", "h")
     return net("Div", rise, net("ReduceSum", rise, LAST))
 
 
-def shifted(net: Net) -> str:
+def shifted(net: Head) -> str:
     rise = net("Exp", net("Sub", "h", net("ReduceMax", "h", axes=[1])))
     total = net("Unsqueeze", net("ReduceSum", rise, LAST, keepdims=0), np.array([1]))
     return net("Mul", rise, net("Reciprocal", total))
 
 
-def log_sum(net: Net) -> str:
+def log_sum(net: Head) -> str:
     largest = net("ReduceMax", "h", axes=[1])
     rise = net("Exp", net("Sub", "h", largest))
     total = net("Add", net("Log", net("ReduceSum", rise, LAST)), largest)
     return net("Sub", "h", total)
 
 
-def sequence(net: Net) -> str:
+def sequence(net: Head) -> str:
     spread = net("Unsqueeze", "h", np.array([1]))
     return net("Reshape", net("Softmax", spread, axis=-1), np.array([-1, 3]))
 
 
-HEADS: dict[str, tuple[Head, str]] = {
+HEADS: dict[str, tuple[Write, str]] = {
     "softmax": (lambda n: n("Softmax", "h", axis=1), "(Softmax): each output depends"),
     "log softmax": (lambda n: n("LogSoftmax", "h"), "(LogSoftmax): each output depends"),
     "log of softmax": (lambda n: n("Log", n("Softmax", "h")), "(Softmax): each output depends"),
@@ -123,8 +94,8 @@ HEADS: dict[str, tuple[Head, str]] = {
 @pytest.mark.parametrize("name", HEADS)
 def test_heads_are_named_and_stripped_on_request(name: str, tmp_path: Path) -> None:
     head, words = HEADS[name]
-    net = Net()
-    path = net.save(tmp_path, head(net))
+    net = Head()
+    path = net.saved(tmp_path, head(net))
     with pytest.raises(KanError) as caught:
         load_onnx(path)
     message = str(caught.value)
@@ -137,8 +108,8 @@ def test_heads_are_named_and_stripped_on_request(name: str, tmp_path: Path) -> N
 def test_a_sigmoid_is_a_function_of_each_node_and_a_head_on_request(
     outputs: int, tmp_path: Path
 ) -> None:
-    net = Net(outputs)
-    path = net.save(tmp_path, net("Sigmoid", "h"))
+    net = Head(outputs)
+    path = net.saved(tmp_path, net("Sigmoid", "h"))
     x = np.random.default_rng(0).normal(size=(50, 4))
     logits = x @ WEIGHTS[:, :outputs]
     np.testing.assert_allclose(
@@ -159,15 +130,15 @@ def test_a_sigmoid_is_a_function_of_each_node_and_a_head_on_request(
 )
 @pytest.mark.parametrize("options", [ImportOptions(), STRIP])
 def test_heads_that_take_the_smallest_output_are_refused(
-    head: Head, options: ImportOptions, tmp_path: Path
+    head: Write, options: ImportOptions, tmp_path: Path
 ) -> None:
-    net = Net()
-    path = net.save(tmp_path, head(net))
+    net = Head()
+    path = net.saved(tmp_path, head(net))
     with pytest.raises(KanError, match=r"index of the smallest output.*take the smallest output"):
         load_onnx(path, options)
 
 
-def min_max(net: Net) -> str:
+def min_max(net: Head) -> str:
     low, high = net("ReduceMin", "h", axes=[1]), net("ReduceMax", "h", axes=[1])
     return net("Div", net("Sub", "h", low), net("Sub", high, low))
 
@@ -182,41 +153,41 @@ def min_max(net: Net) -> str:
         (lambda n: n("TopK", "h", np.array([2])), r"node 'n1' \(TopK\)"),
     ],
 )
-def test_no_head_to_strip(head: Head, ends: str, tmp_path: Path) -> None:
-    net = Net()
-    path = net.save(tmp_path, head(net))
+def test_no_head_to_strip(head: Write, ends: str, tmp_path: Path) -> None:
+    net = Head()
+    path = net.saved(tmp_path, head(net))
     with pytest.raises(KanError, match=f"no head to strip: the model ends in {ends}; leave"):
         load_onnx(path, STRIP)
 
 
 def test_min_max_is_no_head(tmp_path: Path) -> None:
-    net = Net()
+    net = Head()
     with pytest.raises(KanError, match=r"node 'n1' \(ReduceMin\): it mixes values") as caught:
-        load_onnx(net.save(tmp_path, min_max(net)))
+        load_onnx(net.saved(tmp_path, min_max(net)))
     assert "strip" not in str(caught.value)
 
 
 def test_a_head_alone(tmp_path: Path) -> None:
-    net = Net()
-    path = net.save(tmp_path, net("Softmax", "x"))
+    net = Head()
+    path = net.saved(tmp_path, net("Softmax", "x"))
     with pytest.raises(KanError, match="there is no network before it"):
         load_onnx(path, STRIP)
 
 
 def test_a_head_that_compares_some_outputs_only(tmp_path: Path) -> None:
     """A softmax over pairs of outputs does not preserve the largest output."""
-    net = Net()
+    net = Head()
     four = net("Concat", "h", net("Neg", "h"), axis=1)
     pairs = net("Softmax", net("Reshape", four, np.array([-1, 3, 2])), axis=2)
-    path = net.save(tmp_path, net("Reshape", pairs, np.array([-1, 6])))
+    path = net.saved(tmp_path, net("Reshape", pairs, np.array([-1, 6])))
     with pytest.raises(KanError, match=r"\(Softmax\): the network up to it has other classes"):
         load_onnx(path, STRIP)
 
 
 def test_classes_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A head with mistaken logits is refused."""
-    net = Net()
-    path = net.save(tmp_path, net("ArgMax", net("Neg", "h"), axis=1))
+    net = Head()
+    path = net.saved(tmp_path, net("ArgMax", net("Neg", "h"), axis=1))
     search = classifier_head.find_head
 
     def mistaken(graph: Any) -> Any:

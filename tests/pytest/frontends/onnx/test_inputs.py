@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from kan_dialect.errors import KanError
@@ -19,58 +17,11 @@ from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.frontends.onnx.read.graph import Unrecognised
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
-
-Array = NDArray[Any]
-Extents = Sequence[int | str]
+from onnx_graphs import Array, Extents, Net
 
 RNG = np.random.default_rng(0)
 FIRST = RNG.normal(size=(4, 3)).astype(np.float32)
 SECOND = RNG.normal(size=(3, 2)).astype(np.float32)
-
-
-class Net:
-    """Builds a graph: ops by their names, constants as arrays."""
-
-    def __init__(self, opset: int = 17) -> None:
-        self.opset = opset
-        self.nodes: list[onnx.NodeProto] = []
-        self.tensors: list[onnx.TensorProto] = []
-
-    def __call__(self, op: str, *operands: str | Array, **attributes: Any) -> str:
-        names: list[str] = []
-        for each in operands:
-            if not isinstance(each, str):
-                self.tensors.append(numpy_helper.from_array(each, f"c{len(self.tensors)}"))
-                each = self.tensors[-1].name
-            names.append(each)
-        result = f"v{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, names, [result], **attributes))
-        return result
-
-    def save(
-        self,
-        folder: Path,
-        output: str,
-        inputs: dict[str, Extents],
-        kinds: dict[str, int] | None = None,
-    ) -> Path:
-        graph = helper.make_graph(
-            self.nodes,
-            "g",
-            [
-                helper.make_tensor_value_info(
-                    name, (kinds or {}).get(name, TensorProto.FLOAT), shape
-                )
-                for name, shape in inputs.items()
-            ],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
-            self.tensors,
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)])
-        model.ir_version = 9
-        path = folder / "net.onnx"
-        onnx.save(model, path)
-        return path
 
 
 def dense(net: Net, x: str) -> str:
@@ -130,7 +81,7 @@ def test_a_name_that_is_taken(tmp_path: Path) -> None:
 def test_products_of_two_inputs_are_refused_by_their_op(tmp_path: Path) -> None:
     net = Net()
     path = net.save(tmp_path, net("Mul", "a", "b"), {"a": ["n", 2], "b": ["n", 2]})
-    with pytest.raises(Unrecognised, match=r"node 'v0' \(Mul\): it combines values that depend on"):
+    with pytest.raises(Unrecognised, match=r"node 'n0' \(Mul\): it combines values that depend on"):
         load_onnx(path)
 
 

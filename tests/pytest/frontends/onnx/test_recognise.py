@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
 from xdsl.dialects import func
 from xdsl.ir import Operation
 
+import onnx_graphs
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_function, find_function
 from kan_dialect.frontends.frontend import find_frontends, frontend_for
@@ -67,27 +68,8 @@ def largest_difference(actual: Array, expected: Array) -> float:
 # The shared models
 
 
-SHARED = {
-    "efficient_kan_wine": "wine",
-    "efficient_kan_wine_dynamo": "wine",
-    "efficient_kan_digits": "digits",
-    "fastkan_wine": "wine",
-    "chebykan_wine": "wine",
-    "mlp_relu_wine": "wine",
-}
-
-
 def initializers(path: Path) -> dict[str, Array]:
     return {each.name: numpy_helper.to_array(each) for each in onnx.load(path).graph.initializer}
-
-
-@pytest.mark.parametrize("name", SHARED)
-def test_shared_models_compute_what_onnx_runtime_computes(shared_data: Path, name: str) -> None:
-    x = np.load(shared_data / "onnx" / f"{SHARED[name]}.npz")["x_test"]
-    expected = np.load(shared_data / "onnx" / "reference_outputs.npz")[name.removesuffix("_dynamo")]
-    function = load(shared_data / "onnx" / f"{name}.onnx")
-    assert function.sym_name.data == name
-    assert largest_difference(outputs(function, x), expected) < TOLERANCE
 
 
 def test_both_exporters_give_the_same_network(shared_data: Path) -> None:
@@ -188,49 +170,15 @@ def test_all_exporters_and_opsets_give_the_same_network(paths: list[Path]) -> No
 # Graphs by hand
 
 
-@dataclass
-class Net:
-    """Builds a graph: ops by their names, constants as arrays."""
-
-    dtype: type[np.floating[Any]] = np.float32
-    nodes: list[onnx.NodeProto] = field(default_factory=list[onnx.NodeProto])
-    tensors: list[onnx.TensorProto] = field(default_factory=list[onnx.TensorProto])
-
-    def constant(self, values: Array | Sequence[Any] | float) -> str:
-        array = np.asarray(values)
-        array = array.astype(self.dtype) if array.dtype.kind == "f" else array
-        self.tensors.append(numpy_helper.from_array(array, f"c{len(self.tensors)}"))
-        return self.tensors[-1].name
-
-    def __call__(self, op: str, *operands: str | Array, **attributes: Any) -> str:
-        names = [each if isinstance(each, str) else self.constant(each) for each in operands]
-        result = f"v{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, names, [result], **attributes))
-        return result
+class Net(onnx_graphs.Net):
+    """A graph of `x` that is loaded."""
 
     def load(
-        self,
-        output: str,
-        inputs: int | tuple[int, ...],
-        *,
-        batch: int | str = "batch",
-        opset: int = 17,
+        self, output: str, inputs: int | tuple[int, ...], *, batch: int | str = "batch"
     ) -> func.FuncOp:
         features = (inputs,) if isinstance(inputs, int) else inputs
-        kind = helper.np_dtype_to_tensor_dtype(np.dtype(self.dtype))
-        graph = helper.make_graph(
-            self.nodes,
-            "g",
-            [helper.make_tensor_value_info("x", kind, [batch, *features])],
-            [helper.make_tensor_value_info(output, kind, None)],
-            self.tensors,
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
-        model.ir_version = 9
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "net.onnx"
-            onnx.save(model, path)
-            return load(path)
+            return load(self.save(Path(folder), output, {"x": [batch, *features]}))
 
 
 def basis(net: Net, x: str, knots: Array, degree: int, *, where: bool = False) -> str:
@@ -534,9 +482,9 @@ def test_last_knot_that_belongs_to_the_last_cell() -> None:
 def test_dense_layers_with_an_activation(activation: Any, written: list[str] | None) -> None:
     rng = np.random.default_rng(1)
     first, second = rng.normal(size=(4, 3)), rng.normal(size=(2, 4)).astype(np.float32)
-    net = Net()
+    net = Net(opset=20)
     hidden = net("Gemm", "x", first, rng.normal(size=4), transB=1)
-    function = net.load(net("MatMul", activation(net, hidden), second.T), 3, opset=20)
+    function = net.load(net("MatMul", activation(net, hidden), second.T), 3)
     names = names_of(function)
     assert names[:2] == ["base identity", "node_sum"] and names[-2:] == ["node_sum", "return"]
     if written is not None:

@@ -110,12 +110,3 @@ def test_from_onnx_to_rtl(
     assert report["simulation"]["mismatches"] == 0
     assert report["simulation"]["vectors"] >= 10_000 + len(x_test)
     assert report["accuracy"]["integer"] >= report["accuracy"]["float"] - case.loss - 1e-9
-
-
-def test_layer_norms_are_refused(shared_data: Path) -> None:
-    with pytest.raises(KanError) as caught:
-        load_onnx(shared_data / "onnx" / "fastkan_layernorm_wine.onnx")
-    message = str(caught.value)
-    assert "node '/l.0/layernorm/LayerNormalization' (LayerNormalization): it mixes" in message
-    assert "as a function of 'x', it misses a sum of functions of one value each" in message
-    assert "a batch normalisation, which treats each input alone, is supported" in message
