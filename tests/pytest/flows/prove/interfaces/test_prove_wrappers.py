@@ -109,6 +109,12 @@ def test_registers_and_enables_are_proven(
     assert proof.proven, [o for o in proof.outcomes if not o.proven]
 
 
+def test_wide_results_are_in_several_memories(tmp_path: Path) -> None:
+    inputs = [Port.of_range(f"x{index}", -8, 3 << index) for index in range(10)]
+    proof = proof_of(tmp_path, STREAM, 1, inputs=inputs)
+    assert proof.proven and len(proof.netlist.memories) == 2
+
+
 @pytest.mark.ci
 @pytest.mark.parametrize("wrap", [READY, SLOW, LITE])
 def test_deep_wide_wrappers_are_proven(wrap: WrapInterfacePass, tmp_path: Path) -> None:
@@ -185,54 +191,31 @@ def test_cycles_show_what_is_wrong(bug: str, tmp_path: Path) -> None:
 @st.composite
 def designs(draw: st.DrawFn) -> tuple[WrapInterfacePass, int, list[Port]]:
     """A wrapper with its options, the latency of a network, and its inputs."""
-    latency = draw(st.integers(1, 6))
     ports: list[Port] = []
     for index in range(draw(st.integers(1, 4))):
         low = draw(st.sampled_from([0, -1, -8, -100, -40000]))
         ports.append(Port.of_range(f"x{index}", low, low + draw(st.integers(1, 1 << 20))))
-    words = draw(st.sampled_from([None, 16, 64]))
-    interface = draw(st.sampled_from(["ready-valid", "axi-stream", "axi-lite", "valid"]))
-    if interface == "valid":
-        return WrapInterfacePass(clock_enable=True), latency, ports
-    if interface == "axi-lite":
-        return WrapInterfacePass(interface="axi-lite"), latency, ports
-    if interface == "ready-valid":
-        return WrapInterfacePass(interface="ready-valid", buffer_words=words), latency, ports
-    beats = tuple(8 * draw(st.integers(1, 12)) for _ in range(2))
-    return (
-        WrapInterfacePass(
-            interface="axi-stream",
-            beat_bits=beats,
-            beat_order=draw(st.sampled_from(["low-first", "high-first"])),
-            no_last=draw(st.booleans()),
-            user_bits=draw(st.integers(0, 3)),
-            buffer_words=words,
-        ),
-        latency,
-        ports,
+    beats = st.integers(1, 12).map(lambda count: 8 * count)
+    buffered = draw(st.sampled_from([None, 16, 64]))
+    stream = replace(
+        STREAM,
+        beat_bits=draw(st.tuples(beats, beats)),
+        beat_order=draw(st.sampled_from(["low-first", "high-first"])),
+        no_last=draw(st.booleans()),
+        user_bits=draw(st.integers(0, 3)),
+        buffer_words=buffered,
     )
-
-
-def _require_proof(design: tuple[WrapInterfacePass, int, list[Port]]) -> None:
-    wrap, latency, inputs = design
-    with tempfile.TemporaryDirectory() as folder:
-        proof = proof_of(Path(folder), wrap, latency, inputs=inputs)
-    assert proof.proven, [o for o in proof.outcomes if not o.proven]
+    ready = replace(READY, buffer_words=buffered)
+    return draw(st.sampled_from([stream, ready, LITE, ENABLE])), draw(st.integers(1, 6)), ports
 
 
 @given(design=designs())
 @settings(max_examples=6, deadline=None, derandomize=True)
 def test_random_wrappers_are_proven(design: tuple[WrapInterfacePass, int, list[Port]]) -> None:
-    _require_proof(design)
-
-
-@pytest.mark.ci
-@given(design=designs())
-@settings(max_examples=8, deadline=None)
-def test_more_random_wrappers_are_proven(
-    design: tuple[WrapInterfacePass, int, list[Port]],
-) -> None:
-    _require_proof(design)
+    wrap, latency, inputs = design
+    with tempfile.TemporaryDirectory() as folder:
+        proof = proof_of(Path(folder), wrap, latency, inputs=inputs)
+    assert proof.proven, [o for o in proof.outcomes if not o.proven]
 
 
 NETWORK = """

@@ -6,7 +6,6 @@ import importlib
 import json
 import sys
 import weakref
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -81,30 +80,11 @@ SMALL: dict[str, Any] = {"integer_bits": 3, "fraction_bits": 5, "local_bits": 3}
 
 
 @needs_yosys
-@pytest.mark.parametrize(
-    ("sizes", "degrees", "cells", "options"),
-    [
-        ([2, 1], [2], [4], {"learning_rate": 0.15}),
-        pytest.param(
-            [1, 1, 1],
-            [1, 2],
-            [3, 2],
-            {"learning_rate": 0.3, "momentum": 0.75, "weight_decay": 2**-7},
-            marks=pytest.mark.ci,
-        ),
-        pytest.param([2, 2], [3], [5], {"learning_rate": 0.125}, marks=pytest.mark.ci),
-        pytest.param([2, 1], [3], [5], {"error": "fed"}, marks=pytest.mark.ci),
-    ],
-)
-def test_small_networks(
-    sizes: list[int], degrees: list[int], cells: list[int], options: dict[str, Any], tmp_path: Path
-) -> None:
-    step, rtl, cycles = design(tmp_path, sizes, degrees, cells, **SMALL, **options)
+def test_a_small_network(tmp_path: Path) -> None:
+    step, rtl, cycles = design(tmp_path, [2, 1], [2], [4], **SMALL, learning_rate=0.15)
     proof = prove_training(rtl, step, *cycles)
     assert not problems(proof)
-    banks = sum(a * b * (d + 1) for (a, b), d in zip(pairwise(sizes), degrees, strict=True))
-    assert proof.count("writes") == banks * (2 if "momentum" in options else 1)
-    assert proof.count("outputs") == sizes[-1]
+    assert (proof.count("writes"), proof.count("outputs")) == (6, 1)
 
 
 @pytest.mark.ci
@@ -184,53 +164,26 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Step, Path, tuple[in
     return design(folder, [1, 1], [1], [3], learning_rate=0.3, **SMALL)
 
 
-def spoilt(
-    tiny: tuple[Step, Path, tuple[int, int]], folder: Path, good: str, bad: str
-) -> tuple[TrainingProof, Path]:
-    step, rtl, cycles = tiny
-    text = rtl.read_text()
-    assert good in text
-    wrong = folder / "wrong.sv"
-    wrong.write_text(text.replace(good, bad, 1))
-    return prove_training(wrong, step, *cycles), wrong
+WRONG = {
+    "handshake: in_ready": ("trained_d1 | trained_d2", "trained_d1 | trained_d1"),
+    "outputs: y0": ("& ~(~sum_", "| ~(~sum_"),
+    "initial words": ("_bank0[0] = 8'd", "_bank0[0] = 8'd1"),
+}
 
 
 @needs_yosys
-@pytest.mark.parametrize(
-    ("good", "bad", "problem", "port"),
-    [
-        ("trained_d1 | trained_d2", "trained_d1 | trained_d1", "handshake: in_ready", "y0"),
-        pytest.param(
-            "_address0_1_d3]",
-            "_address0_1_d2]",
-            "writes: layer 0, edge 0_0, bank 1",
-            None,
-            marks=pytest.mark.ci,
-        ),
-        ("& ~(~sum_", "| ~(~sum_", "outputs: y0", None),
-        ("_bank0[0] = ", "_bank0[0] = ~", "initial words", None),
-    ],
-)
-def test_wrong_text(
-    tiny: tuple[Step, Path, tuple[int, int]],
-    good: str,
-    bad: str,
-    problem: str,
-    port: str | None,
-    tmp_path: Path,
-) -> None:
-    if problem == "initial words":
-        line = next(x for x in tiny[1].read_text().splitlines() if "_bank0[0] = " in x)
-        good, bad = line, line.partition("=")[0] + "= 8'd77;"
-    proof, wrong = spoilt(tiny, tmp_path, good, bad)
-    assert not proof.proven
+@pytest.mark.parametrize("problem", WRONG)
+def test_wrong_text(tiny: tuple[Step, Path, tuple[int, int]], problem: str, tmp_path: Path) -> None:
+    step, rtl, cycles = tiny
+    text, wrong = rtl.read_text(), tmp_path / "wrong.sv"
+    assert WRONG[problem][0] in text
+    wrong.write_text(text.replace(*WRONG[problem], 1))
+    proof = prove_training(wrong, step, *cycles)
     assert any(problem in each for each in problems(proof)), problems(proof)
-    claim = next(o for o in proof.outcomes if not o.proven)
-    witness = find_witness(proof, claim)
+    witness = find_witness(proof, next(o for o in proof.outcomes if not o.proven))
     assert witness is not None and witness.mismatch.got != witness.mismatch.expected
-    assert port is None or witness.mismatch.port == port
-    if look_for("iverilog") is not None and look_for("vvp") is not None:
-        outputs = play_in_icarus(proof.ports, wrong, proof.step.name, witness.trace)
+    if look_for("iverilog") is not None:
+        outputs = play_in_icarus(proof.ports, wrong, proof.name, witness.trace)
         assert outputs[witness.mismatch.cycle][witness.mismatch.port] == witness.mismatch.got
 
 
@@ -242,14 +195,6 @@ def test_seeded_bugs_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     # Every sixth: `benchmarks/seeded_training.py` runs all, which takes some seven minutes.
     for seed in seeded.SEEDS[::6]:
         assert seeded.found(seed, tmp_path) is not None, seed.name
-
-
-def test_every_seed_fits_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    spoilt_module = importlib.import_module("seeds").spoilt_module
-    for seed in importlib.import_module("seeds.training").SEEDS:
-        spoilt = spoilt_module(seed)  # Fails unless function and pattern are found once.
-        compile(spoilt.tree, spoilt.name, "exec")
 
 
 # What the proof trusts.
