@@ -428,12 +428,8 @@ def network(seed: int, layers: int = 2) -> ModuleOp:
         last = layer == layers - 1
         tables.add_layer(values, mask=mask, saturate=None if last and seed % 2 else saturate)
         width = outputs
-        entries = _storage(saturate)
+        entries = saturate[1] - saturate[0] + 1
     return tables.module()
-
-
-def _storage(bounds: tuple[int, int]) -> int:
-    return bounds[1] - bounds[0] + 1
 
 
 Made = tuple[Model, Model, str]
@@ -942,16 +938,6 @@ def test_feedback_and_written_memories_are_refused(victim: Made, tmp_path: Path)
     assert check(mutated(victim, first(r"^endmodule", f"endmodule\n{inner}")), tmp_path).proven
 
 
-@pytest.fixture(scope="module")
-def small() -> Made:
-    """Two layers of few edges."""
-    rng = np.random.default_rng(4)
-    tables = TableNetwork("net", UniformQuantizedType(4, False, 1.0), 2)
-    tables.add_layer(rng.integers(-9, 10, (2, 2, 16)), saturate=(-8, 7))
-    tables.add_layer(rng.integers(-9, 10, (1, 2, 16)))
-    return compiled(victim_network(), *CompilePass(levels=1, extra_levels=0).expand())
-
-
 Changed = Callable[[str], str]
 
 
@@ -982,7 +968,7 @@ def test_readings_that_differ_are_no_proof(
     ours: Changed | None,
     theirs: Changed | None,
     problem: str | None,
-    small: Made,
+    victim: Made,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -992,11 +978,11 @@ def test_readings_that_differ_are_no_proof(
 
     def reading(rtl: Path, *arguments: Any) -> Netlist:
         other = rtl.with_name("other.sv")
-        other.write_text(theirs(small[2]) if theirs else small[2])
+        other.write_text(theirs(victim[2]) if theirs else victim[2])
         return read(other, *arguments)
 
     monkeypatch.setattr(prove_module, "read_design", reading)
-    proof = check(mutated(small, ours) if ours else small, tmp_path)
+    proof = check(mutated(victim, ours) if ours else victim, tmp_path)
     assert proof.holds == (ours is None)
     assert proof.proven == (problem is None)
     if problem is None:

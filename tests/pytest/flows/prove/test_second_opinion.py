@@ -26,6 +26,8 @@ from kan_dialect.flows.prove.second_opinion.induction import Question
 from kan_dialect.flows.prove.second_opinion.model import Add, Clamp, Divide
 from kan_dialect.flows.prove.second_opinion.opinion import Opinion, second_opinion
 from kan_dialect.flows.prove.second_opinion.solver import Signed, Solver
+from kan_dialect.flows.prove.second_opinion.text import below, read_text
+from kan_dialect.flows.prove.second_opinion.words import Words
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.frontends.table_network import TableNetwork
@@ -265,6 +267,23 @@ def test_steps_are_the_same_as_numbers_and_as_terms(
     for value, number in zip(values.tolist(), numbers, strict=True):
         found = step.of(Signed(solver, solver.constant(12, value)))
         assert solver.always(found.equals(number), ()) is True
+
+
+@needs_yosys
+def test_words_are_the_terms_that_they_are_made_of(victim: Made, tmp_path: Path) -> None:
+    """Also those that are written otherwise: the solver shows that both are equal."""
+    rtl = tmp_path / "net.sv"
+    rtl.write_text(victim[2])
+    solver = Solver()
+    words = Words(read_text(rtl, "net", toolchain.find("yosys"), solver))
+    rewritten = 0
+    for term in below(words.design.at("y0", victim[1].interface().latency), ()):
+        found = words.word(term).term
+        if children := [words.word(child).term for child in term.children()]:
+            written = solver.apply(term.kind().name, *children, indices=term.indices())
+            rewritten += written != found
+            assert solver.always(solver.apply("EQUAL", written, found), ()) is True, str(term)
+    assert rewritten > 10
 
 
 # The command.
