@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.errors import KanError
 from kan_dialect.extras import install_command
-from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.output_folders import replacing_folder
 from kan_dialect.flows import readme
 from kan_dialect.flows import report_cautions as cautions
@@ -53,7 +51,7 @@ from kan_dialect.flows.simulate.testbench import write_testbench, write_vhdl_tes
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.vhdl.checked import check_vhdl
 from kan_dialect.flows.vhdl.files import write_vhdl
-from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import module_name_problem
 from kan_dialect.lowering.wrappers.register_map import RegisterMap, register_map
@@ -118,8 +116,8 @@ def build(
             report.head = {**head.as_dict(), "decision": head.describe()}
         _measure(report, stages, integer, interface, options, progress)
         samples = None
-        if options.dataset is not None:
-            samples = encode(interface.inputs, _all_samples(options.dataset))
+        if options.dataset is not None:  # it runs them all: nothing is chosen by them
+            samples = encode(interface.inputs, options.dataset.every_x)
         codes = stimuli(interface, samples, random=options.vectors, seed=options.seed)
         progress("evaluating the integer model")
         expected = integer.run_codes(codes)
@@ -281,13 +279,6 @@ def _write_project(
     period = period_of(recorded_pipeline(module), stages.estimate)
     design = design_of(folder, report.name, top, period, options.target, registers)
     report.project = write_project(folder, design)
-
-
-def _all_samples(dataset: Dataset) -> FloatArray:
-    """Calibration and test samples: the simulation runs them all, nothing is chosen by them."""
-    if dataset.x_test is None:
-        return dataset.x
-    return np.concatenate([dataset.x, dataset.x_test])
 
 
 def _measure(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import cast
 
@@ -68,6 +69,10 @@ FIXED_ONLY = (
     "pictures",
 )
 """Options of `kan-flow build` that say nothing to a network that trains itself."""
+
+
+WITH_PASSES = "with --passes, whose passes have options of their own"
+"""When options of the default pipeline have no meaning."""
 
 
 def add_build(parser: argparse.ArgumentParser) -> None:
@@ -203,18 +208,34 @@ def _passes(options: argparse.Namespace, compiled: CompilePass | None) -> list[M
 
 def _refuse_unread(options: argparse.Namespace) -> None:
     """Refuse options that would be ignored, where they are not what they are by default."""
-    parser = argparse.ArgumentParser()
-    add_build(parser)
     unread: list[tuple[tuple[str, ...], str]] = [(TRAINING_ONLY, "without --trainable")]
     if options.trainable:
         unread = [(FIXED_ONLY, "with --trainable")]
         if not options.synth:
             unread.append((("target",), "with --trainable but without --synth"))
     elif options.passes is not None:
-        unread.append((PIPELINE_ONLY, "with --passes, whose passes have options of their own"))
+        unread.append((PIPELINE_ONLY, WITH_PASSES))
     elif options.fast:
         unread.append((("parts",), "with --fast, which splits no tables"))
-    for name, when in ((name, when) for names, when in unread for name in names):
+    for names, when in unread:
+        refuse_given(options, add_build, names, when)
+
+
+def refuse_given(
+    options: argparse.Namespace,
+    add: Callable[[argparse.ArgumentParser], None],
+    names: Iterable[str],
+    when: str,
+) -> None:
+    """Refuse options of a command that are not what they are by default.
+
+    Raises
+    ------
+    KanError : names the first one, and says when it has no meaning.
+    """
+    parser = argparse.ArgumentParser()
+    add(parser)
+    for name in names:
         if getattr(options, name) != parser.get_default(name):
             raise KanError(
                 f"--{name.replace('_', '-')} has no meaning {when}", remedy="leave it out"

@@ -14,6 +14,7 @@ from rich.table import Table
 from kan_dialect.cli.flow.benchmark_set import names_of
 from kan_dialect.cli.flow.workers import (
     add_workers,
+    note_missing,
     progress_bar,
     runner_of,
     shared_limits,
@@ -22,7 +23,6 @@ from kan_dialect.cli.import_options import add_output_folder
 from kan_dialect.cli.tool_limits import add_limits
 from kan_dialect.devices.device import XCUP, device
 from kan_dialect.errors import KanError
-from kan_dialect.extras import install_command
 from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.benchmark_set.networks import TITLE, chosen
@@ -145,17 +145,7 @@ def run_compare(options: argparse.Namespace) -> int:
     )
     require_networks(comparison)
     trials_of(comparison, widths)
-    missing = [
-        what
-        for what, module in {"pictures": "matplotlib", "Parquet": "pyarrow"}.items()
-        if find_spec(module) is None
-    ]
-    if missing:
-        print(
-            f"kan-flow: note: {' and '.join(missing)} left out; to get them: "
-            f"{install_command('sweep')}",
-            file=sys.stderr,
-        )
+    note_missing()
     with runner_of(options) as runner, progress_bar() as tell:
         folder = GrowingFolder(options.output, OWNER, force=options.force)
         result = compare(comparison, widths, folder, runner, tell)

@@ -6,19 +6,15 @@ import argparse
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-
 from kan_dialect.cli.flow.changed_files import add_changed, check_files
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import add_limits, status_line
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.built_models import built_models
 from kan_dialect.flows.simulate.plan import BUBBLES, RESETS
 from kan_dialect.flows.simulate.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.simulate.stimuli import stimuli
-from kan_dialect.ir.constants import FloatArray
 from kan_dialect.model.data_columns import dataset_for
 from kan_dialect.model.port_codes import encode
 from kan_dialect.model.saturation import count_saturations
@@ -81,7 +77,7 @@ def run_simulate(options: argparse.Namespace) -> int:
     if not rtl.is_file():
         raise KanError(f"there is no {rtl}", remedy="run kan-flow build first")
     check_files(options, "ir/*", f"rtl/{circuit.name}.sv")
-    x = None if options.inputs is None else _all_samples(dataset_for(circuit.op, options.inputs))
+    x = None if options.inputs is None else dataset_for(circuit.op, options.inputs).every_x
     samples = None if x is None else encode(interface.inputs, x)
     codes = stimuli(interface, samples, random=options.vectors, seed=options.seed)
     simulator = cast(SimulatorName, options.simulator)
@@ -101,8 +97,3 @@ def run_simulate(options: argparse.Namespace) -> int:
         saturation = count_saturations(integer, x)
         print(f"saturation: {saturation.told('samples')}")
     return 0 if verdict.passed else 1
-
-
-def _all_samples(dataset: Dataset) -> FloatArray:
-    """The samples of a file and of its test set: (samples, features)."""
-    return dataset.x if dataset.x_test is None else np.concatenate([dataset.x, dataset.x_test])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from kan_dialect.cli.flow.workers import (
     add_workers,
+    note_missing,
     progress_bar,
     runner_of,
     shared_limits,
@@ -24,7 +24,6 @@ from kan_dialect.cli.import_options import (
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import add_limits
 from kan_dialect.errors import KanError
-from kan_dialect.extras import install_command
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.files.growing_folder import GrowingFolder
@@ -85,7 +84,7 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
     _add_tools(parser)
     _add_criteria(parser)
     _add_splits(parser)
-    _add_workers(parser)
+    add_workers(parser)
 
 
 def _add_points(parser: argparse.ArgumentParser) -> None:
@@ -177,11 +176,6 @@ def _add_splits(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_workers(parser: argparse.ArgumentParser) -> None:
-    """Options for the processes that do the tasks."""
-    add_workers(parser)
-
-
 def run_sweep(options: argparse.Namespace) -> int:
     """Run `kan-flow sweep`."""
     require_ours(options.output, SWEEP, force=options.force)
@@ -208,13 +202,7 @@ def run_sweep(options: argparse.Namespace) -> int:
     _require_float(study, axes)
     for point in points:
         study.resolved(point)
-    missing = _missing()
-    if missing:
-        print(
-            f"kan-flow: note: {' and '.join(missing)} left out; to get them: "
-            f"{install_command('sweep')}",
-            file=sys.stderr,
-        )
+    note_missing()
     question = Question(points, options.schedule, measures, objectives, loss)
     with runner_of(options) as runner, progress_bar() as tell:
         folder = GrowingFolder(options.output, SWEEP, force=options.force)
@@ -282,11 +270,6 @@ def _require_float(study: Study, axes: Sequence[Axis]) -> None:
                 f"{axis.option} cannot vary: {study.name} is quantised already",
                 remedy="give the float model",
             )
-
-
-def _missing() -> list[str]:
-    parts = {"pictures": "matplotlib", "Parquet": "pyarrow"}
-    return [what for what, module in parts.items() if find_spec(module) is None]
 
 
 def _write(folder: GrowingFolder, result: Sweep, axes: Sequence[Axis], *, schedule: bool) -> None:

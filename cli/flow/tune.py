@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from kan_dialect.cli.flow.build import COMPILE, PIPELINE_ONLY
+from kan_dialect.cli.flow.build import COMPILE, PIPELINE_ONLY, WITH_PASSES, refuse_given
 from kan_dialect.cli.flow.workers import add_workers, jobs_of, runner_of, shared_limits
 from kan_dialect.cli.import_options import (
     add_compiled_model,
@@ -130,15 +130,7 @@ def _pipeline(options: argparse.Namespace) -> tuple[Pipeline, str]:
         data = None if options.calibration is None else str(options.calibration)
         compiled = CompilePass(data, **COMPILE.values(options))
         return Pipeline(pass_text(compiled.spec())), options.target
-    parser = argparse.ArgumentParser()
-    add_tune(parser)
-    for name in PIPELINE_ONLY:
-        if getattr(options, name) != parser.get_default(name):
-            raise KanError(
-                f"--{name.replace('_', '-')} has no meaning with --passes, whose passes have "
-                "options of their own",
-                remedy="leave it out",
-            )
+    refuse_given(options, add_tune, PIPELINE_ONLY, WITH_PASSES)
     pipeline = Pipeline(options.passes)
     of_passes = pipeline.resolved((), 0, None).target
     return pipeline, of_passes if options.target == XCUP.name else options.target

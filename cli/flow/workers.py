@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 
 from rich import progress
 from rich.console import Console
 
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import JOBS, limits_of
+from kan_dialect.extras import install_command
 from kan_dialect.flows.tools.run_limits import Limits
 from kan_dialect.flows.workers.cluster import connected, run_on_cluster
 from kan_dialect.flows.workers.outcomes import Progress, Runner
@@ -86,3 +89,15 @@ def progress_bar() -> Generator[Progress]:
                 bar.update(task, completed=done - before)
 
         yield tell
+
+
+def note_missing() -> None:
+    """Say which results are left out because their library is not installed."""
+    libraries = {"pictures": "matplotlib", "Parquet": "pyarrow"}
+    missing = [what for what, module in libraries.items() if find_spec(module) is None]
+    if missing:
+        print(
+            f"kan-flow: note: {' and '.join(missing)} left out; to get them: "
+            f"{install_command('sweep')}",
+            file=sys.stderr,
+        )

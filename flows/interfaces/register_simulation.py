@@ -10,9 +10,10 @@ from pathlib import Path
 from shutil import copyfile
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.simulate.icarus import run_testbench
 from kan_dialect.flows.simulate.simulation import SimulatorName
 from kan_dialect.flows.simulate.verilator import build_program
-from kan_dialect.flows.tools import tool_runs, toolchain
+from kan_dialect.flows.tools import tool_runs
 from kan_dialect.flows.tools.toolchain import Tool
 
 
@@ -45,8 +46,10 @@ def play_accesses(
         texts = (path.read_text() for path in (*rtl, bench / f"{wrapper}_tb.sv"))
         (folder / "all.sv").write_text("\n`default_nettype wire\n".join(texts))
         copyfile(bench / f"{wrapper}_accesses.hex", folder / f"{wrapper}_accesses.hex")
-        play = _in_icarus if simulator == "icarus" else _in_verilator
-        printed = play(folder, wrapper)
+        if simulator == "icarus":
+            printed = run_testbench(f"{wrapper}_tb", ["all.sv"], folder)
+        else:
+            printed = _in_verilator(folder, wrapper)
     passed = re.search(r"^PASS: (\d+) accesses, (\d+) cycles", printed, re.MULTILINE)
     if passed is None:
         failed = re.search(r"^FAIL: (.*)$", printed, re.MULTILINE)
@@ -56,13 +59,6 @@ def play_accesses(
             remedy="this is a bug in the wrapper or the emitter; please report it",
         )
     return PlayedAccesses(int(passed[1]), int(passed[2]))
-
-
-def _in_icarus(folder: Path, wrapper: str) -> str:
-    iverilog, vvp = toolchain.find("iverilog"), toolchain.find("vvp")
-    arguments = ["-g2012", "-s", f"{wrapper}_tb", "-o", "all.vvp", "all.sv"]
-    tool_runs.run(iverilog, arguments, cwd=folder, phase="compiling the simulation")
-    return tool_runs.run(vvp, ["-n", "all.vvp"], cwd=folder, phase="simulating")
 
 
 def _in_verilator(folder: Path, wrapper: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from shutil import copyfile
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools import tool_runs, toolchain
+from kan_dialect.flows.simulate.icarus import run_testbench
 
 
 def play_training_testbench(bench: Path, rtl: Path, name: str) -> None:
@@ -22,15 +22,11 @@ def play_training_testbench(bench: Path, rtl: Path, name: str) -> None:
     ------
     KanError : a number differs; or Icarus is missing or fails.
     """
-    iverilog, vvp = toolchain.find("iverilog"), toolchain.find("vvp")
     with tempfile.TemporaryDirectory(prefix="kan-training-") as directory:
         folder = Path(directory)
         copyfile(rtl, folder / "design.sv")
         for path in bench.glob(f"{name}_*"):
             copyfile(path, folder / path.name)
-        files = ["design.sv", f"{name}_tb.sv"]
-        arguments = ["-g2012", "-s", f"{name}_tb", "-o", "all.vvp", *files]
-        tool_runs.run(iverilog, arguments, cwd=folder, phase="compiling the simulation")
-        printed = tool_runs.run(vvp, ["-n", "all.vvp"], cwd=folder, phase="simulating")
+        printed = run_testbench(f"{name}_tb", ["design.sv", f"{name}_tb.sv"], folder)
     if re.search(r"^PASS: ", printed, re.MULTILINE) is None:
         raise KanError(f"the testbench of {name} ends without a verdict: {printed[-200:]}")

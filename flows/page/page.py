@@ -22,7 +22,7 @@ from kan_dialect import __version__
 from kan_dialect.errors import KanError
 from kan_dialect.files.folder_ownership import not_as_written
 from kan_dialect.files.growing_folder import write_listed
-from kan_dialect.files.templates import filled
+from kan_dialect.files.templates import filled_html
 from kan_dialect.flows.folder_owners import BUILT, changed_files
 from kan_dialect.flows.page import sections
 from kan_dialect.flows.page.models import models_in, models_of
@@ -205,9 +205,9 @@ def _page(
     data = network_data(layers) if layers else {}
     # Escaped, so that no text in the data ends the script element.
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    return filled(
+    return filled_html(
         "flows/page/templates/page.html.j2",
-        as_html=as_html,
+        as_html,
         name=name,
         summary=summary,
         report=report,

@@ -12,7 +12,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.templates import filled
 from kan_dialect.flows.design import Design
 from kan_dialect.flows.simulate.plan import Plan, Recording
-from kan_dialect.flows.simulate.port_words import VectorLine, from_hex
+from kan_dialect.flows.simulate.port_words import VectorLine
 from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.lowering.vhdl.expressions import bits_type
 from kan_dialect.lowering.vhdl.names import identifier
@@ -60,21 +60,12 @@ class GhdlModel:
         self._run(["-a", STANDARD, "player.vhd"], "compiling the simulation")
         self._run(["-e", STANDARD, top], "elaborating the simulation")
         self._run(["-r", STANDARD, top], "simulating")
-        return self._recording((self._directory / "outputs.hex").read_bytes())
+        return Recording.of_lines((self._directory / "outputs.hex").read_bytes(), self._interface)
 
     def _run(self, arguments: Sequence[str], phase: str) -> None:
         printed = tool_runs.run(self._ghdl, arguments, cwd=self._directory, phase=phase)
         if printed.strip():
             raise KanError(f"{self._interface.name}: GHDL warns, {phase}:\n{printed.strip()}")
-
-    def _recording(self, lines: bytes) -> Recording:
-        words, known = from_hex(lines, [1, *(port.width for port in self._interface.outputs)])
-        return Recording(
-            valid=known[:, 0] & (words[:, 0] == 1),
-            valid_known=known[:, 0],
-            words=words[:, 1:],
-            known=known[:, 1:],
-        )
 
 
 def _player_name(interface: Interface) -> str:

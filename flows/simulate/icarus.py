@@ -6,6 +6,7 @@ Icarus Verilog is far slower than Verilator, but it knows X and needs no C++ com
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from shutil import copyfile
 
@@ -15,7 +16,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.templates import filled
 from kan_dialect.flows.design import Design
 from kan_dialect.flows.simulate.plan import Plan, Recording
-from kan_dialect.flows.simulate.port_words import VectorLine, from_hex
+from kan_dialect.flows.simulate.port_words import VectorLine
 from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.model.interface import Interface, Port
 
@@ -69,16 +70,20 @@ class IcarusModel:
                 f"but has {wrong[2]}"
             )
         tool_runs.run(self._vvp, ["-n", "player.vvp"], cwd=directory, phase="simulating")
-        return self._recording((directory / "outputs.hex").read_bytes())
+        return Recording.of_lines((directory / "outputs.hex").read_bytes(), self._interface)
 
-    def _recording(self, lines: bytes) -> Recording:
-        words, known = from_hex(lines, [1, *(port.width for port in self._interface.outputs)])
-        return Recording(
-            valid=known[:, 0] & (words[:, 0] == 1),
-            valid_known=known[:, 0],
-            words=words[:, 1:],
-            known=known[:, 1:],
-        )
+
+def run_testbench(top: str, files: Sequence[str], folder: Path) -> str:
+    """Compile a testbench in a folder and run it; what it prints.
+
+    Raises
+    ------
+    KanError : Icarus is missing or fails.
+    """
+    iverilog, vvp = toolchain.find("iverilog"), toolchain.find("vvp")
+    arguments = ["-g2012", "-s", top, "-o", "all.vvp", *files]
+    tool_runs.run(iverilog, arguments, cwd=folder, phase="compiling the simulation")
+    return tool_runs.run(vvp, ["-n", "all.vvp"], cwd=folder, phase="simulating")
 
 
 def _player(interface: Interface, plan: VectorLine, cycles: int) -> str:

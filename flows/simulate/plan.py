@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.simulate.port_words import Words, from_words, masks, to_words
+from kan_dialect.flows.simulate.port_words import Words, from_hex, from_words, masks, to_words
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.model.interface import Interface, check_codes, show_codes
@@ -70,6 +70,13 @@ class Recording:
 
     known: NDArray[np.bool_]
     """(cycles, outputs); false where a bit is X or Z."""
+
+    @classmethod
+    def of_lines(cls, lines: bytes, interface: Interface) -> Recording:
+        """The recording of a player in hardware: hexadecimal lines of `out_valid` and outputs."""
+        words, known = from_hex(lines, [1, *(port.width for port in interface.outputs)])
+        valid = known[:, 0]
+        return cls(valid & (words[:, 0] == 1), valid, words[:, 1:], known[:, 1:])
 
 
 def plan(

@@ -83,7 +83,6 @@ def over_splits(tables: Sequence[Sequence[Row]], ratio: float) -> tuple[list[Row
     """
     names = [name for name in SCORES if any(name in row for rows in tables for row in rows)]
     points = list(zip(*tables, strict=True))
-    points = list(zip(*tables, strict=True))
     scores = {
         name: np.array([[row.get(name, np.nan) for row in each] for each in points])
         for name in names

@@ -64,34 +64,25 @@ def count_cells(yosys: Yosys, cells: Mapping[str, int], logic_cells: int | None 
     logic_cells : Yosys's own estimate of the place they take, where it has one.
     """
     by_inputs: Counter[int] = Counter()
-    registers = carries = muxes = multipliers = memories = shift_registers = 0
-    for kind, count in cells.items():
-        if match := re.fullmatch(yosys.lut, kind):
+    counts: Counter[str] = Counter()
+    for name, count in cells.items():
+        if match := re.fullmatch(yosys.lut, name):
             by_inputs[int(match[1] or 0)] += count
-        elif re.fullmatch(yosys.register, kind):
-            registers += count
-        elif re.fullmatch(yosys.carry, kind):
-            carries += count
-        elif re.fullmatch(yosys.mux, kind):
-            muxes += count
-        elif re.fullmatch(yosys.multiplier, kind):
-            multipliers += count
-        elif re.fullmatch(yosys.memory, kind):
-            memories += count
-        elif re.fullmatch(yosys.shift_register, kind):
-            shift_registers += count
-    luts = sum(by_inputs.values()) + yosys.carry_luts * carries + yosys.mux_luts * muxes
+        else:
+            kinds = (kind for kind in _KINDS if re.fullmatch(getattr(yosys, kind), name))
+            counts[next(kinds, "other")] += count
+    luts = by_inputs.total() + yosys.carry_luts * counts["carry"] + yosys.mux_luts * counts["mux"]
     stored = sum(luts * cells.get(kind, 0) for kind, luts in yosys.memory_luts.items())
     return Cells(
         (luts if logic_cells is None else logic_cells) + stored,
-        registers,
+        counts["register"],
         dict(sorted(by_inputs.items())),
-        carries,
-        muxes,
-        multipliers,
-        memories,
-        shift_registers,
+        *(counts[kind] for kind in _KINDS[1:]),
     )
+
+
+_KINDS = ("register", "carry", "mux", "multiplier", "memory", "shift_register")
+"""Cells beside lookup tables: patterns of `Yosys`, in the order of `Cells`."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -51,6 +51,11 @@ class Dataset(Shown):
             **{name: np.array(each) for name, each in texts if each},
         }
 
+    @property
+    def every_x(self) -> FloatArray:
+        """Calibration and test samples, (samples, features), float64."""
+        return self.x if self.x_test is None else np.concatenate([self.x, self.x_test])
+
     def figures(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the arrays that are known."""
         return {name: array.shape for name, array in self.arrays.items()}

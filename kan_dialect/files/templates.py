@@ -16,18 +16,27 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 _PACKAGE = Path(__file__).parent.parent
 
 
-def filled(template: str, *, as_html: Callable[[Any], str] | None = None, **values: object) -> str:
+def filled(template: str, **values: object) -> str:
     """The text of a template.
 
     Parameters
     ----------
     template : path of the file in the package, as `flows/host/templates/codec.py.j2`.
-    as_html : for a template of HTML, gives markup of a value; other texts are escaped.
     values : by the names in the template.
 
     Raises
     ------
     jinja2.UndefinedError : the template has a name without a value.
+    """
+    return _environment(None).get_template(template).render(values)
+
+
+def filled_html(template: str, as_html: Callable[[Any], str], /, **values: object) -> str:
+    """The text of a template of HTML; other parameters and errors are those of `filled`.
+
+    Parameters
+    ----------
+    as_html : markup of a value, with texts escaped.
     """
     return _environment(as_html).get_template(template).render(values)
 
