@@ -10,6 +10,8 @@ COVERAGE ?= 94
 
 SECONDS ?= 300
 SEED ?=
+# Of each kind of change in each design of make seeded-text.
+PLACES ?= 6
 
 # What setup.py builds a library of.
 C_SOURCES := setup.py $(wildcard kan_dialect/search/*/c/*)
@@ -26,7 +28,7 @@ help:
 	@echo "make test-all     make test with the tests that are only for CI, and the lines reached"
 	@echo "make test-torch   the tests that need PyTorch, in an environment of their own"
 	@echo "make test-latest  the newest packages instead of the locked ones: what would break"
-	@echo "make pythons      lint, types, lit and a quick subset on every Python found"
+	@echo "make pythons      types, lit and a quick subset on every Python found"
 	@echo "make wheel        the built wheel in an empty environment"
 	@echo "make lock         resolve the newest versions into requirements/"
 	@echo "make lint, types, filecheck, pytest   the parts of make test"
@@ -129,7 +131,7 @@ seeded-bugs: $(VENV)/.test
 	$(BIN)/python benchmarks/seeded_files.py
 
 seeded-text: $(VENV)/.test
-	$(BIN)/python benchmarks/seeded_text.py --jobs $(JOBS)
+	$(BIN)/python benchmarks/seeded_text.py --jobs $(JOBS) --places $(PLACES)
 
 # The text of pages that is made from the code: ops, passes, options, files.
 reference: $(VENV)/.test

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.universe import Universe
 
@@ -18,7 +17,6 @@ from fuzz.floats import FloatDrawing
 from fuzz.mutate import Mutator
 from fuzz.networks import Drawing
 from fuzz.pipelines import float_pipeline, integer_pipeline
-from fuzz.torch_archive import members, packed
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.model.model import Model
@@ -50,8 +48,6 @@ class Corpus:
             {"layers": [2, 3, 2], "layers_bitwidth": [3, 2, 4]}
         ).encode()
         self.dataset = _dataset()
-        self.states = _states()
-        """A checkpoint and its configuration, a pykan state and its configuration."""
 
     def case(self, rng: np.random.Generator) -> Case:
         """A broken file and a command that reads it."""
@@ -61,12 +57,8 @@ class Corpus:
             return self._ir(mutator)
         if share < 0.76:
             return self._onnx(mutator)
-        if share < 0.82:
-            return self._checkpoint(mutator)
-        if share < 0.88:
+        if share < 0.85:
             return self._tables(mutator)
-        if share < 0.91:
-            return self._pykan(mutator)
         if share < 0.97:
             return self._data(mutator)
         return self._options(mutator)
@@ -110,19 +102,6 @@ class Corpus:
         files = {"in.onnx": data, "x.npy": _npy(mutator)}
         return Case(files, "in.onnx", self._command(mutator, "in.onnx"))
 
-    def _checkpoint(self, mutator: Mutator) -> Case:
-        state, config, _, _ = self.states
-        written = packed(members(state))
-        files = {"in.pt": written, "config.json": config, "x.npy": _npy(mutator)}
-        match mutator.below(4):
-            case 0:
-                files["in.pt"] = mutator.bytes(written)
-            case 1:
-                files["config.json"] = self._json(mutator, config)
-            case _:
-                files["in.pt"] = mutator.state(state)
-        return Case(files, "in.pt", self._command(mutator, "in.pt"))
-
     @staticmethod
     def _json(mutator: Mutator, data: bytes) -> bytes:
         return mutator.json(data) if mutator.below(4) else mutator.bytes(data)
@@ -132,22 +111,6 @@ class Corpus:
         broken = "config.json" if not mutator.below(3) else "in.json"
         files[broken] = self._json(mutator, files[broken])
         return Case(files, broken, self._command(mutator, "in.json"))
-
-    def _pykan(self, mutator: Mutator) -> Case:
-        _, _, state, config = self.states
-        written = packed(members(state))
-        files = {"in_config.yml": config, "in_state": written, "x.npy": _npy(mutator)}
-        match mutator.below(4):
-            case 0:
-                files["in_state"] = mutator.state(state)
-            case 1:
-                files["in_state"] = mutator.bytes(written)
-            case 2:
-                files["in_config.yml"] = mutator.text(config.decode(), "a: [1]\n").encode()
-            case _:
-                tree: Any = mutator.tree(yaml.safe_load(config))
-                files["in_config.yml"] = yaml.dump(tree).encode()
-        return Case(files, "in_config.yml", self._command(mutator, "in_config.yml"))
 
     def _data(self, mutator: Mutator) -> Case:
         data = mutator.npz(self.dataset) if mutator.below(3) else mutator.bytes(self.dataset)
@@ -262,71 +225,3 @@ def _dataset() -> bytes:
     x = rng.uniform(-1, 1, (12, 2)).astype(np.float32)
     np.savez(stream, x_train=x, y_train=rng.integers(0, 2, 12), x_test=x, y_test=np.ones(12))
     return stream.getvalue()
-
-
-def _states() -> tuple[dict[str, Any], bytes, dict[str, Any], bytes]:
-    rng = np.random.default_rng(7)
-
-    def normal(*shape: int) -> Any:
-        return rng.normal(size=shape).astype(np.float32)
-
-    widths, grid, degree = [2, 3, 2], 4, 2
-    pre, scale = "input_layer.pre_transforms", "act_quant.tensor_quant.scaling_impl.value"
-    state: dict[str, Any] = {
-        f"input_layer.brevitas_module.{scale}": np.array(1.5, np.float32),
-        f"{pre}.0.weight": normal(2),
-        f"{pre}.0.bias": normal(2),
-        f"{pre}.0.running_mean": normal(2),
-        f"{pre}.0.running_var": normal(2) ** 2 + 0.1,
-        f"{pre}.0.num_batches_tracked": np.array(10),
-        f"{pre}.1.bias": normal(1),
-    }
-    pykan: dict[str, Any] = {}
-    config: dict[str, Any] = {
-        "width": widths,
-        "grid": grid,
-        "k": degree,
-        "mult_arity": 2,
-        "base_fun_name": "silu",
-        "symbolic_enabled": True,
-    }
-    knots = np.arange(-degree, grid + degree + 1, dtype=np.float32) * np.float32(4.0 / grid) - 2
-    for layer in range(len(widths) - 1):
-        inputs, outputs = widths[layer], widths[layer + 1]
-        prefix = f"layers.{layer}"
-        state |= {
-            f"{prefix}.base_weight": normal(outputs, inputs),
-            f"{prefix}.spline_weight": normal(outputs, inputs, grid + degree),
-            f"{prefix}.spline_scaler": normal(outputs, inputs),
-            f"{prefix}.spline_selector": np.ones((outputs, inputs), np.float32),
-            f"{prefix}.grid": np.tile(knots, (inputs, 1)),
-            f"{prefix}.output_quantizer.brevitas_module.{scale}": np.array(2.5, np.float32),
-        }
-        pykan |= {
-            f"node_bias_{layer}": normal(outputs),
-            f"node_scale_{layer}": normal(outputs),
-            f"subnode_bias_{layer}": normal(outputs),
-            f"subnode_scale_{layer}": normal(outputs),
-            f"act_fun.{layer}.grid": np.tile(knots, (inputs, 1)),
-            f"act_fun.{layer}.coef": normal(inputs, outputs, grid + degree),
-            f"act_fun.{layer}.mask": np.ones((inputs, outputs), np.float32),
-            f"act_fun.{layer}.scale_base": normal(inputs, outputs),
-            f"act_fun.{layer}.scale_sp": normal(inputs, outputs),
-            f"symbolic_fun.{layer}.mask": np.zeros((outputs, inputs), np.float32),
-            f"symbolic_fun.{layer}.affine": np.zeros((outputs, inputs, 4), np.float32),
-        }
-        config[f"symbolic.funs_name.{layer}"] = [["0"] * inputs for _ in range(outputs)]
-    settings = {
-        "layers": widths,
-        "layers_bitwidth": [3, 3, 4],
-        "grid_size": grid,
-        "spline_order": degree,
-        "grid_range": [-2, 2],
-        "base_activation": "nn.SiLU",
-    }
-    return (
-        {"epoch": 3, "model_state_dict": state},
-        json.dumps(settings).encode(),
-        pykan,
-        yaml.dump(config).encode(),
-    )

@@ -1,19 +1,16 @@
-"""Broken files: mutations of text, of bytes, and of the values in JSON, ONNX and PyTorch files."""
+"""Broken files: mutations of text, of bytes, and of the values in JSON, ONNX and NumPy files."""
 
 from __future__ import annotations
 
 import io
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
-
-from fuzz.torch_archive import STORAGES, members, packed
 
 NUMBERS = (
     "0", "1", "-1", "2", "3", "7", "31", "32", "33", "63", "64", "65", "127", "128", "255", "-128",
@@ -184,7 +181,7 @@ class Mutator:
                         del changed[place:]
         return bytes(changed)
 
-    # Values of any kind, as JSON and checkpoints hold them.
+    # Values of any kind, as JSON holds them.
 
     def value(self) -> Any:
         """An unexpected value."""
@@ -313,7 +310,7 @@ class Mutator:
             dimension = kind.shape.dim[self.below(len(kind.shape.dim))]
             dimension.dim_value = int(self.pick([0, 1, 2, 5, -3, 1 << 40]))
 
-    # Arrays and checkpoints.
+    # Arrays.
 
     def array(self, array: Any) -> Any:
         """An array with other values, another shape or another type."""
@@ -355,34 +352,3 @@ class Mutator:
         stream = io.BytesIO()
         np.savez(stream, **arrays)
         return stream.getvalue()
-
-    def state(self, content: Mapping[str, Any]) -> bytes:
-        """A PyTorch checkpoint with other tensors, keys and values."""
-        tree: Any = deepcopy(dict(content))
-        for _ in range(1 + self.below(2)):
-            inner = tree
-            if isinstance(tree, dict) and "model_state_dict" in tree and self.below(8):
-                inner = tree["model_state_dict"]
-            if not isinstance(inner, dict) or not inner:
-                break
-            entries = cast("dict[Any, Any]", inner)
-            key = self.pick(list(entries))
-            value = entries[key]
-            match self.below(6):
-                case 0:
-                    del entries[key]
-                case 1:
-                    entries[f"{key}.x"] = value
-                case 2:
-                    entries[key] = self.value()
-                case _ if isinstance(value, np.ndarray):
-                    changed = self.array(value)
-                    if changed.dtype.str[1:] in STORAGES:
-                        entries[key] = changed
-                case _:
-                    entries[key] = self.tree(value)
-        files = members(tree)
-        if not self.below(4):
-            # The pickle alone, in an archive whose checksums are right.
-            files["archive/data.pkl"] = self.bytes(files["archive/data.pkl"])
-        return packed(files)

@@ -698,10 +698,11 @@ def test_from_a_trained_module_to_verified_rtl(
 
 
 def test_training(torch: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    """The example of the page prints the front and builds the chosen network."""
+    """The example of the page, with fewer steps, prints the front and builds the chosen network."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(EXAMPLES)
     names: dict[str, Any] = {"kan": kan}
-    exec(compile(block_with_torch("Training"), str(PAGE), "exec"), names)
+    code = block_with_torch("Training").replace("hidden=(3,)", "hidden=(3,), steps=300, folds=1")
+    exec(compile(code, str(PAGE), "exec"), names)
     assert names["trained"].front and (tmp_path / "out" / "train").is_dir()
     assert (tmp_path / "out" / "wine" / "report.json").exists()

@@ -63,12 +63,12 @@ def test_a_covering_array_covers(sizes: list[int], strength: int) -> None:
     "name", [pytest.param(name, marks=[pytest.mark.ci] * (name not in SMALL)) for name in MODELS]
 )
 def test_golden_outputs_with_other_options(name: str, shared_data: Path) -> None:
-    """All designs evaluated as hardware, some simulated."""
+    """All designs evaluated as hardware, some simulated. Larger models have three designs."""
     model = load(name, shared_data)
-    small = name in SMALL
-    found = list(designs(model, [*covering(strength=2 if small else 1), *APART]))
-    assert len(found) > 5
-    step = max(1, len(found) // SIMULATED) if small else len(found)
+    wanted = [*covering(strength=2), *APART] if name in SMALL else [{}, *covering(strength=1)[:2]]
+    found = list(designs(model, wanted))
+    assert len(found) >= 2
+    step = max(1, len(found) // SIMULATED) if name in SMALL else len(found)
     for index, design in enumerate(found):
         assert design.difference(model, simulated=index % step == 0) is None, design.options
 

@@ -34,7 +34,7 @@ from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.schedule import SchedulePass
 from kan_dialect.passes.split_tables import SplitTablesPass
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=16)
+deterministic = settings(derandomize=True, deadline=None, max_examples=10)
 
 
 @dataclass

@@ -53,7 +53,7 @@ from kan_dialect.passes.share_sums import ShareSumsPass
 from kan_dialect.passes.share_tables import ShareTablesPass
 from kan_dialect.passes.split_tables import SplitTablesPass
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=120)
+deterministic = settings(derandomize=True, deadline=None, max_examples=60)
 
 LIMIT = 1 << 20
 """No value gets larger than this."""

