@@ -77,7 +77,7 @@ def build(
 
     Raises
     ------
-    KanError : the model's name is none for a module, a pass refuses the model or does not keep
+    KanError : the model's name cannot name a module, a pass refuses the model or does not keep
         what it claims, the pipeline does not reach hardware, the folder cannot be written or holds
         files of others, or the RTL differs from the integer model (with the first vector that
         does).

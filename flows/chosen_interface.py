@@ -16,7 +16,7 @@ def chosen_interface(passes: Sequence[ModulePass]) -> tuple[InterfaceName, Strea
 
     Returns
     -------
-    `valid` and streams of one beat a sample where the pipeline has no such pass.
+    `valid` and streams of one beat a sample where no pass of the pipeline chooses one.
     """
     for stage in reversed([unwrapped(each) for each in passes]):
         if isinstance(stage, WrapInterfacePass):

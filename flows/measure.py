@@ -80,7 +80,7 @@ def open_design(path: Path) -> Design:
 
     Raises
     ------
-    KanError : there is no such file or folder, or the folder is not that of a build.
+    KanError : the file or folder does not exist, or the folder is not that of a build.
     """
     if not path.is_dir():
         if not path.is_file():
@@ -115,7 +115,7 @@ def measure_synthesis(design: Design, target: str | None = None) -> Synthesis:
 
     Raises
     ------
-    KanError : no such target; Yosys is missing, refuses the design, or takes more time or memory
+    KanError : the target is unknown; Yosys is missing, refuses the design, or takes more time or memory
         than the limits in force allow.
     """
     _require_as_built(design)
@@ -169,7 +169,7 @@ def measure_routed(
 
     Raises
     ------
-    KanError : no such target, a number out of bounds, a tool is missing or fails, or the design
+    KanError : the target is unknown, a number out of bounds, a tool is missing or fails, or the design
         does not fit.
     """
     _require_as_built(design)

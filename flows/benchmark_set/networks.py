@@ -113,7 +113,7 @@ NETWORKS: Sequence[SetNetwork] = (
 
 
 def chosen(names: Sequence[str]) -> Sequence[SetNetwork]:
-    """The networks of these names, in the order of the set; all where there are none.
+    """The networks of these names, in the order of the set; all of them without names.
 
     Raises
     ------

@@ -24,7 +24,7 @@ from kan_dialect.ir.constants import BoolArray, FloatArray
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
 LEAST_NETWORKS = 5
-"""Of fewer networks, the bootstrap's interval is far too narrow, so there is none."""
+"""The bootstrap's interval of fewer networks is far too narrow and is not given."""
 LEAST_ERRORS = 5
 """Of fewer measured pairs, the errors of the estimate are not known well enough to draw from."""
 

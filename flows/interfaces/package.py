@@ -27,8 +27,8 @@ def systemverilog_package(
 
     Parameters
     ----------
-    wrapper_latency : clock cycles through the wrapper; None: there is none.
-    streams : the bytes at input and output of AXI4-Stream; None: there is no such wrapper.
+    wrapper_latency : clock cycles through the wrapper; None without a wrapper.
+    streams : the bytes at input and output of AXI4-Stream; None with another wrapper.
     """
     text = filled(
         "flows/interfaces/templates/package.sv.j2",

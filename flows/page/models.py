@@ -20,7 +20,7 @@ from kan_dialect.model.model import Model
 
 @dataclass(frozen=True)
 class PageModels:
-    """The network at the levels that have edges; None where a build has no such level."""
+    """The network at the levels that have edges; None where a build lacks this level."""
 
     real: Model | None = None
     """Floats: as calibrated, or as read."""

@@ -46,7 +46,7 @@ def adder_tree_picture(module: ModuleOp | Model, node: str) -> Picture:
 
     Raises
     ------
-    KanError : the module is not of wire level, or there is no such node.
+    KanError : the module is not of wire level, or the node does not exist.
     """
     model = module if isinstance(module, Model) else Model.of(module)
     return _draw(node, adder_tree(model, node))
@@ -57,7 +57,7 @@ def adder_tree(model: Model, node: str) -> list[TreeItem]:
 
     Raises
     ------
-    KanError : the model is not of wire level, or there is no such node.
+    KanError : the model is not of wire level, or the node does not exist.
     """
     if model.level != "wire" or not isinstance(model.op, func.FuncOp):
         raise KanError(

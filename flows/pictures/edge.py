@@ -39,7 +39,7 @@ def edge_picture(
 
     Raises
     ------
-    KanError : there is no such edge.
+    KanError : the edge does not exist.
     """
     model = module if isinstance(module, Model) else Model.of(module)
     if original is not None and not isinstance(original, Model):

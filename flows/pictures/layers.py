@@ -181,7 +181,7 @@ def _of_sum(
 def float_edges(function: func.FuncOp, layer: str, x: FloatArray) -> FloatArray | None:
     """Edge functions of floats (points, out, in) at values (points, in) of a layer's inputs.
 
-    None if the function has no such layer, or one of other inputs, or has tables in place of its
+    None if the function lacks the layer, or has one of other inputs, or has tables in place of its
     functions.
     """
     names = layer_names(function)
@@ -263,7 +263,7 @@ def domain_of(source: SSAValue, nodes: NodeSumOp) -> FloatArray:
     """Range (in, 2) over which the edges of a layer of floats are drawn.
 
     It is what calibration saw. Without calibration it is where B-splines and radial bases between
-    `source` and `nodes` are defined, and -1 .. 1 where there are none.
+    `source` and `nodes` are defined, and -1 .. 1 without them.
     """
     seen = seen_of(source)
     low: FloatArray

@@ -126,7 +126,7 @@ def find_edge(layers: Sequence[LayerEdges], edge: str) -> tuple[LayerEdges, int,
 
     Raises
     ------
-    KanError : there is no such edge.
+    KanError : the edge does not exist.
     """
     found = _EDGE.fullmatch(edge)
     names = {layer.name: layer for layer in layers}

@@ -39,7 +39,7 @@ def picture(
 
     Raises
     ------
-    KanError : there is no such picture or colour, or none of the level.
+    KanError : the picture or colour is unknown, or the level lacks the picture.
     """
     model = module if isinstance(module, Model) else Model.of(module)
     of = of or ("schedule" if model.level == "hardware" else "network")

@@ -76,7 +76,7 @@ def schedule_picture(module: ModuleOp | Model, *, device: str = "xcup") -> Pictu
     Raises
     ------
     KanError : the module is not of wire or hardware level, its values come in different cycles, or
-        there is no such device.
+        the device is unknown.
     """
     model = module if isinstance(module, Model) else Model.of(module)
     return _draw(schedule_of(model, device))
@@ -114,7 +114,7 @@ def wire_schedule(function: func.FuncOp, device: str) -> Schedule:
 
     Raises
     ------
-    KanError : its values come in different cycles, or there is no such device.
+    KanError : its values come in different cycles, or the device is unknown.
     """
     target = device_of(device)
     ops = list(function.body.block.ops)

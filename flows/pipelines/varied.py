@@ -127,7 +127,7 @@ class Pipeline:
 
         Raises
         ------
-        KanError : there is no such option in this pipeline, or several passes have it.
+        KanError : this pipeline lacks the option, or several passes have it.
         """
         owner, dot, option = name.rpartition(".")
         option = option.replace("_", "-")
@@ -340,13 +340,13 @@ def _class(name: str) -> type[ModulePass]:
 
     Raises
     ------
-    KanError : there is none of this name, or its package does not import.
+    KanError : the name is unknown, or its package does not import.
     """
     return pass_class(_available(), name)
 
 
 def _file_digest(name: str) -> str | None:
-    """SHA-256 of a file, or None where there is no such file."""
+    """SHA-256 of a file, or None where the file does not exist."""
     try:
         path = Path(name)
         return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None

@@ -467,7 +467,7 @@ def _primitive(image: Image) -> Image:
 
 
 def as_quotient(image: Image) -> Image | None:
-    """The image, with the quotient that it is; None if it is none."""
+    """The image, with the quotient that it is; None for other forms."""
     quotient = image.quotient or _found_quotient(image)
     return None if quotient is None else Image(image.of, image.values, quotient)
 
@@ -854,7 +854,7 @@ def substituted(form: Form, by: Mapping[Variable, Form]) -> Form:
 
 
 def common_factor(total: Total) -> int:
-    """Of all values of the parts; 1 where there are none."""
+    """Of all values of the parts; 1 without parts."""
     factors = [int(np.gcd.reduce(part, axis=None)) for part in total.parts.values()]
     return int(np.gcd.reduce(factors or [1]))
 

@@ -142,7 +142,7 @@ def read_design(
 
     Raises
     ------
-    KanError : a file is missing, Yosys refuses it or it holds no such module.
+    KanError : a file is missing, Yosys refuses it or it lacks the module.
     """
     for path in (rtl, *parts):
         if not path.is_file():

@@ -74,7 +74,7 @@ class Quotients:
 
         Raises
         ------
-        TooHard : numbers are too large, or the form is none of these and cannot be listed.
+        TooHard : numbers are too large, or the form is of another kind and cannot be listed.
         """
         if not _is_sum_of_many(form):
             return forms.shifted(form, exponent)

@@ -19,7 +19,7 @@ _UNREAD = frozenset({"CLK", "EN"})
 
 
 def difference_of_readings(first: Netlist, second: Netlist) -> str | None:
-    """The name of a signal that is not cell by cell the same in both; None where there is none.
+    """The name of a signal that is not cell by cell the same in both; None if all are.
 
     `second` may have names that `first` has not.
     """
@@ -169,7 +169,7 @@ class _Numbering:
         return (source, index) if is_choice and isinstance(source, Cell) else (None, 0)
 
     def _chosen(self, bit: Bit, if_low: Bit, if_high: Bit) -> Bit | None:
-        """The select of the multiplexer that gives these; None where the bit is no such one."""
+        """The select of the multiplexer that gives these; None for other bits."""
         source, index = self._multiplexer(bit)
         if source is None:
             return None

@@ -56,7 +56,7 @@ def merge_proof(path: Path, summary: Mapping[str, object] | None) -> None:
 
     Raises
     ------
-    KanError : there is no such report, or it cannot be written.
+    KanError : the report does not exist, or cannot be written.
     """
     report = read_report(path)
     report.pop("proof", None)

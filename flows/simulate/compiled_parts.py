@@ -52,7 +52,7 @@ class CompiledParts:
             keep_digested(compiled, self.folder, stem, dot + suffix)
 
     def take_program(self, key: str, path: Path) -> bool:
-        """Copy the program that was compiled of the same sources; False: there is none."""
+        """Copy the program that was compiled of the same sources; False if it does not exist."""
         kept = find_digested(self._programs, key, ".program")
         try:
             if kept is not None:

@@ -68,7 +68,7 @@ def label(name: str) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value of a row is a number; a Boolean is none."""
+    """Whether a value of a row is a number; a Boolean is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -79,7 +79,7 @@ def read_library(path: Path) -> Library:
 
     Raises
     ------
-    KanError : there is no such file, it is no Liberty file, it ends too early, or a cell that
+    KanError : the file does not exist, is not Liberty, ends too early, or a cell that
         synthesis needs is missing.
     """
     try:

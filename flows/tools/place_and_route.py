@@ -114,7 +114,7 @@ class Routed:
     """What one run of nextpnr says."""
 
     fmax_mhz: float | None
-    """Of paths between registers; None where there are none."""
+    """Of paths between registers; None without any."""
 
     input_ns: float | None
     """The longest path from a port to a register, where nextpnr times it."""

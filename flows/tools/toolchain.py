@@ -35,7 +35,7 @@ class _Known:
     """Extra of this package that brings it."""
 
     remedy: str = ""
-    """How to get it, where there is no such extra."""
+    """How to get it, where an extra cannot bring it."""
 
     variable: str = ""
     """Environment variable that names the executable."""

@@ -37,7 +37,7 @@ def load_checkpoint(path: Path) -> ModuleOp:
 
     Raises
     ------
-    KanError : the files hold no such network.
+    KanError : the files do not hold a network.
     """
     config = read_config(path.parent)
     splines = config.splines()
@@ -58,7 +58,7 @@ def load_tables(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
 
     Raises
     ------
-    KanError : the files hold no such network.
+    KanError : the files do not hold a network.
     """
     config = read_config(path.parent)
     shape = config.architecture()

@@ -59,7 +59,7 @@ class Archive:
 
         Raises
         ------
-        ValueError : there is no such storage.
+        ValueError : the storage does not exist.
         """
         return self._read(f"data/{key}")
 

@@ -71,7 +71,7 @@ class Storages:
 
     Attributes
     ----------
-    read : gives the bytes of a storage by its key; raises ValueError if there are none.
+    read : gives the bytes of a storage by its key; raises ValueError if they are missing.
     byte_order : of the elements, `<` or `>`.
     """
 

@@ -68,7 +68,7 @@ def device(name: str) -> DeviceFamily:
 
     Raises
     ------
-    KanError : there is none; lists near names. Or its package publishes no valid record, or two
+    KanError : the name is unknown; lists near names. Or its package publishes no valid record, or two
         packages have it.
     """
     found = REGISTRY.find(name)

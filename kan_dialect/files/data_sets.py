@@ -66,7 +66,7 @@ def load_dataset(path: str | Path) -> Dataset:
 
     Raises
     ------
-    KanError : no such file, no `.npz` or `.csv`; samples missing, or of an odd shape; samples or
+    KanError : the file does not exist, is not `.npz` or `.csv`; samples missing, or of an odd shape; samples or
         labels not finite.
     """
     path = Path(path)
@@ -78,7 +78,7 @@ def load_arrays(path: Path) -> Mapping[str, Array]:
 
     Raises
     ------
-    KanError : no such file, or no `.npz` or `.csv`.
+    KanError : the file does not exist, or is not `.npz` or `.csv`.
     """
     if not path.exists():
         raise KanError(f"there is no data file {path}")
@@ -287,7 +287,7 @@ def load_array(path: Path, what: str) -> Array:
 
     Raises
     ------
-    KanError : no such file, or no array of numbers.
+    KanError : the file does not exist, or is not an array of numbers.
     """
     if not path.exists():
         raise KanError(f"there is no {what} file {path}")

@@ -11,7 +11,7 @@ from threading import get_ident
 
 
 def find_digested(folder: Path, stem: str, suffix: str) -> Path | None:
-    """The file STEM-DIGEST.SUFFIX of a folder, marked as used; None: there is none.
+    """The file STEM-DIGEST.SUFFIX of a folder, marked as used; None if it does not exist.
 
     A file whose content is not that of its digest is removed.
     """

@@ -26,7 +26,7 @@ class Owner:
     tool: str
     """Its name in the manifest and in messages: `kan-flow build`."""
     forced: str | None = "--force"
-    """The option that replaces files of others; None where there is none."""
+    """The option that replaces files of others; None without one."""
 
 
 def require_ours(
@@ -81,7 +81,7 @@ def writing_into(folder: Path) -> Generator[None]:
 
 
 def listing_of(place: Path, owner: Owner) -> Listing | None:
-    """The manifest that the owner wrote; None where there is none, or another tool's."""
+    """The manifest that the owner wrote; None if it is missing, or another tool's."""
     listing = Listing.read(place)
     return listing if listing is not None and listing.tool == owner.tool else None
 

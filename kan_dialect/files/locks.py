@@ -17,7 +17,7 @@ def locked(folder: Path) -> Generator[None]:
 
     Raises
     ------
-    OSError : there is no such folder, it is a link, or it cannot be read.
+    OSError : the folder does not exist, is a link, or cannot be read.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:

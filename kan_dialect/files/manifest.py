@@ -39,7 +39,7 @@ def is_inside(name: str) -> bool:
 def obstacle(folder: Path, name: str) -> str | None:
     """The first part of a path that exists and is no folder of its own, such as a link.
 
-    Paths beneath a link lead elsewhere: a file there is none of `folder`.
+    Paths beneath a link lead elsewhere: a file there is not in `folder`.
     """
     for above in reversed(PurePosixPath(name).parents[:-1]):
         place = folder / above
@@ -113,7 +113,7 @@ def line(name: str, found: str) -> str:
 def written_stages(folder: Path) -> list[Path]:
     """The stages `ir/*.mlir` of a build, in order: of the list where there is one.
 
-    Files that others put beside them are none.
+    Files that others put beside them are left out.
     """
     paths = sorted((folder / "ir").glob("*.mlir"))
     listing = Listing.read(folder)

@@ -6,7 +6,7 @@ import os
 
 
 def printable(name: str) -> str:
-    """A name from the command line as UTF-8: bytes of it that are none become `\\xff`.
+    """A name from the command line as UTF-8: bytes that are not UTF-8 become `\\xff`.
 
     Linux takes any bytes for a name. Python keeps those that are no UTF-8 as surrogates
     (PEP 383), which no file in UTF-8 can hold.

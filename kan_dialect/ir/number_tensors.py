@@ -16,7 +16,7 @@ def numbers(value: SSAValue, rank: int, what: str) -> tuple[tuple[int, ...], Att
 
     Raises
     ------
-    VerifyException : the value is no such tensor; the message calls it `what`.
+    VerifyException : the value is not a tensor of numbers; the message calls it `what`.
     """
     shape, element = verifier.tensor(value, rank, what)
     require(

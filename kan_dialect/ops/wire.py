@@ -432,7 +432,7 @@ def _add_function(totals: dict[SSAValue, IntArray], root: SSAValue, function: In
 
 
 def _by_input(entries: IntArray) -> list[IntArray] | None:
-    """Functions of one input each that add up to a table of several; None if there are none."""
+    """Functions of one input each that add up to a table of several; None if they do not exist."""
     parts: list[IntArray] = []
     for axis in range(entries.ndim):
         along = tuple(slice(None) if each == axis else 0 for each in range(entries.ndim))
@@ -509,8 +509,8 @@ def _composed(
     known: dict[SSAValue, _Function | None],
     depth: int,
 ) -> _Function | None:
-    """The op of a value on functions of one other value; None if its operands are no such."""
-    op = cast(Operation, value.owner)  # A block is none of these.
+    """The op of a value on functions of one other value; None if its operands are not."""
+    op = cast(Operation, value.owner)  # Blocks are left out.
     if not depth or not isinstance(op, (DelayOp, *through)):
         return None
     root: SSAValue | None = None

@@ -66,7 +66,7 @@ class Design:
     """Of the hardware evaluated on the published codes."""
 
     def difference(self, model: Published, *, simulated: bool = True) -> str | None:
-        """The first difference from the published integers, in words; None if there is none."""
+        """The first difference from the published integers, in words; None if all agree."""
         outputs = self.outputs
         if simulated and compare(model.outputs, outputs, model.codes).passed:
             with TemporaryDirectory(prefix="kan-golden-") as folder:

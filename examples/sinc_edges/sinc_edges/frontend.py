@@ -29,7 +29,7 @@ def read_layers(path: Path) -> list[tuple[FloatArray, FloatArray]]:
 
     Raises
     ------
-    KanError : the file is no such archive, or its layers do not fit each other.
+    KanError : the file is not an archive of this kind, or its layers do not fit each other.
     """
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -66,7 +66,7 @@ class Solver:
     def find(
         self, conditions: Sequence[Term], seconds: float | None = None
     ) -> Values | Literal["unknown"] | None:
-        """Values at which all conditions are 1; None where there are none.
+        """Values at which all conditions are 1; None if they never are.
 
         Parameters
         ----------

@@ -38,10 +38,10 @@ class Stream:
     beats: tuple[dict[str, tuple[Piece, ...]], ...]
     """For each beat of a sample, the first one first: the pieces of each port, lowest first."""
     keep: tuple[int, ...] = ()
-    """TKEEP of each beat; none: there is no such port."""
+    """TKEEP of each beat; empty without the port."""
     keep_port: str = ""
     last: str = ""
-    """TLAST; empty: there is none."""
+    """TLAST; empty without the port."""
     user: str = ""
 
     @property

@@ -24,7 +24,7 @@ def find_core(
 
     Raises
     ------
-    KanError : there is none, another one, or its clock is not the wrapper's.
+    KanError : it is missing, another one, or its clock is not the wrapper's.
     """
     if [i.module for i in netlist.instances.values()] != [name]:
         found = ", ".join(i.module for i in netlist.instances.values()) or "none"

@@ -131,7 +131,7 @@ class Matching:
     def differs(
         self, signal: Integer, number: Integer, seconds: float | None = None
     ) -> Values | Literal["unknown"] | None:
-        """Values of the free variables at which a signal is not a number; None: there are none."""
+        """Values of the free variables at which a signal is not a number; None if it always is."""
         seen = Integer(self.pool.rebuilt(signal.term, self.replaced), signal.low, signal.high)
         return self.holds(self.math.equal(seen, number), seconds)
 
@@ -142,7 +142,7 @@ class Matching:
     def holds(
         self, claim: Term, seconds: float | None = None
     ) -> Values | Literal["unknown"] | None:
-        """Values of the free variables at which a claim is not 1; None where there are none.
+        """Values of the free variables at which a claim is not 1; None if it always is.
 
         A variable that replaces a number of the reference is free at first. Where a claim does not
         hold for values that the number does not have, what it is becomes a condition.

@@ -21,7 +21,7 @@ def read_text(rtl: Path, top: str, known: Mapping[str, Netlist] | None = None) -
 
     Raises
     ------
-    NotInSubset : the text is outside the subset. KanError : there is no such file or module.
+    NotInSubset : the text is outside the subset. KanError : the file or module does not exist.
     """
     netlists = check_text(_text(rtl), rtl.name, known)
     if top not in netlists:

@@ -149,7 +149,7 @@ def tokens(text: str) -> Tokens:
     """
     Raises
     ------
-    NotInSubset : a character or a comment is none that the language has.
+    NotInSubset : the language lacks a character or a comment.
     """
     if (strange := _STRANGE.search(text)) is not None:
         raise _refused(text, strange.start(), f"the character {strange[0]!r}")

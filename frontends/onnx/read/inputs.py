@@ -23,7 +23,7 @@ def float_inputs(path: Path, graph: onnx.GraphProto) -> list[onnx.ValueInfoProto
 
     Raises
     ------
-    KanError : there are none.
+    KanError : the graph has no inputs.
     """
     parameters = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in parameters]
