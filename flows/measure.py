@@ -115,8 +115,8 @@ def measure_synthesis(design: Design, target: str | None = None) -> Synthesis:
 
     Raises
     ------
-    KanError : the target is unknown; Yosys is missing, refuses the design, or takes more time or memory
-        than the limits in force allow.
+    KanError : the target is unknown; Yosys is missing, refuses the design, or takes more time or
+        memory than the limits in force allow.
     """
     _require_as_built(design)
     chosen = target or _own_target(design, lambda own: own.yosys is not None, "xcup")
@@ -169,8 +169,8 @@ def measure_routed(
 
     Raises
     ------
-    KanError : the target is unknown, a number out of bounds, a tool is missing or fails, or the design
-        does not fit.
+    KanError : the target is unknown, a number out of bounds, a tool is missing or fails, or the
+        design does not fit.
     """
     _require_as_built(design)
     SEEDS.require("seeds", seeds)

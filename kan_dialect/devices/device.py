@@ -68,8 +68,8 @@ def device(name: str) -> DeviceFamily:
 
     Raises
     ------
-    KanError : the name is unknown; lists near names. Or its package publishes no valid record, or two
-        packages have it.
+    KanError : the name is unknown; lists near names. Or its package publishes no valid record, or
+        two packages have it.
     """
     found = REGISTRY.find(name)
     if found is not None:

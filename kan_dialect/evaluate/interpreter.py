@@ -74,7 +74,7 @@ def find_function(module: ModuleOp, name: str | None = None) -> func.FuncOp:
 
     Raises
     ------
-    KanError : the function does not exist, or there are several to choose from, or one has several blocks.
+    KanError : the function does not exist, is one of several, or has several blocks.
     """
     functions = functions_of(module)
     if name is not None:

@@ -66,8 +66,8 @@ def load_dataset(path: str | Path) -> Dataset:
 
     Raises
     ------
-    KanError : the file does not exist, is not `.npz` or `.csv`; samples missing, or of an odd shape; samples or
-        labels not finite.
+    KanError : the file does not exist, or is not `.npz` or `.csv`; samples missing, or of an odd
+        shape; samples or labels not finite.
     """
     path = Path(path)
     return dataset_of(load_arrays(path), str(path))

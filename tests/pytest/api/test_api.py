@@ -30,11 +30,14 @@ from xdsl.passes import ModulePass
 import kan_dialect as kan
 from generators import option_types
 from kan_dialect.cli.kan_flow import main as kan_flow
+from kan_dialect.cli.kan_opt import main as kan_opt
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.prove.prove import Outcome
 from kan_dialect.flows.tools.place_and_route import PlaceAndRoute, Routed, placement_on
 from kan_dialect.flows.tools.toolchain import find_simulator, look_for
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.semantics import Univariate
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
@@ -117,6 +120,17 @@ def test_nodes_are_sums_of_edges(network: kan.Network, x: Any) -> None:
             named = nodes[f"{layer.name}_node{node}"]
             np.testing.assert_allclose(named, values[:, node], atol=1e-12)
     np.testing.assert_allclose(outputs, values, atol=1e-12)
+
+
+def test_an_edge_is_a_column_of_its_layer(network: kan.Network, tables: kan.Network) -> None:
+    at = np.linspace(-3.0, 3.0, 24).reshape(2, 3, 4)
+    for each in (network, tables):
+        layer = each.layers[0]
+        whole = layer(np.repeat(at.reshape(-1, 1), 13, axis=1))
+        edge = layer.edge(2, 7)
+        np.testing.assert_array_equal(edge(at), whole[:, 2, 7].reshape(at.shape))
+        assert edge.name == "layer0_edge2_7"
+    assert edge(0.5).shape == ()
 
 
 def test_tables_compute_the_network_by_numpy_alone(tables: kan.Network) -> None:
@@ -208,6 +222,23 @@ def test_ports_and_codes(design: kan.Network, tables: kan.Network, x: Any) -> No
     assert design.latency_cycles > 0
 
 
+def test_same_rtl_as_kan_opt(design: kan.Network, tables: kan.Network, tmp_path: Path) -> None:
+    pipeline = f'kan-compile{{data="{DATA}" bits=5}}'
+    output = tmp_path / "wine.sv"
+    command(kan_opt, WINE, "--samples", DATA, "-p", pipeline, "-t", "systemverilog", "-o", output)
+    assert output.read_text() == design.systemverilog() == design.text("systemverilog")
+    ir = tmp_path / "tables.mlir"
+    command(kan_opt, WINE, "--samples", DATA, "-p", ",".join(TO_TABLES), "-o", ir)
+    assert ir.read_text().rstrip() == tables.text().rstrip()
+    assert kan.from_ir(tables.text()).text() == tables.text()
+    assert kan.load(ir).text() == tables.text()
+    # From tables on, and by a pass as an object, it is the same.
+    halfway = kan.load(WINE, data=DATA).compile(bits=5, level="table")
+    assert halfway.compile().systemverilog() == design.systemverilog()
+    whole = kan.load(WINE, data=DATA).apply(CompilePass(str(DATA), bits=5))
+    assert whole.systemverilog() == design.systemverilog()
+
+
 def test_same_folder_as_kan_flow_build(network: kan.Network, tmp_path: Path) -> None:
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     common = ("--simulator", "none", "--certificate", "never", "--vectors", "50")
@@ -250,6 +281,17 @@ def test_options_are_those_that_the_pass_declares(network: kan.Network) -> None:
     widths = network.compile(level="table", bits=[6, np.int64(4), 5])
     assert {port.width for port in widths.inputs} == {6}
     assert widths.level == "table" and "bits=6,4,5" in " ".join(widths.passes)
+
+
+def test_an_option_of_a_new_field_is_known_at_once() -> None:
+    """What `compile` takes is read from the pass, so no option of it is unknown."""
+    from dataclasses import fields
+
+    from kan_dialect.api.options import split_options
+
+    given = {f.name: f.default for f in fields(CompilePass) if f.init and f.name != "data"}
+    found = split_options(given, {"compile": CompilePass})["compile"]  # type: ignore[arg-type]
+    assert found == given
 
 
 def test_types_of_options_are_those_that_passes_declare() -> None:
@@ -420,6 +462,26 @@ def test_an_edited_table(tables: kan.Network) -> None:
         tables.with_tables(0, entries[:, :, 1:])
     with pytest.raises(kan.KanError, match="has no layer 2; it has 2"):
         tables.with_tables(2, entries)
+
+
+def test_an_edit_that_readers_have_no_room_for() -> None:
+    element = UniformQuantizedType(2, False, 1.0)
+    builder = TableNetwork("tiny", element, inputs=2)
+    builder.add_layer(np.arange(16).reshape(2, 2, 4) % 3)
+    tiny = kan.from_ir(builder.module())
+    changed = tiny.layers[0].tables * 1000
+    edited = tiny.with_tables(0, changed)
+    assert edited.run_codes([[3, 3]]).tolist() == [changed[:, :, 3].sum(axis=1).tolist()]
+
+
+def test_estimate_is_that_of_the_report(design: kan.Network, network: kan.Network) -> None:
+    wires = network.compile(bits=5, level="wire")
+    assert wires.estimate("ecp5") == design.estimate("ecp5")
+    assert design.estimate("lut4").luts > design.estimate("xcup").luts
+    with pytest.raises(kan.KanError, match="spline level; estimates are made from the wire level"):
+        network.estimate()
+    with pytest.raises(kan.KanError, match="before lower-kan-to-hw"):
+        kan.from_ir(design.text()).estimate()
 
 
 def test_messages(network: kan.Network, tables: kan.Network, design: kan.Network) -> None:

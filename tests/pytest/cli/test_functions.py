@@ -79,6 +79,17 @@ def test_tools_refuse_a_function_of_several_blocks(
         assert refusal(kan_opt.main, [str(source), "-t", target], capsys) == TWO_BLOCKS
 
 
+def test_a_function_of_several_blocks_is_read_and_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "net.mlir"
+    source.write_text(BLOCKS)
+    with pytest.raises(SystemExit) as ended:
+        kan_opt.main([str(source)])
+    assert not ended.value.code
+    assert "cf.br ^bb1(" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("kind", TYPES)
 def test_codes_of_arguments_have_the_scales_of_their_shape(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -203,6 +203,12 @@ def test_data_files_that_unpack_to_too_much(
     assert "more than 1000" in error_of(capfd, kan_run, EXAMPLE, "--inputs", DATA)
 
 
+@pytest.mark.parametrize("count", [-1, 10**12])
+def test_numbers_of_vectors(count: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    arguments = ["build", EXAMPLE, "--calibration", DATA, "-o", tmp_path / "o", "--vectors", count]
+    assert "--vectors must lie in 0..10000000" in error_of(capfd, kan_flow, *arguments)
+
+
 NO_NAMES = {
     "signed": "it is a keyword of SystemVerilog",
     "entity": "it is a keyword of VHDL",
@@ -253,6 +259,15 @@ def test_no_module_is_called_as_its_port(
     assert f"'{name}' is no name for a module: port {port} has it; build with another" in error
     assert not out.exists()
     assert run(kan_flow, *build, "x9") == 0  # no port of this network
+
+
+def test_no_module_that_trains_is_called_as_its_port(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    example, out = EXAMPLES / "load.mlir", tmp_path / "out"
+    train = ["build", example, "--trainable", "-o", out, "--simulator", "none", "--name", "clk"]
+    assert "'clk' is no name for a module: port clk has it" in error_of(capfd, kan_flow, *train)
+    assert not out.exists()
 
 
 def test_other_commands_take_a_name(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -398,9 +413,44 @@ def test_an_interrupt_during_the_imports() -> None:
     }
 
 
+@pytest.mark.parametrize("given, threads", [(None, "1"), ("3", "3")])
+def test_linear_algebra_has_one_thread_unless_told(given: str | None, threads: str) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    environment |= {} if given is None else {"OPENBLAS_NUM_THREADS": given}
+    script = (
+        "import os, sys; from kan_dialect.cli import start\n"
+        "def load(_): sys.exit(os.environ['OPENBLAS_NUM_THREADS'])\n"
+        "assert 'numpy' not in sys.modules\n"
+        "start.import_module = load; start.kan_run()\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.stderr == f"{threads}\n"
+
+
 def _as_in_a_terminal() -> None:
     # Whoever runs the tests may ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def test_two_builds_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    for entry, name in enumerate(("one", "two")):
+        (tmp_path / f"{name}.mlir").write_text(TINY.format(name=name, entry=entry))
+    for _ in range(2):
+        builds = [
+            started("kan_flow", "build", tmp_path / f"{name}.mlir", "-o", folder, "--simulator",
+                    "none", "--vectors", 10)
+            for name in ("one", "two")
+        ]  # fmt: skip
+        for build in builds:
+            assert build.wait() == 0, build.communicate()[1]
+        name = json.loads((folder / "report.json").read_text())["name"]
+        files = sorted(path.name for path in (folder / "rtl").iterdir())
+        assert files == [f"{name}.sv", f"{name}_pkg.sv"]
+        assert all(f"@{name}" in path.read_text() for path in (folder / "ir").iterdir())
+        assert {path.name.split("_")[0] for path in (folder / "host").glob("*_codec.py")} == {name}
+        assert len(list(folder.iterdir())) == 11
 
 
 QUANTIZED = """
@@ -410,6 +460,13 @@ func.func @q(%x: tensor<2xf32>) -> tensor<2xf32> {
   func.return %d : tensor<2xf32>
 }
 """
+
+
+def test_samples_that_are_no_numbers(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "q.mlir").write_text(QUANTIZED)
+    np.save(tmp_path / "x.npy", [[1.0, np.inf], [0.0, np.nan]])
+    error = error_of(capfd, kan_run, tmp_path / "q.mlir", "--inputs", tmp_path / "x.npy")
+    assert "'kan.quantize': value 1 of sample 1 is not a number, and has no code" in error
 
 
 @pytest.mark.parametrize("name", ["x", "x_train", "y", "x_test", "y_test"])
@@ -464,6 +521,23 @@ def test_an_interrupted_build_leaves_nothing(number: signal.Signals, tmp_path: P
     )
     assert code == (130 if number is signal.SIGINT else 128 + number)
     assert not list(outputs.iterdir()) and not list(temporary.iterdir())
+
+
+def test_an_interrupted_kan_opt_keeps_the_output(tmp_path: Path) -> None:
+    output = tmp_path / "out.mlir"
+    output.write_text("mine")
+    # The larger example, so that passes are left when the first is told.
+    model, data = EXAMPLE.with_name("digits.onnx"), EXAMPLE.with_name("digits.npz")
+    pipeline = f'kan-compile{{data="{data}"}}'
+    code = interrupted(
+        ["kan_opt", model, "-p", pipeline, "--check-passes", "-o", output],
+        signal.SIGINT,
+        lambda process: process.stderr is not None and process.stderr.readline() != b"",
+        tmp_path,
+    )
+    assert code in (130, -signal.SIGINT)
+    assert output.read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mlir"]
 
 
 def test_an_interrupted_proof_leaves_nothing(tmp_path: Path) -> None:

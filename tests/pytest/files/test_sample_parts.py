@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.sample_parts import dealt_parts, held_parts, repeated_samples
 from kan_dialect.flows.sweep.study import _split  # pyright: ignore[reportPrivateUsage]
@@ -61,3 +62,12 @@ def test_a_sweep_holds_out_all_copies_and_tells_it(caplog: pytest.LogCaptureFixt
     assert caplog.messages == [
         "305 of 366 samples repeat the inputs of others; copies stay on one side of a split"
     ]
+
+
+def test_samples_that_are_all_the_same() -> None:
+    x = np.ones((8, 2))
+    assert [len(part) for part in held_parts(x, 2, 0)] == [8]
+    with pytest.raises(KanError, match="their inputs are the same; give samples that differ"):
+        _split(Dataset(x), 0.25, 0)
+    with pytest.raises(KanError, match="8 samples have 1 different inputs, too few for 4 parts"):
+        dealt_parts(x, 4, 0, None)

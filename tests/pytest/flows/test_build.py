@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 import json
@@ -19,6 +20,7 @@ import pytest
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.lowering import hw_builder
+from kan_dialect.lowering.compile import CompilePass
 from lint import require_silent
 from repository import EXAMPLES
 
@@ -340,6 +342,15 @@ BAD_BUILDS = [
 ]
 
 
+def test_the_help_lists_every_option_of_the_default_pipeline(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(kan_flow, "build", "--help") == 0
+    listed = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    names = {field.name for field in dataclasses.fields(CompilePass)} - {"data"} | {"calibration"}
+    assert {f"--{name.replace('_', '-')}" for name in names} <= listed
+
+
 def test_options_of_the_default_pipeline_reach_their_passes(tmp_path: Path) -> None:
     arguments = ["build", EXAMPLE, "--calibration", DATA, "--bits", 3, "--simulator", "none"]
     options = ["--parts", 1, "--extra-levels", "2,1", "--no-check-passes", "-o", tmp_path / "out"]
@@ -415,6 +426,23 @@ def test_a_failed_build_leaves_the_folder_as_it_was(
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_unwritable_folder(capfd: pytest.CaptureFixture[str]) -> None:
+    # A place where not even root can make a folder.
+    folder = "/proc/kan-flow/out"
+    assert run(kan_flow, "build", EXAMPLE, "--calibration", DATA, "-o", folder) == 1
+    assert "cannot write into" in one_error(capfd)
+
+
+def test_output_that_is_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "file"
+    target.write_text("mine")
+    assert run(kan_flow, "build", EXAMPLE, "--calibration", DATA, "-o", target) == 1
+    assert "it is a file" in one_error(capfd)
+    assert run(kan_flow, "build", EXAMPLE, "--calibration", DATA, "-o", target / "below") == 1
+    assert "cannot write into" in one_error(capfd)
+    assert target.read_text() == "mine"
+
+
 def test_kan_opt_keeps_an_output_file_on_errors(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -448,6 +476,13 @@ def test_kan_opt_keeps_an_output_file_on_errors(
         assert output.read_text() == "mine"
     assert run(kan_opt, EXAMPLE, "-o", tmp_path / "no" / "out.mlir") == 1
     assert "there is no folder" in one_error(capfd)
+
+
+def test_kan_opt_lists_frontends(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(kan_opt, "--list-frontends") == 0
+    listed = capfd.readouterr().out
+    for extension in (".mlir", ".onnx", ".pt", ".json", "_config.yml"):
+        assert extension in listed
 
 
 def test_kan_run_errors(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -344,6 +344,16 @@ def test_after_an_interruption_it_goes_on(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(rows_of(tmp_path)) == 6
 
 
+def test_processes_give_the_same_table(compared: Path, tmp_path: Path) -> None:
+    changes = ("--pipeline", "fast=kan-compile{fast=true}", "--without", "kan-balance-sums")
+    assert run(*SOME, *changes, "--bits", "3,5", "--jobs", 2, "-o", tmp_path) == 0
+    tables = [
+        [{k: v for k, v in row.items() if k != "compile_seconds"} for row in rows_of(folder)]
+        for folder in (tmp_path, compared)
+    ]
+    assert tables[0] == tables[1]
+
+
 def test_parquet_has_the_same_rows(compared: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     table = parquet.read_table(compared / "compare.parquet").to_pylist()
@@ -564,3 +574,9 @@ def test_bad_input_gets_one_message(
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1 and told in lines[0]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_others_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("x")
+    assert run(*SOME, *CHANGE, "-o", tmp_path) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

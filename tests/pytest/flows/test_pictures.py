@@ -15,8 +15,9 @@ from xdsl.parser import Parser
 from xdsl.passes import PassPipeline
 
 from kan_dialect.cli import kan_flow, kan_opt
-from kan_dialect.devices.device import ECP5
+from kan_dialect.devices.device import ECP5, XCUP
 from kan_dialect.devices.estimate import estimate
+from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.errors import KanError
 from kan_dialect.flows.pictures import (
     adder_tree_picture,
@@ -165,6 +166,20 @@ def test_curves_of_tables_are_their_entries() -> None:
         assert np.array_equal(np.moveaxis(layer.codes, 0, -1), to_integers(lookup.tables))
 
 
+def test_widths_are_those_of_the_tables_in_hardware() -> None:
+    tables = {
+        op.given_name: range_of(op.result).bits
+        for op in wine(WIRES).walk()
+        if isinstance(op, TableOp)
+    }
+    found = {
+        layer.edge(node, source): int(bits)
+        for layer in network_layers(Model.of(wine(TABLES)))
+        for (node, source), bits in np.ndenumerate(layer.bits)  # pyright: ignore[reportArgumentType]
+    }
+    assert found == tables and len(set(tables.values())) > 1
+
+
 def test_edges_of_wires_add_up_to_the_nodes() -> None:
     model = Model.of(wine(SCHEDULED))
     rng = np.random.default_rng(0)
@@ -202,6 +217,15 @@ def test_a_node_that_nothing_reads_is_an_input_of_one_code() -> None:
     assert layer.inputs == ("layer0_node0", "layer0_node1")
     assert layer.read is not None and layer.read.sum(axis=0).tolist() == [4, 1]
     assert layer.kept.tolist() == [[True, False]]
+
+
+def test_luts_of_wires_are_those_of_its_tables() -> None:
+    module = wine(SCHEDULED)
+    total = sum(
+        np.sum(each.luts) for each in network_layers(Model.of(module)) if each.luts is not None
+    )
+    tables = [op for op in module.walk() if isinstance(op, TableOp)]
+    assert np.isclose(total, sum(luts_of(op, XCUP) for op in tables))
 
 
 def test_an_edge_is_its_table_and_its_function() -> None:

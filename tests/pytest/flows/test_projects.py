@@ -36,7 +36,7 @@ from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.lowering.wrappers.wrapper_ports import InterfaceName
 from kan_dialect.passes.schedule import SchedulePass
-from repository import EXAMPLES
+from repository import EXAMPLES, ROOT
 
 SCRIPTS = sorted(
     f"{tool}/wine{suffix}.tcl"
@@ -119,6 +119,15 @@ def test_readme_and_report_name_the_projects(built: Path) -> None:
     }
 
 
+def test_projects_are_the_same_wherever_the_folder_is(built: Path, tmp_path: Path) -> None:
+    again = project_files(build(tmp_path / "elsewhere" / "wine"))
+    assert project_files(built) == again
+    for name, text in again.items():
+        assert str(tmp_path) not in text and str(ROOT) not in text, name
+        # An absolute path would begin like this.
+        assert not re.search(r"""[\s'"{]/\w""", text.replace("-taxonomy /UserIP", "")), name
+
+
 def test_files_that_projects_name_exist(built: Path) -> None:
     for name, text in project_files(built).items():
         here = (built / name).parent
@@ -144,12 +153,30 @@ def test_the_clock_is_the_given_one_else_the_estimate(tmp_path: Path) -> None:
     assert "MHZ ?= 200.000" in (given / "project" / "open" / "Makefile").read_text()
 
 
+def test_an_estimated_clock_is_one_figure(built: Path) -> None:
+    report = json.loads((built / "report.json").read_text())
+    estimate, period = report["estimate"], report["project"]["period_ns"]
+    assert estimate["delay_ns"] == period
+    assert estimate["latency_ns"] == pytest.approx(report["latency_cycles"] * period, abs=0.01)
+    assert estimate["fmax_mhz"] == pytest.approx(1000 / period, rel=0.002)
+    project = built / "project"
+    assert f"-period {period:.3f} " in (project / "vivado" / "wine.xdc").read_text()
+    (mhz,) = re.findall(r"^MHZ \?= (.*)$", (project / "open" / "Makefile").read_text(), re.M)
+    assert float(mhz) == pytest.approx(estimate["fmax_mhz"], abs=0.1)
+
+
 def test_combinational_designs_have_a_bound_and_no_clock(tmp_path: Path) -> None:
     found = files_of(combinational(), tmp_path)
     bound = "set_max_delay 3.500 -from [get_ports {x0[*]}] -to [get_ports {y0}]\n"
     assert found["project/vivado/net.xdc"].endswith(bound)
     for name, text in found.items():
         assert not re.search("(?m)^(create_clock|FREQUENCY)", text), name
+
+
+def test_constraints_of_nextpnr_leave_the_clock_to_the_makefile(built: Path) -> None:
+    for suffix in ("lpf", "pcf", "pdc"):
+        lines = (built / "project" / "open" / f"wine.{suffix}").read_text().splitlines()
+        assert len(lines) > 50 and all(line.startswith("#") for line in lines), suffix
 
 
 # IP-XACT
@@ -434,6 +461,15 @@ def test_scripts_take_a_part(built: Path) -> None:
         tool, _, name = script.partition("/")
         words = [word for call in tcl_calls(name, project / tool, arguments) for word in call]
         assert all(argument in words for argument in arguments), script
+
+
+def test_every_port_but_the_clock_is_a_virtual_pin_in_quartus(built: Path) -> None:
+    calls = tcl_calls("wine.tcl", built / "project" / "quartus")
+    pins = [call[-1] for call in calls if call[:3:2] == ["set_instance_assignment", "VIRTUAL_PIN"]]
+    ports = json.loads((built / "report.json").read_text())["ports"]
+    assert sorted(pin.removesuffix("[*]") for pin in pins) == sorted(
+        port["name"] for port in ports if port["name"] != "clk"
+    )
 
 
 @pytest.mark.parametrize("file", ["vivado/wine.xdc", "quartus/wine.sdc", "gowin/wine.sdc"])

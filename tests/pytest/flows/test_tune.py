@@ -126,6 +126,13 @@ def test_random_changes_leave_a_local_optimum() -> None:
     assert min(searched(AXES, cost, 60).values()) == 50.0
 
 
+def test_a_search_without_changes_ends() -> None:
+    assert Search(Space(())).propose({DEFAULT: 1.0}) == []
+    one = Search(Space((Axis("a.n", (1,)),)))
+    assert len(one.propose({DEFAULT: 1.0})) == 1
+    assert one.propose({DEFAULT: 1.0, Point((("a.n", 1),)): 1.0}) == []
+
+
 # Whole runs, with a measurement in the place of Yosys.
 
 

@@ -189,6 +189,27 @@ def test_python_and_c_encode_as_defined(codecs: Codecs, data: st.DataObject) -> 
     np.testing.assert_array_equal(in_c, expected)
 
 
+def test_many_values_encode_alike(codecs: Codecs) -> None:
+    interface = codecs.interface
+    rng = np.random.default_rng(1)
+    low = np.array([port.low for port in interface.inputs])
+    high = np.array([port.high for port in interface.inputs])
+    scale = np.array([port.scale for port in interface.inputs])
+    point = np.array([port.zero_point for port in interface.inputs])
+    steps = rng.integers(2 * low - 3, 2 * high + 4, (20_000, len(low))) - 2 * point
+    with np.errstate(over="ignore"):
+        x = steps / 2 * scale
+        expected = np.minimum(np.maximum(np.round(x / scale) + point, low), high)
+    np.testing.assert_array_equal(codecs.python.encode(x), expected)
+    np.testing.assert_array_equal(codecs.c("encode", x, len(low), codecs.code_type), expected)
+
+    with np.errstate(over="ignore", under="ignore"):
+        single = x.astype(np.float32)
+    expected = codecs.python.encode(single)
+    in_c = codecs.c("encode_f", single, len(low), codecs.code_type)
+    np.testing.assert_array_equal(in_c, expected)
+
+
 @pytest.mark.parametrize("value", [math.inf, -math.inf, HUGE, -HUGE, TINY, -TINY, 0.0, -0.0])
 def test_extremes_saturate(codecs: Codecs, value: float) -> None:
     inputs = codecs.interface.inputs

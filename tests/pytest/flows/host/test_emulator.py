@@ -25,10 +25,11 @@ from xdsl.ir import Block, Region, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def
 from xdsl.universe import Universe
 
+import kan_dialect as kan
 from fuzz.kinds import network_case
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
-from kan_dialect.flows.host import c_text, emulator
+from kan_dialect.flows.host import c_text, dataflow, emulator
 from kan_dialect.flows.host.c_text import code_type, literal, smallest_type
 from kan_dialect.flows.host.emulator import write_emulator
 from kan_dialect.flows.simulate.stimuli import stimuli
@@ -303,6 +304,13 @@ def test_long_functions_are_split(built: Path, monkeypatch: pytest.MonkeyPatch) 
     check_network(3)
 
 
+def test_composed_tables_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values of many codes keep tables of their own, which no sums share."""
+    monkeypatch.setattr(dataflow, "MAX_ENTRIES", 7)
+    for index in range(3):
+        check_network(index)
+
+
 @irdl_op_definition
 class PopulationOp(IRDLOperation, Evaluable):
     """The number of bits that are 1 in a number and in another one."""
@@ -520,6 +528,25 @@ def test_heads_decide(tmp_path: Path, head: tuple[object, ...]) -> None:
     np.testing.assert_array_equal(found.classify(x), order[:, 0])
     np.testing.assert_array_equal(found.predict(x), order[:, : 1 if head[0] == "argmax" else 2])
     assert "static_cast<std::size_t>(y[0])" in (folder / "host" / "wine.hpp").read_text()
+
+
+def test_the_api_loads_the_emulator(built: Path, tmp_path: Path) -> None:
+    with np.load(DATA) as data:
+        x = data["x_test"]
+    expected = integer_model(built).run(x)
+    np.testing.assert_array_equal(kan.Build(built).emulator().predict(x), expected)
+    bare = tmp_path / "bare"
+    shutil.copytree(built, bare)
+    shutil.rmtree(bare / "host")
+    with pytest.raises(KanError, match="bare has no emulator; build from the model"):
+        kan.Build(bare).emulator()
+
+
+def test_headers_of_a_design_go_together(built: Path) -> None:
+    for order in (("codec", "emulator"), ("emulator", "codec")):
+        text = "".join(f'#include "wine_{each}.h"\n' for each in order)
+        command = [str(CC), "-std=c99", *WARNINGS, "-fsyntax-only", "-x", "c", "-"]
+        subprocess.run(command, input=text, text=True, cwd=built / "host", check=True)
 
 
 def test_builds_from_hardware_have_no_emulator(built: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ import pytest
 from report_schema import valid_report
 from xdsl.context import Context
 
+import kan_dialect
 from kan_dialect.errors import KanError
 from kan_dialect.flows.design import Design
 from kan_dialect.flows.host.drivers import write_drivers
@@ -183,6 +184,22 @@ def test_linters_have_nothing_to_say(built: Path, tmp_path: Path) -> None:
     require_silent(tmp_path, files, "--top", "tracker_axi_lite")
 
 
+@needs_verilator
+def test_python_builds_the_same(built: Path, tmp_path: Path) -> None:
+    """The build compares in Verilator, and the wrapper is that of the command."""
+    network = kan_dialect.load(TRACKER)
+    x = np.linspace(-2, 2, 40).reshape(-1, 1)
+    options: dict[str, Any] = {"learning_rate": 0.15, "interface": "axi-lite"}
+    data = {"x": x, "y": np.sin(x[:, 0])}
+    found = network.build(tmp_path / "out", trainable=True, data=data, **options)
+    report = found.report
+    assert report["simulation"]["trained"] == 40
+    assert report["interface"]["simulation"]["accesses"] > 200
+    for name in ("tracker", "tracker_axi_lite"):
+        text = (tmp_path / "out" / "rtl" / f"{name}.sv").read_text()
+        assert text == (built / "rtl" / f"{name}.sv").read_text()
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -199,6 +216,19 @@ def test_other_interfaces_are_refused(
     error = capsys.readouterr().err
     assert told in error and "Traceback" not in error
     assert not (tmp_path / "out").exists()
+
+
+def test_python_refuses_the_same(tmp_path: Path) -> None:
+    network = kan_dialect.load(TRACKER)
+    folder = tmp_path / "out"
+    with pytest.raises(KanError, match="has no interface ready-valid"):
+        network.build(folder, trainable=True, interface="ready-valid")
+    with pytest.raises(KanError, match="there is no option bits"):
+        network.build(folder, trainable=True, bits=4)
+    with pytest.raises(KanError, match="no other pipeline"):
+        network.build(folder, trainable=True, passes="lower-kan-to-hw")
+    with pytest.raises(KanError, match="simulator takes verilator, icarus or none"):
+        network.build(folder, trainable=True, simulator="ghdl")
 
 
 # The driver for PYNQ

