@@ -211,8 +211,7 @@ class KanOptMain(xDSLOptMain):
         return installed_universe()
 
     def register_all_dialects(self) -> None:
-        for name, factory in self._multiverse.all_dialects.items():
-            self.ctx.register_dialect(name, factory)
+        self.ctx = loading.make_context()
 
     def register_all_passes(self) -> None:
         for name, factory in self._multiverse.all_passes.items():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp, StringAttr
+from xdsl.ir import Operation
 
 from kan_dialect.deferred import deferred
 from kan_dialect.errors import KanError
@@ -36,9 +38,22 @@ if TYPE_CHECKING:
 _model_of = cast("Callable[[ModuleOp], Model]", deferred("kan_dialect.model.model", "Model.of"))
 
 
+RENAMED = {"kan.bits": "kan.extract", "kan.lookup": "kan.tables"}
+"""Names of ops in IR of version 0.2, with the names of today."""
+
+
+class KanContext(Context):
+    """A context that reads ops of older IR, too."""
+
+    def get_optional_op(
+        self, name: str, *, dialect_stack: Sequence[str] = ()
+    ) -> type[Operation] | None:
+        return super().get_optional_op(RENAMED.get(name, name), dialect_stack=dialect_stack)
+
+
 def make_context() -> Context:
     """A context with every installed dialect; a dialect is loaded at its first use."""
-    context = Context()
+    context = KanContext()
     for name, factory in installed_universe().all_dialects.items():
         context.register_dialect(name, factory)
     return context
