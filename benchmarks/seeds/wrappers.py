@@ -215,10 +215,6 @@ SEEDS = [
             ),
         ),
         (
-            "training-by-any-write",
-            Replace("build.load(train, ..., self.starts)", "build.load(train, ..., self.writes)"),
-        ),
-        (
             "reads-are-writes",
             Replace("build.load(write, writes, self.mem_starts)", "build.load(write, reads)"),
         ),
