@@ -83,8 +83,8 @@ _HEADS = [
         (
             "a number that is the threshold is above it",
             Replace(
-                "decode([port], codes[:, np.newaxis])[:, 0] > threshold",
-                "decode([port], codes[:, np.newaxis])[:, 0] >= threshold",
+                "decode([port], np.array([[middle]]))[0, 0] > threshold",
+                "decode([port], np.array([[middle]]))[0, 0] >= threshold",
             ),
         ),
     ),
@@ -349,10 +349,10 @@ _VHDL = [
     *found_by(
         "flows/test_vhdl.py::test_wrapper_and_package_of_any_name[net]",
         "VHDL",
-        "vhdl.package:package_text",
+        "flows/vhdl/templates/package.vhd.j2",
         (
             "the package counts a cycle more",
-            ReplaceText(" : natural := {latency};", " : natural := {latency + 1};"),
+            ReplaceText("{{ latency }};", "{{ latency + 1 }};"),
         ),
     ),
     *found_by(
