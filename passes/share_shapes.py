@@ -140,12 +140,12 @@ class ShareShapesPass(FunctionPass):
         return loss_problem_on(self.data, before, after, self.loss)
 
     def rewrite(self, function: func.FuncOp) -> None:
-        layers = shaped_layers(function)
-        counts = COUNTS if self.shapes is None else (self.shapes,)
         judge = None
         if self.data is not None:
             dataset = dataset_for(function, self.data)
             judge = FunctionJudge(function, dataset, self.data, self.validation, self.seed)
+        layers = shaped_layers(function)
+        counts = COUNTS if self.shapes is None else (self.shapes,)
         tried: dict[int, Scores | None] = {}
         chosen: func.FuncOp | None = None
         columns = [copies_of(layer, np.array(counts), self.up_to) for layer in layers]

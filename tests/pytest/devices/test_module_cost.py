@@ -106,7 +106,7 @@ def test_registers_are_those_of_the_text(wrapper: str) -> None:
 @pytest.mark.skipif(look_for("yosys") is None, reason="yosys not installed")
 @pytest.mark.parametrize(
     ("wrapper", "target"),
-    zip(WRAPPERS, ["ecp5", "ice40", "xcup", "xcup"], strict=True),
+    [*zip(WRAPPERS, ["ecp5", "ice40", "xcup", "xcup"], strict=True)],
 )
 def test_the_estimate_is_near_synthesis(wrapper: str, target: str, tmp_path: Path) -> None:
     module, (core, top) = wrapped(wrapper, target)

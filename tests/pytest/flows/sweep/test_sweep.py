@@ -527,7 +527,8 @@ def test_without_the_extra_there_are_tables_and_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     absent = {"matplotlib", "pyarrow"}
-    monkeypatch.setattr(command, "find_spec", lambda name: None if name in absent else name)
+    for module in (command, workers):
+        monkeypatch.setattr(module, "find_spec", lambda name: None if name in absent else name)
     options = ("--vary", "bits=2,3", "--loss", 0.1, "--jobs", 1, "-o", tmp_path)
     assert run(EXAMPLE, "--calibration", DATA, *options) == 0
     said = capsys.readouterr()
