@@ -1,12 +1,14 @@
-"""Bounds of ONNX sums of products: MatMul, Gemm, Einsum, ReduceSum, ReduceMean."""
+"""Bounds of ONNX sums of products: MatMul, Gemm, Einsum, Conv, ReduceSum, ReduceMean."""
 
 from __future__ import annotations
 
 from math import prod
 
 import numpy as np
+import onnx
 
 from kan_dialect.analysis.onnx.bounds import (
+    DOUBLE,
     Noise,
     aligned,
     constant,
@@ -18,6 +20,7 @@ from kan_dialect.analysis.onnx.bounds import (
     times,
 )
 from kan_dialect.analysis.onnx.operator_rules import Operands, Operator, Rule
+from kan_dialect.evaluate.onnx_node import open_node
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.maths.interval_functions import Range
 
@@ -77,6 +80,27 @@ def _einsum(op: Operator, operands: list[Range]) -> Range:
     return contracted(one, other, form, terms, op.noise)
 
 
+def _conv(op: Operator, operands: Operands) -> Range:
+    x, weights, bias = (*operands, None)[:3]
+    assert x is not None and weights is not None
+    if len(weights.low) > 1:
+        raise op.none("with computed weights")
+    node = onnx.NodeProto()
+    node.CopyFrom(op.node)
+    del node.input[2:]
+    convolution = open_node(node, op.version, [DOUBLE, DOUBLE])
+
+    def form(a: FloatArray, b: FloatArray) -> FloatArray:
+        (found,) = convolution([a.reshape(-1, *a.shape[2:]), b[0]])
+        return found.reshape(*a.shape[:2], *found.shape[1:])
+
+    found = contracted(x, weights, form, prod(shape_of(weights)[1:]), op.noise)
+    if bias is None:
+        return found
+    axes = (1,) * (len(shape_of(x)) - 2)
+    return plus(found, moved(bias, lambda b: b.reshape(len(b), 1, -1, *axes)), op.noise)
+
+
 def _reduction(op: Operator, operands: Operands) -> Range:
     x = operands[0]
     assert x is not None
@@ -98,6 +122,7 @@ RULES: dict[str, Rule] = {
     "MatMul": lambda op, x: _matrix_product(x[0], x[1], op.noise),
     "Gemm": _gemm,
     "Einsum": _einsum,
+    "Conv": _conv,
     **dict.fromkeys(("ReduceSum", "ReduceMean"), _reduction),
 }
 """Operator -> rule."""

@@ -21,7 +21,8 @@ _MAX_LOOKUP_ELEMENTS = 1 << 10
 
 _MOVING: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Expand"), (0,)),
-    **dict.fromkeys(("Slice", "Split", "Tile", "GatherElements"), (0,)),
+    **dict.fromkeys(("Slice", "Split", "Tile", "Trilu", "DepthToSpace", "SpaceToDepth"), (0,)),
+    "GatherElements": (0,),
     **dict.fromkeys(("Pad", "ScatterElements", "ScatterND"), (0, 2)),
 }
 """Operator -> indices of data operands; the others are constants that give the movement."""

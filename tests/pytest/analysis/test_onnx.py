@@ -141,6 +141,13 @@ def _scattered(g: Graph, kind: str) -> str:
     return g.op(kind, zeros, g.ints(rows), g.op("Sin", "x"))
 
 
+def _convolved(g: Graph) -> str:
+    rng = np.random.default_rng(0)
+    columns = g.op("Transpose", _column(g), perm=[0, 2, 1])
+    weights = g.const(rng.normal(size=(4, 1, 2)))
+    return g.op("Conv", columns, weights, g.const(rng.normal(size=4)), group=2, pads=[1, 0])
+
+
 def _einsums(g: Graph) -> str:
     weights = g.const(np.random.default_rng(0).normal(size=(5, 3, 2)))
     constant = g.op("Einsum", _column(g), weights, equation="bik,oik->bo")
@@ -228,6 +235,7 @@ CASES: dict[str, Case] = {
         )
     ),
     "Einsum": Case(_einsums),
+    "Conv": Case(_convolved),
     "BatchNormalization": Case(_batch_norm),
     "ReduceSum": _reduced("ReduceSum", [1, 2]),
     "ReduceMean": _reduced("ReduceMean", [-1]),
@@ -244,6 +252,13 @@ CASES: dict[str, Case] = {
     ),
     "Split": Case(_split),
     "Tile": Case(lambda g: g.op("Tile", "x", g.ints([1, 2]))),
+    "Trilu": Case(lambda g: g.op("Trilu", _column(g), upper=0)),
+    "DepthToSpace": Case(
+        lambda g: g.op("DepthToSpace", g.op("Reshape", "x", g.ints([1, 12, 1, 1])), blocksize=2)
+    ),
+    "SpaceToDepth": Case(
+        lambda g: g.op("SpaceToDepth", g.op("Reshape", "x", g.ints([1, 3, 2, 2])), blocksize=2)
+    ),
     "Pad": Case(lambda g: g.op("Pad", "x", g.ints([0, 1, 0, 2]), g.const(0.7))),
     "ScatterElements": Case(lambda g: _scattered(g, "ScatterElements")),
     "ScatterND": Case(lambda g: _scattered(g, "ScatterND")),

@@ -353,7 +353,10 @@ SHARED = (
         ["--bits", "3", "--simulator", "none"],
         pytest.param(["--synth", "--bits", "4"], marks=pytest.mark.ci),
         pytest.param(["--bits", "auto", "--max-accuracy-loss", "5%"], marks=pytest.mark.ci),
-        pytest.param(["--precision", "auto", "--max-accuracy-loss", "5%"], marks=pytest.mark.ci),
+        pytest.param(
+            ["--bits", "3", "--precision", "auto", "--max-accuracy-loss", "5%"],
+            marks=pytest.mark.ci,
+        ),
         pytest.param(["-p", SHARED.replace("DATA", WINE[1])], marks=pytest.mark.ci),
         pytest.param(["--trainable", "--integer-bits", "13"], marks=pytest.mark.ci),
     ],

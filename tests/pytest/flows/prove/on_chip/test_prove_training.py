@@ -192,8 +192,8 @@ def test_wrong_text(tiny: tuple[Step, Path, tuple[int, int]], problem: str, tmp_
 def test_seeded_bugs_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
     seeded = importlib.import_module("seeded_training")
-    # Every sixth: `benchmarks/seeded_training.py` runs all, which takes some seven minutes.
-    for seed in seeded.SEEDS[::6]:
+    # Every twelfth: `benchmarks/seeded_training.py` runs all, which takes some seven minutes.
+    for seed in seeded.SEEDS[::12]:
         assert seeded.found(seed, tmp_path) is not None, seed.name
 
 
