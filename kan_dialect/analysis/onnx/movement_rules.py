@@ -103,7 +103,7 @@ def _lookup(op: Operator, operands: list[Range]) -> Results:
         return Range(*(np.moveaxis(np.take(end, places, axis), axis, 0) for end in table))
 
     low, high = index if is_nd else (end[..., np.newaxis] for end in index)
-    within: BoolArray = ((low >= -extents) & (high < extents)).all(axis=-1)
+    within: BoolArray = np.logical_and.reduce((low >= -extents) & (high < extents), axis=-1)
     low, high = (np.where(within[..., np.newaxis], end, 0).astype(np.int64) for end in (low, high))
     counts = (high - low).reshape(-1, len(extents)).max(axis=0, initial=0) + 1
     if prod(counts.tolist()) > _MAX_LOOKUP_ELEMENTS:
