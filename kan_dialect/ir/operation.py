@@ -46,7 +46,7 @@ class KanOperation(IRDLOperation, ABC):
         result_types: Sequence[Attribute],
         **properties: PropertyValue,
     ) -> None:
-        """Constructor of the dialect's ops, fast enough for those that passes create in bulk.
+        """Build an op without checks: passes create many ops.
 
         `IRDLOperation` compares operands and properties with the op's declaration first, which
         takes several times as long; the verifier does so again.

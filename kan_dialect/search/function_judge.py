@@ -1,4 +1,4 @@
-"""Changed copies of a function against the function, on samples of which some are held out."""
+"""Judges changed copies of a function by their scores on all samples and on held-out ones."""
 
 from __future__ import annotations
 

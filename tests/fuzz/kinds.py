@@ -36,13 +36,13 @@ from kan_dialect.devices.device import device_names
 from kan_dialect.flows.tools.toolchain import find_simulator, look_for
 
 CIRCT_EVERY = 3
-"""Of so many networks one goes through CIRCT, and is read back from its text."""
+"""Every n-th network goes through CIRCT, and is read back from its text."""
 PROVEN_EVERY = 8
-"""Of so many networks one is proven."""
+"""Every n-th network is proven."""
 ICARUS_EVERY = 9
-"""Of so many networks one is simulated in Icarus."""
+"""Every n-th network is simulated in Icarus."""
 VERILATOR_EVERY = 90
-"""Of so many networks one is simulated in Verilator, as our text and as CIRCT's export."""
+"""Every n-th network is simulated in Verilator, as our text and as CIRCT's export."""
 PROCESS_EVERY = 100
 """Of so many broken files one goes through a process of its own."""
 REFUSALS = (
@@ -102,7 +102,7 @@ def check_design(network: AnyNetwork, pipeline: Sequence[str], index: int) -> De
 
 
 def check_with_tools(design: Design, index: int, counts: Counts) -> None:
-    """Compare a design in CIRCT, simulators and the proof, those that are its turn."""
+    """Compare a design in CIRCT, the simulators and the proof, each for every n-th network."""
     exported = ""
     if index % CIRCT_EVERY == 0:
         require_same_text(design.module)

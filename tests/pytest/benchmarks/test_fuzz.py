@@ -33,7 +33,7 @@ from kan_dialect.universe import UNIVERSE
 
 
 def require_success(kind: str, seed: int, cases: range) -> Counts:
-    """What cases were counted as, none of which failed."""
+    """Counts of cases by outcome, after all of them passed."""
     chunk = KINDS[kind].run(seed, cases)
     assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
     return chunk.counts
