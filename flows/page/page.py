@@ -52,22 +52,12 @@ def build_page(folder: Path, report: Mapping[str, Any], context: Context | None 
     context : has the dialects of the build; None: those that are installed.
     """
     layers = edge_layers(models_of(folder, report, context), report)
-    wrapper = report.get("interface")
     return _page(
         report["name"],
         _summary(report, layers),
         layers,
         report,
         verdicts=verdicts(report),
-        cost_figures=sections.cost(report),
-        schedule_figures=sections.schedule(report),
-        accuracy_figures=sections.accuracy(report),
-        code_figures=sections.codes(report),
-        tools=sections.tools(report),
-        checks=sections.checks(report),
-        interface_intro=None if wrapper is None else sections.interface_intro(wrapper),
-        ports=sections.ports(report),
-        further=sections.further(report),
         sources=[
             (what, each["file"], each["sha256"]) for what, each in report.get("sources", {}).items()
         ],
@@ -179,15 +169,6 @@ def _summary(report: Mapping[str, Any], layers: Sequence[LayerEdges]) -> str:
     return " · ".join(parts)
 
 
-_NO_SECTIONS: Mapping[str, None] = dict.fromkeys(
-    (
-        *("verdicts", "layer_figures", "cost_figures", "schedule_figures", "accuracy_figures"),
-        *("code_figures", "tools", "checks", "ports", "further"),
-    )
-)
-"""Values of the template for sections that a page may have."""
-
-
 def _page(
     name: str,
     summary: str,
@@ -200,7 +181,7 @@ def _page(
     Parameters
     ----------
     report : that of the build; empty for a model that is not built.
-    shown : values of `_NO_SECTIONS`, where they are known.
+    shown : values of the template for this kind of page.
     """
     data = network_data(layers) if layers else {}
     # Escaped, so that no text in the data ends the script element.
@@ -221,7 +202,8 @@ def _page(
         register_rows=sections.register_rows,
         bits_of=bits_of,
         bus_text=bus_text,
-        **{**_NO_SECTIONS, **shown},
+        sections={name: rows(report) for name, rows in sections.SECTIONS.items()},
+        **{"verdicts": None, "layer_figures": None, **shown},
     )
 
 

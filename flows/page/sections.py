@@ -8,35 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from kan_dialect.flows.page import charts
 from kan_dialect.flows.pictures.markup import Markup
 from kan_dialect.flows.report_ports import value_of
 from kan_dialect.ir.attributes.data_names import named_port
 
-SHOWN = frozenset(
-    {
-        *(
-            "name",
-            "inputs",
-            "outputs",
-            "latency_cycles",
-            "classes",
-            "ports",
-            "accuracy",
-            "regression",
-            "edges",
-        ),
-        *("float_engine", "max_abs_error", "mean_abs_error", "certificate", "table_bits", "codes"),
-        *("saturation", "estimate", "checks", "simulation", "synthesis", "pnr", "proof", "layers"),
-        *("warnings", "tools", "sources", "command", "stages", "schedule", "interface"),
-    }
-)
-"""Keys of the report that have a section; all others are in the list of further figures."""
+_Section = TypeVar("_Section", bound="Callable[[Report], Any]")
 
 ROWS = 200
 """Most rows of a table of places or ports."""
@@ -45,13 +27,36 @@ ROWS = 200
 Figures: TypeAlias = "dict[str, Any]"
 """Values of the template for a section."""
 
+Report: TypeAlias = Mapping[str, Any]
+
+SECTIONS: dict[str, Callable[[Report], Any]] = {}
+"""What the template reads as `sections.NAME`, from the report."""
+
+SHOWN = {
+    *("name", "inputs", "outputs", "classes", "edges", "table_bits"),
+    *("warnings", "simulation", "tools", "sources", "command"),
+}
+"""Keys of the report that the page shows; all others are in the list of further figures."""
+
+
+def section(*keys: str) -> Callable[[_Section], _Section]:
+    """Name a function of `SECTIONS`, and the keys of the report that it shows."""
+
+    def add(rows: _Section) -> _Section:
+        SECTIONS[rows.__name__] = rows
+        SHOWN.update(keys)
+        return rows
+
+    return add
+
 
 def columns(entries: Iterable[Mapping[str, Any]], *names: str) -> list[tuple[Any, ...]]:
     """A row of values for each entry, empty texts where it has none."""
     return [tuple(each.get(name, "") for name in names) for each in entries]
 
 
-def cost(report: Mapping[str, Any]) -> Figures | None:
+@section("stages", "layers", "estimate")
+def cost(report: Report) -> Figures | None:
     """Lookup tables by pass, by layer and by kind."""
     stages = [each for each in report.get("stages", ()) if "luts" in each]
     layers: Sequence[Mapping[str, Any]] = report.get("layers", ())
@@ -85,7 +90,8 @@ def cost(report: Mapping[str, Any]) -> Figures | None:
     }
 
 
-def schedule(report: Mapping[str, Any]) -> Figures | None:
+@section("schedule", "latency_cycles")
+def schedule(report: Report) -> Figures | None:
     """Logic of each stage, and the registers behind it."""
     stages: Sequence[Mapping[str, Any]] = report.get("schedule", ())
     if not stages:
@@ -111,7 +117,8 @@ def _work(stage: Mapping[str, Any]) -> str:
     return ", ".join(f"{work['layer']} ({work['ops']} ops)" for work in stage["work"])
 
 
-def accuracy(report: Mapping[str, Any]) -> Figures | None:
+@section("accuracy", "regression", "float_engine", "max_abs_error", "mean_abs_error", "certificate")
+def accuracy(report: Report) -> Figures | None:
     """Decisions or errors on samples, differences of integers and floats, and their bounds."""
     if not report.keys() & {"accuracy", "regression", "max_abs_error", "certificate"}:
         return None
@@ -187,7 +194,8 @@ def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def codes(report: Mapping[str, Any]) -> Figures | None:
+@section("codes", "saturation")
+def codes(report: Report) -> Figures | None:
     """The use that samples make of the codes of inputs, nodes and outputs."""
     use, saturation = report.get("codes"), report.get("saturation", {})
     if use is None:
@@ -226,7 +234,7 @@ def _use(place: Mapping[str, Any]) -> tuple[Markup, str, str, int, str]:
     )
 
 
-def _labels(report: Mapping[str, Any]) -> dict[str, str]:
+def _labels(report: Report) -> dict[str, str]:
     """Ports with the names of their features and classes: `x0 (alcohol)`."""
     return {
         port["name"]: named_port(port["name"], port.get("data_name", ""))
@@ -234,7 +242,8 @@ def _labels(report: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def ports(report: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+@section("ports")
+def ports(report: Report) -> list[tuple[Any, ...]]:
     """Ports of the network's module."""
     return [
         (
@@ -250,7 +259,8 @@ def ports(report: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     ]
 
 
-def checks(report: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+@section("checks")
+def checks(report: Report) -> list[tuple[Any, ...]]:
     """What each pass claims, and the check of it."""
     return [
         (
@@ -263,13 +273,15 @@ def checks(report: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     ]
 
 
-def tools(report: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+@section("synthesis", "pnr", "proof")
+def tools(report: Report) -> list[tuple[str, list[tuple[str, str]]]]:
     """Title and figures of synthesis, place and route, and proof, as far as they were run."""
     names = {"synthesis": "Synthesis", "pnr": "Place and route", "proof": "Proof"}
     return [(title, list(_flat(report[key], ""))) for key, title in names.items() if key in report]
 
 
-def further(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+@section()
+def further(report: Report) -> list[tuple[str, str, str]]:
     """Keys of the report that no section shows, with their values and meanings."""
     known = schema()["properties"]
     return [
@@ -280,8 +292,12 @@ def further(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def interface_intro(wrapper: Mapping[str, Any]) -> str:
+@section("interface")
+def interface(report: Report) -> str | None:
     """What the wrapper around the network's module is, in a sentence."""
+    wrapper = report.get("interface")
+    if wrapper is None:
+        return None
     text = (
         f"{wrapper['name']}: module {wrapper['top']} in {wrapper['file']}, "
         f"{wrapper['latency_cycles']} cycles from a sample to its outputs"
