@@ -84,7 +84,7 @@ lint: $(VENV)/.test
 	@found=$$($(BIN)/lint-imports --no-logo --no-cache) || { echo "$$found"; exit 1; }
 
 types: $(VENV)/.test
-	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/pyright --threads $(JOBS) --pythonpath $(BIN)/python
 
 filecheck: $(VENV)/.test
 	$(BIN)/lit -q -j $(JOBS) tests/filecheck

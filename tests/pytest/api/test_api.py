@@ -326,6 +326,7 @@ found: float | None = trained.test_score
 """
 
 
+@pytest.mark.ci
 def test_a_users_script_is_type_checked(tmp_path: Path) -> None:
     """By pyright, strictly, with the package as `pip install --editable` leaves it."""
     hidden = ("kan_dialect", "__editable__", "kan-dialect")

@@ -64,6 +64,7 @@ def test_a_seed_without_its_place_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert "places match 'node_sum', expected one" in message("fold_tables:_tables", "node_sum")
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(
     not (find_simulator("verilator") and look_for("yosys")),
     reason="Verilator or Yosys is not installed",

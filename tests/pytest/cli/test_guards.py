@@ -433,6 +433,7 @@ def _as_in_a_terminal() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.mark.ci
 def test_two_builds_at_once(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     for entry, name in enumerate(("one", "two")):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ci_cases import others_in_ci
 
 from repository import EXAMPLES, ROOT
 
@@ -59,7 +60,7 @@ def install(name: str, folder: Path) -> Installed:
     return Installed(name, tests, {**os.environ, "PYTHONPATH": str(site), "PATH": path})
 
 
-@pytest.mark.parametrize("name", PACKAGES)
+@pytest.mark.parametrize("name", others_in_ci(PACKAGES))
 def test_a_package_passes_its_tests(name: str, tmp_path: Path) -> None:
     """Once it is installed; all in one, since installing takes most of the time."""
     folder = EXAMPLES / name

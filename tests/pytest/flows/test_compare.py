@@ -362,6 +362,7 @@ def test_parquet_has_the_same_rows(compared: Path) -> None:
     ]
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(look_for("yosys") is None, reason="Yosys is not installed")
 def test_synthesis_is_beside_the_estimate(tmp_path: Path) -> None:
     options = ("--without", "kan-split-tables", "--synthesize", "ecp5", "--jobs", 1)

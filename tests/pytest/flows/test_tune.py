@@ -340,6 +340,7 @@ def results_of(folder: Path) -> Mapping[str, Any]:
     return json.loads((folder / "tune.json").read_text())
 
 
+@pytest.mark.ci
 @needs_yosys
 def test_a_search_with_yosys_gives_a_pipeline_that_builds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

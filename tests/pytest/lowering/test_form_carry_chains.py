@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ci_cases import others_in_ci
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_hardware import circuit_of, outputs_of
@@ -244,7 +245,7 @@ def test_chains_of_waiting_adders_are_bounded() -> None:
 
 
 @pytest.mark.skipif(toolchain.look_for("yosys") is None, reason="Yosys is not installed")
-@pytest.mark.parametrize("limit", ["cycles=2", "mhz=150"])
+@pytest.mark.parametrize("limit", others_in_ci(["mhz=150", "cycles=2"]))
 def test_a_network_of_joined_adders_is_proven(tmp_path: Path, limit: str) -> None:
     """Both readings of its text, and not if carries go from one adder to the next."""
     folder = build_wine(tmp_path, limit)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ci_cases import others_in_ci
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.dialects import func
@@ -272,14 +273,16 @@ def codec_of(folder: Path, name: str) -> Any:
 
 @pytest.mark.parametrize(
     ("options", "head"),
-    [
-        (["--head", "argmax"], Head("argmax", 3)),
-        (["--head", "top-k", "--k", "2"], Head("top-k", 3, k=2)),
-        (
-            ["--head", "threshold", "--probability", "0.9"],
-            Head("threshold", 3, logit(0.9), probability=0.9),
-        ),
-    ],
+    others_in_ci(
+        [
+            (["--head", "argmax"], Head("argmax", 3)),
+            (["--head", "top-k", "--k", "2"], Head("top-k", 3, k=2)),
+            (
+                ["--head", "threshold", "--probability", "0.9"],
+                Head("threshold", 3, logit(0.9), probability=0.9),
+            ),
+        ]
+    ),
 )
 @needs_simulator
 def test_builds(options: list[str], head: Head, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ci_cases import others_in_ci
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import BSpline, make_lsq_spline
@@ -264,7 +265,7 @@ MODELS = [
 
 
 @needs_verilator
-@pytest.mark.parametrize(("name", "options"), MODELS)
+@pytest.mark.parametrize(("name", "options"), others_in_ci(MODELS))
 def test_an_onnx_network_trains_on_the_chip(name: str, options: list[str], tmp_path: Path) -> None:
     """Its outputs to begin with are ONNX Runtime's, and the RTL is compared over a whole run."""
     path, data = EXPORTS / f"{name}.onnx", EXPORTS / f"{name}.npz"

@@ -193,6 +193,7 @@ def swept(environment: dict[str, str], *options: object) -> subprocess.Completed
     )
 
 
+@pytest.mark.ci
 def test_options_of_another_packages_pass_vary(installed: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "out"
     passes = (

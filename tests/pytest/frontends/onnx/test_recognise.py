@@ -267,6 +267,7 @@ def random_layer(rng: np.random.Generator, inputs: int, outputs: int, degree: in
     )
 
 
+@pytest.mark.ci
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 2**32 - 1),

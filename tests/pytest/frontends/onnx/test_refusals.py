@@ -440,6 +440,7 @@ def test_truncated_anywhere(tmp_path: Path) -> None:
     assert all(messages)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("name", ["depth1_script17", "batch_norm_dynamo18"])
 def test_damaged_anywhere(name: str, tmp_path: Path) -> None:
     data = (FIXTURES / f"{name}.onnx").read_bytes()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ci_cases import others_in_ci
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.cli import kan_flow
@@ -76,13 +77,7 @@ def opaque(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleOp:
     return network.module
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.ci] if name == "efficient_kan_digits" else [])
-        for name in MODELS
-    ],
-)
+@pytest.mark.parametrize("name", others_in_ci(MODELS))
 def test_from_onnx_to_rtl(
     name: str, shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
