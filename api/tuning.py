@@ -15,14 +15,14 @@ from kan_dialect.files.atomic import packed
 from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.folder_owners import TUNE
-from kan_dialect.flows.pipelines.varied import Pipeline
-from kan_dialect.flows.sweep.study import CALIBRATION
+from kan_dialect.flows.trials.pipeline import Pipeline
+from kan_dialect.flows.trials.processes import run_here, run_in_processes
+from kan_dialect.flows.trials.runners import Outcomes, T, Work
+from kan_dialect.flows.trials.study import CALIBRATION
 from kan_dialect.flows.tune.base import make_base
 from kan_dialect.flows.tune.objectives import OBJECTIVES
 from kan_dialect.flows.tune.results import prove_best, write_results
 from kan_dialect.flows.tune.tune import Effort, State, Tuning, tune
-from kan_dialect.flows.workers.outcomes import Outcomes, T, Work
-from kan_dialect.flows.workers.processes import run_here, run_in_processes
 from kan_dialect.shown import shown_figures
 
 

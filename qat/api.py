@@ -18,8 +18,8 @@ from kan_dialect.extras import require_torch
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.folder_ownership import Owner
 from kan_dialect.files.growing_folder import GrowingFolder
-from kan_dialect.flows.workers.outcomes import Outcomes, T, Work
-from kan_dialect.flows.workers.processes import run_here, run_in_processes
+from kan_dialect.flows.trials.processes import run_here, run_in_processes
+from kan_dialect.flows.trials.runners import Outcomes, T, Work
 from kan_dialect.frontends.frontend import NO_OPTIONS
 from kan_dialect.frontends.loading import load_original
 from kan_dialect.frontends.naming import identifier

@@ -28,20 +28,15 @@ from kan_dialect.devices.device import device
 from kan_dialect.devices.estimate import estimate
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
-from kan_dialect.flows.compare import trials
-from kan_dialect.flows.compare.pipelines import (
-    Pipeline,
-    parse_change,
-    parse_named,
-    without,
-)
+from kan_dialect.flows.compare.pipelines import parse_change, parse_named, without
 from kan_dialect.flows.compare.statistics import ratio_of
-from kan_dialect.flows.pipelines.stages import recorded, up_to_trades
 from kan_dialect.flows.tools import synthesis_cache
 from kan_dialect.flows.tools.toolchain import look_for
-from kan_dialect.flows.workers import compiler_digest as digests
-from kan_dialect.flows.workers.outcomes import Outcome, Work
-from kan_dialect.flows.workers.processes import run_here
+from kan_dialect.flows.trials import compiler_digest as digests
+from kan_dialect.flows.trials import kinds, pipeline
+from kan_dialect.flows.trials.pipeline import Pipeline, recorded, up_to_trades
+from kan_dialect.flows.trials.processes import run_here
+from kan_dialect.flows.trials.runners import Outcome, Work
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import dense
 from kan_dialect.lowering.compile import CompilePass
@@ -81,40 +76,33 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # Pipelines.
 
-PASSES = Universe.get_multiverse().all_passes
-
-
-def names(pipeline: Pipeline, **fill: Any) -> list[str]:
-    return [recorded(stage) for stage in pipeline.passes(PASSES, fill)]
-
 
 def test_options_are_filled_in_where_they_are_not_given() -> None:
-    pipeline = Pipeline("a", "kan-quantize{scale=minmax},\n kan-quantize{bits=3},kan-narrow")
-    first, second, third = names(pipeline, bits=5, data="d.npz", target="ecp5")
+    fill = (("bits", 5), ("target", "ecp5"))
+    text = "kan-quantize{scale=minmax},\n kan-quantize{bits=3},kan-narrow"
+    first, second, third = Pipeline(text, fill=fill).resolved(data="d.npz").texts
     assert "bits=5" in first and 'scale="minmax"' in first
     assert "bits=3" in second and third == "kan-narrow"
-    whole = Pipeline("b", "kan-compile").passes(PASSES, {"bits": 5, "target": "ecp5"})
-    assert [recorded(s) for s in whole] == [
-        recorded(s) for s in CompilePass(bits=5, target="ecp5").passes()
-    ]
+    whole = Pipeline(fill=fill).resolved().texts
+    assert list(whole) == [recorded(s) for s in CompilePass(bits=5, target="ecp5").passes()]
 
 
 def test_the_baseline_with_passes_added_or_left_out() -> None:
-    baseline = Pipeline("baseline", "kan-compile")
-    whole = [stage.name for stage in baseline.passes(PASSES, {})]
+    baseline = Pipeline(name="baseline")
+    whole = [stage.name for stage in baseline.resolved().passes]
     at = whole.index("kan-narrow")
     before = parse_change("kan-fold-affine,kan-narrow before kan-narrow", baseline)
-    found = [stage.name for stage in before.passes(PASSES, {})]
+    found = [stage.name for stage in before.resolved().passes]
     assert found == [*whole[:at], "kan-fold-affine", "kan-narrow", *whole[at:]]
     after = parse_change("kan-narrow after kan-narrow", baseline)
-    found = [stage.name for stage in after.passes(PASSES, {})]
+    found = [stage.name for stage in after.resolved().passes]
     assert found == [*whole[: at + 1], "kan-narrow", *whole[at + 1 :]]
-    left = without("kan-narrow", baseline).passes(PASSES, {})
+    left = without("kan-narrow", baseline).resolved().passes
     assert [stage.name for stage in left] == [name for name in whole if name != "kan-narrow"]
 
 
 def test_passes_up_to_the_last_trade_decide_the_codes() -> None:
-    passes = Pipeline("a", "kan-fold-affine,kan-quantize,kan-narrow").passes(PASSES, {"bits": 4})
+    passes = Pipeline("kan-fold-affine,kan-quantize{bits=4},kan-narrow").resolved().passes
     first, second = up_to_trades(passes)
     assert first == "kan-fold-affine" and second.startswith("kan-quantize")
     assert up_to_trades(passes[2:]) == []
@@ -124,7 +112,7 @@ def test_passes_up_to_the_last_trade_decide_the_codes() -> None:
     ("parse", "told"),
     [
         (lambda: parse_named("kan-compile"), "cannot read --pipeline"),
-        (lambda: parse_change("a before", Pipeline("b", "kan-compile")), "cannot read --with"),
+        (lambda: parse_change("a before", Pipeline()), "cannot read --with"),
     ],
 )
 def test_unreadable_pipelines_are_refused(parse: Callable[[], object], told: str) -> None:
@@ -379,12 +367,12 @@ def synthesised(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the designs that are synthesised, here by a size of the text."""
     found: list[str] = []
 
-    def known_synthesis(rtl: Path, target: object, top: str) -> dict[str, Any]:
+    def known_synthesis(rtl: Path, _target: object, top: str, _renamed: int) -> dict[str, Any]:
         found.append(top)
         lines = len(rtl.read_text().splitlines())
         return {"luts": lines, "registers": lines, "tool": "yosys 0"}
 
-    monkeypatch.setattr(trials, "known_synthesis", known_synthesis)
+    monkeypatch.setattr(kinds, "known_synthesis", known_synthesis)
     monkeypatch.setattr(compare_command, "look_for", lambda name: name)
     monkeypatch.setattr(compare_command, "SAMPLE", 2)
     return found
@@ -497,6 +485,8 @@ def extended(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = EntryPoint("compare", f"{__name__}:UNIVERSE", multiverse.GROUP)
     installed = (*entry_points(group=multiverse.GROUP), ours)
     monkeypatch.setattr(multiverse, "entry_points", lambda group: installed)
+    found = multiverse.installed_universe().all_passes
+    monkeypatch.setattr(pipeline, "_available", lambda: found)
 
 
 @pytest.mark.usefixtures("extended")

@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Generator
 from dataclasses import replace
-from functools import partial
 from multiprocessing import active_children
 from pathlib import Path
 
@@ -31,19 +30,21 @@ from kan_dialect.cli.flow import workers
 from kan_dialect.errors import KanError
 from kan_dialect.extras import install_command
 from kan_dialect.files.data_sets import load_dataset
-from kan_dialect.flows.pipelines.varied import DEFAULT
-from kan_dialect.flows.sweep.columns import Row
-from kan_dialect.flows.sweep.grid import Axis, Point, grid, parse_axis
 from kan_dialect.flows.sweep.pareto import cheapest, pareto_front
 from kan_dialect.flows.sweep.schedules import useful
-from kan_dialect.flows.sweep.study import Study, make_study
-from kan_dialect.flows.sweep.workers.tasks import Task, make_tasks, perform
-from kan_dialect.flows.sweep.workers.workbench import Workbench
-from kan_dialect.flows.workers import processes
-from kan_dialect.flows.workers.cluster import connected, run_on_cluster
-from kan_dialect.flows.workers.compiler_digest import compiler_digest
-from kan_dialect.flows.workers.outcomes import Outcome, Work
-from kan_dialect.flows.workers.processes import run_here, run_in_processes
+from kan_dialect.flows.sweep.study import make_study
+from kan_dialect.flows.trials import processes
+from kan_dialect.flows.trials import tables as written_tables
+from kan_dialect.flows.trials.bench import Bench, Perform, Task, make_tasks
+from kan_dialect.flows.trials.cluster import connected, run_on_cluster
+from kan_dialect.flows.trials.columns import Row
+from kan_dialect.flows.trials.compiler_digest import compiler_digest
+from kan_dialect.flows.trials.kinds import Compile
+from kan_dialect.flows.trials.pipeline import DEFAULT
+from kan_dialect.flows.trials.points import Axis, Point, grid, parse_axis
+from kan_dialect.flows.trials.processes import run_here, run_in_processes
+from kan_dialect.flows.trials.runners import Outcome, Work
+from kan_dialect.flows.trials.study import Study, Trial
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.passes.calibrate import CalibratePass
 from repository import EXAMPLES
@@ -245,12 +246,14 @@ def test_the_choice_can_be_built_and_has_these_figures(swept: Path, tmp_path: Pa
 
 def test_points_are_compared_by_samples_that_did_not_calibrate(study: Study) -> None:
     data = load_dataset(DATA)
-    assert study.calibration is not None and study.validation is not None
-    together = np.concatenate([study.calibration, study.validation.x])
-    assert len(study.validation.x) == 31
+    (network,) = study.networks
+    validation = network.scored["validation"]
+    assert network.calibration is not None
+    together = np.concatenate([network.calibration.x, validation.x])
+    assert len(validation.x) == 31
     assert sorted(together.tolist()) == sorted(data.x.tolist())
-    assert study.test is not None and data.x_test is not None
-    assert np.array_equal(study.test.x, data.x_test)
+    assert data.x_test is not None
+    assert np.array_equal(network.scored["test"].x, data.x_test)
 
 
 def test_the_test_set_decides_nothing(swept: Path, tmp_path: Path) -> None:
@@ -287,11 +290,11 @@ def test_neighbours_share_what_their_passes_have_in_common(
 
     monkeypatch.setattr(CalibratePass, "run", counted)
     axes = [parse_axis("bits=2,3"), parse_axis("levels=1,2")]
-    tasks = make_tasks(study, grid(axes))
-    bench = Workbench(study)
-    figures = [bench.compile(task.point, task.keep) for task in tasks]
+    tasks = make_tasks(study, [Trial(point) for point in grid(axes)])
+    bench = Bench(study)
+    figures = [Compile().perform(bench, task) for task in tasks]
     assert len(calls) == 1
-    alone = [Workbench(study).compile(task.point, frozenset()) for task in tasks]
+    alone = [Compile().perform(Bench(study), Task(task.trial)) for task in tasks]
     assert figures == alone
 
 
@@ -363,7 +366,7 @@ def test_a_sweep_does_only_what_is_missing(
     assert run(*common, *GRID) == 1
     assert run(*common, *GRID, "--force") == 0 and len(done) == 2
     assert run(*common, "--vary", "input-bits=3", "--vary", "activation-bits=3,5") == 0
-    assert [str(task.point) for task in done[2:]] == ["input-bits=3 activation-bits=5"]
+    assert [str(task.trial.point) for task in done[2:]] == ["input-bits=3 activation-bits=5"]
 
 
 def test_another_model_or_other_data_is_another_sweep(
@@ -417,16 +420,21 @@ def test_a_sweep_that_was_ended_goes_on(
 # Processes and clusters.
 
 
+def six_tasks(study: Study) -> list[Task]:
+    points = grid([parse_axis("bits=4,5"), parse_axis("levels=1,2,3")])
+    return make_tasks(study, [Trial(point) for point in points])
+
+
 def test_a_process_that_is_killed_is_replaced(study: Study) -> None:
-    tasks = make_tasks(study, grid([parse_axis("bits=4,5"), parse_axis("levels=1,2,3")]))
+    tasks = six_tasks(study)
     outcomes: dict[int, Outcome] = {}
-    for number, outcome in run_in_processes(partial(perform, study), tasks, 2):
+    for number, outcome in run_in_processes(Perform(study, Compile()), tasks, 2):
         if not outcomes:
             victim = active_children()[0].pid
             assert victim is not None
             os.kill(victim, signal.SIGKILL)
         outcomes[number] = outcome
-    assert outcomes == dict(run_here(partial(perform, study), tasks))
+    assert outcomes == dict(run_here(Perform(study, Compile()), tasks))
     assert not active_children()
 
 
@@ -434,8 +442,8 @@ def test_a_task_that_kills_its_processes_is_given_up(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "_serve", dying)
-    tasks = make_tasks(study, [Point((("bits", 3),))])
-    assert dict(run_in_processes(partial(perform, study), tasks, 1)) == {
+    tasks = make_tasks(study, [Trial(Point((("bits", 3),)))])
+    assert dict(run_in_processes(Perform(study, Compile()), tasks, 1)) == {
         0: "its process was killed 3 times: out of memory?"
     }
 
@@ -445,15 +453,15 @@ def dying(_work: object, _connection: object) -> None:
 
 
 def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(study: Study, scheduler: str) -> None:
-    tasks = make_tasks(study, grid([parse_axis("bits=4,5"), parse_axis("levels=1,2,3")]))
+    tasks = six_tasks(study)
     outcomes: dict[int, Outcome] = {}
     with connected(scheduler) as client:
         workers = client.run(os.getpid)
-        for number, outcome in run_on_cluster(partial(perform, study), tasks, client):
+        for number, outcome in run_on_cluster(Perform(study, Compile()), tasks, client):
             if not outcomes:
                 os.kill(next(iter(workers.values())), signal.SIGKILL)
             outcomes[number] = outcome
-    assert outcomes == dict(run_here(partial(perform, study), tasks))
+    assert outcomes == dict(run_here(Perform(study, Compile()), tasks))
 
 
 def test_a_cluster_gives_the_same_table(scheduler: str, swept: Path, tmp_path: Path) -> None:
@@ -483,10 +491,11 @@ def test_another_compiler_has_another_digest(
 
 def test_another_compiler_on_a_cluster_is_refused(study: Study) -> None:
     other = replace(study, compiler="another")
-    tasks = make_tasks(other, [Point()])
-    ((_, outcome),) = run_here(partial(perform, other), tasks)
+    tasks = make_tasks(other, [Trial()])
+    ((_, outcome),) = run_here(Perform(other, Compile()), tasks)
     assert outcome == (
-        "a worker of the cluster has another kan-dialect; install the same version on all workers"
+        "a worker has another kan-dialect or other extension packages; install the same version on "
+        "all workers"
     )
 
 
@@ -527,7 +536,7 @@ def test_without_the_extra_there_are_tables_and_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     absent = {"matplotlib", "pyarrow"}
-    for module in (command, workers):
+    for module in (command, workers, written_tables):
         monkeypatch.setattr(module, "find_spec", lambda name: None if name in absent else name)
     options = ("--vary", "bits=2,3", "--loss", 0.1, "--jobs", 1, "-o", tmp_path)
     assert run(EXAMPLE, "--calibration", DATA, *options) == 0

@@ -13,8 +13,8 @@ import pytest
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
-from kan_dialect.flows.pipelines.varied import DEFAULT, Pipeline
-from kan_dialect.flows.sweep.grid import Axis, grid, parse_axis
+from kan_dialect.flows.trials.pipeline import DEFAULT, Pipeline
+from kan_dialect.flows.trials.points import Axis, grid, parse_axis
 from repository import EXAMPLES
 
 EXAMPLE, DATA = EXAMPLES / "wine.onnx", EXAMPLES / "wine.npz"
@@ -103,7 +103,8 @@ def test_passes_that_need_data_get_the_calibration_samples() -> None:
     assert 'kan-compile{data="split.npz" fast=true}' in found
     named = Pipeline('kan-prune{data="mine.npz" max-accuracy-loss=0.1}')
     assert named.data_files() == ["mine.npz"]
-    assert "mine.npz" not in named.resolved((), 0, "split.npz").text
+    assert "mine.npz" in named.resolved((), 0, "split.npz").text
+    assert "mine.npz" not in named.without_data().resolved((), 0, "split.npz").text
 
 
 def test_a_file_that_an_option_names_counts_for_the_key(tmp_path: Path) -> None:

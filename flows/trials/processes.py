@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, cast
 
-from kan_dialect.flows.workers.outcomes import Outcome, Outcomes, T, Work
+from kan_dialect.flows.trials.runners import Outcome, Outcomes, T, Work
 
 ATTEMPTS = 3
 """Number of killed processes after which their task is given up."""

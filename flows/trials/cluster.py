@@ -14,7 +14,7 @@ from typing import Any
 
 from kan_dialect.errors import KanError
 from kan_dialect.extras import require_extra
-from kan_dialect.flows.workers.outcomes import Outcome, Outcomes, T, Work
+from kan_dialect.flows.trials.runners import Outcome, Outcomes, T, Work
 from kan_dialect.passbase.option_bounds import shown
 
 CONNECT_SECONDS = 10.0
