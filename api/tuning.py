@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,7 @@ from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.folder_owners import TUNE
 from kan_dialect.flows.trials.pipeline import Pipeline
-from kan_dialect.flows.trials.processes import run_here, run_in_processes
-from kan_dialect.flows.trials.runners import Outcomes, T, Work
+from kan_dialect.flows.trials.processes import local_runner
 from kan_dialect.flows.trials.study import CALIBRATION
 from kan_dialect.flows.tune.base import make_base
 from kan_dialect.flows.tune.objectives import OBJECTIVES
@@ -116,12 +115,7 @@ def tune_network(
     base = make_base(module, Pipeline(text), device, dataset)
     effort = Effort(choice.seconds, choice.trials)
 
-    def runner(work: Work[T], tasks: Sequence[T]) -> Outcomes:
-        if choice.jobs == 1:
-            return run_here(work, tasks)
-        return run_in_processes(work, tasks, min(choice.jobs, len(tasks)))
-
-    result = tune(base, objective, effort, written, runner, progress)
+    result = tune(base, objective, effort, written, local_runner(choice.jobs), progress)
     write_results(result, written)
     if choice.proof and not prove_best(result, folder, choice.jobs, lambda _d, _c: None).proven:
         raise KanError(

@@ -19,7 +19,7 @@ from kan_dialect.extras import install_command
 from kan_dialect.flows.tools.run_limits import Limits
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.flows.trials.cluster import connected, require_address, run_on_cluster
-from kan_dialect.flows.trials.processes import run_here, run_in_processes
+from kan_dialect.flows.trials.processes import local_runner
 from kan_dialect.flows.trials.runners import Progress, Runner
 
 
@@ -67,14 +67,11 @@ def shared_limits(options: argparse.Namespace) -> Limits:
 @contextmanager
 def runner_of(options: argparse.Namespace) -> Generator[Runner]:
     """What does the tasks of a command: this process, processes, or a cluster."""
-    jobs = jobs_of(options)
     if options.scheduler is not None:
         with connected(options.scheduler) as client:
             yield lambda work, tasks: run_on_cluster(work, tasks, client)
-    elif jobs == 1:
-        yield run_here
     else:
-        yield lambda work, tasks: run_in_processes(work, tasks, min(jobs, len(tasks)))
+        yield local_runner(jobs_of(options))
 
 
 @contextmanager

@@ -22,7 +22,6 @@ from xdsl.universe import Universe
 
 from kan_dialect import multiverse
 from kan_dialect.cli.flow import compare as compare_command
-from kan_dialect.cli.flow import workers
 from kan_dialect.cli.kan_flow import main
 from kan_dialect.devices.device import device
 from kan_dialect.devices.estimate import estimate
@@ -33,7 +32,7 @@ from kan_dialect.flows.compare.statistics import ratio_of
 from kan_dialect.flows.tools import synthesis_cache
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.flows.trials import compiler_digest as digests
-from kan_dialect.flows.trials import kinds, pipeline
+from kan_dialect.flows.trials import kinds, pipeline, processes
 from kan_dialect.flows.trials.pipeline import Pipeline, recorded, up_to_trades
 from kan_dialect.flows.trials.processes import run_here
 from kan_dialect.flows.trials.runners import Outcome, Work
@@ -301,7 +300,7 @@ def test_run_again_it_does_what_is_missing(
 ) -> None:
     folder = tmp_path / "again"
     shutil.copytree(compared, folder)
-    monkeypatch.setattr(workers, "run_here", forbidden)
+    monkeypatch.setattr(processes, "run_here", forbidden)
     fast = ("--pipeline", "fast=kan-compile{fast=true}", "--jobs", 1, "-o", folder)
     assert run(*SOME, *fast, "--bits", "3,5") == 0
     assert "(8 compiled by earlier runs)" in capsys.readouterr().out
@@ -311,7 +310,7 @@ def test_run_again_it_does_what_is_missing(
         done.extend(tasks)
         yield from run_here(work, tasks)
 
-    monkeypatch.setattr(workers, "run_here", counted)
+    monkeypatch.setattr(processes, "run_here", counted)
     assert run(*SOME, *fast, "--bits", "4,5") == 0
     assert len(done) == 2
 
@@ -324,10 +323,10 @@ def test_after_an_interruption_it_goes_on(tmp_path: Path, monkeypatch: pytest.Mo
             yield number, outcome
 
     options = (*SOME, "--without", "kan-share-sums", "--bits", 3, "--jobs", 1, "-o", tmp_path)
-    monkeypatch.setattr(workers, "run_here", interrupted)
+    monkeypatch.setattr(processes, "run_here", interrupted)
     assert run(*options) == 130
     assert len(list((tmp_path / "trials").iterdir())) == 3
-    monkeypatch.setattr(workers, "run_here", run_here)
+    monkeypatch.setattr(processes, "run_here", run_here)
     assert run(*options) == 0
     assert len(rows_of(tmp_path)) == 6
 

@@ -15,6 +15,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -324,7 +325,7 @@ def test_tools_measure_each_design_once(tmp_path: Path, monkeypatch: pytest.Monk
         int(first["latency_cycles"]) * float(first["pnr_delay_ns"]), abs=0.01
     )
     # Another time, nothing is left to do.
-    monkeypatch.setattr(workers, "run_here", forbidden)
+    monkeypatch.setattr(processes, "run_here", forbidden)
     assert run(EXAMPLE, "--calibration", DATA, *options, "-o", tmp_path) == 0
 
 
@@ -345,7 +346,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
             done.append(tasks[number])
             yield number, outcome
 
-    monkeypatch.setattr(workers, "run_here", counted)
+    monkeypatch.setattr(processes, "run_here", counted)
     return done
 
 
@@ -438,18 +439,11 @@ def test_a_process_that_is_killed_is_replaced(study: Study) -> None:
     assert not active_children()
 
 
-def test_a_task_that_kills_its_processes_is_given_up(
-    study: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(processes, "_serve", dying)
-    tasks = make_tasks(study, [Trial(Point((("bits", 3),)))])
-    assert dict(run_in_processes(Perform(study, Compile()), tasks, 1)) == {
-        0: "its process was killed 3 times: out of memory?"
-    }
-
-
-def dying(_work: object, _connection: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def test_a_task_that_kills_its_processes_is_given_up() -> None:
+    kill: Any = signal.raise_signal
+    assert list(run_in_processes(kill, [signal.SIGKILL], 1)) == [
+        (0, "its process was killed 3 times: out of memory?")
+    ]
 
 
 def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(study: Study, scheduler: str) -> None:
@@ -519,7 +513,7 @@ def test_text_in_a_page_cannot_end_its_script(
         yield 0, "</script><b>"
         yield from ((n, o) for n, o in run_here(_work, tasks) if n)
 
-    monkeypatch.setattr(workers, "run_here", failing)
+    monkeypatch.setattr(processes, "run_here", failing)
     options = ("--vary", "bits=2,3", "--jobs", 1, "-o", tmp_path)
     assert run(EXAMPLE, "--calibration", DATA, *options) == 0
     page = (tmp_path / "sweep.html").read_text()

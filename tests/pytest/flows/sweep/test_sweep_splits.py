@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from kan_dialect.cli import kan_flow
-from kan_dialect.cli.flow import workers
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.budget_options import budget_remedy
 from kan_dialect.flows.sweep.noise import (
@@ -24,6 +23,7 @@ from kan_dialect.flows.sweep.noise import (
     t_quantile,
 )
 from kan_dialect.flows.sweep.study import make_study
+from kan_dialect.flows.trials import processes
 from kan_dialect.flows.trials.bench import Bench, Task
 from kan_dialect.flows.trials.columns import Row
 from kan_dialect.flows.trials.kinds import Compile
@@ -215,7 +215,7 @@ def test_a_sweep_over_splits(
     def forbidden(*_: object) -> None:
         raise AssertionError("nothing was left to compile")
 
-    monkeypatch.setattr(workers, "run_here", forbidden)
+    monkeypatch.setattr(processes, "run_here", forbidden)
     assert flow("sweep", *options, "-o", folder) == 0
 
 
