@@ -12,7 +12,6 @@ from xdsl.dialects.builtin import ModuleOp
 from kan_dialect.api.data import Data, read_data
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import packed
-from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.folder_owners import TUNE
 from kan_dialect.flows.trials.pipeline import Pipeline
@@ -100,7 +99,6 @@ def tune_network(
             remedy=f"take one of {', '.join(OBJECTIVES)}",
         )
     objective = OBJECTIVES[choice.objective]
-    require_ours(folder, TUNE, force=choice.force)
     written = GrowingFolder(folder, TUNE, force=choice.force)
     dataset = None if data is None else read_data(data)
     path = None

@@ -24,7 +24,6 @@ from kan_dialect.cli.import_options import add_output_folder
 from kan_dialect.cli.tool_limits import add_limits
 from kan_dialect.devices.device import XCUP, device
 from kan_dialect.errors import KanError
-from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.benchmark_set.networks import TITLE, chosen
 from kan_dialect.flows.compare.comparison import OWNER, Comparison, Result, compare
@@ -116,7 +115,7 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
 
 def run_compare(options: argparse.Namespace) -> int:
     """Run `kan-flow compare`."""
-    require_ours(options.output, OWNER, force=options.force)
+    folder = GrowingFolder(options.output, OWNER, force=options.force)
     require_tools(options)
     pipelines = _pipelines(options)
     target = options.target or options.synthesize or XCUP.name
@@ -139,7 +138,6 @@ def run_compare(options: argparse.Namespace) -> int:
     compared.trials()
     note_missing()
     with runner_of(options) as runner, progress_bar() as tell:
-        folder = GrowingFolder(options.output, OWNER, force=options.force)
         result = compare(compared, folder, runner, tell)
     title = TITLE if options.benchmark_set else "networks of the user"
     write_tables(folder, "compare", result.rows)

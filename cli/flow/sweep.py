@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,10 +21,9 @@ from kan_dialect.cli.flow.workers import (
     shared_limits,
 )
 from kan_dialect.cli.import_options import add_compiled_model
-from kan_dialect.cli.number_options import add_number
+from kan_dialect.cli.pass_options import PassOptions
 from kan_dialect.cli.tool_limits import add_limits
 from kan_dialect.errors import KanError
-from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.folder_owners import SWEEP
 from kan_dialect.flows.measure import SEEDS
@@ -44,14 +44,29 @@ from kan_dialect.flows.trials.pipeline import (
 from kan_dialect.flows.trials.points import Axis, grid, parse_axis, spell
 from kan_dialect.flows.trials.study import Study, Trial
 from kan_dialect.flows.trials.tables import write_tables
-from kan_dialect.passbase.option_bounds import SHARE, Bounds
+from kan_dialect.passbase.option_bounds import SHARE, Bounds, bounded
 from kan_dialect.passes.schedule import SchedulePass
 from kan_dialect.search.precision.budgets import parse_loss
 
 MOST_ROWS = 40
 """Largest number of rows in the terminal; of more points, only the front is printed."""
 
-SPLITS = Bounds(1, 1000)
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """Options that are flags and numbers."""
+
+    schedule: bool = False
+    """All useful schedules, from combinational to the most stages."""
+    synth: bool = False
+    """Also synthesise, with Yosys for the point's target."""
+    seeds: int = bounded(1, SEEDS)
+    """Runs of nextpnr a point."""
+    validation: float = bounded(0.25, SHARE)
+    """Share of the calibration samples that is held out for the comparison."""
+    splits: int = bounded(1, Bounds(1, 1000))
+    """Random splits into calibration and validation samples; scores are means over them, with
+    standard errors, and the choice says whether it is within noise."""
 
 
 def add_sweep(parser: argparse.ArgumentParser) -> None:
@@ -91,18 +106,10 @@ def _add_points(parser: argparse.ArgumentParser) -> None:
         help="the pipeline of all points (default: kan-compile); its passes get the calibration "
         "samples as their data",
     )
-    parser.add_argument(
-        "--schedule",
-        action="store_true",
-        help="all useful schedules, from combinational to the most stages",
-    )
 
 
 def _add_tools(parser: argparse.ArgumentParser) -> None:
     """Options for the tools that measure points."""
-    parser.add_argument(
-        "--synth", action="store_true", help="also synthesise, with Yosys for the point's target"
-    )
     parser.add_argument(
         "--pnr",
         nargs="?",
@@ -110,14 +117,6 @@ def _add_tools(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help=f"also place and route, with nextpnr for {', '.join(placed_families())}, or a part of "
         "one such as ecp5-25; ecp5 by default",
-    )
-    add_number(
-        parser,
-        "--seeds",
-        SEEDS,
-        default=1,
-        metavar="N",
-        help="runs of nextpnr a point (default: 1)",
     )
     add_limits(parser)
 
@@ -137,29 +136,12 @@ def _add_criteria(parser: argparse.ArgumentParser) -> None:
         help="loss that the choice may have against the float model on the validation samples, as "
         "1%% or 0.01: a difference of accuracies, or a relative increase of errors (default: 1%%)",
     )
-    add_number(
-        parser,
-        "--validation",
-        SHARE,
-        kind=float,
-        default=0.25,
-        metavar="P",
-        help="share of the calibration samples that is held out for the comparison (default: 0.25)",
-    )
-    add_number(
-        parser,
-        "--splits",
-        SPLITS,
-        default=1,
-        metavar="N",
-        help="random splits into calibration and validation samples; scores are means over them, "
-        "with standard errors, and the choice says whether it is within noise (default: 1)",
-    )
+    PassOptions(SweepOptions).add_to(parser)
 
 
 def run_sweep(options: argparse.Namespace) -> int:
     """Run `kan-flow sweep`."""
-    require_ours(options.output, SWEEP, force=options.force)
+    folder = GrowingFolder(options.output, SWEEP, force=options.force)
     pipeline = Pipeline(options.passes)
     _require_data(pipeline, options)
     axes = [parse_axis(text, pipeline) for text in options.vary]
@@ -184,7 +166,6 @@ def run_sweep(options: argparse.Namespace) -> int:
     note_missing()
     question = Question(points, options.schedule, measures, objectives, loss)
     with runner_of(options) as runner, progress_bar() as tell:
-        folder = GrowingFolder(options.output, SWEEP, force=options.force)
         result = sweep(study, question, folder, runner, tell)
     write_tables(folder, "sweep", result.rows)
     folder.write("sweep.json", summary(result, axes))

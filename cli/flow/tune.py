@@ -23,7 +23,6 @@ from kan_dialect.cli.tool_limits import add_limits, status_line
 from kan_dialect.devices.device import XCUP
 from kan_dialect.devices.device import device as device_of
 from kan_dialect.errors import KanError
-from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.folder_owners import TUNE
 from kan_dialect.flows.terminal import column_table, results_console, tell
@@ -89,7 +88,7 @@ def add_tune(parser: argparse.ArgumentParser) -> None:
 
 def run_tune(options: argparse.Namespace) -> int:
     """Run `kan-flow tune`."""
-    require_ours(options.output, TUNE, force=options.force)
+    folder = GrowingFolder(options.output, TUNE, force=options.force)
     objective = OBJECTIVES[options.objective]
     pipeline, device = _pipeline(options)
     effort = _effort(options)
@@ -102,7 +101,6 @@ def run_tune(options: argparse.Namespace) -> int:
         say("compiling up to the integers")
         base = make_base(module, pipeline, device, dataset)
     console = results_console()
-    folder = GrowingFolder(options.output, TUNE, force=options.force)
     with runner_of(options) as runner, status_line("compiling the default") as say:
         result = tune(base, objective, effort, folder, runner, lambda state: say(_line(state)))
     write_results(result, folder)

@@ -172,9 +172,15 @@ class Pipeline:
                 remedy="vary other options",
             )
         if not dot and option in _available():
-            self._require_pass(option, option)
             return Option(option, "bool", (bool,), True, None, "Whether the pass runs.")
-        return self._option_of(owner if dot else self._owner_of(option), option)
+        owner = owner if dot else self._owner_of(option)
+        declared = _options(owner)
+        if option not in declared:
+            raise KanError(
+                f"pass {owner} has no option {option!r}",
+                remedy=suggestion(option, list(declared), "its options are", list(declared)),
+            )
+        return replace(declared[option], name=option if owner == COMPILE else f"{owner}.{option}")
 
     def _owner_of(self, option: str) -> str:
         """The one pass that has an option of this short name."""
@@ -191,26 +197,6 @@ class Pipeline:
             several = " or ".join(f"{owner}.{option}" for owner in known[option])
             raise KanError(f"option {option!r} is one of several passes", remedy=f"write {several}")
         return known[option][0]
-
-    def _option_of(self, owner: str, option: str) -> Option:
-        self._require_pass(owner, f"{owner}.{option}")
-        declared = _options(owner)
-        if option not in declared:
-            raise KanError(
-                f"pass {owner} has no option {option!r}",
-                remedy=suggestion(option, list(declared), "its options are", list(declared)),
-            )
-        name = option if owner == COMPILE else f"{owner}.{option}"
-        return replace(declared[option], name=name)
-
-    def _require_pass(self, owner: str, varied: str) -> None:
-        expands = any(issubclass(_class(name), CompositePass) for name in self.names)
-        if owner not in self.names and (owner not in _available() or not expands):
-            known = [*self.names, *(name for name in _available() if name.startswith("kan-"))]
-            raise KanError(
-                f"cannot vary {varied}: the pipeline has no pass {owner!r}",
-                remedy=suggestion(owner, known, "its passes are", self.names),
-            )
 
     def schedule_options(self) -> Mapping[str, str]:
         """Canonical names of the options of schedules.
@@ -284,11 +270,9 @@ def _resolved(pipeline: Pipeline, values: Values, layers: int, data: str | None)
         for stage in whole
         if runs.get(stage.name, True)
     ]
-    for missing in (inner.keys() | runs.keys()) - {stage.name for stage in whole}:
-        raise KanError(
-            f"the pipeline has no pass {missing!r} here",
-            remedy=f"its passes are {', '.join(stage.name for stage in whole)}",
-        )
+    names = list(dict.fromkeys(stage.name for stage in whole))
+    for missing in (inner.keys() | runs.keys()) - set(names):
+        raise _without_pass("the pipeline", missing, names)
     if pipeline.change is not None:
         passes = _changed(passes, pipeline.change, pipeline.fill, data)
     targets = [each.target for each in instances if isinstance(each, TargetPass | CompilePass)]
@@ -327,16 +311,18 @@ def _instance(spec: ArgSpec, chosen: Mapping[str, OptionValue], layers: int) -> 
     return instance
 
 
+def _without_pass(what: str, name: str, names: Sequence[str]) -> KanError:
+    remedy = suggestion(name, names, "its passes are", names)
+    return KanError(f"{what} has no pass {name!r}", remedy=remedy)
+
+
 def _changed(
     passes: Sequence[ModulePass], change: Change, fill: Values, data: str | None
 ) -> list[ModulePass]:
     places = [n for n, stage in enumerate(passes) if stage.name == change.anchor]
     if not places:
         names = list(dict.fromkeys(stage.name for stage in passes))
-        raise KanError(
-            f"the baseline has no pass {change.anchor!r}",
-            remedy=suggestion(change.anchor, names, "its passes are", names),
-        )
+        raise _without_pass("the baseline", change.anchor, names)
     if change.place == "without":
         return [stage for stage in passes if stage.name != change.anchor]
     added = Pipeline(change.passes, fill=fill).resolved(data=data).passes

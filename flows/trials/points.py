@@ -120,9 +120,7 @@ def _one_value(option: Option, text: str) -> OptionValue:
             remedy=f"it takes {expected(option, SEPARATOR)}",
         ) from None
     if option.bounds is not None:
-        for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, int | float) and not isinstance(number, bool):
-                option.bounds.require(option.name, number)
+        option.bounds.require_all(option.name, value)
     return value
 
 
