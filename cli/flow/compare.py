@@ -27,13 +27,13 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.benchmark_set.networks import TITLE, chosen
 from kan_dialect.flows.compare.comparison import OWNER, Comparison, Result, compare
-from kan_dialect.flows.compare.networks import load_network, load_set, models_in, require_networks
+from kan_dialect.flows.compare.networks import load_network, load_set, models_in
 from kan_dialect.flows.compare.picture import ratio_pictures
 from kan_dialect.flows.compare.pipelines import (
     BASELINE,
     parse_change,
     parse_named,
-    require_different,
+    require_distinct,
     without,
 )
 from kan_dialect.flows.compare.statistics import METRICS
@@ -47,6 +47,10 @@ from kan_dialect.flows.trials.points import parse_axis
 from kan_dialect.flows.trials.tables import write_tables
 from kan_dialect.frontends.loading import read_bytes
 
+SAME_NAME = (
+    "rename the file of one (IR: its function), or leave one out; a file truth_tables.json or "
+    "checkpoint.pt has the name of its folder"
+)
 SAMPLE = 12
 """Pairs of network and width that are synthesised for each pipeline."""
 
@@ -125,7 +129,6 @@ def run_compare(options: argparse.Namespace) -> int:
     synthesis = _synthesis(options, target)
     with Console(stderr=True).status("loading the networks"):
         networks = _networks(options)
-    require_networks(networks)
     compared = Comparison(
         tuple(networks),
         tuple(pipelines),
@@ -179,7 +182,13 @@ def _pipelines(options: argparse.Namespace) -> list[Pipeline]:
     found = [baseline, *named[1:], *(each for each in given if each.name != BASELINE)]
     found += [parse_change(text, baseline) for text in options.changes]
     found += [without(name, baseline) for name in options.without]
-    require_different(found)
+    if len(found) < 2:
+        raise KanError(
+            "there is nothing to compare the baseline with",
+            remedy="give --pipeline NAME=PASSES, --with 'PASSES before PASS' or --without PASS",
+        )
+    remedy = "give one as --pipeline NAME=PASSES with another name, or leave it out"
+    require_distinct("pipelines", [pipeline.name for pipeline in found], remedy)
     return found
 
 
@@ -215,6 +224,11 @@ def _networks(options: argparse.Namespace) -> list[Network]:
         wanted = chosen(in_set)
         found += load_set([each for each in wanted if not only or each.name in only])
     names = [network.name for network in found]
+    if not names:
+        raise KanError(
+            "there is no network to compare on", remedy="give models, or --benchmark-set"
+        )
+    require_distinct("networks", names, SAME_NAME)
     for name in only:
         if name not in names:
             raise KanError(f"there is no network {name!r}", remedy=f"there are {', '.join(names)}")

@@ -77,24 +77,3 @@ def models_in(path: Path) -> list[Path]:
     if not found:
         raise KanError(f"there is no model in the folder {path}")
     return sorted(found)
-
-
-def require_networks(networks: Sequence[Network]) -> None:
-    """Refuse a comparison without networks, and two networks of one name.
-
-    Raises
-    ------
-    KanError : names the network.
-    """
-    names = [network.name for network in networks]
-    if not names:
-        raise KanError(
-            "there is no network to compare on", remedy="give models, or --benchmark-set"
-        )
-    for name in names:
-        if names.count(name) > 1:
-            raise KanError(
-                f"there are two networks {name!r}",
-                remedy="rename the file of one (IR: its function), or leave one out; a file "
-                "truth_tables.json or checkpoint.pt has the name of its folder",
-            )

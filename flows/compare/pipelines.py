@@ -64,22 +64,13 @@ def spelt(pipeline: Pipeline) -> str:
     return f"{pipeline.text} with {change.passes} {change.place} {change.anchor}"
 
 
-def require_different(pipelines: Sequence[Pipeline]) -> None:
-    """Refuse two pipelines of one name, and a baseline that nothing is compared with.
+def require_distinct(what: str, names: Sequence[str], remedy: str) -> None:
+    """Refuse two things of one name.
 
     Raises
     ------
-    KanError : names the pipeline.
+    KanError : names it.
     """
-    names = [pipeline.name for pipeline in pipelines]
     for name in names:
         if names.count(name) > 1:
-            raise KanError(
-                f"there are two pipelines {name!r}",
-                remedy="give one as --pipeline NAME=PASSES with another name, or leave it out",
-            )
-    if len(pipelines) < 2:
-        raise KanError(
-            "there is nothing to compare the baseline with",
-            remedy="give --pipeline NAME=PASSES, --with 'PASSES before PASS' or --without PASS",
-        )
+            raise KanError(f"there are two {what} {name!r}", remedy=remedy)
