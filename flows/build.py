@@ -41,7 +41,7 @@ from kan_dialect.flows.interfaces.write import (
 from kan_dialect.flows.page.page import write_page
 from kan_dialect.flows.pass_runs import Progress
 from kan_dialect.flows.pictures.of_build import write_pictures
-from kan_dialect.flows.projects.design import design_of, period_of
+from kan_dialect.flows.projects.design import Period, design_of, period_of
 from kan_dialect.flows.projects.write import write_project
 from kan_dialect.flows.report import Report
 from kan_dialect.flows.report_certificate import certificate_entry
@@ -101,13 +101,11 @@ def build(
         require_no_port(module)
         integer, interface = stages.integer or circuit, circuit.interface()
         progress("emitting SystemVerilog")
-        rtl = target / "rtl" / f"{circuit.name}.sv"
-        rtl.parent.mkdir()
-        rtl.write_text(emit_systemverilog(module, {op.sym_name.data for op in cores_in(module)}))
         tops = [*cores_in(module), *wrappers_in(module)]
         report = _report(stages, interface, circuit, tops)
         report.warnings += size_caution(report.estimate)
         wrap = _wrapping(options)
+        rtl, vhdl = write_core(target, module, report, vhdl=options.vhdl)
         report.interface = write_interface(target, module, interface, wrap)
         write_packages(target, interface, report.interface, wrap)
         report.command, report.sources = options.origin.command_and_sources(target)
@@ -138,16 +136,10 @@ def build(
         write_host(target / "host", interface, stream)
         write_drivers(target / "host", design)
         report.warnings += _write_emulator(context, target / "host", integer, interface)
-        vhdl = write_vhdl(
-            target / "vhdl",
-            circuit.name,
-            interface.latency,
-            report.ports,
-            module if options.vhdl else None,
-        )
         if options.vhdl:
             write_vhdl_testbench(target / "sim", interface)
-        _write_project(target, module, report, stages, options, registers)
+        period = period_of(recorded_pipeline(module), stages.estimate)
+        add_project(target, module, report, period, options.target, registers)
         if options.pictures:
             progress("drawing pictures")
             write_pictures(
@@ -287,18 +279,35 @@ def _ports(circuit: Model, interface: Interface) -> list[dict[str, Any]]:
     return port_entries(circuit.op, (*interface.inputs, *interface.outputs))
 
 
-def _write_project(
+def write_core(folder: Path, module: ModuleOp, report: Report, *, vhdl: bool) -> tuple[Path, Path]:
+    """Write the network as SystemVerilog, its package in VHDL, and, if asked for, it as VHDL.
+
+    Parameters
+    ----------
+    report : with the ports of the network.
+
+    Returns
+    -------
+    Paths of the two files of the network.
+    """
+    rtl = folder / "rtl" / f"{report.name}.sv"
+    rtl.parent.mkdir()
+    rtl.write_text(emit_systemverilog(module, {op.sym_name.data for op in cores_in(module)}))
+    about = (report.name, report.latency_cycles, report.ports)
+    return rtl, write_vhdl(folder / "vhdl", *about, module if vhdl else None)
+
+
+def add_project(
     folder: Path,
     module: ModuleOp,
     report: Report,
-    stages: Stages,
-    options: BuildOptions,
+    period: Period,
+    target: str,
     registers: RegisterMap | None,
 ) -> None:
     """Write the projects of the last hardware module: the core, or the wrapper behind it."""
     top = [op for op in module.ops if isinstance(op, hw.HWModuleOp)][-1]
-    period = period_of(recorded_pipeline(module), stages.estimate)
-    design = design_of(folder, report.name, top, period, options.target, registers)
+    design = design_of(folder, report.name, top, period, target, registers)
     report.project = write_project(folder, design)
 
 

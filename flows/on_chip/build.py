@@ -21,9 +21,11 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.output_folders import replacing_folder
 from kan_dialect.flows.build import (
+    add_project,
     chosen_simulator,
     require_name,
     require_no_port,
+    write_core,
     write_report,
 )
 from kan_dialect.flows.build_options import CommonOptions
@@ -42,21 +44,18 @@ from kan_dialect.flows.on_chip.samples import Samples, random_samples, samples_o
 from kan_dialect.flows.on_chip.simulation import TrainingVerdict, compare_training, open_circuit
 from kan_dialect.flows.on_chip.vhdl import check_training_vhdl
 from kan_dialect.flows.pass_runs import PassRuns, Progress
-from kan_dialect.flows.projects.design import design_of, period_of
-from kan_dialect.flows.projects.write import write_project
+from kan_dialect.flows.projects.design import period_of
 from kan_dialect.flows.report import Report
 from kan_dialect.flows.report_ports import port_entries
 from kan_dialect.flows.simulate.testbench import write_training_testbench
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.vhdl.checked import NO_GHDL
-from kan_dialect.flows.vhdl.files import write_vhdl
 from kan_dialect.ir.attributes.data_names import DataNames
 from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.on_chip.training_to_hw import LowerTrainingToHwPass
-from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.wrappers.register_map import register_map
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.data_columns import join_names
@@ -141,16 +140,7 @@ def build_training(
         report.checks = [check.as_dict() for check in runs.checks]
         report.ports = port_entries(circuit, design.coded_ports)
         report.command, report.sources = options.origin.command_and_sources(target)
-        rtl = target / "rtl" / f"{step.name}.sv"
-        rtl.parent.mkdir()
-        rtl.write_text(emit_systemverilog(module, {step.name}))
-        vhdl = write_vhdl(
-            target / "vhdl",
-            step.name,
-            latency,
-            report.ports,
-            module if options.vhdl else None,
-        )
+        rtl, vhdl = write_core(target, module, report, vhdl=options.vhdl)
         if options.dataset is None:
             samples = random_samples(step, options.samples, options.seed)
         else:
@@ -163,7 +153,6 @@ def build_training(
         write_cocotb(sim, design)
         write_training_emulator(host, design)
         write_drivers(host, design)
-        top = circuit
         for top in wrappers_in(module):
             assert registers is not None
             report.interface = write_wrapper(target, module, top)
@@ -171,8 +160,7 @@ def build_training(
             shown = samples.first(REGISTER_SAMPLES)
             accesses = training_accesses(step, registers, *shown, seed=options.seed)
             write_register_bench(sim, top.sym_name.data, registers, accesses)
-        project = design_of(target, step.name, top, period_of((), None), XCUP.name, registers)
-        report.project = write_project(target, project)
+        add_project(target, module, report, period_of((), None), XCUP.name, registers)
         _verify(report, rtl, step, samples, run, options, progress)
         if options.vhdl and options.simulator is not None:
             _verify_vhdl(report, vhdl, design, samples, progress)

@@ -59,14 +59,6 @@ class Splits:
         """Number of splits."""
         return next(iter(self.scores.values())).shape[1]
 
-    def means(self, column: str) -> FloatArray:
-        """Mean of each point: (points), float64."""
-        return self.scores[column].mean(axis=1)
-
-    def standard_errors(self, column: str) -> FloatArray:
-        """Standard error of each mean: (points), float64."""
-        return standard_error(self.scores[column], self.ratio)
-
     def difference(self, column: str, one: int, other: int) -> Difference:
         """The score of one point minus that of another, on equal splits."""
         paired = self.scores[column][one] - self.scores[column][other]
@@ -84,25 +76,24 @@ def over_splits(tables: Sequence[Sequence[Row]], ratio: float) -> tuple[list[Row
     tables : the rows of each split; rows at one place are of one point.
     ratio : validation samples over calibration samples.
     """
-    names = [name for name in SCORES if any(name in row for rows in tables for row in rows)]
     points = list(zip(*tables, strict=True))
+    names = [name for name in SCORES if any(name in row for rows in tables for row in rows)]
     scores = {
         name: np.array([[row.get(name, np.nan) for row in each] for each in points])
         for name in names
     }
-    splits = Splits(scores, ratio)
     found: list[Row] = []
     for point, each in enumerate(points):
         row = {name: value for name, value in each[0].items() if name not in SCORES}
-        for name in names:
-            if not np.isnan(scores[name][point]).any():
-                row[name] = float(splits.means(name)[point])
-                row[error_column(name)] = float(splits.standard_errors(name)[point])
+        for name, whole in scores.items():
+            if not np.isnan(whole[point]).any():
+                row[name] = float(whole[point].mean())
+                row[error_column(name)] = float(standard_error(whole[point], ratio))
         for number, other in enumerate(each[1:], 2):
             if "error" in other:
                 row.setdefault("error", f"split {number}: {other['error']}")
         found.append(row)
-    return found, splits
+    return found, Splits(scores, ratio)
 
 
 def standard_error(scores: FloatArray, ratio: float) -> FloatArray:

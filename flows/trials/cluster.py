@@ -6,6 +6,7 @@ so that Dask restores it when all workers that held it are gone.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
@@ -53,10 +54,6 @@ def _given(work: Work[T]) -> Work[T]:
     return work
 
 
-def _done(work: Work[T], task: T) -> Outcome:
-    return work(task)
-
-
 @contextmanager
 def connected(address: str) -> Generator[Any]:
     """A client of the scheduler at `address`, for example `tcp://host:8786`.
@@ -99,7 +96,7 @@ def run_on_cluster(work: Work[T], tasks: Sequence[T], client: Any) -> Outcomes:
     """
     distributed: Any = require_distributed()
     shared = client.submit(_given, work, pure=False)
-    futures: list[Any] = client.map(_done, [shared] * len(tasks), list(tasks), pure=False)
+    futures: list[Any] = client.map(operator.call, [shared] * len(tasks), list(tasks), pure=False)
     numbers = {future.key: number for number, future in enumerate(futures)}
     try:
         for future in distributed.as_completed(futures, loop=client.loop):

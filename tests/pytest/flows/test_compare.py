@@ -399,9 +399,9 @@ def test_a_text_is_synthesised_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(synthesis_cache, "synthesize", synthesize)
     rtl = tmp_path / "a.sv"
 
-    def luts(text: str, target: str = "xcup") -> int:
+    def luts(text: str, target: str = "xcup", renamed: int = 0) -> int:
         rtl.write_text(text)
-        return synthesis_cache.known_synthesis(rtl, device(target), "a")["luts"]
+        return synthesis_cache.known_synthesis(rtl, device(target), "a", renamed)["luts"]
 
     assert [luts("a"), luts("b"), luts("a"), luts("a", "ecp5"), luts("b")] == [1, 2, 1, 3, 2]
     tool.version = "0.2"
@@ -409,8 +409,9 @@ def test_a_text_is_synthesised_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for kept in (tmp_path / "cache").rglob("*.json"):
         kept.write_text("{")
     assert luts("a") == 5 and luts("a") == 5
+    assert luts("a", renamed=1) == 6 and luts("a", renamed=2) == 7
     monkeypatch.setenv("KAN_CACHE", "")
-    assert luts("a") == 6 and luts("a") == 7
+    assert luts("a") == 8 and luts("a") == 9
 
 
 # Passes of others that are wrong, or fail.

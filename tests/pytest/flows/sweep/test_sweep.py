@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import shutil
 import signal
@@ -12,23 +11,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
-from dataclasses import replace
-from multiprocessing import active_children
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
 
-import kan_dialect
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.flow import sweep as command
 from kan_dialect.cli.flow import workers
-from kan_dialect.errors import KanError
 from kan_dialect.extras import install_command
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.sweep.pareto import cheapest, pareto_front
@@ -36,18 +28,13 @@ from kan_dialect.flows.sweep.schedules import useful
 from kan_dialect.flows.sweep.study import make_study
 from kan_dialect.flows.trials import processes
 from kan_dialect.flows.trials import tables as written_tables
-from kan_dialect.flows.trials.bench import Bench, Perform, Task, make_tasks
-from kan_dialect.flows.trials.cluster import connected, run_on_cluster
+from kan_dialect.flows.trials.bench import Task
 from kan_dialect.flows.trials.columns import Row
-from kan_dialect.flows.trials.compiler_digest import compiler_digest
-from kan_dialect.flows.trials.kinds import Compile
-from kan_dialect.flows.trials.pipeline import DEFAULT
-from kan_dialect.flows.trials.points import Axis, Point, grid, parse_axis
-from kan_dialect.flows.trials.processes import run_here, run_in_processes
+from kan_dialect.flows.trials.points import Point
+from kan_dialect.flows.trials.processes import run_here
 from kan_dialect.flows.trials.runners import Outcome, Work
-from kan_dialect.flows.trials.study import Study, Trial
+from kan_dialect.flows.trials.study import Study
 from kan_dialect.frontends.loading import load_model, make_context
-from kan_dialect.passes.calibrate import CalibratePass
 from repository import EXAMPLES
 
 EXAMPLE, DATA = EXAMPLES / "wine.onnx", EXAMPLES / "wine.npz"
@@ -81,53 +68,6 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sweep") / "wine"
     assert run(EXAMPLE, "--calibration", DATA, *GRID, "--jobs", 1, "-o", folder) == 0
     return folder
-
-
-# Grids.
-
-
-def test_values_are_read_by_the_type_of_their_option() -> None:
-    assert parse_axis("bits=2..4,8,6:8:8") == Axis("bits", (2, 3, 4, 8, (6, 8, 8)))
-    assert parse_axis("guard_bits=0..8..4") == Axis("guard-bits", (0, 4, 8))
-    assert parse_axis("cycles=none,2,2") == Axis("cycles", (None, 2))
-    assert parse_axis("percentile=99,99.9") == Axis("percentile", (99.0, 99.9))
-    assert parse_axis("per-tensor=true,false") == Axis("per-tensor", (True, False))
-    assert parse_axis("scale=mse, minmax") == Axis("scale", ("mse", "minmax"))
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("bits", "write --vary OPTION=VALUES"),
-        ("data=a.npz", "calibration gives the data"),
-        ("bits=", "the grid is empty"),
-        ("bits=two", "cannot be 'two'; it takes whole numbers, as 8 or 6:8:8, auto, or none"),
-        ("levels=2.5", "cannot be '2.5'; it takes a whole number"),
-        ("per-tensor=1", "it takes true or false"),
-        ("levels=1..9..0", "step of 1..9..0 is 0"),
-        ("levels=1..999999999", "999999999 values, more than"),
-    ],
-)
-def test_what_is_no_axis_is_refused(text: str, message: str) -> None:
-    with pytest.raises(KanError, match=message):
-        parse_axis(text)
-
-
-def test_a_grid_is_all_combinations() -> None:
-    axes = [parse_axis("input-bits=4,6"), parse_axis("activation-bits=8"), parse_axis("levels=1,2")]
-    points = grid(axes)
-    assert [str(point) for point in points][:2] == [
-        "input-bits=4 activation-bits=8 levels=1",
-        "input-bits=4 activation-bits=8 levels=2",
-    ]
-    assert len(points) == 4
-    assert DEFAULT.resolved(points[3].options, 2, None).text == "kan-compile{bits=6,8,8 levels=2}"
-    assert DEFAULT.resolved((("activation-bits", 3),), 1, None).text == "kan-compile{bits=8,3}"
-    for twice in (["bits=2", "bits=3"], ["bits=2", "input-bits=3"]):
-        with pytest.raises(KanError, match=r"varies twice|cannot vary beside"):
-            grid([parse_axis(text) for text in twice])
-    with pytest.raises(KanError, match="1000000 points, more than"):
-        grid([parse_axis(f"{name}=1..1000") for name in ("levels", "cycles")])
 
 
 # Fronts.
@@ -277,26 +217,6 @@ def test_without_labels_points_are_compared_by_their_error(tmp_path: Path) -> No
     assert [row["front"] for row in rows] == ["true", "true"]
 
 
-def test_neighbours_share_what_their_passes_have_in_common(
-    study: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[str] = []
-    calibrate = CalibratePass.run
-
-    def counted(self: CalibratePass, ctx: Context, module: ModuleOp) -> bool:
-        calls.append(self.name)
-        return calibrate(self, ctx, module)
-
-    monkeypatch.setattr(CalibratePass, "run", counted)
-    axes = [parse_axis("bits=2,3"), parse_axis("levels=1,2")]
-    tasks = make_tasks(study, [Trial(point) for point in grid(axes)])
-    bench = Bench(study)
-    figures = [Compile().perform(bench, task) for task in tasks]
-    assert len(calls) == 1
-    alone = [Compile().perform(Bench(study), Task(task.trial)) for task in tasks]
-    assert figures == alone
-
-
 def test_a_schedule_curve_goes_from_combinational_to_the_most_stages(tmp_path: Path) -> None:
     fixed = ("--vary", "bits=3", "--schedule", "--jobs", 1)
     assert run(EXAMPLE, "--calibration", DATA, *fixed, "-o", tmp_path) == 0
@@ -416,79 +336,13 @@ def test_a_sweep_that_was_ended_goes_on(
     assert not done and len(rows_of(tmp_path)) == known
 
 
-# Processes and clusters.
-
-
-def six_tasks(study: Study) -> list[Task]:
-    points = grid([parse_axis("bits=4,5"), parse_axis("levels=1,2,3")])
-    return make_tasks(study, [Trial(point) for point in points])
-
-
-def test_a_process_that_is_killed_is_replaced(study: Study) -> None:
-    tasks = six_tasks(study)
-    outcomes: dict[int, Outcome] = {}
-    for number, outcome in run_in_processes(Perform(study, Compile()), tasks, 2):
-        if not outcomes:
-            victim = active_children()[0].pid
-            assert victim is not None
-            os.kill(victim, signal.SIGKILL)
-        outcomes[number] = outcome
-    assert outcomes == dict(run_here(Perform(study, Compile()), tasks))
-    assert not active_children()
-
-
-def test_a_task_that_kills_its_processes_is_given_up() -> None:
-    kill: Any = signal.raise_signal
-    assert list(run_in_processes(kill, [signal.SIGKILL], 1)) == [
-        (0, "its process was killed 3 times: out of memory?")
-    ]
-
-
-def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(study: Study, scheduler: str) -> None:
-    tasks = six_tasks(study)
-    outcomes: dict[int, Outcome] = {}
-    with connected(scheduler) as client:
-        workers = client.run(os.getpid)
-        for number, outcome in run_on_cluster(Perform(study, Compile()), tasks, client):
-            if not outcomes:
-                os.kill(next(iter(workers.values())), signal.SIGKILL)
-            outcomes[number] = outcome
-    assert outcomes == dict(run_here(Perform(study, Compile()), tasks))
+# Clusters.
 
 
 def test_a_cluster_gives_the_same_table(scheduler: str, swept: Path, tmp_path: Path) -> None:
     options = ("--scheduler", scheduler, "-o", tmp_path)
     assert run(EXAMPLE, "--calibration", DATA, *GRID, *options) == 0
     assert rows_of(tmp_path) == rows_of(swept)
-
-
-@pytest.mark.parametrize(
-    "changed",
-    ["fpga.py", "search/c/costs.h", "passes/narrow.py", "lowering/systemverilog/module.py"],
-)
-def test_another_compiler_has_another_digest(
-    changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The emitter's source counts too: figures of Yosys depend on its text."""
-    root = tmp_path / "kan_dialect"
-    for path in ("fpga.py", "passes/narrow.py", "lowering/systemverilog/module.py", changed):
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text("pass\n")
-    monkeypatch.setattr(kan_dialect, "__file__", str(root / "__init__.py"))
-    before = compiler_digest.__wrapped__()
-    assert compiler_digest.__wrapped__() == before
-    (root / changed).write_text("pass  # something else\n")
-    assert compiler_digest.__wrapped__() != before
-
-
-def test_another_compiler_on_a_cluster_is_refused(study: Study) -> None:
-    other = replace(study, compiler="another")
-    tasks = make_tasks(other, [Trial()])
-    ((_, outcome),) = run_here(Perform(other, Compile()), tasks)
-    assert outcome == (
-        "a worker has another kan-dialect or other extension packages; install the same version on "
-        "all workers"
-    )
 
 
 # Pages and pictures.

@@ -1,4 +1,4 @@
-"""`kan-flow sweep --passes`: options of any pass in any pipeline, also of another package."""
+"""Pipelines whose options vary: names, values and passes, also of another package."""
 
 from __future__ import annotations
 
