@@ -50,10 +50,10 @@ from kan_dialect.files.output_folders import require_replaceable
 from kan_dialect.flows.build import build as build_folder
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.build_origin import Origin
-from kan_dialect.flows.build_stages import Progress
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.interfaces.pipeline import with_interface
 from kan_dialect.flows.on_chip.build import build_training
+from kan_dialect.flows.pass_runs import Progress
 from kan_dialect.flows.pictures import Colour
 from kan_dialect.flows.pictures import picture as picture_of
 from kan_dialect.flows.tune.tune import State
@@ -620,8 +620,9 @@ class Network:
             files = dict(self._source.files)
             if isinstance(data, str | Path):
                 files["calibration"] = Path(data)
+            origin = Origin(None, files)
             build_options = BuildOptions(
-                pipeline, dataset, origin=Origin(None, files), original=original, **settings
+                pipeline, dataset=dataset, origin=origin, original=original, **settings
             )
             build_folder(make_context(), module, folder, build_options, progress)
         return Build(folder)

@@ -106,26 +106,26 @@ class BuildOptionTypes(TypedDict, total=False):
 
     simulator: Literal["verilator", "icarus"] | Literal["none"] | None
     """None: do not simulate."""
-    vectors: int
-    """Random vectors for the simulation, in addition to samples and corners."""
     seed: int
-    """Seed of the random vectors, and of the samples of the checks."""
-    work_dir: str | Path | None
-    """Folder that the simulator builds in; None: a temporary folder."""
+    """Seed of random inputs of the simulation, and of the samples of the checks."""
     check_passes: bool
     """Whether to compare the module before and after each pass."""
     check_dir: str | Path | None
     """Folder for the IR around a pass that fails its check; None: the IR is not written."""
-    target: str | Path
-    """The device that the estimate is for."""
     force: bool
     """Whether to replace files of others that are in the way."""
+    vhdl: bool
+    """Whether to write the network as VHDL too."""
+    vectors: int
+    """Random vectors for the simulation, in addition to samples and corners."""
+    work_dir: str | Path | None
+    """Folder that the simulator builds in; None: a temporary folder."""
+    target: str | Path
+    """The device that the estimate is for."""
     certificate: Literal["auto", "always", "never"]
     """Whether to bound the error of the integers."""
     pictures: bool
     """Whether to draw the network at each level, and the schedule."""
-    vhdl: bool
-    """Whether to write the network as VHDL too."""
     interface: Literal["valid", "ready-valid", "axi-stream", "axi-lite"]
     """`valid`: the network's module as it is; `ready-valid`: with ready at both sides; `axi-
     stream`: AXI4-Stream; `axi-lite`: registers for single samples."""

@@ -86,9 +86,9 @@ class TrainingChoice:
         chosen = self.settings
         return TrainingOptions(
             self.make,
-            dataset,
             FitSplinesPass(chosen.fit_error, chosen.cells, chosen.degree),
             path,
+            dataset=dataset,
             simulator=chosen.simulator,
             samples=chosen.vectors,
             seed=chosen.seed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,15 @@ from xdsl.dialects.builtin import ModuleOp
 from kan_dialect.api.data import Data, read_data
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import packed
-from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.folder_owners import TUNE
-from kan_dialect.flows.pipelines.varied import Pipeline
-from kan_dialect.flows.sweep.study import CALIBRATION
+from kan_dialect.flows.trials.pipeline import Pipeline
+from kan_dialect.flows.trials.processes import local_runner
+from kan_dialect.flows.trials.study import CALIBRATION
 from kan_dialect.flows.tune.base import make_base
 from kan_dialect.flows.tune.objectives import OBJECTIVES
 from kan_dialect.flows.tune.results import prove_best, write_results
 from kan_dialect.flows.tune.tune import Effort, State, Tuning, tune
-from kan_dialect.flows.workers.outcomes import Outcomes, T, Work
-from kan_dialect.flows.workers.processes import run_here, run_in_processes
 from kan_dialect.shown import shown_figures
 
 
@@ -101,7 +99,6 @@ def tune_network(
             remedy=f"take one of {', '.join(OBJECTIVES)}",
         )
     objective = OBJECTIVES[choice.objective]
-    require_ours(folder, TUNE, force=choice.force)
     written = GrowingFolder(folder, TUNE, force=choice.force)
     dataset = None if data is None else read_data(data)
     path = None
@@ -116,12 +113,7 @@ def tune_network(
     base = make_base(module, Pipeline(text), device, dataset)
     effort = Effort(choice.seconds, choice.trials)
 
-    def runner(work: Work[T], tasks: Sequence[T]) -> Outcomes:
-        if choice.jobs == 1:
-            return run_here(work, tasks)
-        return run_in_processes(work, tasks, min(choice.jobs, len(tasks)))
-
-    result = tune(base, objective, effort, written, runner, progress)
+    result = tune(base, objective, effort, written, local_runner(choice.jobs), progress)
     write_results(result, written)
     if choice.proof and not prove_best(result, folder, choice.jobs, lambda _d, _c: None).proven:
         raise KanError(

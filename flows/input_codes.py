@@ -10,6 +10,7 @@ import numpy as np
 
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.model.interface import Port, highs, lows
+from kan_dialect.model.model import Model
 from kan_dialect.model.port_codes import encode
 
 RANDOM_CODES = 2048
@@ -35,6 +36,16 @@ def comparison_codes(inputs: Sequence[Port], samples: FloatArray | None) -> IntA
     return np.concatenate(parts)
 
 
-def outputs_digest(codes: IntArray) -> str:
-    """A digest of output codes, (samples, outputs)."""
-    return hashlib.sha256(np.ascontiguousarray(codes, dtype=np.int64).tobytes()).hexdigest()[:20]
+def outputs_digest(model: Model, samples: FloatArray | None) -> str:
+    """A digest of the output codes on `comparison_codes`, and of what all codes mean.
+
+    Parameters
+    ----------
+    samples : real inputs, (samples, inputs), whose codes are among those compared; None without.
+    """
+    ports = model.ports()
+    meaning = [[(p.scale, p.zero_point, p.gain, p.offset) for p in side] for side in ports]
+    codes = model.run_codes(comparison_codes(ports[0], samples))
+    whole = hashlib.sha256(repr(meaning).encode())
+    whole.update(np.ascontiguousarray(codes, dtype=np.int64).tobytes())
+    return whole.hexdigest()[:20]

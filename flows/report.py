@@ -17,6 +17,7 @@ from kan_dialect.flows.json_text import json_text
 from kan_dialect.flows.part_fit import part_text
 from kan_dialect.flows.report_certificate import certificate_text
 from kan_dialect.flows.terminal import figure_table
+from kan_dialect.flows.tools.toolchain import Tool
 from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.model.saturation import Saturation
 from kan_dialect.passbase.kan_pass import EXACT
@@ -79,9 +80,9 @@ class Report:
         default_factory=list[dict[str, str | int | float | bool]]
     )
     """An entry a pass: `pass`, `claim`, `samples`, `nodes`, `exhaustive`, and its errors."""
-    simulation: dict[str, str | int] | None = None
+    simulation: dict[str, Any] | None = None
     """`simulator`, `vectors`, `mismatches`"""
-    vhdl: dict[str, str | int] | None = None
+    vhdl: dict[str, Any] | None = None
     """The same of the network as VHDL."""
     interface: dict[str, Any] | None = None
     """Ports, beats and latency of the wrapper around the network: see `write_interface`."""
@@ -93,6 +94,11 @@ class Report:
     command: str | None = None
     sources: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     """Names and hashes of the files that the build read."""
+
+    def by_tool(self, tool: Tool, figures: Mapping[str, Any]) -> dict[str, Any]:
+        """A section with the simulator that gave its figures, whose version is kept."""
+        self.tools[tool.name] = tool.version
+        return {"simulator": f"{tool.name} {tool.version}", **figures}
 
     def as_dict(self) -> dict[str, Any]:
         """The content of `report.json`."""

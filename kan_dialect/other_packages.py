@@ -77,11 +77,7 @@ def plugin_failure(error: BaseException) -> KanError | None:
     For what no `naming` is around: verifiers, printers, frontends, targets, imports. None where no
     extension had a part in it.
     """
-    packages = {
-        entry.value.partition(":")[0].partition(".")[0]
-        for group in EXTENSION_GROUPS
-        for entry in entry_points(group=group)
-    } - {OURS, "xdsl"}
+    packages = extension_packages()
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         package = _package_of_frame(frame)
         if package in packages:
@@ -90,6 +86,13 @@ def plugin_failure(error: BaseException) -> KanError | None:
             what = f"'{running.name}'" if named else "code"
             return _failure(what, package, error)
     return None
+
+
+def extension_packages() -> set[str]:
+    """Names of the installed packages that extend the compiler."""
+    entries = (entry for group in EXTENSION_GROUPS for entry in entry_points(group=group))
+    found = {entry.value.partition(":")[0].partition(".")[0] for entry in entries}
+    return found - {OURS, "xdsl"}
 
 
 def _failure(what: str, package: str, error: BaseException) -> KanError:

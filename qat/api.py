@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -18,8 +18,7 @@ from kan_dialect.extras import require_torch
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.folder_ownership import Owner
 from kan_dialect.files.growing_folder import GrowingFolder
-from kan_dialect.flows.workers.outcomes import Outcomes, T, Work
-from kan_dialect.flows.workers.processes import run_here, run_in_processes
+from kan_dialect.flows.trials.processes import local_runner
 from kan_dialect.frontends.frontend import NO_OPTIONS
 from kan_dialect.frontends.loading import load_original
 from kan_dialect.frontends.naming import identifier
@@ -91,11 +90,8 @@ def train(
     """
     JOBS.require("jobs", jobs)
 
-    def runner(work: Work[T], tasks: Sequence[T]) -> Outcomes:
-        return run_in_processes(work, tasks, min(jobs, len(tasks)))
-
     return train_by(
-        Workers(run_here, True) if jobs == 1 else Workers(runner, False),
+        Workers(local_runner(jobs), is_here=jobs == 1),
         data,
         _options(options, given),
         start=start,

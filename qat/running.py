@@ -17,7 +17,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.files.sample_parts import repeated_samples
-from kan_dialect.flows.workers.outcomes import Outcome
+from kan_dialect.flows.trials.runners import Outcome
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.passbase.progress import tell
 from kan_dialect.qat.folder import Checkpoints, digest_of, write_results

@@ -14,7 +14,7 @@ import torch
 from kan_dialect.api.loading import from_ir
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
-from kan_dialect.flows.workers.outcomes import Outcome
+from kan_dialect.flows.trials.runners import Outcome
 from kan_dialect.qat.folder import Checkpoints, packed_run
 from kan_dialect.qat.options import TrainingOptions
 from kan_dialect.qat.results import State

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kan_dialect.flows.workers.outcomes import Runner
+from kan_dialect.flows.trials.runners import Runner
 
 
 @dataclass(frozen=True)

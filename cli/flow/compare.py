@@ -16,6 +16,7 @@ from kan_dialect.cli.flow.workers import (
     add_workers,
     note_missing,
     progress_bar,
+    require_tools,
     runner_of,
     shared_limits,
 )
@@ -23,38 +24,33 @@ from kan_dialect.cli.import_options import add_output_folder
 from kan_dialect.cli.tool_limits import add_limits
 from kan_dialect.devices.device import XCUP, device
 from kan_dialect.errors import KanError
-from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.benchmark_set.networks import TITLE, chosen
-from kan_dialect.flows.compare.comparison import (
-    OWNER,
-    Result,
-    compare,
-    require_networks,
-    trials_of,
-)
-from kan_dialect.flows.compare.networks import Network, load_network, load_set, models_in
-from kan_dialect.flows.compare.picture import ratio_picture
+from kan_dialect.flows.compare.comparison import OWNER, Comparison, Result, compare
+from kan_dialect.flows.compare.networks import load_network, load_set, models_in
+from kan_dialect.flows.compare.picture import ratio_pictures
 from kan_dialect.flows.compare.pipelines import (
     BASELINE,
-    DEFAULT,
-    Pipeline,
     parse_change,
     parse_named,
-    require_different,
+    require_distinct,
     without,
 )
 from kan_dialect.flows.compare.statistics import METRICS
-from kan_dialect.flows.compare.trials import Comparison
-from kan_dialect.flows.sweep.grid import parse_axis
 from kan_dialect.flows.terminal import column_table, results_console, tell
 from kan_dialect.flows.tools.synthesis import yosys_of
-from kan_dialect.flows.tools.toolchain import find, look_for
-from kan_dialect.flows.workers.cluster import require_address
-from kan_dialect.flows.workers.compiler_digest import compiler_digest, extensions
-from kan_dialect.flows.workers.tables import csv_text, parquet
+from kan_dialect.flows.tools.toolchain import look_for
+from kan_dialect.flows.trials.columns import Row
+from kan_dialect.flows.trials.networks import Network
+from kan_dialect.flows.trials.pipeline import Pipeline
+from kan_dialect.flows.trials.points import parse_axis
+from kan_dialect.flows.trials.tables import write_tables
 from kan_dialect.frontends.loading import read_bytes
 
+SAME_NAME = (
+    "rename the file of one (IR: its function), or leave one out; a file truth_tables.json or "
+    "checkpoint.pt has the name of its folder"
+)
 SAMPLE = 12
 """Pairs of network and width that are synthesised for each pipeline."""
 
@@ -123,9 +119,8 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
 
 def run_compare(options: argparse.Namespace) -> int:
     """Run `kan-flow compare`."""
-    require_ours(options.output, OWNER, force=options.force)
-    if options.scheduler is not None:
-        require_address(options.scheduler)
+    folder = GrowingFolder(options.output, OWNER, force=options.force)
+    require_tools(options)
     pipelines = _pipelines(options)
     target = options.target or options.synthesize or XCUP.name
     device(target)
@@ -134,23 +129,25 @@ def run_compare(options: argparse.Namespace) -> int:
     synthesis = _synthesis(options, target)
     with Console(stderr=True).status("loading the networks"):
         networks = _networks(options)
-    comparison = Comparison(
+    compared = Comparison(
         tuple(networks),
         tuple(pipelines),
         target,
+        widths,
         synthesis,
         None if options.synthesize else SAMPLE,
         limits,
-        compiler_digest(extensions()),
     )
-    require_networks(comparison)
-    trials_of(comparison, widths)
+    compared.trials()
     note_missing()
     with runner_of(options) as runner, progress_bar() as tell:
-        folder = GrowingFolder(options.output, OWNER, force=options.force)
-        result = compare(comparison, widths, folder, runner, tell)
+        result = compare(compared, folder, runner, tell)
     title = TITLE if options.benchmark_set else "networks of the user"
-    _write(folder, result, title)
+    write_tables(folder, "compare", result.rows)
+    folder.write("compare.json", result.summary(title))
+    if find_spec("matplotlib") is not None:
+        for name, picture in ratio_pictures(result).items():
+            folder.write(name, picture)
     _print(result, options.output, results_console())
     return 1 if result.failed or result.wrong else 0
 
@@ -164,30 +161,34 @@ def _synthesis(options: argparse.Namespace, target: str) -> str | None:
     """
     if options.synthesize is not None:
         yosys_of(device(options.synthesize))
-        if options.scheduler is None:
-            find("yosys")
+        require_tools(options, "yosys")
         return options.synthesize
     if options.by_estimate:
         return None
     if device(target).yosys is None:
-        return _by_estimate(f"Yosys does not map to {target}")
-    if options.scheduler is None and look_for("yosys") is None:
-        return _by_estimate("Yosys is not installed")
-    return target
-
-
-def _by_estimate(reason: str) -> None:
+        reason = f"Yosys does not map to {target}"
+    elif options.scheduler is None and look_for("yosys") is None:
+        reason = "Yosys is not installed"
+    else:
+        return target
     print(f"kan-flow: note: {reason}, so sizes are by estimate", file=sys.stderr)
+    return None
 
 
 def _pipelines(options: argparse.Namespace) -> list[Pipeline]:
     given = [_read(parse_named(text)) for text in options.pipeline]
     named = [pipeline for pipeline in given if pipeline.name == BASELINE]
-    baseline = named[0] if named else Pipeline(BASELINE, DEFAULT)
+    baseline = named[0] if named else Pipeline(name=BASELINE)
     found = [baseline, *named[1:], *(each for each in given if each.name != BASELINE)]
     found += [parse_change(text, baseline) for text in options.changes]
     found += [without(name, baseline) for name in options.without]
-    require_different(found)
+    if len(found) < 2:
+        raise KanError(
+            "there is nothing to compare the baseline with",
+            remedy="give --pipeline NAME=PASSES, --with 'PASSES before PASS' or --without PASS",
+        )
+    remedy = "give one as --pipeline NAME=PASSES with another name, or leave it out"
+    require_distinct("pipelines", [pipeline.name for pipeline in found], remedy)
     return found
 
 
@@ -223,31 +224,24 @@ def _networks(options: argparse.Namespace) -> list[Network]:
         wanted = chosen(in_set)
         found += load_set([each for each in wanted if not only or each.name in only])
     names = [network.name for network in found]
+    if not names:
+        raise KanError(
+            "there is no network to compare on", remedy="give models, or --benchmark-set"
+        )
+    require_distinct("networks", names, SAME_NAME)
     for name in only:
         if name not in names:
             raise KanError(f"there is no network {name!r}", remedy=f"there are {', '.join(names)}")
     return [network for network in found if not only or network.name in only]
 
 
-def _write(folder: GrowingFolder, result: Result, title: str) -> None:
-    folder.write("compare.csv", csv_text(result.rows, result.columns))
-    folder.write("compare.json", result.summary(title))
-    if find_spec("pyarrow") is not None:
-        folder.write("compare.parquet", parquet(result.rows, result.columns))
-    if find_spec("matplotlib") is None:
-        return
-    for metric in METRICS:
-        if any(ratio.metric == metric for each in result.ratios.values() for ratio in each):
-            folder.write(f"{metric}.png", ratio_picture(result, metric))
-
-
 def _print(result: Result, folder: Path, console: Console) -> None:
     comparison = result.comparison
     known = f" ({result.found} compiled by earlier runs)" if result.found else ""
-    console.print(
+    tell(
+        console,
         f"\n{len(comparison.networks)} networks, {len(comparison.pipelines)} pipelines, "
-        f"{len(result.trials)} trials{known}\n",
-        markup=False,
+        f"{len(result.rows)} trials{known}\n",
     )
     console.print(_figures(result))
     console.print()
@@ -262,47 +256,43 @@ def _print(result: Result, folder: Path, console: Console) -> None:
     tell(console, f"\nwritten to {folder}")
 
 
-def _place(row: dict[str, object]) -> str:
+def _place(row: Row) -> str:
     bits = f" at {row['bits']} bits" if "bits" in row else ""
     return f"{row['network']}{bits}, {row['pipeline']}"
 
 
 def _figures(result: Result) -> Table:
     """A row for each network and width: figures of the baseline, and LUTs of the others."""
-    is_measured = result.comparison.synthesis is not None and result.comparison.sample is None
-    luts = "synthesis_luts" if is_measured else "estimate_luts"
-    others = [pipeline.name for pipeline in result.comparison.pipelines[1:]]
-    table = column_table(
-        (
-            *("network", "bits", "LUTs", "registers", "levels", "ns", "accuracy", "seconds"),
-            *(f"LUTs, {name}" for name in others),
-        )
-    )
-    step = len(result.comparison.pipelines)
-    columns = (
-        "bits",
-        luts,
-        luts.replace("luts", "registers"),
-        "estimate_levels",
-        "estimate_latency_ns",
-        "accuracy",
-        "compile_seconds",
-    )
+    compared = result.comparison
+    is_measured = compared.synthesis is not None and compared.sample is None
+    source = "synthesis" if is_measured else "estimate"
+    headings = {
+        "network": "network",
+        "bits": "bits",
+        f"{source}_luts": "LUTs",
+        f"{source}_registers": "registers",
+        "estimate_levels": "levels",
+        "estimate_latency_ns": "ns",
+        "accuracy": "accuracy",
+        "compile_seconds": "seconds",
+    }
+    others = [f"LUTs, {pipeline.name}" for pipeline in compared.pipelines[1:]]
+    table = column_table((*headings.values(), *others))
+    step = len(compared.pipelines)
     for first in range(0, len(result.rows), step):
         row, *rest = result.rows[first : first + step]
-        cells = [_cell(row.get(column)) for column in columns]
-        table.add_row(str(row["network"]), *cells, *(_beside(row, each, luts) for each in rest))
+        cells = [_cell(row.get(column)) for column in headings]
+        table.add_row(*cells, *(_beside(row, each, f"{source}_luts") for each in rest))
     return table
 
 
-def _beside(base: dict[str, object], row: dict[str, object], name: str) -> str:
-    one, other = row.get(name), base.get(name)
+def _beside(base: Row, row: Row, name: str) -> str:
     if "wrong" in row:
         return "wrong"
-    if not isinstance(one, int | float):
+    if name not in row:
         return "failed"
-    ratio = f" ({one / other:.3f})" if isinstance(other, int | float) and other else ""
-    return f"{one}{ratio}"
+    ratio = f" ({row[name] / base[name]:.3f})" if base.get(name) else ""
+    return f"{row[name]}{ratio}"
 
 
 def _cell(value: object) -> str:
@@ -316,10 +306,7 @@ def _ratios(result: Result) -> Table:
     columns = ("ratio to the baseline", *result.ratios)
     table = column_table(columns, left=len(columns))
     for name, metric in METRICS.items():
-        found = [
-            next((str(ratio) for ratio in ratios if ratio.metric == name), "")
-            for ratios in result.ratios.values()
-        ]
+        found = [result.ratio(pipeline, name) for pipeline in result.ratios]
         if any(found):
-            table.add_row(metric.label, *found)
+            table.add_row(metric.label, *(str(ratio or "") for ratio in found))
     return table

@@ -88,9 +88,9 @@ def build_trainable(options: argparse.Namespace, wrap: WrapInterfacePass) -> int
             options.output,
             build.TrainingOptions(
                 make,
-                dataset,
                 fit,
                 options.calibration,
+                dataset=dataset,
                 simulator=None if options.simulator == "none" else options.simulator,
                 samples=options.vectors,
                 seed=options.seed,

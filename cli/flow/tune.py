@@ -5,42 +5,37 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-from collections.abc import Mapping
-from typing import Any
 
 from rich.console import Console
 
 from kan_dialect.cli.flow.build import COMPILE, PIPELINE_ONLY, WITH_PASSES, refuse_given
-from kan_dialect.cli.flow.workers import add_workers, jobs_of, runner_of, shared_limits
-from kan_dialect.cli.import_options import (
-    add_compiled_model,
-    build_import_options,
+from kan_dialect.cli.flow.reading import read_model
+from kan_dialect.cli.flow.workers import (
+    add_workers,
+    jobs_of,
+    require_tools,
+    runner_of,
+    shared_limits,
 )
+from kan_dialect.cli.import_options import add_compiled_model
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import add_limits, status_line
 from kan_dialect.devices.device import XCUP
 from kan_dialect.devices.device import device as device_of
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import load_dataset
-from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.files.growing_folder import GrowingFolder
-from kan_dialect.flows.build import require_name
 from kan_dialect.flows.folder_owners import TUNE
-from kan_dialect.flows.pipelines.varied import Pipeline
-from kan_dialect.flows.sweep.columns import is_number
-from kan_dialect.flows.sweep.grid import spell
 from kan_dialect.flows.terminal import column_table, results_console, tell
 from kan_dialect.flows.tools.place_and_route import placement_on
 from kan_dialect.flows.tools.synthesis import yosys_of
-from kan_dialect.flows.tools.toolchain import find
-from kan_dialect.flows.tune.base import Base, make_base
-from kan_dialect.flows.tune.objectives import OBJECTIVES, Objective
+from kan_dialect.flows.trials.columns import Row, label
+from kan_dialect.flows.trials.pipeline import Pipeline
+from kan_dialect.flows.trials.points import spell
+from kan_dialect.flows.tune.base import make_base
+from kan_dialect.flows.tune.objectives import OBJECTIVES
 from kan_dialect.flows.tune.results import BEST, FIGURES, prove_best, write_results
-from kan_dialect.flows.tune.tune import Effort, State, Tuning, tune
-from kan_dialect.flows.workers.cluster import require_address
-from kan_dialect.frontends.loading import load_model, make_context, rename
+from kan_dialect.flows.tune.tune import Effort, Judged, State, Tuning, tune
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model.model import Model
 from kan_dialect.passbase.kan_pass import pass_text
 from kan_dialect.passbase.option_bounds import Bounds
 
@@ -93,14 +88,19 @@ def add_tune(parser: argparse.ArgumentParser) -> None:
 
 def run_tune(options: argparse.Namespace) -> int:
     """Run `kan-flow tune`."""
-    require_ours(options.output, TUNE, force=options.force)
+    folder = GrowingFolder(options.output, TUNE, force=options.force)
     objective = OBJECTIVES[options.objective]
     pipeline, device = _pipeline(options)
     effort = _effort(options)
-    _require_tools(objective, device, options)
-    base = _base(options, pipeline, device)
+    objective.require(device)
+    yosys_of(device_of(device))
+    routing = [placement_on(device).nextpnr.tool] if objective.routes else []
+    require_tools(options, "yosys", *routing)
+    with status_line("loading the model") as say:
+        module, dataset = read_model(options)
+        say("compiling up to the integers")
+        base = make_base(module, pipeline, device, dataset)
     console = results_console()
-    folder = GrowingFolder(options.output, TUNE, force=options.force)
     with runner_of(options) as runner, status_line("compiling the default") as say:
         result = tune(base, objective, effort, folder, runner, lambda state: say(_line(state)))
     write_results(result, folder)
@@ -132,7 +132,7 @@ def _pipeline(options: argparse.Namespace) -> tuple[Pipeline, str]:
         return Pipeline(pass_text(compiled.spec())), options.target
     refuse_given(options, add_tune, PIPELINE_ONLY, WITH_PASSES)
     pipeline = Pipeline(options.passes)
-    of_passes = pipeline.resolved((), 0, None).target
+    of_passes = pipeline.resolved().target
     return pipeline, of_passes if options.target == XCUP.name else options.target
 
 
@@ -159,28 +159,6 @@ def seconds_of(text: str) -> float | None:
     return seconds
 
 
-def _require_tools(objective: Objective, device: str, options: argparse.Namespace) -> None:
-    objective.require(device)
-    yosys_of(device_of(device))
-    if options.scheduler is not None:
-        require_address(options.scheduler)
-    else:
-        find("yosys")
-        if objective.routes:
-            find(placement_on(device).nextpnr.tool)
-
-
-def _base(options: argparse.Namespace, pipeline: Pipeline, device: str) -> Base:
-    dataset = None if options.calibration is None else load_dataset(options.calibration)
-    reading = build_import_options(options, options.model, dataset)
-    with status_line("loading the model") as say:
-        module = load_model(make_context(), options.model, reading)
-        rename(module, options.name)
-        require_name(Model.of(module).name)
-        say("compiling up to the integers")
-        return make_base(module, pipeline, device, dataset)
-
-
 def _line(state: State) -> str:
     return (
         f"{state.what} {state.done} of {state.of}; {state.measured} designs measured, "
@@ -193,25 +171,23 @@ def _print(result: Tuning, console: Console) -> None:
     known = f" ({result.found} by earlier runs)" if result.found else ""
     tell(
         console,
-        f"\n{base.study.name} on {base.device}, for {result.objective.name}: "
+        f"\n{base.network.name} on {base.device}, for {result.objective.name}: "
         f"{len(result.rows)} designs measured{known}\n",
     )
     table = column_table(("", "default", "best", "ratio"))
-    for column, label in FIGURES.items():
+    for column in FIGURES:
         if column in result.default.row and column in best.row:
-            table.add_row(label, *_pair(result.default.row, best.row, column))
+            table.add_row(label(column), *_pair(result.default.row, best.row, column))
     console.print(table)
     if not best.point.options:
         tell(console, "\nno design is better than the default")
         return
-    count = len(best.costs)
-    if count > 1:
-        one, other = (_spread(each.costs) for each in (result.default, best))
+    if len(best.costs) > 1:
         noise = "; they overlap: it may be luck" if result.is_within_noise else ""
         tell(
             console,
-            f"\n{result.objective.name} of {count} measurements with signals renamed: "
-            f"default {one}, best {other}, {result.ratio:.3f} ×{noise}",
+            f"\n{result.objective.name} of {len(best.costs)} measurements with signals renamed: "
+            f"default {_spread(result.default)}, best {_spread(best)}, {result.ratio:.3f} ×{noise}",
         )
     tell(console, "the best design differs from the default in:")
     for name, value in best.point.options:
@@ -219,15 +195,13 @@ def _print(result: Tuning, console: Console) -> None:
         tell(console, f"  {name}: {told}")
 
 
-def _spread(costs: tuple[float, ...]) -> str:
-    mean = sum(costs) / len(costs)
-    return f"{mean:.4g} ({min(costs):.4g} to {max(costs):.4g})"
+def _spread(judged: Judged) -> str:
+    return f"{judged.cost:.4g} ({min(judged.costs):.4g} to {max(judged.costs):.4g})"
 
 
-def _pair(default: Mapping[str, Any], best: Mapping[str, Any], column: str) -> list[str]:
+def _pair(default: Row, best: Row, column: str) -> list[str]:
     one, other = default[column], best[column]
-    ratio = f"{other / one:.3f}" if is_number(one) and is_number(other) and one else ""
-    return [f"{one:g}", f"{other:g}", ratio]
+    return [f"{one:g}", f"{other:g}", f"{other / one:.3f}" if one else ""]
 
 
 def _command(options: argparse.Namespace) -> str:

@@ -17,9 +17,10 @@ from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import JOBS, limits_of
 from kan_dialect.extras import install_command
 from kan_dialect.flows.tools.run_limits import Limits
-from kan_dialect.flows.workers.cluster import connected, run_on_cluster
-from kan_dialect.flows.workers.outcomes import Progress, Runner
-from kan_dialect.flows.workers.processes import run_here, run_in_processes
+from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.flows.trials.cluster import connected, require_address, run_on_cluster
+from kan_dialect.flows.trials.processes import local_runner
+from kan_dialect.flows.trials.runners import Progress, Runner
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +35,20 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="run on this Dask cluster, as tcp://host:8786"
     )
+
+
+def require_tools(options: argparse.Namespace, *tools: str) -> None:
+    """Refuse a malformed address of a cluster, and tools that are missing on this machine.
+
+    Raises
+    ------
+    KanError : names the address or the tool.
+    """
+    if options.scheduler is not None:
+        require_address(options.scheduler)
+    else:
+        for tool in tools:
+            find(tool)
 
 
 def jobs_of(options: argparse.Namespace) -> int:
@@ -52,14 +67,11 @@ def shared_limits(options: argparse.Namespace) -> Limits:
 @contextmanager
 def runner_of(options: argparse.Namespace) -> Generator[Runner]:
     """What does the tasks of a command: this process, processes, or a cluster."""
-    jobs = jobs_of(options)
     if options.scheduler is not None:
         with connected(options.scheduler) as client:
             yield lambda work, tasks: run_on_cluster(work, tasks, client)
-    elif jobs == 1:
-        yield run_here
     else:
-        yield lambda work, tasks: run_in_processes(work, tasks, min(jobs, len(tasks)))
+        yield local_runner(jobs_of(options))
 
 
 @contextmanager

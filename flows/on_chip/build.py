@@ -6,7 +6,7 @@ and every coefficient at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -16,14 +16,20 @@ from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from kan_dialect.checking import Checker, verify_after
 from kan_dialect.devices.device import XCUP
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
-from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.output_folders import replacing_folder
-from kan_dialect.flows.build import require_name, require_no_port, write_report
-from kan_dialect.flows.build_origin import Origin, versions
+from kan_dialect.flows.build import (
+    add_project,
+    chosen_simulator,
+    require_name,
+    require_no_port,
+    write_core,
+    write_report,
+)
+from kan_dialect.flows.build_options import CommonOptions
+from kan_dialect.flows.build_origin import versions
 from kan_dialect.flows.cocotb.bench import write_cocotb
 from kan_dialect.flows.design import Design
 from kan_dialect.flows.folder_owners import BUILD, spared_files
@@ -37,29 +43,26 @@ from kan_dialect.flows.on_chip.register_accesses import training_accesses
 from kan_dialect.flows.on_chip.samples import Samples, random_samples, samples_of
 from kan_dialect.flows.on_chip.simulation import TrainingVerdict, compare_training, open_circuit
 from kan_dialect.flows.on_chip.vhdl import check_training_vhdl
-from kan_dialect.flows.projects.design import design_of, period_of
-from kan_dialect.flows.projects.write import write_project
+from kan_dialect.flows.pass_runs import PassRuns, Progress
+from kan_dialect.flows.projects.design import period_of
 from kan_dialect.flows.report import Report
 from kan_dialect.flows.report_ports import port_entries
-from kan_dialect.flows.simulate.simulation import SimulatorName
 from kan_dialect.flows.simulate.testbench import write_training_testbench
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.vhdl.checked import NO_GHDL
-from kan_dialect.flows.vhdl.files import write_vhdl
 from kan_dialect.ir.attributes.data_names import DataNames
 from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.on_chip.training_to_hw import LowerTrainingToHwPass
-from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.wrappers.register_map import register_map
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.data_columns import join_names
 from kan_dialect.model.model import Model, levels_in
 from kan_dialect.model.model_ports import port_names
 from kan_dialect.model.on_chip.training_step import Run, Step, run_steps, step_of
-from kan_dialect.passbase.option_bounds import SEED, Bounds, bounded, require_bounds
+from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.fit_splines import FITTED, FitSplinesPass
 from kan_dialect.passes.fold_affine import FoldAffinePass
@@ -71,32 +74,18 @@ TESTBENCH_SAMPLES = 10_000
 REGISTER_SAMPLES = 100
 """Largest number of samples in the testbench of the registers."""
 
-Progress = Callable[[str], None]
-
 
 @dataclass
-class TrainingOptions:
+class TrainingOptions(CommonOptions):
     """Options and data of a build."""
 
     make: MakeTrainablePass
-    dataset: Dataset | None = None
-    """Samples and targets, in the order of training."""
     fit: FitSplinesPass = field(default_factory=FitSplinesPass)
     """Fit of splines; it runs if an edge is not a B-spline alone."""
     calibration: Path | None = None
     """The file of the dataset; splines are fitted on the range of its samples."""
-    simulator: SimulatorName | None = "verilator"
     samples: int = bounded(10_000, Bounds(1, MAX_VECTORS))
     """Number of random samples of a build without data."""
-    seed: int = bounded(0, SEED)
-    check_passes: bool = True
-    check_dir: Path | None = None
-    origin: Origin = field(default_factory=Origin)
-    """The command and the files that it read, for the report."""
-    force: bool = False
-    """Whether files of other programs in the output folder are replaced."""
-    vhdl: bool = False
-    """Whether to write the network as VHDL too."""
     wrap: WrapInterfacePass = field(default_factory=WrapInterfacePass)
     """The interface: `valid`, with a plain memory port, or `axi-lite`."""
 
@@ -107,7 +96,7 @@ class TrainingOptions:
         ------
         KanError : names the number, or the interface.
         """
-        require_bounds(self)
+        super().__post_init__()
         if self.wrap.interface in ("valid", "axi-lite") and not self.wrap.clock_enable:
             return
         what = "clock enable" if self.wrap.clock_enable else f"interface {self.wrap.interface}"
@@ -138,7 +127,7 @@ def build_training(
         join_names(model.op, options.dataset)
     spared = spared_files(folder)
     with replacing_folder(folder, BUILD, force=options.force, spared=spared) as target:
-        step, fitted, checks, files = _compile(context, module, target / "ir", options, progress)
+        step, fitted, runs = _compile(context, module, target / "ir", options, progress)
         circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
         require_no_port(module)
         latency, interval = training_cycles(circuit)
@@ -147,19 +136,11 @@ def build_training(
         names = port_names(circuit)
         design = Design.of_step(step, latency, interval, registers, names)
         report = _report(design, step)
-        report.fitted, report.checks, report.stages = fitted, checks, files
+        report.fitted, report.stages = fitted, runs.files
+        report.checks = [check.as_dict() for check in runs.checks]
         report.ports = port_entries(circuit, design.coded_ports)
         report.command, report.sources = options.origin.command_and_sources(target)
-        rtl = target / "rtl" / f"{step.name}.sv"
-        rtl.parent.mkdir()
-        rtl.write_text(emit_systemverilog(module, {step.name}))
-        vhdl = write_vhdl(
-            target / "vhdl",
-            step.name,
-            latency,
-            report.ports,
-            module if options.vhdl else None,
-        )
+        rtl, vhdl = write_core(target, module, report, vhdl=options.vhdl)
         if options.dataset is None:
             samples = random_samples(step, options.samples, options.seed)
         else:
@@ -172,7 +153,6 @@ def build_training(
         write_cocotb(sim, design)
         write_training_emulator(host, design)
         write_drivers(host, design)
-        top = circuit
         for top in wrappers_in(module):
             assert registers is not None
             report.interface = write_wrapper(target, module, top)
@@ -180,8 +160,7 @@ def build_training(
             shown = samples.first(REGISTER_SAMPLES)
             accesses = training_accesses(step, registers, *shown, seed=options.seed)
             write_register_bench(sim, top.sym_name.data, registers, accesses)
-        project = design_of(target, step.name, top, period_of((), None), XCUP.name, registers)
-        report.project = write_project(target, project)
+        add_project(target, module, report, period_of((), None), XCUP.name, registers)
         _verify(report, rtl, step, samples, run, options, progress)
         if options.vhdl and options.simulator is not None:
             _verify_vhdl(report, vhdl, design, samples, progress)
@@ -220,47 +199,23 @@ def _compile(
     folder: Path,
     options: TrainingOptions,
     progress: Progress,
-) -> tuple[
-    Step,
-    list[dict[str, Any]] | None,
-    list[dict[str, str | int | float | bool]],
-    list[dict[str, Any]],
-]:
-    """Run and check the passes, and write the IR after each.
+) -> tuple[Step, list[dict[str, Any]] | None, PassRuns]:
+    """Run the passes.
 
     Returns
     -------
-    The training step, the figures of fitted layers or None, the results of the checks, and file,
-    pass and level of each stage.
+    The training step, the figures of fitted layers or None, and the runs of the passes.
     """
-    folder.mkdir()
-    (folder / "00-import.mlir").write_text(f"{module!s}\n")
-    files: list[dict[str, Any]] = [
-        {"file": f"{folder.name}/00-import.mlir", "level": _level(module)}
-    ]
-    samples = None if options.dataset is None else options.dataset.x
-    checker = Checker(samples, seed=options.seed) if options.check_passes else None
+    runs = PassRuns(folder, _level)
     step: Step | None = None
     fitted: list[dict[str, Any]] | None = None
-    checks: list[dict[str, str | int | float | bool]] = []
-    for index, stage in enumerate(_passes(module, options), start=1):
-        progress(f"running {stage.name}")
-        if checker is None:
-            stage.apply(context, module)
-            verify_after(stage, module)
-        else:
-            check = checker.apply(context, stage, module)
-            check.require_passed(options.check_dir)
-            checks.append(check.as_dict())
-        file = f"{index:02d}-{stage.name}.mlir"
-        (folder / file).write_text(f"{module!s}\n")
-        files.append({"file": f"{folder.name}/{file}", "pass": stage.name, "level": _level(module)})
+    for stage in runs.run(context, module, _passes(module, options), options, progress):
         if isinstance(stage, FitSplinesPass):
             fitted = _fitted(module)
         if isinstance(stage, MakeTrainablePass):
             step = step_of(module.clone())
     assert step is not None
-    return step, fitted, checks, files
+    return step, fitted, runs
 
 
 def _level(module: ModuleOp) -> str:
@@ -298,12 +253,8 @@ def _verify(
     progress: Progress,
 ) -> None:
     """Simulate the RTL: all samples in Verilator, or those of the testbench, `run`, in Icarus."""
-    if options.simulator is None:
-        report.warnings.append("the RTL was not simulated (--simulator none)")
-        return
-    tool = find_simulator(options.simulator)
-    if tool is None:
-        report.warnings.append(f"the RTL was not simulated: {options.simulator} is not installed")
+    tool = chosen_simulator(report, options)
+    if tool is None or options.simulator is None:
         return
     sim = rtl.parent.parent / "sim"
     if options.simulator == "icarus":
@@ -321,19 +272,14 @@ def _verify(
             f"the RTL differs from the integer model: {verdict.describe()}",
             remedy="this is a bug in the lowering or the emitter; please report it",
         )
-    simulator = f"{tool.name} {tool.version}"
-    report.simulation = {"simulator": simulator, **verdict.as_dict()}
-    report.tools[tool.name] = tool.version
+    report.simulation = report.by_tool(tool, verdict.as_dict())
     if report.interface is not None:
         progress(f"playing accesses to registers in {tool.name}")
         wrapper = report.interface["top"]
         files = (rtl, rtl.with_name(f"{wrapper}.sv"))
         played = play_accesses(sim, files, wrapper, options.simulator)
-        report.interface["simulation"] = {
-            "simulator": simulator,
-            "accesses": played.accesses,
-            "cycles": played.cycles,
-        }
+        counted = {"accesses": played.accesses, "cycles": played.cycles}
+        report.interface["simulation"] = report.by_tool(tool, counted)
 
 
 def _verify_vhdl(
@@ -348,5 +294,4 @@ def _verify_vhdl(
         report.warnings.append(NO_GHDL)
         return
     progress("simulating the VHDL")
-    report.vhdl = check_training_vhdl(tool, vhdl, design, samples)
-    report.tools[tool.name] = tool.version
+    report.vhdl = report.by_tool(tool, check_training_vhdl(tool, vhdl, design, samples))

@@ -13,14 +13,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import cast
 
 import numpy as np
 
-from kan_dialect.flows.sweep.columns import COLUMNS, SCORES, Row, error_column, label
 from kan_dialect.flows.sweep.pareto import costs_of
+from kan_dialect.flows.trials.columns import COLUMNS, SCORES, Row, error_column, label
 from kan_dialect.ir.constants import FloatArray
 
 CONFIDENCE = 0.95
+_STEPS = 100_000
+"""Steps of the integral of a density."""
 NAMED = 4
 """Largest number of points that a statement names."""
 
@@ -56,14 +59,6 @@ class Splits:
         """Number of splits."""
         return next(iter(self.scores.values())).shape[1]
 
-    def means(self, column: str) -> FloatArray:
-        """Mean of each point: (points), float64."""
-        return self.scores[column].mean(axis=1)
-
-    def standard_errors(self, column: str) -> FloatArray:
-        """Standard error of each mean: (points), float64."""
-        return standard_error(self.scores[column], self.ratio)
-
     def difference(self, column: str, one: int, other: int) -> Difference:
         """The score of one point minus that of another, on equal splits."""
         paired = self.scores[column][one] - self.scores[column][other]
@@ -81,25 +76,24 @@ def over_splits(tables: Sequence[Sequence[Row]], ratio: float) -> tuple[list[Row
     tables : the rows of each split; rows at one place are of one point.
     ratio : validation samples over calibration samples.
     """
-    names = [name for name in SCORES if any(name in row for rows in tables for row in rows)]
     points = list(zip(*tables, strict=True))
+    names = [name for name in SCORES if any(name in row for rows in tables for row in rows)]
     scores = {
         name: np.array([[row.get(name, np.nan) for row in each] for each in points])
         for name in names
     }
-    splits = Splits(scores, ratio)
     found: list[Row] = []
     for point, each in enumerate(points):
         row = {name: value for name, value in each[0].items() if name not in SCORES}
-        for name in names:
-            if not np.isnan(scores[name][point]).any():
-                row[name] = float(splits.means(name)[point])
-                row[error_column(name)] = float(splits.standard_errors(name)[point])
+        for name, whole in scores.items():
+            if not np.isnan(whole[point]).any():
+                row[name] = float(whole[point].mean())
+                row[error_column(name)] = float(standard_error(whole[point], ratio))
         for number, other in enumerate(each[1:], 2):
             if "error" in other:
                 row.setdefault("error", f"split {number}: {other['error']}")
         found.append(row)
-    return found, splits
+    return found, Splits(scores, ratio)
 
 
 def standard_error(scores: FloatArray, ratio: float) -> FloatArray:
@@ -122,31 +116,18 @@ def standard_error(scores: FloatArray, ratio: float) -> FloatArray:
 def t_quantile(freedom: int) -> float:
     """The t that Student's distribution exceeds in absolute value with probability 1 - CONFIDENCE.
 
+    For t = sqrt(freedom) tan(angle), the density of the angle is cos(angle) ** (freedom - 1).
+
     Parameters
     ----------
     freedom : degrees of freedom, at least 1.
     """
-    low, high = 0.0, math.pi / 2
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (low, middle) if _within(middle, freedom) > CONFIDENCE else (middle, high)
-    return math.sqrt(freedom) * math.tan(low)
-
-
-def _within(angle: float, freedom: int) -> float:
-    """Probability of |t| below sqrt(freedom) tan(angle).
-
-    Source: Abramowitz and Stegun, Handbook of Mathematical Functions, equations 26.7.3 and 26.7.4.
-    """
-    cosine, odd = math.cos(angle), freedom % 2
-    term, total = (cosine, cosine) if odd else (1.0, 1.0)
-    if freedom == 1:
-        return 2 * angle / math.pi
-    for number in range(3 if odd else 2, freedom - 1, 2):
-        term *= cosine * cosine * (number - 1) / number
-        total += term
-    total *= math.sin(angle)
-    return 2 / math.pi * (angle + total) if odd else total
+    angles = (np.arange(_STEPS) + 0.5) * (math.pi / 2 / _STEPS)
+    within = np.cumsum(np.cos(angles) ** (freedom - 1))
+    # A sum ends where the step of its last angle ends.
+    ends = angles + math.pi / 4 / _STEPS
+    angle = cast(float, np.interp(CONFIDENCE * within[-1], within, ends))
+    return math.sqrt(freedom) * math.tan(angle)
 
 
 def cheaper_within_noise(
@@ -161,11 +142,29 @@ def cheaper_within_noise(
     of : indices of the rows to choose from; those that are not cheaper do not count.
     """
     costs = costs_of(rows, [area])[:, 0]
-    cheaper = [other for other in of if costs[other] < costs[number]]
-    for other in sorted(cheaper, key=lambda other: costs[other]):
-        if splits.difference(quality, number, other).is_noise:
-            return other
-    return None
+    cheaper = sorted((n for n in of if costs[n] < costs[number]), key=costs.__getitem__)
+    close = (n for n in cheaper if splits.difference(quality, number, n).is_noise)
+    return next(close, None)
+
+
+def mark_noise(
+    splits: Splits, rows: Sequence[Row], names: Sequence[str], quality: str, area: str
+) -> list[Row]:
+    """The rows, those on the front with the cheapest one within noise as `within_noise_of`.
+
+    Parameters
+    ----------
+    rows : with `front`.
+    names : of the rows.
+    quality, area : columns.
+    """
+    front = [number for number, row in enumerate(rows) if row["front"]]
+    marked = list(rows)
+    for number in front:
+        other = cheaper_within_noise(splits, rows, quality, area, number, front)
+        if other is not None:
+            marked[number] = {**rows[number], "within_noise_of": names[other]}
+    return marked
 
 
 def statements(
@@ -180,9 +179,8 @@ def statements(
 
     Parameters
     ----------
-    rows : with `front`, and `within_noise_of` on the front.
-    names : of the rows.
-    quality, area : columns.
+    rows : of `mark_noise`.
+    names, quality, area : as there.
     choice : index of the chosen row, or None.
     """
     good, size = costs_of(rows, [quality, area]).T
@@ -190,30 +188,28 @@ def statements(
     if not known:
         return []
     best = min(known, key=lambda number: (good[number], size[number]))
-    word = "most accurate point" if COLUMNS[quality].better > 0 else "point of least error"
-    found: list[str] = []
-    for what, number in (("choice", choice), (word, best)):
-        if number is None or (number == choice and what != "choice"):
-            continue
-        other = cheaper_within_noise(splits, rows, quality, area, number, known)
+    what = "most accurate point" if COLUMNS[quality].better > 0 else "point of least error"
+
+    def verdict(what: str, number: int) -> str:
         here = f"the {what}, {names[number]} ({size[number]:.0f} LUTs),"
-        if other is None:
-            cheaper = any(size[each] < size[number] for each in known)
-            says = "is better than all cheaper ones, beyond noise" if cheaper else "is the cheapest"
-            found.append(f"{here} {says}")
-        else:
-            difference = splits.difference(quality, number, other)
-            found.append(
+        other = cheaper_within_noise(splits, rows, quality, area, number, known)
+        if other is not None:
+            return (
                 f"{here} is within noise of a cheaper one, {names[other]} ({size[other]:.0f} "
-                f"LUTs): {label(quality)} differs by {difference}"
+                f"LUTs): {label(quality)} differs by {splits.difference(quality, number, other)}"
             )
+        if size[number] > min(size[known]):
+            return f"{here} is better than all cheaper ones, beyond noise"
+        return f"{here} is the cheapest"
+
+    found = [] if choice is None else [verdict("choice", choice)]
+    found += [] if best == choice else [verdict(what, best)]
     front = [number for number in known if rows[number]["front"]]
-    noisy = [number for number in front if "within_noise_of" in rows[number]]
+    noisy = [names[number] for number in front if "within_noise_of" in rows[number]]
     if noisy:
-        named = ", ".join(names[number] for number in noisy[:NAMED])
         more = f" and {len(noisy) - NAMED} more" if len(noisy) > NAMED else ""
         found.append(
             f"{len(noisy)} of {len(front)} points on the front are within noise of a cheaper one: "
-            f"{named}{more}"
+            f"{', '.join(noisy[:NAMED])}{more}"
         )
     return [f"{text} ({CONFIDENCE:.0%} confidence, {splits.count} splits)" for text in found]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kan_dialect.flows.sweep.columns import COLUMNS, Row, is_number
+from kan_dialect.flows.trials.columns import COLUMNS, Row, is_number
 from kan_dialect.ir.constants import BoolArray, FloatArray
 
 

@@ -3,45 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from kan_dialect.flows.sweep.columns import Row
-from kan_dialect.flows.sweep.grid import Point
 from kan_dialect.flows.sweep.pareto import costs_of, pareto_front
+from kan_dialect.flows.trials.columns import Row
+from kan_dialect.flows.trials.points import Point
+from kan_dialect.flows.trials.study import Trial
+from kan_dialect.flows.trials.work import TrialWork
 
 
-def first_schedules(point: Point, names: Mapping[str, str]) -> tuple[Point, Point]:
-    """The ends of the curve: combinational, and one level of logic a stage.
+def schedules(work: TrialWork, points: Sequence[Point]) -> list[Point]:
+    """The useful schedules of all points, each design once.
 
-    Parameters
-    ----------
-    names : canonical names of the options `combinational`, `levels` and `cycles`.
+    Raises
+    ------
+    KanError : no pass of the pipeline schedules.
     """
-    return (
-        point.with_options({names["combinational"]: True}),
-        point.with_options({names["levels"]: 1}),
-    )
-
-
-def all_schedules(
-    point: Point,
-    names: Mapping[str, str],
-    combinational: Mapping[str, Any],
-    finest: Mapping[str, Any],
-) -> list[Point]:
-    """A point for each number of cycles and for each number of levels a stage.
-
-    Several points may give the same design.
-
-    Parameters
-    ----------
-    names : as of `first_schedules`.
-    combinational, finest : figures of the ends of the curve.
-    """
-    cycles = range(1, finest["latency_cycles"] + 1)
-    levels = range(combinational["estimate_levels"], 0, -1)
+    names = work.study.pipelines[0].schedule_options()
+    flat = [point.with_options({names["combinational"]: True}) for point in points]
+    finest = [point.with_options({names["levels"]: 1}) for point in points]
+    work.compile("compiling the ends of the curve", [Trial(end) for end in (*flat, *finest)])
+    curves = [
+        _curve(work, point, first, last, names)
+        for point, first, last in zip(points, flat, finest, strict=True)
+    ]
+    work.compile("compiling schedules", [Trial(point) for curve in curves for point in curve])
     return [
-        first_schedules(point, names)[0],
+        point
+        for curve in curves
+        for point in useful(curve, {each: work.figures(Trial(each)) for each in curve})
+    ]
+
+
+def _curve(
+    work: TrialWork, point: Point, flat: Point, finest: Point, names: Mapping[str, str]
+) -> list[Point]:
+    """A point for each number of cycles and of levels a stage; several may give one design."""
+    first, last = work.figures(Trial(flat)), work.figures(Trial(finest))
+    if first is None or last is None:
+        return [flat, finest]
+    cycles = range(1, last["latency_cycles"] + 1)
+    levels = range(first["estimate_levels"], 0, -1)
+    return [
+        flat,
         *(point.with_options({names["cycles"]: number}) for number in cycles),
         *(point.with_options({names["levels"]: number}) for number in levels),
     ]
@@ -62,11 +65,10 @@ def useful(points: Sequence[Point], figures: Mapping[Point, Row | None]) -> list
             failed.append(point)
         else:
             designs.setdefault(str(known["design"]), (point, known))
-    distinct = list(designs.values())
-    registered = [(point, row) for point, row in distinct if row["latency_cycles"]]
+    registered = [(point, row) for point, row in designs.values() if row["latency_cycles"]]
     front = pareto_front(costs_of([row for _, row in registered], _USE)).tolist()
     beaten = {point for (point, _), best in zip(registered, front, strict=True) if not best}
-    return [*(point for point, _ in distinct if point not in beaten), *failed]
+    return [*(point for point, _ in designs.values() if point not in beaten), *failed]
 
 
 _USE = (

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
+
+import numpy as np
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import packed
 from kan_dialect.files.growing_folder import GrowingFolder
+from kan_dialect.files.sample_parts import repeated_samples
 from kan_dialect.flows.budget_options import budget_remedy
-from kan_dialect.flows.pipelines.stages import up_to_trades
-from kan_dialect.flows.pipelines.varied import SCHEDULE_OPTIONS
-from kan_dialect.flows.sweep import columns
-from kan_dialect.flows.sweep.columns import COLUMNS, Row
-from kan_dialect.flows.sweep.grid import Axis, Point
-from kan_dialect.flows.sweep.noise import Splits, cheaper_within_noise, over_splits, statements
+from kan_dialect.flows.sweep.noise import Splits, mark_noise, over_splits, statements
 from kan_dialect.flows.sweep.pareto import cheapest, costs_of, pareto_front
-from kan_dialect.flows.sweep.point_work import PointWork
-from kan_dialect.flows.sweep.results import Store, row_of
-from kan_dialect.flows.sweep.study import CALIBRATION, Study
-from kan_dialect.flows.sweep.workers.workbench import NO_MEASURES, Measures
-from kan_dialect.flows.workers.outcomes import Progress, Runner
+from kan_dialect.flows.sweep.schedules import schedules
+from kan_dialect.flows.trials import columns
+from kan_dialect.flows.trials.columns import COLUMNS, Row, row_of
+from kan_dialect.flows.trials.kinds import Measure
+from kan_dialect.flows.trials.networks import Network
+from kan_dialect.flows.trials.pipeline import up_to_trades
+from kan_dialect.flows.trials.points import Axis, Point
+from kan_dialect.flows.trials.runners import Progress, Runner
+from kan_dialect.flows.trials.study import CALIBRATION, Study, Trial
+from kan_dialect.flows.trials.work import TrialWork
 from kan_dialect.passbase.kan_pass import EXACT, claim_of
-from kan_dialect.passes.schedule import SchedulePass
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Question:
     points: Sequence[Point]
     schedule: bool = False
     """Whether each point is compiled in all its schedules."""
-    measures: Measures = NO_MEASURES
+    measures: Sequence[Measure] = ()
     objectives: tuple[str, ...] = ()
     """Columns of the front; if empty, columns are chosen for the question."""
     loss: float = 0.01
@@ -47,21 +49,26 @@ class Sweep:
     """The result of a sweep."""
 
     study: Study
+    points: list[Point]
     rows: list[Row]
     """A row for each point, in the order of the grid; column `front` marks the front."""
-    points: list[Point]
-    objectives: tuple[str, ...]
-    choice: int | None
-    """Index of the cheapest row that is good enough, or None."""
     loss: float
     found: int
     """Number of points that earlier runs had compiled, including useless schedules."""
-    others: Sequence[Study] = ()
-    """The studies of the further splits."""
     splits: Splits | None = None
     """Scores on all splits, or None of a single one."""
-    noise: Sequence[str] = ()
+    quality: str | None = None
+    """The column of the outputs' quality; None where points do not differ in it."""
+    objectives: tuple[str, ...] = ()
+    choice: int | None = None
+    """Index of the cheapest row that is good enough, or None."""
+    noise: Sequence[str] = field(default_factory=list[str])
     """What the splits say about the choice, the best point and the front."""
+
+    @property
+    def network(self) -> Network:
+        """The network with the samples of the first split."""
+        return self.study.networks[0]
 
     @property
     def front(self) -> list[int]:
@@ -69,21 +76,23 @@ class Sweep:
         return [number for number, row in enumerate(self.rows) if row["front"]]
 
     @property
-    def reference(self) -> Mapping[str, float]:
-        """The score of the float model on validation and test samples, by column.
+    def judged(self) -> str | None:
+        """The column of quality, if it is an objective."""
+        return self.quality if self.quality in self.objectives else None
 
-        Of several splits, it is the mean over them.
-        """
-        found: dict[str, float] = {}
-        for where, samples in (("validation", self.study.validation), ("test", self.study.test)):
-            if samples is not None:
-                score = samples.reference
-                found |= {f"{where}_{name}": figure for name, figure in score.items()}
-        validations = [study.validation for study in (self.study, *self.others)]
-        for name in found.keys() & set(columns.SCORES):
-            figure = name.removeprefix("validation_")
-            found[name] = fmean(each.reference[figure] for each in validations if each is not None)
-        return found
+    @property
+    def reference(self) -> Mapping[str, float]:
+        """The score of the float model on validation and test samples, means over the splits."""
+        found: dict[str, list[float]] = {}
+        for network in self.study.networks:
+            for where, samples in network.scored.items():
+                for name, figure in samples.reference.items():
+                    found.setdefault(f"{where}_{name}", []).append(figure)
+        return {name: fmean(figures) for name, figures in found.items()}
+
+    def pipeline(self, number: int) -> str:
+        """The pipeline for `kan-flow build -p` that builds the design of a row with its data."""
+        return self.study.resolved(Trial(self.points[number])).text
 
 
 def require_data(study: Study, points: Sequence[Point]) -> bool:
@@ -93,22 +102,16 @@ def require_data(study: Study, points: Sequence[Point]) -> bool:
     ------
     KanError : they may, and the study has no data to measure accuracy.
     """
-    trades = {tuple(up_to_trades(study.resolved(point).passes)) for point in points}
-    if len(trades) > 1 and study.validation is None:
-        varied = sorted(
-            {
-                stage.name
-                for point in points
-                for stage in study.resolved(point).passes
-                if claim_of(stage) != EXACT
-            }
-        )
+    pipelines = [study.resolved(Trial(point)).passes for point in points]
+    differ = len({tuple(up_to_trades(passes)) for passes in pipelines}) > 1
+    if differ and not study.networks[0].scored:
+        trade = {stage.name for passes in pipelines for stage in passes if claim_of(stage) != EXACT}
         raise KanError(
-            f"the points differ in accuracy ({', '.join(varied)}), and no data is given to measure "
-            "it",
+            f"the points differ in accuracy ({', '.join(sorted(trade))}), and no data is given to "
+            "measure it",
             remedy="give samples with labels: --calibration DATA.npz",
         )
-    return len(trades) > 1
+    return differ
 
 
 def sweep(
@@ -117,14 +120,13 @@ def sweep(
     folder: GrowingFolder,
     runner: Runner,
     progress: Progress = lambda _what, _done, _of: None,
-    others: Sequence[Study] = (),
 ) -> Sweep:
     """Compile, measure and compare all points of a question. Results in `folder` are reused.
 
     Parameters
     ----------
-    study : its calibration samples are those of the designs whose size counts.
-    others : studies of further splits of the data, which add to the scores.
+    study : the calibration samples of its first network are those of the designs whose size counts;
+        the other networks are further splits of the data, which add to the scores.
 
     Raises
     ------
@@ -134,89 +136,88 @@ def sweep(
     """
     differ = require_data(study, question.points)
     folder.create()
-    work = PointWork(study, Store(folder, study), runner, progress)
-    if study.calibration is not None:
+    work = TrialWork(study, folder, runner, progress)
+    if study.networks[0].calibration is not None:
         # With this file, `kan-flow build` makes exactly the measured design of a point.
-        folder.write(CALIBRATION, packed(_build_data(study)))
+        folder.write(CALIBRATION, packed(_build_data(study.networks[0])))
     points = list(question.points)
     if question.schedule:
-        points = work.schedules(points)
-    work.compile(points, "compiling")
-    work.measure(points, question.measures)
-    rows = [row_of(point, work.known[point], work.errors.get(point)) for point in points]
-    found = work.found
+        points = schedules(work, points)
+    trials = [Trial(point) for point in points]
+    work.compile("compiling", trials)
+    for measure in question.measures:
+        work.measure("measuring", measure, trials)
+    rows = [_row(work, trial, question.measures) for trial in trials]
     splits = None
-    if others:
-        further: list[list[Row]] = []
-        bases = [Point(point.options[:-1]) if question.schedule else point for point in points]
-        for number, other in enumerate(others, 2):
-            again = PointWork(other, Store(folder, other), runner, progress)
-            again.compile(list(dict.fromkeys(bases)), f"split {number} of {len(others) + 1}")
-            further.append([row_of(b, again.known[b], again.errors.get(b)) for b in bases])
-            found += again.found
-        rows, splits = over_splits([rows, *further], study.split_ratio)
+    further = [
+        _further_rows(work, points, number, schedule=question.schedule)
+        for number in range(1, len(study.networks))
+    ]
+    if further:
+        calibration, validation = study.networks[0].calibration, study.networks[0].scored
+        assert calibration is not None
+        ratio = len(validation["validation"].x) / len(calibration.x)
+        rows, splits = over_splits([rows, *further], ratio)
     if rows and all("error" in row for row in rows):
         raise KanError(f"every point failed; {points[0]}: {rows[0]['error']}")
-    result = _judged(study, question, points, rows, differ, found, others)
-    return result if splits is None else _with_noise(result, splits)
+    result = Sweep(study, points, rows, question.loss, work.found, splits)
+    _judge(result, question, differ=differ)
+    return result
 
 
-def _build_data(study: Study) -> dict[str, Any]:
+def _build_data(network: Network) -> dict[str, Any]:
     """Arrays for `kan-flow build --calibration`: without the validation samples."""
-    arrays = study.calibration_data
-    if study.test is not None:
-        arrays["x_test"] = study.test.x
-        if study.test.y is not None:
-            arrays["y_test"] = study.test.y
-    return arrays
+    arrays = network.calibration_data
+    test = network.scored.get("test")
+    found = {} if test is None else {"x_test": test.x, "y_test": test.y}
+    return arrays | {name: array for name, array in found.items() if array is not None}
 
 
-def _judged(
-    study: Study,
-    question: Question,
-    points: list[Point],
-    rows: list[Row],
-    differ: bool,
-    found: int,
-    others: Sequence[Study],
-) -> Sweep:
+def _further_rows(
+    work: TrialWork, points: Sequence[Point], number: int, *, schedule: bool
+) -> list[Row]:
+    """Rows of a further split. Schedules of a network have the same scores."""
+    bases = [Point(point.options[:-1]) if schedule else point for point in points]
+    trials = [Trial(point, number) for point in bases]
+    work.compile(f"split {number + 1} of {len(work.study.networks)}", trials)
+    return [_row(work, trial) for trial in trials]
+
+
+def _row(work: TrialWork, trial: Trial, measures: Sequence[Measure] = ()) -> Row:
+    known = {measure.tool: work.result(trial, measure) for measure in measures}
+    return row_of(
+        trial.point.cells(),
+        work.figures(trial),
+        known.get("synthesis"),
+        known.get("pnr"),
+        {"error": work.errors.get(trial)},
+    )
+
+
+def _judge(result: Sweep, question: Question, *, differ: bool) -> None:
+    """Add the front, the choice, and what splits say about them."""
+    rows = result.rows
     # A pass of another package may claim nothing, and yet change the outputs.
-    good = columns.quality(rows) if differ or _differ(rows) else None
-    area = columns.area(rows)
-    objectives = question.objectives
-    if not objectives:
-        shape = (columns.delay(rows), columns.latency(rows), area, columns.registers(rows))
-        if not question.schedule and good is not None:
-            objectives = (good, area)
-        else:
-            objectives = shape if good is None else (good, *shape)
-    front = pareto_front(costs_of(rows, objectives)).tolist()
-    marked: list[Row] = [
-        {**row, "front": on_front} for row, on_front in zip(rows, front, strict=True)
-    ]
-    whole = Sweep(study, marked, points, objectives, None, question.loss, found, others)
+    scores = [{row[name] for row in rows if name in row} for name in columns.SCORES]
+    differ = differ or any(len(score) > 1 for score in scores)
+    good, area = columns.quality(rows) if differ else None, columns.area(rows)
+    shape = (columns.delay(rows), columns.latency(rows), area, columns.registers(rows))
+    two = good is not None and not question.schedule
+    default = ((good,) if good else ()) + ((area,) if two else shape)
+    result.quality, result.objectives = good, question.objectives or default
+    front = pareto_front(costs_of(rows, result.objectives)).tolist()
+    result.rows = [{**row, "front": is_best} for row, is_best in zip(rows, front, strict=True)]
     if good is not None:
         known = [row[good] for row in rows if good in row]
         best = max(known) if COLUMNS[good].better > 0 else min(known)
         # The float model has error 0, which no point can reach: the least error is the reference.
-        reference = best if good == "validation_error" else whole.reference.get(good, best)
-        whole.choice = cheapest(rows, good, area, reference, question.loss)
-    return whole
-
-
-def _with_noise(result: Sweep, splits: Splits) -> Sweep:
-    """The result with sentences about noise, and `within_noise_of` in the rows of the front."""
-    good, area = columns.quality(result.rows), columns.area(result.rows)
-    if good is None or good not in result.objectives:
-        return replace(result, splits=splits)
-    rows = [dict(row) for row in result.rows]
-    names = [str(point) for point in result.points]
-    for number in result.front:
-        other = cheaper_within_noise(splits, rows, good, area, number, result.front)
-        if other is not None:
-            rows[number]["within_noise_of"] = names[other]
-    said = statements(splits, rows, names, good, area, result.choice)
-    return replace(result, rows=list[Row](rows), splits=splits, noise=said)
+        reference = best if good == "validation_error" else result.reference.get(good, best)
+        result.choice = cheapest(rows, good, area, reference, question.loss)
+    if result.splits is not None and result.judged is not None:
+        names = [str(point) for point in result.points]
+        names_of = (names, result.judged, area)
+        result.rows = mark_noise(result.splits, result.rows, *names_of)
+        result.noise = statements(result.splits, result.rows, *names_of, result.choice)
 
 
 def constant_caution(result: Sweep) -> str | None:
@@ -225,62 +226,36 @@ def constant_caution(result: Sweep) -> str | None:
     if not constant:
         return None
     first = result.points[constant[0]]
-    remedy = budget_remedy(result.study.resolved(first).passes)
+    remedy = budget_remedy(result.study.resolved(Trial(first)).passes)
     choice = ", the choice among them" if result.choice in constant else ""
     many = f"{len(constant)} of {len(result.rows)} points are constant networks{choice}"
     return f"{many}: all outputs are the same for all samples. The first one is {first}; {remedy}"
 
 
-def _differ(rows: Sequence[Row]) -> bool:
-    """Whether rows have different scores on the validation samples."""
-    return any(len({row[name] for row in rows if name in row}) > 1 for name in columns.SCORES)
-
-
 def summary(result: Sweep, axes: Sequence[Axis]) -> str:
     """The text of `sweep.json`: options, score of the float model, front and choice."""
-    choice = None if result.choice is None else result.rows[result.choice]
+    network, choice = result.network, result.choice
+    calibration, scored = network.calibration, network.scored
+    parts = scored if calibration is None else {"calibration": calibration, **scored}
+    given = [parts[name].x for name in ("calibration", "validation") if name in parts]
+    samples: dict[str, int | None] = {
+        "repeated": repeated_samples(np.concatenate(given)) if given else 0,
+        **dict.fromkeys(("calibration", "validation", "test")),
+        **{name: len(part.x) for name, part in parts.items()},
+    }
     whole = {
-        "model": result.study.name,
-        "passes": result.study.pipeline.text,
+        "model": network.name,
+        "passes": result.study.pipelines[0].text,
         "options": {axis.option: list(axis.values) for axis in axes},
         "points": len(result.rows),
-        "samples": {
-            "repeated": result.study.repeated,
-            "calibration": None
-            if result.study.calibration is None
-            else len(result.study.calibration),
-            "validation": None
-            if result.study.validation is None
-            else len(result.study.validation.x),
-            "test": None if result.study.test is None else len(result.study.test.x),
-        },
+        "samples": samples,
         "splits": None if result.splits is None else result.splits.count,
         "noise": list(result.noise) or None,
         "float": dict(result.reference),
         "objectives": list(result.objectives),
         "front": [result.rows[number] for number in result.front],
         "loss": result.loss,
-        "choice": choice,
-        "pipeline": None if result.choice is None else pipeline_of(result, result.choice),
+        "choice": None if choice is None else result.rows[choice],
+        "pipeline": None if choice is None else result.pipeline(choice),
     }
     return json.dumps({k: v for k, v in whole.items() if v is not None}, indent=2) + "\n"
-
-
-def pipeline_of(result: Sweep, number: int) -> str:
-    """The pipeline for `kan-flow build -p` that builds the design of a row with its data."""
-    return result.study.resolved(result.points[number]).text
-
-
-def refuse_schedule_options(axes: Sequence[Axis]) -> None:
-    """Refuse to vary the options that `--schedule` varies itself.
-
-    Raises
-    ------
-    KanError : an axis has such an option.
-    """
-    for axis in axes:
-        owner, _, option = axis.option.rpartition(".")
-        if owner in ("", SchedulePass.name) and option in SCHEDULE_OPTIONS:
-            raise KanError(
-                f"{axis.option} cannot vary beside --schedule, which tries all schedules"
-            )

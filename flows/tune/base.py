@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
+from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
@@ -17,13 +18,12 @@ from kan_dialect.checking import verify_after
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.files.data_sets import Dataset
-from kan_dialect.flows.input_codes import comparison_codes, outputs_digest
-from kan_dialect.flows.pipelines.stages import trading_passes
-from kan_dialect.flows.pipelines.varied import Pipeline
-from kan_dialect.flows.sweep.study import Study
-from kan_dialect.flows.workers.compiler_digest import compiler_digest
+from kan_dialect.flows.input_codes import outputs_digest
+from kan_dialect.flows.trials.networks import Network, model_of
+from kan_dialect.flows.trials.pipeline import Pipeline, trading_passes
+from kan_dialect.flows.trials.points import Point
+from kan_dialect.flows.trials.study import Study, Trial
 from kan_dialect.frontends.loading import make_context
-from kan_dialect.model.data_columns import join_names
 from kan_dialect.model.model import Level, Model
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.kan_pass import KanPass, ResumedPass, pass_text, unwrapped
@@ -36,7 +36,7 @@ class Base:
     """The integer network, and the exact passes that make hardware of it."""
 
     study: Study
-    """Its model is the integer network; its pipeline are the exact passes."""
+    """Its network is the integer network; its pipeline are the exact passes."""
     before: tuple[str, ...]
     """The passes that made the integer network, as text."""
     passes: tuple[ModulePass, ...]
@@ -50,9 +50,30 @@ class Base:
         assert self.study.device is not None
         return self.study.device
 
-    def text(self, exact: str) -> str:
-        """The whole pipeline with other exact passes, as `kan-flow build -p` takes it."""
-        return ",".join([*self.before, exact])
+    @property
+    def network(self) -> Network:
+        """The integer network, as text."""
+        return self.study.networks[0]
+
+    def text(self, point: Point) -> str:
+        """The whole pipeline of a design, as `kan-flow build -p` takes it."""
+        return ",".join([*self.before, self.study.resolved(Trial(point)).text])
+
+    def integers(self) -> ModuleOp:
+        """The integer network."""
+        return Parser(make_context(), self.network.ir, self.network.name).parse_module()
+
+    def hardware(self, point: Point) -> ModuleOp:
+        """The hardware that the exact passes of a design make of the integer network.
+
+        Raises
+        ------
+        KanError : a pass refuses the network.
+        """
+        module, context = self.integers(), make_context()
+        for stage in self.study.resolved(Trial(point)).passes:
+            _apply(stage, context, module)
+        return module
 
 
 def make_base(
@@ -72,16 +93,10 @@ def make_base(
     KanError : the module is hardware; the pipeline cannot be read, has no integers, or makes no
         hardware of them; the data names other features or classes than the network.
     """
-    if Model.of(module).level == "hardware":
-        raise KanError(
-            f"@{Model.of(module).name} is hardware already: no pass is left to tune",
-            remedy="give the model, or IR of an earlier stage",
-        )
-    resolved = pipeline.resolved((), 0, None)
+    resolved = pipeline.resolved()
     done = passes_in_force(recorded_pipeline(module))
     module, context = module.clone(), make_context()
-    if dataset is not None:
-        join_names(Model.of(module).op, dataset)
+    model_of(module, dataset)
     stages: list[ModulePass] = []
     for stage in resolved.passes:
         if isinstance(stage, ResumedPass) and stage.name in done:
@@ -92,9 +107,7 @@ def make_base(
     for number, stage in enumerate(stages):
         if number >= count and _is_integer(module):
             break
-        with collector_paused():
-            stage.apply(context, module)
-        verify_after(stage, module)
+        _apply(stage, context, module)
         count = max(count, number + 1)
     model = Model.of(module)
     exact = tuple(stage for stage in stages[count:] if _comes_later(stage, model.level))
@@ -103,25 +116,18 @@ def make_base(
             "the pipeline has no exact passes to tune: none behind the network of codes schedules",
             remedy="leave out --passes, or end them with kan-compile",
         )
-    inputs, _ = model.ports()
-    codes = comparison_codes(inputs, None if dataset is None else dataset.x)
-    rest = Pipeline(",".join(pass_text(unwrapped(stage).spec()) for stage in exact))
-    study = Study(
-        model.name,
-        str(module),
-        layers=0,
-        has_codes=True,
-        calibration=None,
-        calibration_labels=None,
-        validation=None,
-        test=None,
-        compiler=compiler_digest(rest.packages),
-        pipeline=rest,
-        device=resolved.target if device is None else device,
-        codes=codes,
-    )
+    samples = None if dataset is None else dataset.x
     before = tuple(pass_text(unwrapped(stage).spec()) for stage in stages[:count])
-    return Base(study, before, exact, outputs_digest(model.run_codes(codes)))
+    rest = Pipeline(",".join(pass_text(unwrapped(stage).spec()) for stage in exact))
+    network = Network(model.name, str(module), has_codes=True, probes=samples)
+    study = Study((network,), (rest,), resolved.target if device is None else device)
+    return Base(study, before, exact, outputs_digest(model, samples))
+
+
+def _apply(stage: ModulePass, context: Context, module: ModuleOp) -> None:
+    with collector_paused():
+        stage.apply(context, module)
+    verify_after(stage, module)
 
 
 def _comes_later(stage: ModulePass, level: Level) -> bool:
@@ -135,24 +141,3 @@ def _comes_later(stage: ModulePass, level: Level) -> bool:
 
 def _is_integer(module: ModuleOp) -> bool:
     return Model.of(module).has_codes and not has_real_edges(module)
-
-
-def hardware(base: Base, exact: str) -> ModuleOp:
-    """The hardware that exact passes make of the integer network.
-
-    Raises
-    ------
-    KanError : a pass refuses the network.
-    """
-    module = integers(base)
-    context = make_context()
-    for stage in Pipeline(exact).resolved((), 0, None).passes:
-        with collector_paused():
-            stage.apply(context, module)
-        verify_after(stage, module)
-    return module
-
-
-def integers(base: Base) -> ModuleOp:
-    """The integer network."""
-    return Parser(make_context(), base.study.ir, base.study.name).parse_module()

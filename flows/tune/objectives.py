@@ -8,12 +8,11 @@ from math import prod
 from typing import Any
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.sweep.columns import Row
-from kan_dialect.flows.sweep.grid import Point
-from kan_dialect.flows.sweep.results import row_of
-from kan_dialect.flows.sweep.workers.workbench import Measures
 from kan_dialect.flows.tools.place_and_route import is_placed, placed_families
 from kan_dialect.flows.tools.run_limits import Limits
+from kan_dialect.flows.trials.columns import Row, row_of
+from kan_dialect.flows.trials.kinds import Measure
+from kan_dialect.flows.trials.points import Point
 
 
 @dataclass(frozen=True)
@@ -43,35 +42,23 @@ class Objective:
                 remedy=f"take objective cells or registers, or --target {families}",
             )
 
-    def measures(self, target: str, limits: Limits, renamed: int = 0) -> Measures:
-        """The tools that measure the figure on a device."""
-        pnr = target if self.routes else None
-        return Measures(not self.routes, pnr, 1, limits, renamed)
+    def measure(self, limits: Limits, renamed: int = 0) -> Measure:
+        """The tool that measures the figure, on the device of the designs."""
+        return Measure("pnr" if self.routes else "synthesis", limits=limits, renamed=renamed)
 
     def estimate(self, figures: Mapping[str, Any]) -> float:
         """The figure by estimate."""
         return prod(float(figures[name]) for name in self.estimates)
 
-    def cost(
-        self, point: Point, known: Mapping[str, Mapping[str, Any]], measures: Measures
-    ) -> float | None:
-        """The measured figure of a point; None if it is not known.
-
-        Parameters
-        ----------
-        known : sections of the point's results.
-        measures : the tools and names of signals of the measurement.
-        """
-        found = measured_row(point, known, measures).get(self.column)
-        return None if found is None else float(found)
-
-
-def measured_row(point: Point, known: Mapping[str, Mapping[str, Any]], measures: Measures) -> Row:
-    """The figures of a point with those of one measurement, by column."""
-    sections = {"figures": known.get("figures", {})}
-    for kind in ("synthesis", "pnr"):
-        sections[kind] = known.get(measures.section(kind), {})
-    return row_of(point, sections, None)
+    def row(
+        self,
+        point: Point,
+        figures: Mapping[str, Any] | None,
+        measured: Mapping[str, Any] | None,
+    ) -> Row:
+        """A row of the table: changes and figures of a design, and what the tool gave."""
+        synthesis, pnr = (None, measured) if self.routes else (measured, None)
+        return row_of(point.cells(), figures, synthesis, pnr, {})
 
 
 OBJECTIVES = {

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.prove.prove import Proof, prove
-from kan_dialect.flows.tune.base import hardware, integers
+from kan_dialect.flows.trials.tables import csv_text
 from kan_dialect.flows.tune.tune import Judged, Tuning
-from kan_dialect.flows.workers.tables import csv_text
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
 
@@ -18,18 +17,10 @@ BEST = "best.txt"
 """The pipeline of the best design."""
 RTL = "best.sv"
 
-FIGURES = {
-    "synthesis_luts": "LUTs (Yosys)",
-    "synthesis_registers": "registers (Yosys)",
-    "pnr_luts": "LUTs (nextpnr)",
-    "pnr_registers": "registers (nextpnr)",
-    "pnr_fmax_mhz": "MHz (nextpnr)",
-    "pnr_latency_ns": "latency in ns (nextpnr)",
-    "pnr_area_delay": "LUTs × ns (nextpnr)",
-    "latency_cycles": "cycles",
-    "estimate_luts": "LUTs (estimate)",
-    "estimate_levels": "levels of logic (estimate)",
-}
+FIGURES = (
+    *("synthesis_luts", "synthesis_registers", "pnr_luts", "pnr_registers", "pnr_fmax_mhz"),
+    *("pnr_latency_ns", "pnr_area_delay", "latency_cycles", "estimate_luts", "estimate_levels"),
+)
 """Columns that are printed of the default and the best design."""
 
 
@@ -40,17 +31,16 @@ def write_results(result: Tuning, folder: GrowingFolder) -> None:
     ------
     KanError : a file cannot be written.
     """
-    columns = list(dict.fromkeys(name for row in result.rows for name in row))
-    folder.write("tune.csv", csv_text(result.rows, columns))
+    folder.write("tune.csv", csv_text(result.rows))
     folder.write("tune.json", summary(result))
     folder.write(BEST, f"{result.pipeline}\n")
-    folder.write(RTL, emit_systemverilog(hardware(result.base, result.exact)))
+    folder.write(RTL, emit_systemverilog(result.base.hardware(result.best.point)))
 
 
 def summary(result: Tuning) -> str:
     """The text of `tune.json`."""
     whole = {
-        "model": result.base.study.name,
+        "model": result.base.network.name,
         "target": result.base.device,
         "objective": result.objective.name,
         "default": _summary_of(result.default),
@@ -85,8 +75,8 @@ def prove_best(result: Tuning, folder: Path, jobs: int, tell: Callable[[int, int
     """
     return prove(
         folder / RTL,
-        Model.of(integers(result.base)),
-        Model.of(hardware(result.base, result.exact)),
+        Model.of(result.base.integers()),
+        Model.of(result.base.hardware(result.best.point)),
         jobs=jobs,
         progress=lambda _, done, count: tell(done, count),
     )

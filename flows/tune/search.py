@@ -14,7 +14,7 @@ import random
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from kan_dialect.flows.sweep.grid import Point
+from kan_dialect.flows.trials.points import Point
 from kan_dialect.flows.tune.space import Move, Space
 
 DEFAULT = Point()

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from xdsl.passes import ModulePass
 
-from kan_dialect.flows.sweep.grid import Axis, Point
+from kan_dialect.flows.trials.points import Axis, Point
 from kan_dialect.passbase.kan_pass import KanPass, unwrapped
 from kan_dialect.passbase.option_text import OptionValue
 from kan_dialect.passbase.options import options_of

@@ -19,15 +19,17 @@ from typing import Any
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.growing_folder import GrowingFolder
-from kan_dialect.flows.sweep.grid import Point
-from kan_dialect.flows.sweep.point_work import PointWork
-from kan_dialect.flows.sweep.results import Store
 from kan_dialect.flows.tools.run_limits import DEFAULT_LIMITS, Limits
+from kan_dialect.flows.trials.columns import Row
+from kan_dialect.flows.trials.kinds import Measure
+from kan_dialect.flows.trials.points import Point
+from kan_dialect.flows.trials.runners import Runner
+from kan_dialect.flows.trials.study import Trial
+from kan_dialect.flows.trials.work import TrialWork
 from kan_dialect.flows.tune.base import Base
-from kan_dialect.flows.tune.objectives import Objective, measured_row
+from kan_dialect.flows.tune.objectives import Objective
 from kan_dialect.flows.tune.search import DEFAULT, Search, best_points
 from kan_dialect.flows.tune.space import Space
-from kan_dialect.flows.workers.outcomes import Runner
 
 BATCH = 12
 """Largest number of designs that a round of combinations measures."""
@@ -80,7 +82,7 @@ class Judged:
     """A design with measurements that its selection did not see."""
 
     point: Point
-    row: Mapping[str, Any]
+    row: Row
     """Figures by column, of the design with its own names."""
     costs: tuple[float, ...]
     """The objective with other names of signals, a seed each."""
@@ -100,12 +102,10 @@ class Tuning:
     default: Judged
     best: Judged
     """The default itself where nothing is better."""
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     """A row for each measured design, the best first."""
     found: int
     """Number of designs that earlier runs had measured."""
-    refused: list[str] = field(default_factory=list[str])
-    """Reasons of the points that have no design, each once."""
     is_over: bool = False
     """Whether the time or the trials ended the search."""
 
@@ -120,14 +120,9 @@ class Tuning:
         return max(self.best.costs) >= min(self.default.costs)
 
     @property
-    def exact(self) -> str:
-        """The exact passes of the best design."""
-        return self.base.study.resolved(self.best.point).text
-
-    @property
     def pipeline(self) -> str:
         """The pipeline of the best design, as `kan-flow build -p` takes it."""
-        return self.base.text(self.exact)
+        return self.base.text(self.best.point)
 
 
 def tune(
@@ -153,65 +148,66 @@ def tune(
     """
     objective.require(base.device)
     folder.create()
-    return _Tune(base, objective, effort, folder, runner, tell, clock).run()
+    search = _Tune(base, objective, effort, tell, clock)
+    search.work = TrialWork(base.study, folder, runner, search.progress, is_over=search.is_over)
+    return search.run()
 
 
+@dataclass
 class _Tune:
     """A search while it goes on."""
 
-    def __init__(
-        self,
-        base: Base,
-        objective: Objective,
-        effort: Effort,
-        folder: GrowingFolder,
-        runner: Runner,
-        tell: Tell,
-        clock: Callable[[], float],
-    ) -> None:
-        self._base, self._objective, self._effort, self._tell = base, objective, effort, tell
-        self._clock, self._start, self._end = clock, clock(), float("inf")
-        self._own = objective.measures(base.device, effort.limits)
-        self._search = Search(Space.of(base.passes, with_schedule=objective.routes))
-        self._what = ""
-        self._costs: dict[Point, float] = {}
-        self._designs: dict[str, Point] = {}
-        """The first point of each design."""
-        self._found = 0
-        store = Store(folder, base.study)
-        self._work = PointWork(base.study, store, runner, self._progress, self._is_over)
+    base: Base
+    objective: Objective
+    effort: Effort
+    tell: Tell
+    clock: Callable[[], float]
+    work: TrialWork = field(init=False)
+    what: str = ""
+    end: float = float("inf")
+    """When the search, or the judgement, is over by the clock."""
+    found: int = 0
+    costs: dict[Point, float] = field(default_factory=dict[Point, float])
+    designs: dict[str, Point] = field(default_factory=dict[str, Point])
+    """The first point of each design."""
+
+    def __post_init__(self) -> None:
+        self.start = self.clock()
+        self.own = self.objective.measure(self.effort.limits)
+        space = Space.of(self.base.passes, with_schedule=self.objective.routes)
+        self.search = Search(space)
 
     def run(self) -> Tuning:
         """The whole search, and its judgement."""
-        self._what = "the default"
+        self.what = "the default"
         self._compile([DEFAULT])
         self._measure([DEFAULT])
-        if DEFAULT in self._work.errors:
-            raise KanError(f"the default pipeline fails: {self._work.errors[DEFAULT]}")
-        if DEFAULT not in self._costs:
-            raise KanError(f"the tools give no {self._objective.meaning} of the default design")
-        if self._effort.seconds is not None:
-            self._end = self._start + SEARCH_SHARE * self._effort.seconds
+        error = self.work.errors.get(Trial(DEFAULT))
+        if error is not None:
+            raise KanError(f"the default pipeline fails: {error}")
+        if DEFAULT not in self.costs:
+            raise KanError(f"the tools give no {self.objective.meaning} of the default design")
+        if self.effort.seconds is not None:
+            self.end = self.start + SEARCH_SHARE * self.effort.seconds
         self._rounds()
-        is_over = self._is_over() or self._trials_left() <= 0
+        is_over = self.is_over() or self._trials_left() <= 0
         default, best = self._judge()
         return Tuning(
-            self._base,
-            self._objective,
+            self.base,
+            self.objective,
             default,
             best,
-            [self._row(point) for point in best_points(self._costs)],
-            self._found,
-            list(dict.fromkeys(self._work.errors.values())),
+            [self._row(point) for point in best_points(self.costs)],
+            self.found,
             is_over,
         )
 
     def _rounds(self) -> None:
         number = empty = 0
-        while empty < EMPTY_ROUNDS and not self._is_over() and self._trials_left() > 0:
+        while empty < EMPTY_ROUNDS and not self.is_over() and self._trials_left() > 0:
             number += 1
-            self._what = f"round {number}"
-            points = self._search.propose(self._costs)
+            self.what = f"round {number}"
+            points = self.search.propose(self.costs)
             if not points:
                 return
             self._compile(points)
@@ -221,85 +217,88 @@ class _Tune:
             self._measure(designs[: min(max(share, BATCH), self._trials_left())])
 
     def _trials_left(self) -> int:
-        trials = self._effort.trials
-        return 1 << 30 if trials is None else max(0, trials - len(set(self._costs)))
+        trials = self.effort.trials
+        return 1 << 30 if trials is None else max(0, trials - len(set(self.costs)))
 
-    def _is_over(self) -> bool:
-        return self._clock() >= self._end
+    def is_over(self) -> bool:
+        return self.clock() >= self.end
 
-    def _progress(self, what: str, done: int, of: int) -> None:
+    def progress(self, what: str, done: int, of: int) -> None:
         ratio = 1.0
-        if self._costs.get(DEFAULT):
-            ratio = min(self._costs.values()) / self._costs[DEFAULT]
-        self._tell(State(f"{self._what}: {what}", done, of, len(self._costs), ratio))
+        if self.costs.get(DEFAULT):
+            ratio = min(self.costs.values()) / self.costs[DEFAULT]
+        self.tell(State(f"{self.what}: {what}", done, of, len(self.costs), ratio))
 
     def _compile(self, points: Sequence[Point]) -> None:
-        self._work.compile(points, "compiling")
+        self.work.compile("compiling", [Trial(point) for point in points])
         for point in points:
-            figures = self._work.known.get(point, {}).get("figures")
-            if figures is None:
-                continue
-            if figures["outputs"] != self._base.expected:
+            figures = self._figures(point)
+            if figures is not None and figures["outputs"] != self.base.expected:
                 raise KanError(
                     f"{point} computes something else: a pass does not keep what it claims",
                     remedy="find it with kan-flow compare, or kan-opt --check-passes",
                 )
 
+    def _figures(self, point: Point) -> Mapping[str, Any] | None:
+        return self.work.figures(Trial(point))
+
+    def _cost(self, point: Point, measure: Measure) -> float | None:
+        """The objective by a measurement; None if it is not known."""
+        found = self._row(point, measure).get(self.objective.column)
+        return None if found is None else float(found)
+
     def _new_designs(self, points: Sequence[Point]) -> list[Point]:
         """Points with designs of their own that may be better, the most promising first."""
-        default = self._work.known[DEFAULT]["figures"]
-        limit = HOPELESS * self._objective.estimate(default)
+        default = self._figures(DEFAULT) or {}
+        limit = HOPELESS * self.objective.estimate(default)
         found: list[tuple[float, Point]] = []
         for point in points:
-            figures = self._work.known.get(point, {}).get("figures")
-            if figures is None or figures["design"] in self._designs:
+            figures = self._figures(point)
+            if figures is None or figures["design"] in self.designs:
                 continue
-            estimate = self._objective.estimate(figures)
+            estimate = self.objective.estimate(figures)
             is_late = figures["latency_cycles"] > default["latency_cycles"]
-            if estimate > limit or (is_late and not self._objective.routes):
+            if estimate > limit or (is_late and not self.objective.routes):
                 continue
-            self._designs[figures["design"]] = point
+            self.designs[figures["design"]] = point
             found.append((estimate, point))
         return [point for _, point in sorted(found, key=lambda each: each[0])]
 
     def _measure(self, points: Sequence[Point]) -> None:
         """Measure designs, each named by one point."""
         for point in points:
-            known = self._work.known[point]
-            self._designs.setdefault(known.get("figures", {}).get("design", ""), point)
-            self._found += self._objective.cost(point, known, self._own) is not None
-        self._work.measure(points, self._own)
-        for point in points:
-            cost = self._objective.cost(point, self._work.known[point], self._own)
-            if cost is not None:
-                self._costs[point] = cost
+            self.designs.setdefault((self._figures(point) or {}).get("design", ""), point)
+            self.found += self._cost(point, self.own) is not None
+        self.costs |= self._measured(points, self.own)
+
+    def _measured(self, points: Sequence[Point], measure: Measure) -> dict[Point, float]:
+        """The costs of points by a measurement, where it succeeds."""
+        self.work.measure("measuring", measure, [Trial(point) for point in points])
+        costs = {point: self._cost(point, measure) for point in points}
+        return {point: cost for point, cost in costs.items() if cost is not None}
 
     def _judge(self) -> tuple[Judged, Judged]:
         """The default and the best of the finalists, or the default twice."""
-        better = [p for p in best_points(self._costs) if self._costs[p] < self._costs[DEFAULT]]
+        better = [p for p in best_points(self.costs) if self.costs[p] < self.costs[DEFAULT]]
         finalists = [DEFAULT, *better[:FINALISTS]]
         costs: dict[Point, list[float]] = {point: [] for point in finalists}
-        limits = self._effort.limits
+        limits = self.effort.limits
         for seed in range(1, RENAMINGS + 1) if better else ():
-            self._end = float("inf")
-            if seed > FEWEST_RENAMINGS and self._effort.seconds is not None:
-                self._end = self._start + self._effort.seconds
-            if self._is_over():
+            self.end = float("inf")
+            if seed > FEWEST_RENAMINGS and self.effort.seconds is not None:
+                self.end = self.start + self.effort.seconds
+            if self.is_over():
                 break
-            self._what = f"judging {len(better[:FINALISTS])} designs, names {seed} of {RENAMINGS}"
-            measures = self._objective.measures(self._base.device, limits, seed)
-            self._work.measure(finalists, measures)
-            again = {
-                point: self._objective.cost(point, self._work.known[point], measures)
-                for point in finalists
-            }
+            self.what = f"judging {len(better[:FINALISTS])} designs, names {seed} of {RENAMINGS}"
+            again = self._measured(finalists, self.objective.measure(limits, seed))
             # All finalists with these names, or none: means are of the same seeds.
-            if all(cost is not None for cost in again.values()):
+            if len(again) == len(finalists):
                 for point, cost in again.items():
-                    costs[point].append(float(cost or 0))
-        judged = [Judged(p, self._row(p), tuple(costs[p]) or (self._costs[p],)) for p in finalists]
+                    costs[point].append(cost)
+        judged = [Judged(p, self._row(p), tuple(costs[p]) or (self.costs[p],)) for p in finalists]
         best = min(judged, key=lambda each: (each.cost, len(each.point.options)))
         return judged[0], best if all(costs.values()) else judged[0]
 
-    def _row(self, point: Point) -> dict[str, Any]:
-        return dict(measured_row(point, self._work.known[point], self._own))
+    def _row(self, point: Point, measure: Measure | None = None) -> Row:
+        measured = self.work.result(Trial(point), measure or self.own)
+        return self.objective.row(point, self._figures(point), measured)

@@ -43,9 +43,5 @@ def check_vhdl(
             f"the VHDL differs from the integer model: {verdict.describe(interface)}",
             remedy="this is a bug in the emitter; please report it",
         )
-    report.vhdl = {
-        "simulator": f"{tool.name} {tool.version}",
-        "vectors": verdict.vectors,
-        "mismatches": verdict.mismatches,
-    }
-    report.tools[tool.name] = tool.version
+    found = {"vectors": verdict.vectors, "mismatches": verdict.mismatches}
+    report.vhdl = report.by_tool(tool, found)

@@ -65,6 +65,12 @@ class Bounds:
         if not self.admits(value):
             raise KanError(f"{name} must {self}, got {shown(value)}", remedy=self.remedy)
 
+    def require_all(self, name: str, value: object) -> None:
+        """Refuse a value that is or has a number out of bounds; see `require`."""
+        for number in cast("tuple[object, ...]", value if isinstance(value, tuple) else (value,)):
+            if isinstance(number, int | float) and not isinstance(number, bool):
+                self.require(name, number)
+
 
 SEED = Bounds(0, (1 << 32) - 1)
 """Seeds of random generators."""

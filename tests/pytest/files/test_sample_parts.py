@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.sample_parts import dealt_parts, held_parts, repeated_samples
-from kan_dialect.flows.sweep.study import _split  # pyright: ignore[reportPrivateUsage]
+from kan_dialect.flows.sweep.study import split
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=60)
 
@@ -57,8 +57,8 @@ def test_a_sweep_holds_out_all_copies_and_tells_it(caplog: pytest.LogCaptureFixt
     dataset = Dataset(x, np.arange(len(x)) % 2)
     with caplog.at_level(logging.WARNING):
         for seed in range(3):
-            calibration, _, held = _split(dataset, 0.25, seed)
-            assert not {row.tobytes() for row in calibration} & {row.tobytes() for row in held.x}
+            calibration, held = split(dataset, 0.25, seed)
+            assert not {row.tobytes() for row in calibration.x} & {row.tobytes() for row in held.x}
     assert caplog.messages == [
         "305 of 366 samples repeat the inputs of others; copies stay on one side of a split"
     ]
@@ -68,6 +68,6 @@ def test_samples_that_are_all_the_same() -> None:
     x = np.ones((8, 2))
     assert [len(part) for part in held_parts(x, 2, 0)] == [8]
     with pytest.raises(KanError, match="their inputs are the same; give samples that differ"):
-        _split(Dataset(x), 0.25, 0)
+        split(Dataset(x), 0.25, 0)
     with pytest.raises(KanError, match="8 samples have 1 different inputs, too few for 4 parts"):
         dealt_parts(x, 4, 0, None)

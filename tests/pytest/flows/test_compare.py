@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,26 +23,20 @@ from xdsl.universe import Universe
 
 from kan_dialect import multiverse
 from kan_dialect.cli.flow import compare as compare_command
-from kan_dialect.cli.flow import workers
 from kan_dialect.cli.kan_flow import main
 from kan_dialect.devices.device import device
 from kan_dialect.devices.estimate import estimate
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
-from kan_dialect.flows.compare import trials
-from kan_dialect.flows.compare.pipelines import (
-    Pipeline,
-    parse_change,
-    parse_named,
-    without,
-)
+from kan_dialect.flows.compare.pipelines import parse_change, parse_named, without
 from kan_dialect.flows.compare.statistics import ratio_of
-from kan_dialect.flows.pipelines.stages import recorded, up_to_trades
 from kan_dialect.flows.tools import synthesis_cache
 from kan_dialect.flows.tools.toolchain import look_for
-from kan_dialect.flows.workers import compiler_digest as digests
-from kan_dialect.flows.workers.outcomes import Outcome, Work
-from kan_dialect.flows.workers.processes import run_here
+from kan_dialect.flows.trials import compiler_digest as digests
+from kan_dialect.flows.trials import kinds, pipeline, processes
+from kan_dialect.flows.trials.pipeline import Pipeline, recorded, up_to_trades
+from kan_dialect.flows.trials.processes import run_here
+from kan_dialect.flows.trials.runners import Outcome, Work
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import dense
 from kan_dialect.lowering.compile import CompilePass
@@ -81,40 +76,33 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # Pipelines.
 
-PASSES = Universe.get_multiverse().all_passes
-
-
-def names(pipeline: Pipeline, **fill: Any) -> list[str]:
-    return [recorded(stage) for stage in pipeline.passes(PASSES, fill)]
-
 
 def test_options_are_filled_in_where_they_are_not_given() -> None:
-    pipeline = Pipeline("a", "kan-quantize{scale=minmax},\n kan-quantize{bits=3},kan-narrow")
-    first, second, third = names(pipeline, bits=5, data="d.npz", target="ecp5")
+    fill = (("bits", 5), ("target", "ecp5"))
+    text = "kan-quantize{scale=minmax},\n kan-quantize{bits=3},kan-narrow"
+    first, second, third = Pipeline(text, fill=fill).resolved(data="d.npz").texts
     assert "bits=5" in first and 'scale="minmax"' in first
     assert "bits=3" in second and third == "kan-narrow"
-    whole = Pipeline("b", "kan-compile").passes(PASSES, {"bits": 5, "target": "ecp5"})
-    assert [recorded(s) for s in whole] == [
-        recorded(s) for s in CompilePass(bits=5, target="ecp5").passes()
-    ]
+    whole = Pipeline(fill=fill).resolved().texts
+    assert list(whole) == [recorded(s) for s in CompilePass(bits=5, target="ecp5").passes()]
 
 
 def test_the_baseline_with_passes_added_or_left_out() -> None:
-    baseline = Pipeline("baseline", "kan-compile")
-    whole = [stage.name for stage in baseline.passes(PASSES, {})]
+    baseline = Pipeline(name="baseline")
+    whole = [stage.name for stage in baseline.resolved().passes]
     at = whole.index("kan-narrow")
     before = parse_change("kan-fold-affine,kan-narrow before kan-narrow", baseline)
-    found = [stage.name for stage in before.passes(PASSES, {})]
+    found = [stage.name for stage in before.resolved().passes]
     assert found == [*whole[:at], "kan-fold-affine", "kan-narrow", *whole[at:]]
     after = parse_change("kan-narrow after kan-narrow", baseline)
-    found = [stage.name for stage in after.passes(PASSES, {})]
+    found = [stage.name for stage in after.resolved().passes]
     assert found == [*whole[: at + 1], "kan-narrow", *whole[at + 1 :]]
-    left = without("kan-narrow", baseline).passes(PASSES, {})
+    left = without("kan-narrow", baseline).resolved().passes
     assert [stage.name for stage in left] == [name for name in whole if name != "kan-narrow"]
 
 
 def test_passes_up_to_the_last_trade_decide_the_codes() -> None:
-    passes = Pipeline("a", "kan-fold-affine,kan-quantize,kan-narrow").passes(PASSES, {"bits": 4})
+    passes = Pipeline("kan-fold-affine,kan-quantize{bits=4},kan-narrow").resolved().passes
     first, second = up_to_trades(passes)
     assert first == "kan-fold-affine" and second.startswith("kan-quantize")
     assert up_to_trades(passes[2:]) == []
@@ -124,7 +112,7 @@ def test_passes_up_to_the_last_trade_decide_the_codes() -> None:
     ("parse", "told"),
     [
         (lambda: parse_named("kan-compile"), "cannot read --pipeline"),
-        (lambda: parse_change("a before", Pipeline("b", "kan-compile")), "cannot read --with"),
+        (lambda: parse_change("a before", Pipeline()), "cannot read --with"),
     ],
 )
 def test_unreadable_pipelines_are_refused(parse: Callable[[], object], told: str) -> None:
@@ -278,6 +266,7 @@ def test_every_network_width_and_pipeline_has_a_row(compared: Path) -> None:
     assert summary["set"] == "kan-dialect benchmark set 1" and not summary["wrong"]
     assert set(summary["ratios"]) == {"fast", "without kan-balance-sums"}
     assert (compared / "luts.png").read_bytes().startswith(b"\x89PNG")
+    assert (compared / "compare.parquet").exists() == (find_spec("pyarrow") is not None)
 
 
 def test_figures_are_those_of_the_pipeline(tmp_path: Path) -> None:
@@ -313,7 +302,7 @@ def test_run_again_it_does_what_is_missing(
 ) -> None:
     folder = tmp_path / "again"
     shutil.copytree(compared, folder)
-    monkeypatch.setattr(workers, "run_here", forbidden)
+    monkeypatch.setattr(processes, "run_here", forbidden)
     fast = ("--pipeline", "fast=kan-compile{fast=true}", "--jobs", 1, "-o", folder)
     assert run(*SOME, *fast, "--bits", "3,5") == 0
     assert "(8 compiled by earlier runs)" in capsys.readouterr().out
@@ -323,43 +312,9 @@ def test_run_again_it_does_what_is_missing(
         done.extend(tasks)
         yield from run_here(work, tasks)
 
-    monkeypatch.setattr(workers, "run_here", counted)
+    monkeypatch.setattr(processes, "run_here", counted)
     assert run(*SOME, *fast, "--bits", "4,5") == 0
     assert len(done) == 2
-
-
-def test_after_an_interruption_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(work: Work[Any], tasks: Sequence[Any]) -> Generator[tuple[int, Outcome]]:
-        for number, outcome in run_here(work, tasks):
-            if number == 3:
-                raise KeyboardInterrupt
-            yield number, outcome
-
-    options = (*SOME, "--without", "kan-share-sums", "--bits", 3, "--jobs", 1, "-o", tmp_path)
-    monkeypatch.setattr(workers, "run_here", interrupted)
-    assert run(*options) == 130
-    assert len(list((tmp_path / "trials").iterdir())) == 3
-    monkeypatch.setattr(workers, "run_here", run_here)
-    assert run(*options) == 0
-    assert len(rows_of(tmp_path)) == 6
-
-
-def test_processes_give_the_same_table(compared: Path, tmp_path: Path) -> None:
-    changes = ("--pipeline", "fast=kan-compile{fast=true}", "--without", "kan-balance-sums")
-    assert run(*SOME, *changes, "--bits", "3,5", "--jobs", 2, "-o", tmp_path) == 0
-    tables = [
-        [{k: v for k, v in row.items() if k != "compile_seconds"} for row in rows_of(folder)]
-        for folder in (tmp_path, compared)
-    ]
-    assert tables[0] == tables[1]
-
-
-def test_parquet_has_the_same_rows(compared: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
-    table = parquet.read_table(compared / "compare.parquet").to_pylist()
-    assert [str(row["estimate_luts"]) for row in table] == [
-        row["estimate_luts"] for row in rows_of(compared)
-    ]
 
 
 @pytest.mark.ci
@@ -380,12 +335,12 @@ def synthesised(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the designs that are synthesised, here by a size of the text."""
     found: list[str] = []
 
-    def known_synthesis(rtl: Path, target: object, top: str) -> dict[str, Any]:
+    def known_synthesis(rtl: Path, _target: object, top: str, _renamed: int) -> dict[str, Any]:
         found.append(top)
         lines = len(rtl.read_text().splitlines())
         return {"luts": lines, "registers": lines, "tool": "yosys 0"}
 
-    monkeypatch.setattr(trials, "known_synthesis", known_synthesis)
+    monkeypatch.setattr(kinds, "known_synthesis", known_synthesis)
     monkeypatch.setattr(compare_command, "look_for", lambda name: name)
     monkeypatch.setattr(compare_command, "SAMPLE", 2)
     return found
@@ -445,9 +400,9 @@ def test_a_text_is_synthesised_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(synthesis_cache, "synthesize", synthesize)
     rtl = tmp_path / "a.sv"
 
-    def luts(text: str, target: str = "xcup") -> int:
+    def luts(text: str, target: str = "xcup", renamed: int = 0) -> int:
         rtl.write_text(text)
-        return synthesis_cache.known_synthesis(rtl, device(target), "a")["luts"]
+        return synthesis_cache.known_synthesis(rtl, device(target), "a", renamed)["luts"]
 
     assert [luts("a"), luts("b"), luts("a"), luts("a", "ecp5"), luts("b")] == [1, 2, 1, 3, 2]
     tool.version = "0.2"
@@ -455,8 +410,9 @@ def test_a_text_is_synthesised_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for kept in (tmp_path / "cache").rglob("*.json"):
         kept.write_text("{")
     assert luts("a") == 5 and luts("a") == 5
+    assert luts("a", renamed=1) == 6 and luts("a", renamed=2) == 7
     monkeypatch.setenv("KAN_CACHE", "")
-    assert luts("a") == 6 and luts("a") == 7
+    assert luts("a") == 8 and luts("a") == 9
 
 
 # Passes of others that are wrong, or fail.
@@ -498,6 +454,8 @@ def extended(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = EntryPoint("compare", f"{__name__}:UNIVERSE", multiverse.GROUP)
     installed = (*entry_points(group=multiverse.GROUP), ours)
     monkeypatch.setattr(multiverse, "entry_points", lambda group: installed)
+    found = multiverse.installed_universe().all_passes
+    monkeypatch.setattr(pipeline, "_available", lambda: found)
 
 
 @pytest.mark.usefixtures("extended")

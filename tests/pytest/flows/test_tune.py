@@ -6,7 +6,6 @@ import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,18 @@ from kan_dialect.cli.kan_flow import main
 from kan_dialect.errors import KanError
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.folder_owners import TUNE
-from kan_dialect.flows.pipelines.varied import Pipeline
-from kan_dialect.flows.sweep.grid import Axis, Point
-from kan_dialect.flows.sweep.study import Study
-from kan_dialect.flows.sweep.workers.tasks import Task, perform
+from kan_dialect.flows.input_codes import comparison_codes
 from kan_dialect.flows.tools.toolchain import look_for
-from kan_dialect.flows.tune.base import Base, hardware, integers, make_base
+from kan_dialect.flows.trials.bench import Perform, Task
+from kan_dialect.flows.trials.kinds import Measure
+from kan_dialect.flows.trials.pipeline import Pipeline
+from kan_dialect.flows.trials.points import Axis, Point
+from kan_dialect.flows.trials.runners import Outcomes, T, Work
+from kan_dialect.flows.tune.base import Base, make_base
 from kan_dialect.flows.tune.objectives import OBJECTIVES
 from kan_dialect.flows.tune.search import DEFAULT, Search, best_points
 from kan_dialect.flows.tune.space import Space
 from kan_dialect.flows.tune.tune import Effort, Tuning, tune
-from kan_dialect.flows.workers.outcomes import Outcomes, T, Work
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import dense
 from kan_dialect.model.model import Model
@@ -140,38 +140,27 @@ def test_a_search_without_changes_ends() -> None:
 class Fake:
     """Compiles for real. Measures by the number of LUTs that a function gives."""
 
-    luts: Callable[[Study, Point, int], float]
-    measured: list[Task] = field(default_factory=list[Task])
+    luts: Callable[[Point, int], float]
+    measured: list[tuple[Point, int]] = field(default_factory=list[tuple[Point, int]])
+    """Points, and the seed of their names."""
 
     def __call__(self, work: Work[T], tasks: Sequence[T]) -> Outcomes:
-        assert isinstance(work, partial)
-        (study,) = work.args
-        assert isinstance(study, Study)
+        assert isinstance(work, Perform)
         for number, task in enumerate(tasks):
             assert isinstance(task, Task)
-            if task.measures is None:
-                yield number, perform(study, task)
+            if not isinstance(work.kind, Measure):
+                yield number, work(task)
                 continue
-            self.measured.append(task)
-            names = task.measures.names(study.resolved(task.point).target)
-            luts = self.luts(study, task.point, task.measures.renamed)
-            yield (
-                number,
-                {
-                    section: {**how, "tool": "fake", "luts": luts, "registers": 1}
-                    for section, how in names.items()
-                },
-            )
+            self.measured.append((task.trial.point, work.kind.renamed))
+            yield number, {"tool": "fake", "luts": self.luts(*self.measured[-1]), "registers": 1}
 
     @property
     def searched(self) -> int:
         """Number of measurements with the names that signals have."""
-        return sum(
-            task.measures is not None and not task.measures.renamed for task in self.measured
-        )
+        return sum(not renamed for _, renamed in self.measured)
 
 
-def lucky(_study: Study, point: Point, renamed: int) -> float:
+def lucky(point: Point, renamed: int) -> float:
     """Many changes that look good by luck, and one that is."""
     chosen = dict(point.options)
     good = -20 if chosen.get("kan-split-tables") is False else 0
@@ -185,7 +174,7 @@ def fake_tune(base: Base, folder: Path, fake: Fake, effort: Effort, **more: Any)
 def test_the_judgement_sees_through_luck(base: Base, tmp_path: Path) -> None:
     fake = Fake(lucky)
     result = fake_tune(base, tmp_path, fake, Effort(None, 16))
-    assert len(result.rows) == 16 and result.is_over and not result.refused
+    assert len(result.rows) == 16 and result.is_over
     assert dict(result.best.point.options)["kan-split-tables"] is False
     # Means over the seeds 1 to 5, and nothing of the search.
     assert result.default.costs == (201, 202, 203, 204, 205)
@@ -197,10 +186,10 @@ def test_the_judgement_sees_through_luck(base: Base, tmp_path: Path) -> None:
 
 
 def test_luck_alone_is_no_gain(base: Base, tmp_path: Path) -> None:
-    fake = Fake(lambda _study, point, renamed: 100 + (1 if renamed else -1) * len(point.options))
+    fake = Fake(lambda point, renamed: 100 + (1 if renamed else -1) * len(point.options))
     result = fake_tune(base, tmp_path, fake, Effort(None, 15))
     assert result.best.point == DEFAULT and result.ratio == 1.0
-    assert result.pipeline == base.text(base.study.resolved(DEFAULT).text)
+    assert result.pipeline == base.text(DEFAULT)
 
 
 def test_the_same_trials_give_the_same_result_and_are_not_repeated(
@@ -232,10 +221,10 @@ def test_the_time_ends_the_search(base: Base, tmp_path: Path) -> None:
 def test_a_search_that_was_interrupted_goes_on(base: Base, tmp_path: Path) -> None:
     fake = Fake(lucky)
 
-    def interrupted(study: Study, point: Point, renamed: int) -> float:
+    def interrupted(point: Point, renamed: int) -> float:
         if len(fake.measured) == 5:
             raise KeyboardInterrupt
-        return lucky(study, point, renamed)
+        return lucky(point, renamed)
 
     fake.luts = interrupted
     with pytest.raises(KeyboardInterrupt):
@@ -267,7 +256,7 @@ def test_a_design_that_computes_something_else_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     available = {**Universe.get_multiverse().all_passes, WrongPass.name: lambda: WrongPass}
-    monkeypatch.setattr("kan_dialect.flows.pipelines.varied._available", lambda: available)
+    monkeypatch.setattr("kan_dialect.flows.trials.pipeline._available", lambda: available)
     module = load_model(make_context(), TABLES)
     base = make_base(module, Pipeline(WITH_WRONG_PASS), None, None)
     with pytest.raises(KanError, match=r"wrong-pass\.entry=1 computes something else"):
@@ -284,22 +273,21 @@ WITH_WRONG_PASS = (
 
 def test_all_designs_have_the_integers_of_the_pipeline(base: Base) -> None:
     """Against the whole pipeline, run by itself."""
-    codes = base.study.codes
-    assert codes is not None
+    codes = comparison_codes(Model.of(base.integers()).ports()[0], None)
     module = load_model(make_context(), TABLES)
-    whole = base.text(base.study.resolved(DEFAULT).text)
-    for stage in Pipeline(whole).resolved((), 0, None).passes:
+    whole = base.text(DEFAULT)
+    for stage in Pipeline(whole).resolved().passes:
         stage.apply(make_context(), module)
     expected = Model.of(module).run_codes(codes)
-    assert (Model.of(integers(base)).run_codes(codes) == expected).all()
-    changed = base.study.resolved(Point((("kan-balance-sums", False),))).text
-    assert (Model.of(hardware(base, changed)).run_codes(codes) == expected).all()
+    assert (Model.of(base.integers()).run_codes(codes) == expected).all()
+    changed = base.hardware(Point((("kan-balance-sums", False),)))
+    assert (Model.of(changed).run_codes(codes) == expected).all()
 
 
 def test_ir_of_wire_level_needs_no_passes_of_earlier_levels() -> None:
     base = make_base(load_model(make_context(), WIRES), Pipeline(), None, None)
-    assert Model.of(integers(base)).level == "wire"
-    names = base.text(base.study.resolved(DEFAULT).text).split(",")
+    assert Model.of(base.integers()).level == "wire"
+    names = base.text(DEFAULT).split(",")
     assert "kan-schedule" in names and "kan-expand-wires" not in names
 
 

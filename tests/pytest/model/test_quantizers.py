@@ -327,7 +327,7 @@ def test_gain_and_offset_are_the_hosts(tmp_path: Path) -> None:
     path = tmp_path / "quantizers.json"
     stages = CompilePass(data=str(tmp_path / "raw.npz"), quantizers=str(path), fast=True).passes()
     dataset = load_dataset(tmp_path / "raw.npz")
-    options = BuildOptions(stages, dataset, simulator=None)
+    options = BuildOptions(stages, dataset=dataset, simulator=None)
     report = build(make_context(), load_model(make_context(), model), tmp_path / "out", options)
     built = json.loads((tmp_path / "out" / "quantizers.json").read_text())
     assert built["inputs"][0]["gain"] == gain.tolist()

@@ -104,7 +104,7 @@ def test_marks_do_not_count_as_saturated(tmp_path: Path) -> None:
     module = load_onnx(path)
     text = f'kan-compile{{data="{tmp_path / "x.npz"}" fast=true}}'
     passes = build_pipeline(UNIVERSE.all_passes, text)
-    options = BuildOptions(passes, Dataset(x), simulator=None, vectors=10)
+    options = BuildOptions(passes, dataset=Dataset(x), simulator=None, vectors=10)
     report = build(make_context(), module, tmp_path / "out", options)
     assert report.saturation is not None
     assert report.saturation["calibration"].saturated == 0

@@ -19,7 +19,7 @@ from kan_dialect.cli.flow.build import add_build, compile_pass
 from kan_dialect.cli.number_options import NumberType
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build_options import BuildOptions
-from kan_dialect.flows.workers.cluster import require_address
+from kan_dialect.flows.trials.cluster import require_address
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.passbase.kan_pass import pass_text, unwrapped
 from kan_dialect.passbase.option_bounds import Bounds, declared_bounds

@@ -30,7 +30,7 @@ from kan_dialect.cli.kan_flow import main
 from kan_dialect.devices.device import XCUP, device
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, load_dataset
-from kan_dialect.flows.workers.processes import run_here
+from kan_dialect.flows.trials.processes import run_here
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.ir.quant import UniformQuantizedType

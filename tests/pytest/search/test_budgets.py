@@ -15,7 +15,7 @@ from kan_dialect.checking import run_passes
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
-from kan_dialect.flows.sweep.grid import parse_axis
+from kan_dialect.flows.trials.points import parse_axis
 from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array

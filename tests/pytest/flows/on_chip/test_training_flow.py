@@ -158,7 +158,7 @@ def test_icarus_plays_the_testbench(
         assert "assign y0 = " in text
         return text.replace("assign y0 = ", "assign y0 = ~")
 
-    monkeypatch.setattr("kan_dialect.flows.on_chip.build.emit_systemverilog", wrong)
+    monkeypatch.setattr("kan_dialect.flows.build.emit_systemverilog", wrong)
     assert run("build", TRACKER, *options, "-o", tmp_path / "wrong") == 1
     assert "sample 0 differs from the integer model" in capsys.readouterr().err
 

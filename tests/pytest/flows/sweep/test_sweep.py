@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import shutil
 import signal
@@ -12,40 +11,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
-from dataclasses import replace
-from functools import partial
-from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
 
-import kan_dialect
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.flow import sweep as command
 from kan_dialect.cli.flow import workers
-from kan_dialect.errors import KanError
 from kan_dialect.extras import install_command
 from kan_dialect.files.data_sets import load_dataset
-from kan_dialect.flows.pipelines.varied import DEFAULT
-from kan_dialect.flows.sweep.columns import Row
-from kan_dialect.flows.sweep.grid import Axis, Point, grid, parse_axis
 from kan_dialect.flows.sweep.pareto import cheapest, pareto_front
 from kan_dialect.flows.sweep.schedules import useful
-from kan_dialect.flows.sweep.study import Study, make_study
-from kan_dialect.flows.sweep.workers.tasks import Task, make_tasks, perform
-from kan_dialect.flows.sweep.workers.workbench import Workbench
-from kan_dialect.flows.workers import processes
-from kan_dialect.flows.workers.cluster import connected, run_on_cluster
-from kan_dialect.flows.workers.compiler_digest import compiler_digest
-from kan_dialect.flows.workers.outcomes import Outcome, Work
-from kan_dialect.flows.workers.processes import run_here, run_in_processes
+from kan_dialect.flows.sweep.study import make_study
+from kan_dialect.flows.trials import processes
+from kan_dialect.flows.trials import tables as written_tables
+from kan_dialect.flows.trials.bench import Task
+from kan_dialect.flows.trials.columns import Row
+from kan_dialect.flows.trials.points import Point
+from kan_dialect.flows.trials.processes import run_here
+from kan_dialect.flows.trials.runners import Outcome, Work
+from kan_dialect.flows.trials.study import Study
 from kan_dialect.frontends.loading import load_model, make_context
-from kan_dialect.passes.calibrate import CalibratePass
 from repository import EXAMPLES
 
 EXAMPLE, DATA = EXAMPLES / "wine.onnx", EXAMPLES / "wine.npz"
@@ -79,55 +68,6 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sweep") / "wine"
     assert run(EXAMPLE, "--calibration", DATA, *GRID, "--jobs", 1, "-o", folder) == 0
     return folder
-
-
-# Grids.
-
-
-def test_values_are_read_by_the_type_of_their_option() -> None:
-    assert parse_axis("bits=2..4,8,6:8:8") == Axis("bits", (2, 3, 4, 8, (6, 8, 8)))
-    assert parse_axis("guard_bits=0..8..4") == Axis("guard-bits", (0, 4, 8))
-    assert parse_axis("cycles=none,2,2") == Axis("cycles", (None, 2))
-    assert parse_axis("percentile=99,99.9") == Axis("percentile", (99.0, 99.9))
-    assert parse_axis("per-tensor=true,false") == Axis("per-tensor", (True, False))
-    assert parse_axis("scale=mse, minmax") == Axis("scale", ("mse", "minmax"))
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("bits", "write --vary OPTION=VALUES"),
-        ("bist=2", r"no option 'bist' to vary; did you mean bits\? Options are"),
-        ("data=a.npz", "calibration gives the data"),
-        ("bits=", "the grid is empty"),
-        ("bits=5..3", "the grid is empty"),
-        ("bits=two", "cannot be 'two'; it takes whole numbers, as 8 or 6:8:8, auto, or none"),
-        ("levels=2.5", "cannot be '2.5'; it takes a whole number"),
-        ("per-tensor=1", "it takes true or false"),
-        ("levels=1..9..0", "step of 1..9..0 is 0"),
-        ("levels=1..999999999", "999999999 values, more than"),
-    ],
-)
-def test_what_is_no_axis_is_refused(text: str, message: str) -> None:
-    with pytest.raises(KanError, match=message):
-        parse_axis(text)
-
-
-def test_a_grid_is_all_combinations() -> None:
-    axes = [parse_axis("input-bits=4,6"), parse_axis("activation-bits=8"), parse_axis("levels=1,2")]
-    points = grid(axes)
-    assert [str(point) for point in points][:2] == [
-        "input-bits=4 activation-bits=8 levels=1",
-        "input-bits=4 activation-bits=8 levels=2",
-    ]
-    assert len(points) == 4
-    assert DEFAULT.resolved(points[3].options, 2, None).text == "kan-compile{bits=6,8,8 levels=2}"
-    assert DEFAULT.resolved((("activation-bits", 3),), 1, None).text == "kan-compile{bits=8,3}"
-    for twice in (["bits=2", "bits=3"], ["bits=2", "input-bits=3"]):
-        with pytest.raises(KanError, match=r"varies twice|cannot vary beside"):
-            grid([parse_axis(text) for text in twice])
-    with pytest.raises(KanError, match="1000000 points, more than"):
-        grid([parse_axis(f"{name}=1..1000") for name in ("levels", "cycles")])
 
 
 # Fronts.
@@ -245,12 +185,14 @@ def test_the_choice_can_be_built_and_has_these_figures(swept: Path, tmp_path: Pa
 
 def test_points_are_compared_by_samples_that_did_not_calibrate(study: Study) -> None:
     data = load_dataset(DATA)
-    assert study.calibration is not None and study.validation is not None
-    together = np.concatenate([study.calibration, study.validation.x])
-    assert len(study.validation.x) == 31
+    (network,) = study.networks
+    validation = network.scored["validation"]
+    assert network.calibration is not None
+    together = np.concatenate([network.calibration.x, validation.x])
+    assert len(validation.x) == 31
     assert sorted(together.tolist()) == sorted(data.x.tolist())
-    assert study.test is not None and data.x_test is not None
-    assert np.array_equal(study.test.x, data.x_test)
+    assert data.x_test is not None
+    assert np.array_equal(network.scored["test"].x, data.x_test)
 
 
 def test_the_test_set_decides_nothing(swept: Path, tmp_path: Path) -> None:
@@ -273,26 +215,6 @@ def test_without_labels_points_are_compared_by_their_error(tmp_path: Path) -> No
     rows = rows_of(tmp_path / "out")
     assert "validation_accuracy" not in rows[0]
     assert [row["front"] for row in rows] == ["true", "true"]
-
-
-def test_neighbours_share_what_their_passes_have_in_common(
-    study: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[str] = []
-    calibrate = CalibratePass.run
-
-    def counted(self: CalibratePass, ctx: Context, module: ModuleOp) -> bool:
-        calls.append(self.name)
-        return calibrate(self, ctx, module)
-
-    monkeypatch.setattr(CalibratePass, "run", counted)
-    axes = [parse_axis("bits=2,3"), parse_axis("levels=1,2")]
-    tasks = make_tasks(study, grid(axes))
-    bench = Workbench(study)
-    figures = [bench.compile(task.point, task.keep) for task in tasks]
-    assert len(calls) == 1
-    alone = [Workbench(study).compile(task.point, frozenset()) for task in tasks]
-    assert figures == alone
 
 
 def test_a_schedule_curve_goes_from_combinational_to_the_most_stages(tmp_path: Path) -> None:
@@ -321,7 +243,7 @@ def test_tools_measure_each_design_once(tmp_path: Path, monkeypatch: pytest.Monk
         int(first["latency_cycles"]) * float(first["pnr_delay_ns"]), abs=0.01
     )
     # Another time, nothing is left to do.
-    monkeypatch.setattr(workers, "run_here", forbidden)
+    monkeypatch.setattr(processes, "run_here", forbidden)
     assert run(EXAMPLE, "--calibration", DATA, *options, "-o", tmp_path) == 0
 
 
@@ -342,7 +264,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
             done.append(tasks[number])
             yield number, outcome
 
-    monkeypatch.setattr(workers, "run_here", counted)
+    monkeypatch.setattr(processes, "run_here", counted)
     return done
 
 
@@ -363,7 +285,7 @@ def test_a_sweep_does_only_what_is_missing(
     assert run(*common, *GRID) == 1
     assert run(*common, *GRID, "--force") == 0 and len(done) == 2
     assert run(*common, "--vary", "input-bits=3", "--vary", "activation-bits=3,5") == 0
-    assert [str(task.point) for task in done[2:]] == ["input-bits=3 activation-bits=5"]
+    assert [str(task.trial.point) for task in done[2:]] == ["input-bits=3 activation-bits=5"]
 
 
 def test_another_model_or_other_data_is_another_sweep(
@@ -414,80 +336,13 @@ def test_a_sweep_that_was_ended_goes_on(
     assert not done and len(rows_of(tmp_path)) == known
 
 
-# Processes and clusters.
-
-
-def test_a_process_that_is_killed_is_replaced(study: Study) -> None:
-    tasks = make_tasks(study, grid([parse_axis("bits=4,5"), parse_axis("levels=1,2,3")]))
-    outcomes: dict[int, Outcome] = {}
-    for number, outcome in run_in_processes(partial(perform, study), tasks, 2):
-        if not outcomes:
-            victim = active_children()[0].pid
-            assert victim is not None
-            os.kill(victim, signal.SIGKILL)
-        outcomes[number] = outcome
-    assert outcomes == dict(run_here(partial(perform, study), tasks))
-    assert not active_children()
-
-
-def test_a_task_that_kills_its_processes_is_given_up(
-    study: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(processes, "_serve", dying)
-    tasks = make_tasks(study, [Point((("bits", 3),))])
-    assert dict(run_in_processes(partial(perform, study), tasks, 1)) == {
-        0: "its process was killed 3 times: out of memory?"
-    }
-
-
-def dying(_work: object, _connection: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(study: Study, scheduler: str) -> None:
-    tasks = make_tasks(study, grid([parse_axis("bits=4,5"), parse_axis("levels=1,2,3")]))
-    outcomes: dict[int, Outcome] = {}
-    with connected(scheduler) as client:
-        workers = client.run(os.getpid)
-        for number, outcome in run_on_cluster(partial(perform, study), tasks, client):
-            if not outcomes:
-                os.kill(next(iter(workers.values())), signal.SIGKILL)
-            outcomes[number] = outcome
-    assert outcomes == dict(run_here(partial(perform, study), tasks))
+# Clusters.
 
 
 def test_a_cluster_gives_the_same_table(scheduler: str, swept: Path, tmp_path: Path) -> None:
     options = ("--scheduler", scheduler, "-o", tmp_path)
     assert run(EXAMPLE, "--calibration", DATA, *GRID, *options) == 0
     assert rows_of(tmp_path) == rows_of(swept)
-
-
-@pytest.mark.parametrize(
-    "changed",
-    ["fpga.py", "search/c/costs.h", "passes/narrow.py", "lowering/systemverilog/module.py"],
-)
-def test_another_compiler_has_another_digest(
-    changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The emitter's source counts too: figures of Yosys depend on its text."""
-    root = tmp_path / "kan_dialect"
-    for path in ("fpga.py", "passes/narrow.py", "lowering/systemverilog/module.py", changed):
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text("pass\n")
-    monkeypatch.setattr(kan_dialect, "__file__", str(root / "__init__.py"))
-    before = compiler_digest.__wrapped__()
-    assert compiler_digest.__wrapped__() == before
-    (root / changed).write_text("pass  # something else\n")
-    assert compiler_digest.__wrapped__() != before
-
-
-def test_another_compiler_on_a_cluster_is_refused(study: Study) -> None:
-    other = replace(study, compiler="another")
-    tasks = make_tasks(other, [Point()])
-    ((_, outcome),) = run_here(partial(perform, other), tasks)
-    assert outcome == (
-        "a worker of the cluster has another kan-dialect; install the same version on all workers"
-    )
 
 
 # Pages and pictures.
@@ -510,7 +365,7 @@ def test_text_in_a_page_cannot_end_its_script(
         yield 0, "</script><b>"
         yield from ((n, o) for n, o in run_here(_work, tasks) if n)
 
-    monkeypatch.setattr(workers, "run_here", failing)
+    monkeypatch.setattr(processes, "run_here", failing)
     options = ("--vary", "bits=2,3", "--jobs", 1, "-o", tmp_path)
     assert run(EXAMPLE, "--calibration", DATA, *options) == 0
     page = (tmp_path / "sweep.html").read_text()
@@ -527,7 +382,7 @@ def test_without_the_extra_there_are_tables_and_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     absent = {"matplotlib", "pyarrow"}
-    for module in (command, workers):
+    for module in (command, workers, written_tables):
         monkeypatch.setattr(module, "find_spec", lambda name: None if name in absent else name)
     options = ("--vary", "bits=2,3", "--loss", 0.1, "--jobs", 1, "-o", tmp_path)
     assert run(EXAMPLE, "--calibration", DATA, *options) == 0
@@ -550,10 +405,3 @@ def test_a_point_that_fails_does_not_end_the_others(
     assert "2 numbers of bits for @wine" in capsys.readouterr().out
     rows = rows_of(tmp_path)
     assert rows[0]["error"] == "" and rows[1]["front"] == "false"
-
-
-def test_no_scheduler_is_told_with_its_remedy(tmp_path: Path) -> None:
-    pytest.importorskip("distributed")
-    refused = r"cannot reach a Dask scheduler at 'tcp://nowhere.*dask worker"
-    with pytest.raises(KanError, match=refused), connected("tcp://nowhere.invalid:8786"):
-        pass

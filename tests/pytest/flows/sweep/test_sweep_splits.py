@@ -12,11 +12,8 @@ import numpy as np
 import pytest
 
 from kan_dialect.cli import kan_flow
-from kan_dialect.cli.flow import workers
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.budget_options import budget_remedy
-from kan_dialect.flows.sweep.columns import Row
-from kan_dialect.flows.sweep.grid import Point
 from kan_dialect.flows.sweep.noise import (
     Splits,
     cheaper_within_noise,
@@ -26,7 +23,12 @@ from kan_dialect.flows.sweep.noise import (
     t_quantile,
 )
 from kan_dialect.flows.sweep.study import make_study
-from kan_dialect.flows.sweep.workers.workbench import Workbench
+from kan_dialect.flows.trials import processes
+from kan_dialect.flows.trials.bench import Bench, Task
+from kan_dialect.flows.trials.columns import Row
+from kan_dialect.flows.trials.kinds import Compile
+from kan_dialect.flows.trials.points import Point
+from kan_dialect.flows.trials.study import Trial
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.passes.prune import PrunePass
@@ -193,13 +195,10 @@ def test_a_sweep_over_splits(
     # Against the scores of each split, compiled alone.
     data = load_dataset(Path(rare[-1]))
     module = load_model(make_context(), Path(rare[0]))
-    studies = [make_study(module, data, seed=seed) for seed in range(3)]
+    study = make_study(module, data, splits=3)
     for row, bits in zip(rows, (2, 4), strict=True):
-        scores: list[float] = []
-        for study in studies:
-            bench = Workbench(study)
-            scores.append(bench.compile(Point((("bits", bits),)), frozenset())[ACCURACY])
-            bench.close()
+        trials = [Trial(Point((("bits", bits),)), split) for split in range(3)]
+        scores = [Compile().perform(Bench(study), Task(trial))[ACCURACY] for trial in trials]
         assert float(row[ACCURACY]) == pytest.approx(statistics.fmean(scores))
         error = statistics.stdev(scores) * math.sqrt(1 / 3 + 15 / 45)
         assert float(row[f"{ACCURACY}_se"]) == pytest.approx(error)
@@ -216,7 +215,7 @@ def test_a_sweep_over_splits(
     def forbidden(*_: object) -> None:
         raise AssertionError("nothing was left to compile")
 
-    monkeypatch.setattr(workers, "run_here", forbidden)
+    monkeypatch.setattr(processes, "run_here", forbidden)
     assert flow("sweep", *options, "-o", folder) == 0
 
 

@@ -8,22 +8,22 @@ from typing import Any
 import numpy as np
 
 from kan_dialect.flows.png_chart import BLUE, GREY, INK, ORANGE, as_png, figure, plain
-from kan_dialect.flows.sweep import columns
-from kan_dialect.flows.sweep.columns import COLUMNS, Row, is_number, label
-from kan_dialect.flows.sweep.grid import column_of, spell
 from kan_dialect.flows.sweep.sweep import Sweep
+from kan_dialect.flows.trials import columns
+from kan_dialect.flows.trials.columns import COLUMNS, Row, is_number, label
+from kan_dialect.flows.trials.points import column_of, spell
 from kan_dialect.ir.constants import FloatArray
 
 
-def varied(result: Sweep) -> list[str]:
-    """Columns of the options with several values, in the order of the grid."""
-    names = dict.fromkeys(
-        column_of(option) for point in result.points for option, _ in point.options
-    )
-    found: list[str] = []
-    for name in names:
-        if len({row.get(name) for row in result.rows}) > 1:
-            found.append(name)
+def sweep_pictures(result: Sweep, *, schedule: bool) -> dict[str, bytes]:
+    """The pictures that show something of a sweep, by name of the file."""
+    found = {} if result.judged is None else {"front.png": front_picture(result, result.judged)}
+    if schedule:
+        return {**found, "schedule.png": schedule_picture(result)}
+    names = [column_of(option) for option, _ in result.points[0].options]
+    varied = [name for name in names if len({row.get(name) for row in result.rows}) > 1]
+    if len(varied) == 2:
+        found["heatmap.png"] = heat_map_picture(result, varied[0], varied[1])
     return found
 
 
@@ -45,51 +45,24 @@ def front_picture(result: Sweep, good: str) -> bytes:
     axes = picture.subplots()
     x, y = _numbers(result.rows, area), _numbers(result.rows, good)
     axes.scatter(x, y, s=22, color=GREY, linewidths=0, label="points")
-    if columns.has(result.rows, columns.error_column(good)):
-        error = _numbers(result.rows, columns.error_column(good))
-        axes.errorbar(
-            *(x, y, error),
-            fmt="none",
-            ecolor=GREY,
-            elinewidth=1,
-            capsize=2,
-            zorder=0,
-            label="standard error",
-        )
-    front = [n for n in result.front if np.isfinite(x[n]) and np.isfinite(y[n])]
-    front.sort(key=lambda n: (x[n], -y[n] if COLUMNS[good].better > 0 else y[n]))
+    error = _numbers(result.rows, columns.error_column(good))
+    if np.isfinite(error).any():
+        axes.errorbar(x, y, error, fmt="none", ecolor=GREY, zorder=0, label="standard error")
+    front = [n for n in result.front if np.isfinite(x[n] + y[n])]
+    front.sort(key=lambda n: (x[n], -COLUMNS[good].better * y[n]))
     axes.plot(x[front], y[front], "o-", color=BLUE, markersize=5, linewidth=1.4, label="front")
     if good in result.reference and good != "validation_error":
-        axes.axhline(result.reference[good], color=INK, linewidth=0.9, linestyle="--")
-        axes.annotate(
-            "float model",
-            (1, result.reference[good]),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, -4),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            fontsize=8,
-            color=INK,
-        )
+        reference = result.reference[good]
+        axes.axhline(reference, color=INK, linewidth=0.9, linestyle="--", label="float model")
     if result.choice is not None:
         n = result.choice
         axes.scatter(x[n], y[n], s=150, facecolors="none", edgecolors=ORANGE, linewidths=2)
-        axes.annotate(
-            str(result.points[n]).replace(" ", "\n"),
-            (x[n], y[n]),
-            xytext=(10, -12),
-            textcoords="offset points",
-            va="top",
-            fontsize=8,
-            color=ORANGE,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
-        )
+        _note(axes, str(result.points[n]).replace(" ", "\n"), (x[n], y[n]))
     if np.nanmin(x) > 0 and np.nanmax(x) > 8 * np.nanmin(x):
         axes.set_xscale("log")
     axes.set_xlabel(label(area))
     axes.set_ylabel(label(good))
-    title = f"{result.study.name}: {len(result.rows)} points"
+    title = f"{result.network.name}: {len(result.rows)} points"
     # Points of low accuracy would leave little of the axis to the others.
     floor = np.nanmax(y) - 0.3
     if good.endswith("accuracy") and np.nanmin(y) < floor:
@@ -101,37 +74,31 @@ def front_picture(result: Sweep, good: str) -> bytes:
     return as_png(picture)
 
 
-def heat_map_picture(result: Sweep, options: Sequence[str]) -> bytes:
+def _note(axes: Any, text: str, at: tuple[float, float]) -> None:
+    """A text right below a point."""
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+    where = {"xytext": (10, -12), "textcoords": "offset points", "va": "top"}
+    axes.annotate(text, at, **where, fontsize=8, color=ORANGE, bbox=box)
+
+
+def heat_map_picture(result: Sweep, vertical: str, horizontal: str) -> bytes:
     """Quality, LUTs and latency over two options, side by side.
 
     Parameters
     ----------
-    options : columns of the two options: vertical axis, horizontal axis.
+    vertical, horizontal : columns of the options.
     """
     rows = result.rows
-    good = columns.quality(rows)
-    names = [name for name in (good, columns.area(rows), columns.latency(rows)) if name]
-    vertical, horizontal = options
+    names = [columns.quality(rows), columns.area(rows), columns.latency(rows)]
+    panels = [name for name in names if name is not None]
     ys, xs = _values(rows, vertical), _values(rows, horizontal)
-    picture = figure(1.0 + 3.5 * len(names), 3.9)
-    panels = picture.subplots(1, len(names), squeeze=False)[0]
-    for axes, name in zip(panels, names, strict=True):
+    picture = figure(1.0 + 3.5 * len(panels), 3.9)
+    all_axes = picture.subplots(1, len(panels), squeeze=False)[0]
+    for axes, name in zip(all_axes, panels, strict=True):
         cells = np.full((len(ys), len(xs)), np.nan)
         for row in rows:
-            if name in row:
-                cells[ys.index(row[vertical]), xs.index(row[horizontal])] = row[name]
-        shades = _shades(cells, name)
-        axes.imshow(shades, origin="lower", aspect="auto", cmap="YlGnBu", vmin=0, vmax=1)
-        if cells.size <= 200:
-            for (i, j), value in np.ndenumerate(cells):
-                if np.isfinite(value):
-                    axes.text(
-                        *(j, i, _short(float(value), name)),
-                        ha="center",
-                        va="center",
-                        fontsize=6.5,
-                        color="white" if shades[i, j] > 0.5 else INK,
-                    )
+            cells[ys.index(row[vertical]), xs.index(row[horizontal])] = row.get(name, np.nan)
+        _draw_cells(axes, cells, name)
         if result.choice is not None:
             chosen = rows[result.choice]
             at = (xs.index(chosen[horizontal]), ys.index(chosen[vertical]))
@@ -141,8 +108,29 @@ def heat_map_picture(result: Sweep, options: Sequence[str]) -> bytes:
         axes.set_xlabel(label(horizontal))
         axes.set_ylabel(label(vertical))
         axes.set_title(label(name), fontsize=10)
-    picture.suptitle(f"{result.study.name} (dark: worse)", fontsize=11)
+    picture.suptitle(f"{result.network.name} (dark: worse)", fontsize=11)
     return as_png(picture)
+
+
+def _draw_cells(axes: Any, cells: FloatArray, name: str) -> None:
+    """Colours from best (0) to worst (1), and figures in up to 200 cells.
+
+    Accuracies reach 1 at 0.2 below the best.
+    """
+    is_accuracy = name.endswith("accuracy")
+    if is_accuracy:
+        shades = np.clip((np.nanmax(cells) - cells) / 0.2, 0.0, 1.0)
+    else:
+        shades = np.log(cells) if np.nanmin(cells) > 0 else cells
+        spread = np.nanmax(shades) - np.nanmin(shades)
+        shades = (shades - np.nanmin(shades)) / (spread or 1.0)
+    axes.imshow(shades, origin="lower", aspect="auto", cmap="YlGnBu", vmin=0, vmax=1)
+    for (i, j), value in np.ndenumerate(cells) if cells.size <= 200 else ():
+        if np.isfinite(value):
+            text = f"{100 * value:.1f}" if is_accuracy else f"{value:.0f}"
+            text = text if is_accuracy or value >= 100 else f"{value:.3g}"
+            colour = "white" if shades[i, j] > 0.5 else INK
+            axes.text(j, i, text, ha="center", va="center", fontsize=6.5, color=colour)
 
 
 def _values(rows: Sequence[Row], name: str) -> list[Any]:
@@ -151,54 +139,33 @@ def _values(rows: Sequence[Row], name: str) -> list[Any]:
     return sorted(found) if all(is_number(value) for value in found) else found
 
 
-def _shades(cells: FloatArray, name: str) -> FloatArray:
-    """Figures mapped to 0 (best) to 1; accuracies reach 1 at 0.2 below the best."""
-    if name.endswith("accuracy"):
-        return np.clip((np.nanmax(cells) - cells) / 0.2, 0.0, 1.0)
-    if np.nanmin(cells) > 0:
-        cells = np.log(cells)
-    spread = np.nanmax(cells) - np.nanmin(cells)
-    return (cells - np.nanmin(cells)) / (spread or 1.0)
-
-
-def _short(value: float, name: str) -> str:
-    if name.endswith("accuracy"):
-        return f"{100 * value:.1f}"
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
 def schedule_picture(result: Sweep) -> bytes:
     """LUTs, registers, delay of a stage and latency over cycles. Points on the front are filled."""
     rows = result.rows
     picture = figure(9.6, 4.2)
     left, right = picture.subplots(1, 2)
-    cycles = _numbers(rows, "latency_cycles")
-    on_front = np.array([bool(row["front"]) for row in rows])
-    pairs = (
+    cycles, delays = _numbers(rows, "latency_cycles"), _numbers(rows, columns.delay(rows))
+    is_front = np.array([bool(row["front"]) for row in rows])
+    for axes, name, colour in (
         (left, columns.area(rows), BLUE),
         (left, columns.registers(rows), ORANGE),
         (right, columns.delay(rows), BLUE),
         (right, columns.latency(rows), ORANGE),
-    )
-    for axes, name, colour in pairs:
+    ):
         values = _numbers(rows, name)
         for group in _networks(result):
-            first = _least(group, cycles, _numbers(rows, columns.delay(rows)))
+            first = _least(group, cycles, delays)
             axes.plot(cycles[first], values[first], "-", color=colour, linewidth=1.0, alpha=0.6)
-        rest = ~on_front
-        axes.scatter(
-            cycles[rest], values[rest], s=24, facecolors="white", edgecolors=colour, zorder=3
-        )
-        axes.scatter(
-            cycles[on_front], values[on_front], s=26, color=colour, zorder=3, label=label(name)
-        )
+        for shown, inside, told in ((~is_front, "white", None), (is_front, colour, label(name))):
+            style = {"facecolors": inside, "edgecolors": colour, "zorder": 3, "label": told}
+            axes.scatter(cycles[shown], values[shown], s=25, **style)
     for axes in (left, right):
         axes.set_xlabel("latency in cycles (0: combinational)")
         axes.set_ylim(bottom=0)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False, fontsize=8)
         plain(axes)
-    picture.suptitle(f"{result.study.name}: schedules (filled: on the front)", fontsize=11)
+    picture.suptitle(f"{result.network.name}: schedules (filled: on the front)", fontsize=11)
     return as_png(picture)
 
 

@@ -1,4 +1,4 @@
-"""`kan-flow sweep --passes`: options of any pass in any pipeline, also of another package."""
+"""Pipelines whose options vary: names, values and passes, also of another package."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
-from kan_dialect.flows.pipelines.varied import DEFAULT, Pipeline
-from kan_dialect.flows.sweep.grid import Axis, grid, parse_axis
+from kan_dialect.flows.trials.pipeline import DEFAULT, Pipeline
+from kan_dialect.flows.trials.points import Axis, grid, parse_axis
 from repository import EXAMPLES
 
 EXAMPLE, DATA = EXAMPLES / "wine.onnx", EXAMPLES / "wine.npz"
@@ -43,10 +43,20 @@ def test_ranges_of_numbers_have_no_rounding() -> None:
     assert parse_axis("percentile=99..99.4..0.1").values == (99.0, 99.1, 99.2, 99.3, 99.4)
 
 
+def resolved(text: str, pipeline: Pipeline) -> None:
+    """As `kan-flow sweep` does before anything is compiled."""
+    for point in grid([parse_axis(text, pipeline)]):
+        pipeline.resolved(point.options)
+
+
 @pytest.mark.parametrize(
     ("passes", "text", "message"),
     [
-        ("kan-compile", "kan-split-table.parts=1", "has no pass 'kan-split-table'; did you mean k"),
+        (
+            "kan-compile",
+            "kan-split-table.parts=1",
+            "unknown pass 'kan-split-table'; did you mean k",
+        ),
         ("kan-compile", "kan-split-tables.prats=1", r"no option 'prats'; did you mean parts\?"),
         ("kan-compile", "kan-split-tables.parts=0", "kan-split-tables.parts must .*, got 0"),
         ("kan-compile", "kan-split-tables.parts=two", "parts cannot be 'two'; it takes a whole"),
@@ -63,7 +73,7 @@ def test_ranges_of_numbers_have_no_rounding() -> None:
 )
 def test_wrong_names_and_values_are_refused(passes: str, text: str, message: str) -> None:
     with pytest.raises(KanError, match=message):
-        parse_axis(text, Pipeline(passes))
+        resolved(text, Pipeline(passes))
 
 
 def test_options_reach_passes_inside_kan_compile() -> None:
@@ -76,7 +86,7 @@ def test_options_reach_passes_inside_kan_compile() -> None:
     assert found.texts == same.texts
     # The text that `kan-flow build` takes has the same passes.
     assert Pipeline(found.text).resolved((), 2, "d.npz").texts == found.texts
-    with pytest.raises(KanError, match="has no pass 'kan-split-tables' here"):
+    with pytest.raises(KanError, match="the pipeline has no pass 'kan-split-tables'; did you"):
         Pipeline("kan-compile{fast=true}").resolved(point.options[:1], 2, None)
 
 
@@ -91,8 +101,8 @@ def test_a_pass_may_be_left_out() -> None:
     assert Pipeline(without.text).resolved((), 2, "d.npz").texts == without.texts
     alone = Pipeline("kan-fold-tables,kan-narrow").resolved((("kan-narrow", False),), 0, None)
     assert alone.text == "kan-fold-tables"
-    with pytest.raises(KanError, match="cannot vary kan-narrow: the pipeline has no pass"):
-        parse_axis("kan-narrow=true,false", Pipeline("kan-fold-tables"))
+    with pytest.raises(KanError, match="the pipeline has no pass 'kan-narrow'"):
+        resolved("kan-narrow=true,false", Pipeline("kan-fold-tables"))
     with pytest.raises(KanError, match="kan-narrow cannot be '3'; it takes true or false"):
         parse_axis("kan-narrow=3")
 
@@ -103,7 +113,8 @@ def test_passes_that_need_data_get_the_calibration_samples() -> None:
     assert 'kan-compile{data="split.npz" fast=true}' in found
     named = Pipeline('kan-prune{data="mine.npz" max-accuracy-loss=0.1}')
     assert named.data_files() == ["mine.npz"]
-    assert "mine.npz" not in named.resolved((), 0, "split.npz").text
+    assert "mine.npz" in named.resolved((), 0, "split.npz").text
+    assert "mine.npz" not in named.without_data().resolved((), 0, "split.npz").text
 
 
 def test_a_file_that_an_option_names_counts_for_the_key(tmp_path: Path) -> None:

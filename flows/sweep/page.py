@@ -10,16 +10,15 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from kan_dialect.flows.sweep import columns
-from kan_dialect.flows.sweep.columns import COLUMNS, error_column, has, label
-from kan_dialect.flows.sweep.grid import column_of
-from kan_dialect.flows.sweep.presentation.tables import columns_of
 from kan_dialect.flows.sweep.sweep import Sweep, constant_caution
+from kan_dialect.flows.trials import columns
+from kan_dialect.flows.trials.columns import COLUMNS, columns_of, error_column, has, label
+from kan_dialect.flows.trials.points import column_of
 
 
 def page(result: Sweep) -> str:
     """The text of the page."""
-    template = files("kan_dialect.flows.sweep.presentation").joinpath("page.html").read_text()
+    template = files("kan_dialect.flows.sweep").joinpath("page.html").read_text()
     # Escaped, so that no text in the data, such as an error, ends the script element.
     text = json.dumps(_content(result), separators=(",", ":")).replace("<", "\\u003c")
     return template.replace("@DATA@", text)
@@ -28,13 +27,12 @@ def page(result: Sweep) -> str:
 def _content(result: Sweep) -> dict[str, Any]:
     rows = result.rows
     options = {column_of(option) for point in result.points for option, _ in point.options}
-    good = columns.quality(rows)
     area = columns.area(rows)
-    y = good if good in result.objectives else columns.delay(rows)
-    x = area if good in result.objectives else "latency_cycles"
+    y = result.judged or columns.delay(rows)
+    x = area if result.judged else "latency_cycles"
     spread = [row[x] for row in rows if x in row]
     return {
-        "title": f"{result.study.name}: {len(rows)} points",
+        "title": f"{result.network.name}: {len(rows)} points",
         "summary": _summary(result),
         "columns": {
             name: {
@@ -55,7 +53,7 @@ def _content(result: Sweep) -> dict[str, Any]:
 
 
 def _summary(result: Sweep) -> list[tuple[str, str]]:
-    found = [("front over", ", ".join(label(name) for name in result.objectives))]
+    found = [("front over", ", ".join(map(label, result.objectives)))]
     found += [
         (f"float model, {label(name)}", f"{figure:.4g}")
         for name, figure in result.reference.items()
@@ -65,6 +63,4 @@ def _summary(result: Sweep) -> list[tuple[str, str]]:
         found.append(("choice", str(result.points[result.choice])))
     found += [("noise", text) for text in result.noise]
     constant = constant_caution(result)
-    if constant is not None:
-        found.append(("warning", constant))
-    return found
+    return found if constant is None else [*found, ("warning", constant)]

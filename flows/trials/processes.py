@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, cast
 
-from kan_dialect.flows.workers.outcomes import Outcome, Outcomes, T, Work
+from kan_dialect.flows.trials.runners import Outcome, Outcomes, Runner, T, Work
 
 ATTEMPTS = 3
 """Number of killed processes after which their task is given up."""
 
 _GRACE_SECONDS = 3.0
 """Time that a process has to end the tools it has started."""
+
+
+def local_runner(jobs: int) -> Runner:
+    """Does tasks in this process, or in several."""
+    return run_here if jobs == 1 else partial(run_in_processes, jobs=jobs)
 
 
 def run_here(work: Work[T], tasks: Sequence[T]) -> Outcomes:
@@ -37,7 +43,7 @@ def run_in_processes(work: Work[T], tasks: Sequence[T], jobs: int) -> Outcomes:
     workers: list[_Worker[T]] = []
     try:
         while waiting or any(worker.task is not None for worker in workers):
-            while waiting and len(workers) < jobs:
+            while waiting and len(workers) < min(jobs, len(tasks)):
                 workers.append(_Worker(work))
             for worker in workers:
                 if worker.task is None and waiting:
@@ -116,12 +122,16 @@ class _Worker(Generic[T]):
 
 
 def _serve(work: Work[Any], connection: Connection) -> None:
-    """Main function of a process: do tasks until the connection closes."""
+    """Main function of a process: do tasks until the connection closes, or the parent is killed."""
     # Ctrl-C reaches all processes of a terminal; the parent decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     try:
-        for task in _received(connection):
+        while True:
+            try:
+                task: Any = connection.recv()
+            except EOFError:
+                return
             try:
                 outcome: Outcome | Exception = work(task)
             except Exception as error:
@@ -131,11 +141,3 @@ def _serve(work: Work[Any], connection: Connection) -> None:
     finally:
         # A second signal must not interrupt the removal of temporary files.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def _received(connection: Connection) -> Generator[Any]:
-    while True:
-        try:
-            yield connection.recv()
-        except EOFError:
-            return

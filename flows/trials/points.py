@@ -1,4 +1,4 @@
-"""The points of a sweep: values of the options that vary, spelt as in a pipeline."""
+"""Points: values of the options that vary, spelt as in a pipeline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import product
 from math import prod
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.pipelines.varied import DEFAULT, PARTS_OF_BITS, Pipeline
+from kan_dialect.flows.trials.pipeline import DEFAULT, PARTS_OF_BITS, Pipeline, Values
 from kan_dialect.passbase.option_text import OptionValue, expected, read_value, spell_value
 from kan_dialect.passbase.options import Option
 
@@ -32,11 +32,18 @@ class Axis:
 class Point:
     """A value for each varied option; the other options are as in the pipeline."""
 
-    options: tuple[tuple[str, OptionValue], ...] = ()
+    options: Values = ()
 
     def with_options(self, more: Mapping[str, OptionValue]) -> Point:
         """The point with further options."""
         return Point((*self.options, *more.items()))
+
+    def cells(self) -> dict[str, int | float | str]:
+        """The options by column: numbers as they are, other values as on the command line."""
+        return {
+            column_of(name): value if isinstance(value, int | float) else spell(value)
+            for name, value in self.options
+        }
 
     def __str__(self) -> str:
         """As on the command line: `bits=6 levels=2`."""
@@ -70,16 +77,12 @@ def parse_axis(text: str, pipeline: Pipeline = DEFAULT) -> Axis:
     name, equals, values = (part.strip() for part in text.partition("="))
     if not equals:
         raise KanError(f"cannot read {text!r}", remedy="write --vary OPTION=VALUES, as bits=2..10")
-    name, option = pipeline.option(name)
-    found = dict.fromkeys(
-        value
-        for part in values.split(",")
-        if part.strip()
-        for value in _values(option, part.strip())
-    )
+    option = pipeline.option(name)
+    parts = filter(None, map(str.strip, values.split(",")))
+    found = dict.fromkeys(value for part in parts for value in _values(option, part))
     if not found:
-        raise KanError(f"{name} has no values in {text!r}: the grid is empty")
-    return Axis(name, tuple(found))
+        raise KanError(f"{option.name} has no values in {text!r}: the grid is empty")
+    return Axis(option.name, tuple(found))
 
 
 _NUMBER = r"-?\d{1,9}(?:\.\d{1,9})?"
@@ -90,7 +93,7 @@ def _values(option: Option, text: str) -> Iterator[OptionValue]:
     """One value, or the numbers of a range."""
     found = _RANGE.fullmatch(text)
     if found is None or not {int, float} & set(option.kinds):
-        yield _bounded(option, _one_value(option, text))
+        yield _one_value(option, text)
         return
     first, last, step = (Decimal(number or 1) for number in found.groups())
     if step <= 0:
@@ -99,30 +102,25 @@ def _values(option: Option, text: str) -> Iterator[OptionValue]:
     if count > MAX_POINTS:
         raise KanError(f"{option.name}: {text} has {count} values, more than {MAX_POINTS}")
     for number in range(count):
-        yield _bounded(option, _one_value(option, str(first + number * step)))
+        yield _one_value(option, str(first + number * step))
 
 
 def _one_value(option: Option, text: str) -> OptionValue:
+    """A value, which lies in the bounds of the option.
+
+    Raises
+    ------
+    KanError : it does not, or the option does not take it.
+    """
     try:
-        return read_value(option, text, SEPARATOR)
+        value = read_value(option, text, SEPARATOR)
     except ValueError:
         raise KanError(
             f"option {option.name} cannot be {text!r}",
             remedy=f"it takes {expected(option, SEPARATOR)}",
         ) from None
-
-
-def _bounded(option: Option, value: OptionValue) -> OptionValue:
-    """The value, which lies in the bounds of the option.
-
-    Raises
-    ------
-    KanError : it does not.
-    """
     if option.bounds is not None:
-        for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, int | float) and not isinstance(number, bool):
-                option.bounds.require(option.name, number)
+        option.bounds.require_all(option.name, value)
     return value
 
 

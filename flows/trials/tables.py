@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, cast
 
+from kan_dialect.files.growing_folder import GrowingFolder
+from kan_dialect.flows.trials.columns import Row, columns_of
 
-def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+
+def write_tables(folder: GrowingFolder, name: str, rows: Sequence[Row]) -> None:
+    """Write `NAME.csv` and, where pyarrow is installed, `NAME.parquet`.
+
+    Raises
+    ------
+    KanError : a file cannot be written.
+    """
+    folder.write(f"{name}.csv", csv_text(rows))
+    if find_spec("pyarrow") is not None:
+        folder.write(f"{name}.parquet", parquet(rows))
+
+
+def csv_text(rows: Sequence[Row]) -> str:
     """The table as CSV; unknown figures are empty."""
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer = csv.DictWriter(stream, columns_of(rows), lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: _text(value) for name, value in row.items()})
@@ -23,11 +39,11 @@ def _text(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def parquet(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
+def parquet(rows: Sequence[Row]) -> bytes:
     """The table as Parquet, by pyarrow. A column of mixed types becomes text."""
     arrow: Any = import_module("pyarrow")
     writer: Any = import_module("pyarrow.parquet")
-    arrays = {name: _column([row.get(name) for row in rows]) for name in columns}
+    arrays = {name: _column([row.get(name) for row in rows]) for name in columns_of(rows)}
     stream = io.BytesIO()
     writer.write_table(arrow.table(arrays), stream)
     return stream.getvalue()

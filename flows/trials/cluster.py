@@ -6,6 +6,7 @@ so that Dask restores it when all workers that held it are gone.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ from typing import Any
 
 from kan_dialect.errors import KanError
 from kan_dialect.extras import require_extra
-from kan_dialect.flows.workers.outcomes import Outcome, Outcomes, T, Work
+from kan_dialect.flows.trials.runners import Outcome, Outcomes, T, Work
 from kan_dialect.passbase.option_bounds import shown
 
 CONNECT_SECONDS = 10.0
@@ -51,10 +52,6 @@ def require_address(address: str) -> None:
 
 def _given(work: Work[T]) -> Work[T]:
     return work
-
-
-def _done(work: Work[T], task: T) -> Outcome:
-    return work(task)
 
 
 @contextmanager
@@ -99,7 +96,7 @@ def run_on_cluster(work: Work[T], tasks: Sequence[T], client: Any) -> Outcomes:
     """
     distributed: Any = require_distributed()
     shared = client.submit(_given, work, pure=False)
-    futures: list[Any] = client.map(_done, [shared] * len(tasks), list(tasks), pure=False)
+    futures: list[Any] = client.map(operator.call, [shared] * len(tasks), list(tasks), pure=False)
     numbers = {future.key: number for number, future in enumerate(futures)}
     try:
         for future in distributed.as_completed(futures, loop=client.loop):

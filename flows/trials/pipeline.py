@@ -11,22 +11,28 @@ whether the pass runs: `kan-merge-tables=false` leaves it out.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec
 
 from kan_dialect.devices.device import XCUP
 from kan_dialect.errors import KanError
-from kan_dialect.flows.pipelines.stages import recorded
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.multiverse import installed_universe
-from kan_dialect.other_packages import OURS, package_of
-from kan_dialect.passbase.kan_pass import NamedPass, WrappedPass, pass_text, unwrapped
+from kan_dialect.passbase.kan_pass import (
+    EXACT,
+    KanPass,
+    NamedPass,
+    WrappedPass,
+    claim_of,
+    pass_text,
+    unwrapped,
+)
 from kan_dialect.passbase.option_text import OptionValue
 from kan_dialect.passbase.options import Option, option_of, options_of
 from kan_dialect.passbase.pipeline import (
@@ -35,7 +41,6 @@ from kan_dialect.passbase.pipeline import (
     build_pass,
     parse_passes,
     pass_class,
-    reads_data,
     suggestion,
 )
 from kan_dialect.passbase.target_pass import TargetPass
@@ -54,7 +59,24 @@ SCHEDULE_OPTIONS = ("levels", "cycles", "combinational")
 Values = tuple[tuple[str, OptionValue], ...]
 """Values of options by canonical name."""
 
-_BITS = replace(option_of(QuantizePass, "bits"), kinds=(int,))
+
+def recorded(stage: ModulePass) -> str:
+    """A pass with its options but paths."""
+    inner = unwrapped(stage)
+    return inner.recorded() if isinstance(inner, KanPass) else pass_text(inner.spec())
+
+
+def trading_passes(passes: Sequence[ModulePass]) -> int:
+    """Number of passes up to the last one that trades accuracy; the later ones are exact."""
+    return max((n for n, stage in enumerate(passes, 1) if claim_of(stage) != EXACT), default=0)
+
+
+def up_to_trades(passes: Sequence[ModulePass]) -> list[str]:
+    """The passes up to the last one that trades accuracy.
+
+    Pipelines that begin with the same ones give the same codes, if all later passes are exact.
+    """
+    return [recorded(stage) for stage in passes[: trading_passes(passes)]]
 
 
 @dataclass(frozen=True)
@@ -63,12 +85,15 @@ class Resolved:
 
     passes: tuple[ModulePass, ...]
     """The passes in order, composite ones expanded."""
-    texts: tuple[str, ...]
-    """Each pass with its options, without paths of calibration data."""
     target: str
     """The device that the passes optimise for."""
     text: str
     """The pipeline for `kan-flow build -p`."""
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """Each pass with its options, without paths of calibration data."""
+        return tuple(map(recorded, self.passes))
 
     @property
     def key(self) -> list[str]:
@@ -85,10 +110,26 @@ class Resolved:
 
 
 @dataclass(frozen=True)
+class Change:
+    """A change of a pipeline: passes added next to a pass, or a pass left out."""
+
+    place: Literal["before", "after", "without"]
+    anchor: str
+    """Name of the pass: its first place for `before`, its last for `after`, all for `without`."""
+    passes: str = ""
+    """As after `-p`."""
+
+
+@dataclass(frozen=True)
 class Pipeline:
     """A pipeline as text."""
 
     text: str = COMPILE
+    name: str = ""
+    """Its name in a comparison."""
+    change: Change | None = None
+    fill: Values = ()
+    """Values by option: each pass that has the option and is not given it gets the value."""
 
     @cached_property
     def specs(self) -> tuple[ArgSpec, ...]:
@@ -110,14 +151,8 @@ class Pipeline:
         """Whether the pipeline contains `kan-compile`, whose options have short names."""
         return COMPILE in self.names
 
-    @property
-    def packages(self) -> tuple[str, ...]:
-        """Top-level packages of the passes, apart from this compiler."""
-        found = {package_of(_class(name)) for name in self.names}
-        return tuple(sorted(found - {OURS}))
-
-    def option(self, name: str) -> tuple[str, Option]:
-        """The canonical name and the declaration of an option that may vary.
+    def option(self, name: str) -> Option:
+        """The declaration of an option that may vary, under its canonical name.
 
         Parameters
         ----------
@@ -136,60 +171,32 @@ class Pipeline:
                 f"there is no option {name!r} to vary; --calibration gives the data",
                 remedy="vary other options",
             )
-        if dot:
-            return self._option_of(owner, option)
-        if option in _available():
-            self._require_pass(option)
-            return option, Option(option, "bool", (bool,), True, None, "Whether the pass runs.")
-        known = self._short_names()
-        if option in known:
-            owners = known[option]
-            if len(owners) > 1:
-                several = " or ".join(f"{owner}.{option}" for owner in owners)
-                raise KanError(
-                    f"option {option!r} is one of several passes", remedy=f"write {several}"
-                )
-            return self._option_of(owners[0], option)
-        raise KanError(
-            f"there is no option {option!r} to vary",
-            remedy=suggestion(option, list(known), "options are", list(known)),
-        )
-
-    def _short_names(self) -> dict[str, list[str]]:
-        """Passes by the short names of their options."""
-        owners = [COMPILE] if self.compiles else self.names
-        known: dict[str, list[str]] = {}
-        for owner in owners:
-            for option in options_of(_class(owner)):
-                if option.name != DATA:
-                    known.setdefault(option.name, []).append(owner)
-        return known | ({name: [COMPILE] for name in PARTS_OF_BITS} if self.compiles else {})
-
-    def _require_pass(self, owner: str, option: str | None = None) -> None:
-        expands = any(issubclass(_class(name), CompositePass) for name in self.names)
-        if owner not in self.names and (owner not in _available() or not expands):
-            varied = owner if option is None else f"{owner}.{option}"
-            raise KanError(
-                f"cannot vary {varied}: the pipeline has no pass {owner!r}",
-                remedy=suggestion(owner, self._known_passes(), "its passes are", self.names),
-            )
-
-    def _option_of(self, owner: str, option: str) -> tuple[str, Option]:
-        self._require_pass(owner, option)
-        short = owner == COMPILE
-        if short and option in PARTS_OF_BITS:
-            return option, replace(_BITS, name=option)
-        declared = {each.name: each for each in options_of(_class(owner)) if each.name != DATA}
+        if not dot and option in _available():
+            return Option(option, "bool", (bool,), True, None, "Whether the pass runs.")
+        owner = owner if dot else self._owner_of(option)
+        declared = _options(owner)
         if option not in declared:
             raise KanError(
                 f"pass {owner} has no option {option!r}",
                 remedy=suggestion(option, list(declared), "its options are", list(declared)),
             )
-        name = option if short else f"{owner}.{option}"
-        return name, replace(declared[option], name=name)
+        return replace(declared[option], name=option if owner == COMPILE else f"{owner}.{option}")
 
-    def _known_passes(self) -> list[str]:
-        return [*self.names, *(name for name in _available() if name.startswith("kan-"))]
+    def _owner_of(self, option: str) -> str:
+        """The one pass that has an option of this short name."""
+        known: dict[str, list[str]] = {}
+        for owner in [COMPILE] if self.compiles else self.names:
+            for name in _options(owner):
+                known.setdefault(name, []).append(owner)
+        if option not in known:
+            raise KanError(
+                f"there is no option {option!r} to vary",
+                remedy=suggestion(option, list(known), "options are", list(known)),
+            )
+        if len(known[option]) > 1:
+            several = " or ".join(f"{owner}.{option}" for owner in known[option])
+            raise KanError(f"option {option!r} is one of several passes", remedy=f"write {several}")
+        return known[option][0]
 
     def schedule_options(self) -> Mapping[str, str]:
         """Canonical names of the options of schedules.
@@ -209,22 +216,27 @@ class Pipeline:
 
     def data_files(self) -> list[str]:
         """Files of calibration data that the text names."""
-        return [
-            value
-            for spec in self.specs
-            for value in spec.parameters.get(DATA, ())
-            if isinstance(value, str)
-        ]
+        files = [value for spec in self.specs for value in spec.parameters.get(DATA, ())]
+        return [value for value in files if isinstance(value, str)]
 
-    def resolved(self, values: Values, layers: int, data: str | None) -> Resolved:
+    def without_data(self) -> Pipeline:
+        """The pipeline whose passes name no file of calibration data."""
+        if not self.data_files():
+            return self
+        kept = (
+            ArgSpec(spec.name, {name: v for name, v in spec.parameters.items() if name != DATA})
+            for spec in self.specs
+        )
+        return replace(self, text=",".join(map(pass_text, kept)))
+
+    def resolved(self, values: Values = (), layers: int = 0, data: str | None = None) -> Resolved:
         """The pipeline with values for options.
 
         Parameters
         ----------
         values : by canonical name.
         layers : number of widths that `kan-quantize` takes beside the width of the inputs.
-        data : path of the calibration data, or None. It replaces paths in the text, and is given
-            to all passes that read samples.
+        data : path of the calibration data for passes that read samples and are given none.
 
         Raises
         ------
@@ -244,67 +256,78 @@ def _resolved(pipeline: Pipeline, values: Values, layers: int, data: str | None)
     for name, value in values:
         if name in _available():
             runs[name] = bool(value)
-            continue
-        owner, _, option = name.rpartition(".")
-        chosen.setdefault(owner or COMPILE, {})[option.replace("-", "_")] = value
-    left_out = {name for name, is_run in runs.items() if not is_run}
-    instances = [
-        _instance(spec, chosen.get(spec.name, {}), layers, data) for spec in pipeline.specs
-    ]
-    found = set(pipeline.names)
-    within = {name: fields for name, fields in chosen.items() if name not in found}
-    passes: list[ModulePass] = []
-    texts: list[str] = []
-    for instance in instances:
-        if not isinstance(instance, CompositePass):
-            if instance.name not in left_out:
-                passes.append(NamedPass(instance))
-                texts.append(pass_text(instance.spec()))
-            continue
-        expanded = [(unwrapped(stage).name, stage) for stage in instance.expand()]
-        inner = {name for name, _ in expanded}
-        stages = [
-            _replaced(stage, within[name]) if name in within else stage
-            for name, stage in expanded
-            if name not in left_out
-        ]
-        passes += stages
-        if (within.keys() | left_out) & inner:
-            texts += [pass_text(unwrapped(stage).spec()) for stage in stages]
         else:
-            texts.append(pass_text(instance.spec()))
-        found |= inner
-    for missing in (within.keys() | runs.keys()) - found:
-        raise KanError(
-            f"the pipeline has no pass {missing!r} here",
-            remedy=f"its passes are {', '.join(stage.name for stage in passes)}",
-        )
+            owner, _, option = name.rpartition(".")
+            chosen.setdefault(owner or COMPILE, {})[_field(option)] = value
+    fill = dict(pipeline.fill) | ({} if data is None else {DATA: data})
+    instances = [
+        _instance(_filled(spec, fill), chosen.get(spec.name, {}), layers) for spec in pipeline.specs
+    ]
+    whole = [stage for instance in instances for stage in _expanded(instance)]
+    inner = {name: fields for name, fields in chosen.items() if name not in pipeline.names}
+    passes = [
+        _replaced(stage, inner[stage.name]) if stage.name in inner else stage
+        for stage in whole
+        if runs.get(stage.name, True)
+    ]
+    names = list(dict.fromkeys(stage.name for stage in whole))
+    for missing in (inner.keys() | runs.keys()) - set(names):
+        raise _without_pass("the pipeline", missing, names)
+    if pipeline.change is not None:
+        passes = _changed(passes, pipeline.change, pipeline.fill, data)
     targets = [each.target for each in instances if isinstance(each, TargetPass | CompilePass)]
+    # As given, unless something in an expansion differs.
+    shown = map(unwrapped, passes) if inner or passes != whole else instances
     return Resolved(
         tuple(passes),
-        tuple(recorded(stage) for stage in passes),
         targets[-1] if targets else XCUP.name,
-        ",".join(texts),
+        ",".join(pass_text(stage.spec()) for stage in shown),
     )
 
 
-def _instance(
-    spec: ArgSpec, chosen: Mapping[str, OptionValue], layers: int, data: str | None
-) -> ModulePass:
+def _expanded(instance: ModulePass) -> Sequence[ModulePass]:
+    return instance.expand() if isinstance(instance, CompositePass) else [NamedPass(instance)]
+
+
+def _filled(spec: ArgSpec, fill: Mapping[str, OptionValue]) -> ArgSpec:
+    """A pass of the text with values for options that it is not given."""
+    fields = {option.field for option in options_of(_class(spec.name))}
+    given = spec.parameters
+    missing = {name: _as_parameter(v) for name, v in fill.items() if name in fields - given.keys()}
+    if "quantizers" in given:
+        missing.pop("bits", None)
+    return ArgSpec(spec.name, {**given, **missing})
+
+
+def _instance(spec: ArgSpec, chosen: Mapping[str, OptionValue], layers: int) -> ModulePass:
     """A pass of the text, with the values of the options that vary."""
     parts = {name: chosen[name] for name in map(_field, PARTS_OF_BITS) if name in chosen}
-    parameters = dict(spec.parameters)
-    for field, value in chosen.items():
-        if field not in parts:
-            parameters[field] = _as_parameter(value)
-    if data is not None and reads_data(_class(spec.name)):
-        parameters[DATA] = (data,)
-    instance = build_pass(_available(), ArgSpec(spec.name, parameters))
+    others = {field: _as_parameter(chosen[field]) for field in chosen.keys() - parts.keys()}
+    instance = build_pass(_available(), ArgSpec(spec.name, {**spec.parameters, **others}))
     if parts and isinstance(instance, CompilePass):
-        inputs, others = (parts.get(_field(name), instance.given_bits) for name in PARTS_OF_BITS)
-        bits: Any = (inputs, *(others,) * layers)
+        inputs, rest = (parts.get(_field(name), instance.given_bits) for name in PARTS_OF_BITS)
+        bits: Any = (inputs, *(rest,) * layers)
         return replace(instance, bits=bits)
     return instance
+
+
+def _without_pass(what: str, name: str, names: Sequence[str]) -> KanError:
+    remedy = suggestion(name, names, "its passes are", names)
+    return KanError(f"{what} has no pass {name!r}", remedy=remedy)
+
+
+def _changed(
+    passes: Sequence[ModulePass], change: Change, fill: Values, data: str | None
+) -> list[ModulePass]:
+    places = [n for n, stage in enumerate(passes) if stage.name == change.anchor]
+    if not places:
+        names = list(dict.fromkeys(stage.name for stage in passes))
+        raise _without_pass("the baseline", change.anchor, names)
+    if change.place == "without":
+        return [stage for stage in passes if stage.name != change.anchor]
+    added = Pipeline(change.passes, fill=fill).resolved(data=data).passes
+    at = places[0] if change.place == "before" else places[-1] + 1
+    return [*passes[:at], *added, *passes[at:]]
 
 
 def _as_parameter(value: OptionValue) -> tuple[Any, ...]:
@@ -343,6 +366,15 @@ def _class(name: str) -> type[ModulePass]:
     KanError : the name is unknown, or its package does not import.
     """
     return pass_class(_available(), name)
+
+
+def _options(owner: str) -> dict[str, Option]:
+    """The options of a pass that may vary, by name."""
+    found = {option.name: option for option in options_of(_class(owner)) if option.name != DATA}
+    if owner == COMPILE:
+        bits = replace(option_of(QuantizePass, "bits"), kinds=(int,))
+        found |= dict.fromkeys(PARTS_OF_BITS, bits)
+    return found
 
 
 def _file_digest(name: str) -> str | None:

@@ -1,1 +1,0 @@
-"""The results of a sweep as tables, pictures and an interactive page."""

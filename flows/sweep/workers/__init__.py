@@ -1,1 +1,0 @@
-"""Tasks of a sweep, and the workbench of a process that does them."""

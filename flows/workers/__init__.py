@@ -1,1 +1,0 @@
-"""Tasks in processes of this machine and on clusters, for commands with many designs."""
