@@ -7,19 +7,25 @@ Both (x - 8000) / 20 and a comparison of x with 8000 lead to the center 8000.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
 from kan_dialect.evaluate.onnx_subgraph import FLOATS
-from kan_dialect.frontends.onnx.discover.additivity import PartialRun, grouped
+from kan_dialect.frontends.onnx.operators.sign_changes import MarginRun
 from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph, needed_steps
-from kan_dialect.frontends.onnx.read.graph import Node
+from kan_dialect.frontends.onnx.operators.subgraphs import SubgraphRun, grouped
+from kan_dialect.frontends.onnx.operators.thresholds import (
+    Margins,
+    NodeMargins,
+    changed,
+    input_codes,
+    margins_of,
+    single_inputs,
+)
 from kan_dialect.ir.constants import FloatArray, IntArray
-
-_COMPARING = ("Clip", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min")
-"""Operators that change at the value of a constant operand."""
 
 _REFINEMENT_ROUNDS = 4
 """Rounds that probe around scales found before."""
@@ -80,81 +86,54 @@ def find_input_scales(
     ----------
     near : (rows, elements), typical values of the boundary.
     """
-    whole = _with_bounds(static, needed_steps(static, boundary, [static.source.output]))
-    names = [
-        name
-        for step in needed_steps(
-            whole, boundary, [name for name in whole.shapes if name not in boundary]
-        )
-        for name in step.outputs
-        if whole.kinds.get(name) in FLOATS and _is_probed(whole, name)
-    ]
-    search = _Search(whole, boundary, names, near)
-    return search.run()
+    steps = needed_steps(static, boundary, [static.source.output])
+    names = [name for step in steps for name in step.outputs if _is_probed(static, name)]
+    margins = [each for step in steps for each in margins_of(static, step) if each.against is None]
+    return _Search(static, boundary, names, margins, near).run()
 
 
 def _is_probed(static: StaticGraph, name: str) -> bool:
-    size = prod(static.shapes[name])
-    return 0 < size <= _MAX_PROBED_ELEMENTS and size % static.batch == 0
-
-
-def _with_bounds(static: StaticGraph, steps: Sequence[Node]) -> StaticGraph:
-    """The graph with further values: the differences of what ops compare."""
-    further: list[Node] = []
-    taken = {*static.constants, *static.shapes}
-    shapes, kinds, axes = dict(static.shapes), dict(static.kinds), dict(static.batch_axes)
-    for step in steps:
-        if step.op_type not in _COMPARING:
-            continue
-        result = step.outputs[0]
-        values = [name for name in step.reads if name in static.shapes]
-        bounds = [name for name in step.reads if name in static.constants]
-        if len(values) != 1 or static.kinds[values[0]] not in FLOATS:
-            continue
-        for bound in bounds:
-            name = f"{result}_at_{bound}"
-            if name in taken:
-                continue
-            taken.add(name)
-            further.append(step.within("Sub", [values[0], bound], [name]))
-            shapes[name], kinds[name] = static.shapes[result], static.kinds[values[0]]
-            axes[name] = static.batch_axes.get(result)
-    return replace(static, steps=[*steps, *further], shapes=shapes, kinds=kinds, batch_axes=axes)
+    size = prod(static.shapes.get(name, ()))
+    small = 0 < size <= _MAX_PROBED_ELEMENTS and size % static.batch == 0
+    return small and static.kinds.get(name) in FLOATS
 
 
 class _Search:
     def __init__(
-        self, static: StaticGraph, boundary: Sequence[str], names: Sequence[str], near: FloatArray
+        self,
+        static: StaticGraph,
+        boundary: Sequence[str],
+        names: Sequence[str],
+        margins: Sequence[NodeMargins],
+        near: FloatArray,
     ) -> None:
         self._inputs = near.shape[1]
-        bits = int(self._inputs - 1).bit_length()
-        numbers: IntArray = np.arange(self._inputs, dtype=np.int64)
-        self._codes = np.array([(numbers & (1 << bit)) != 0 for bit in range(bits)], dtype=np.bool_)
-        self._codes = self._codes.reshape(bits, self._inputs)
+        self._codes = input_codes(self._inputs)
         self._near = near
         self._rng = np.random.default_rng(_SEED)
-        rows = max(static.batch, 3 + 2 * bits)
-        self._runs = [
-            run
-            for group in grouped(names, static, rows)
-            for run in self._runnable(static, boundary, group)
-        ]
+        self._rows = max(static.batch, 3 + len(self._codes))
+        self._runs: list[MarginRun] = [*self._runnable(static, boundary, names)]
+        compared = list(dict.fromkeys(each.name for each in margins))
+        for run in self._runnable(static, boundary, compared):
+            mine = Margins(static, [each for each in margins if each.name in run.targets])
+            self._runs.append(lambda x, run=run, mine=mine: mine.of(run(x)))
 
     def _runnable(
         self, static: StaticGraph, boundary: Sequence[str], names: Sequence[str]
-    ) -> list[PartialRun]:
+    ) -> list[SubgraphRun]:
         """Runs of the named values that can be computed at typical inputs."""
-        try:
-            run = PartialRun(static, boundary, names)
-            known = run(np.stack([np.full(self._inputs, 0.5), np.median(self._near, axis=0)]))
-        except Exception:  # Runtimes raise errors of many types.
-            return []
-        if bool(np.isnan(known).all()):
-            # Split the group: some of its values cannot be computed there.
-            half = len(names) // 2
-            parts = (names[:half], names[half:]) if half else ()
-            return [run for part in parts for run in self._runnable(static, boundary, part)]
-        return [run]
+        found: list[SubgraphRun] = []
+        pending = grouped(names, static, self._rows)[::-1]
+        while pending:
+            group = pending.pop()
+            with suppress(Exception):  # Runtimes raise errors of many types.
+                run = SubgraphRun(static, boundary, group)
+                known = run(np.stack([np.full(self._inputs, 0.5), np.median(self._near, axis=0)]))
+                if not bool(np.isnan(known).all()):
+                    found.append(run)
+                elif len(group) > 1:  # Some of its values cannot be computed there.
+                    pending += [group[len(group) // 2 :], group[: len(group) // 2]]
+        return found
 
     def run(self) -> InputScales:
         middle = np.median(self._near, axis=0)
@@ -173,30 +152,22 @@ class _Search:
         return self._distinct(found)
 
     def _distinct(self, found: Sequence[FloatArray]) -> InputScales:
-        """Merge scales (3, scales), sorted, without duplicates."""
+        """Merge scales (3, scales), by input, without duplicates up to rounding."""
         every = np.concatenate(found, axis=1)
-        every = every[:, _distinct_columns(every)]
-        # Duplicates up to rounding.
-        share: FloatArray = every[1] / every[2]
-        coarse: FloatArray = np.array([every[0], share, np.log2(every[2])]).round(3)
-        index, center, scale = every[:, np.sort(_distinct_columns(coarse))]
+        coarse = np.array([every[0], every[1] / every[2], np.log2(every[2])]).round(3)
+        index, center, scale = every[:, _distinct_columns(coarse)]
         return InputScales(self._inputs, index.astype(np.int64), center, scale)
 
     def _around(self, base: FloatArray, step: FloatArray) -> FloatArray:
         """Scales from the slopes at a point `base` (in): input, center and scale, (3, scales)."""
-        moved = [np.zeros_like(step), step, 2 * step]
-        coded = [step * code for code in self._codes] + [step * ~code for code in self._codes]
-        x = base + np.stack([*moved, *coded])
-        bits = len(self._codes)
+        moved = [np.zeros_like(step), step, 2 * step, *(step * self._codes)]
         found: list[FloatArray] = [np.empty((3, 0))]
         for run in self._runs:
             with np.errstate(all="ignore"):
-                values = run(x)
+                values = run(base + np.stack(moved))
                 at, once, twice = values[:3]
-                changed = (values[3:] != at) & ~(np.isnan(values[3:]) & np.isnan(at))
-                alone = (changed[:bits] != changed[bits:]).all(axis=0)
-                index = (changed[:bits] * (1 << np.arange(bits))[:, np.newaxis]).sum(axis=0)
-                index = np.minimum(index, self._inputs - 1)
+                single = single_inputs(changed(values[3:], at), self._inputs)
+                alone, index = single >= 0, np.maximum(single, 0)
                 rise = once - at
                 straight = np.abs(twice - once - rise) <= _LINEARITY_TOLERANCE * np.abs(rise)
                 certain = np.abs(rise) > 1e-9 * np.abs(at)
@@ -209,10 +180,7 @@ class _Search:
 
 
 def _distinct_columns(array: FloatArray) -> IntArray:
-    """The first of all equal columns, in the order of their elements.
-
-    As `numpy.unique`'s index along the second axis, but without its slow comparisons of records.
-    """
+    """The first of all equal columns, sorted; `numpy.unique` is slow at this."""
     order: IntArray = np.lexsort(array[::-1])
     columns = array[:, order]
     new = np.ones(order.size, dtype=np.bool_)

@@ -39,7 +39,7 @@ from kan_dialect.frontends.onnx.operators.static_graph import (
     StaticGraph,
     make_static,
 )
-from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_subgraph
+from kan_dialect.frontends.onnx.operators.subgraphs import PREFIX, extract_subgraph
 from kan_dialect.frontends.onnx.operators.thresholds import find_thresholds
 from kan_dialect.frontends.onnx.read.graph import (
     MAX_WIDTH,
@@ -297,7 +297,8 @@ class _Assembly:
             name = layer.sources[int(np.searchsorted(widths, index, side="right"))]
             node = thresholds.node_at(int(index), low)
             if low == high and name != source.input and node is not None:
-                node = next((each for each in source.nodes if each.outputs == node.outputs), node)
+                made = node.outputs[0].removeprefix(PREFIX)
+                node = next((each for each in source.nodes if made in each.outputs), node)
                 raise node.refuse(
                     f"it treats the single value {low:.9g} of '{name}', a sum, differently: "
                     "rounding decides whether a sample meets it",

@@ -14,7 +14,7 @@ import numpy as np
 
 from kan_dialect.ir.constants import Array, BoolArray, FloatArray, IntArray
 
-Margins: TypeAlias = Callable[[FloatArray], FloatArray]
+MarginRun: TypeAlias = Callable[[FloatArray], FloatArray]
 """Inputs (rows, in) -> margins (rows, margins)."""
 
 MAX_SIGN_CHANGES = 1 << 12
@@ -82,7 +82,7 @@ class SignChanges:
 
 
 def find_sign_changes(
-    run: Margins, index: IntArray, base: FloatArray, near: FloatArray, dtype: np.dtype[np.generic]
+    run: MarginRun, index: IntArray, base: FloatArray, near: FloatArray, dtype: np.dtype[np.generic]
 ) -> SignChanges:
     """Find the sign changes of margins.
 
@@ -152,7 +152,7 @@ class _Brackets:
 
 class _Search:
     def __init__(
-        self, run: Margins, index: IntArray, base: FloatArray, dtype: np.dtype[np.generic]
+        self, run: MarginRun, index: IntArray, base: FloatArray, dtype: np.dtype[np.generic]
     ) -> None:
         self._run = run
         self._index = index
