@@ -129,29 +129,3 @@ class Tensor:
     def elements_of(self, operand: Tensor) -> IntArray:
         """Index of the element of `operand` that each element of an AFFINE or a FUNCTION reads."""
         return np.broadcast_to(operand.labels, self.shape).ravel()
-
-
-def movement_form(arrange: Run, arguments: Sequence[Tensor | Array]) -> LinearForm:
-    """The linear form of a MOVEMENT, found by moving the indices of the elements."""
-    labels: list[Array] = []
-    constants: list[Array] = []
-    starts: list[int] = []
-    start = 0
-    for argument in arguments:
-        starts.append(start)
-        if isinstance(argument, Tensor):
-            labels.append(argument.labels + start)
-            constants.append(np.zeros(argument.shape))
-            start += argument.size
-        else:
-            labels.append(np.full(argument.shape, CONSTANT, dtype=np.int64))
-            constants.append(argument.astype(np.float64))
-    moved = arrange(labels).ravel()
-    offset = arrange(constants).ravel() if bool((moved == CONSTANT).any()) else None
-    parts: list[Part] = []
-    for argument, first in zip(arguments, starts, strict=True):
-        if isinstance(argument, Tensor):
-            rows = np.flatnonzero((moved >= first) & (moved < first + argument.size))
-            every = rows.size == moved.size
-            parts.append(Part(argument, None if every else rows, moved[rows] - first, None))
-    return LinearForm(parts, offset)

@@ -17,12 +17,12 @@ from onnx import helper
 
 from kan_dialect.evaluate.onnx_node import run_node
 from kan_dialect.evaluate.onnx_subgraph import first_line
-from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, Run, Tensor
+from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, LinearForm, Part, Tensor
 from kan_dialect.frontends.onnx.operators.inference import extents_of, infer_types
 from kan_dialect.frontends.onnx.operators.refusals import UNKNOWN
 from kan_dialect.frontends.onnx.read.file import MAX_NODES, Budget
 from kan_dialect.frontends.onnx.read.graph import Node, Unrecognised
-from kan_dialect.ir.constants import Array, BoolArray, IntArray
+from kan_dialect.ir.constants import Array, BoolArray, FloatArray, IntArray
 
 _MOVED: dict[str, Sequence[int]] = {
     **dict.fromkeys(("Expand", "Flatten", "Gather", "GatherElements"), (0,)),
@@ -44,20 +44,52 @@ DYNAMIC_BATCH = 7
 """The extent that stands for an open batch: a prime, so that reshapes do not hide it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Movement:
-    """A result whose elements are elements of `arguments`.
+    """A result whose elements are elements of tensors, or constants.
 
     Attributes
     ----------
-    arguments : tensors; and constants that stand beside them, if any.
-    arrange : moves the elements of arguments, for any number of samples.
-    batch_axis : of the result.
+    chosen : the element of the tensors side by side that each element is, or CONSTANT; extent 1 at
+        `batch_axis`.
+    constants : the constants, likewise, and 0 elsewhere; None without any.
     """
 
-    arguments: list[Tensor | Array]
-    arrange: Run
+    tensors: Sequence[Tensor]
+    chosen: IntArray
     batch_axis: int
+    constants: FloatArray | None = None
+
+    @property
+    def variables(self) -> IntArray:
+        """The variable of each element."""
+        moved = [np.array([CONSTANT]), *(each.variables.ravel() for each in self.tensors)]
+        return np.concatenate(moved)[self.chosen - CONSTANT]
+
+    def run(self, arrays: Sequence[Array]) -> Array:
+        """Move the elements of arrays, for any number of samples."""
+        parts = [
+            np.moveaxis(array, tensor.batch_axis, 0).reshape(-1, tensor.size)
+            for array, tensor in zip(arrays, self.tensors, strict=True)
+        ]
+        side_by_side = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        chosen = np.moveaxis(self.chosen, self.batch_axis, 0)
+        moved = side_by_side[:, chosen[0]]
+        if self.constants is not None:
+            constants = np.moveaxis(self.constants, self.batch_axis, 0)
+            moved = np.where(chosen == CONSTANT, constants, moved)
+        return np.moveaxis(moved, 0, self.batch_axis)
+
+    def linear(self) -> LinearForm:
+        chosen = self.chosen.ravel()
+        parts: list[Part] = []
+        first = 0
+        for tensor in self.tensors:
+            rows = np.flatnonzero((chosen >= first) & (chosen < first + tensor.size))
+            every = rows.size == chosen.size
+            parts.append(Part(tensor, None if every else rows, chosen[rows] - first, None))
+            first += tensor.size
+        return LinearForm(parts, None if self.constants is None else self.constants.ravel())
 
 
 def movements(
@@ -199,20 +231,12 @@ class _Numbered:
         samples, columns = np.divmod(numbers, self.width)
         axis = 0 if self.one_batch else self._batch_axis(samples, fixed)
         columns = np.where(fixed, CONSTANT, columns)
-        first, first_values = np.take(columns, 0, axis), np.take(values, 0, axis)
+        chosen, constants = np.take(columns, [0], axis), np.take(values, [0], axis)
         if not np.array_equal(
-            columns, np.broadcast_to(np.expand_dims(first, axis), columns.shape)
-        ) or not np.array_equal(
-            np.broadcast_to(np.expand_dims(first_values, axis), values.shape)[fixed], values[fixed]
-        ):
+            columns, np.broadcast_to(chosen, columns.shape)
+        ) or not np.array_equal(np.broadcast_to(constants, values.shape)[fixed], values[fixed]):
             raise self.node.refuse("it treats the samples of a batch differently")
-        chosen = first.ravel().copy()
-        missing = chosen == CONSTANT
-        chosen[missing] = self.width + np.arange(np.count_nonzero(missing))
-        arguments: list[Tensor | Array] = list(self.tensors)
-        if missing.any():
-            arguments.append(first_values.ravel()[missing])
-        return Movement(arguments, _gathering(self.tensors, chosen, first.shape, axis), axis)
+        return Movement(self.tensors, chosen, axis, constants if fixed.any() else None)
 
     def _batch_axis(self, samples: IntArray, fixed: BoolArray) -> int:
         """The axis along which the samples of a batch lie."""
@@ -228,21 +252,3 @@ class _Numbered:
             "it moves values between the samples of a batch",
             "export the model so that the batch stays a dimension of its own",
         )
-
-
-def _gathering(
-    tensors: Sequence[Tensor], chosen: IntArray, shape: tuple[int, ...], axis: int
-) -> Run:
-    """Gathers elements `chosen` from all tensors side by side, followed by constants."""
-
-    def arrange(arrays: Sequence[Array]) -> Array:
-        parts = [
-            np.moveaxis(array, tensor.batch_axis, 0).reshape(array.shape[tensor.batch_axis], -1)
-            for array, tensor in zip(arrays, tensors, strict=False)
-        ]
-        samples = len(parts[0])
-        parts += [np.broadcast_to(each, (samples, each.size)) for each in arrays[len(tensors) :]]
-        side_by_side = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        return np.moveaxis(side_by_side[:, chosen].reshape(samples, *shape), 0, axis)
-
-    return arrange

@@ -18,6 +18,7 @@ from kan_dialect.frontends.onnx.operators.dependence import (
     Tensor,
 )
 from kan_dialect.frontends.onnx.operators.inference import einsum_terms
+from kan_dialect.frontends.onnx.operators.movement import Movement
 from kan_dialect.frontends.onnx.operators.refusals import (
     PRODUCT,
     PRODUCT_REMEDY,
@@ -46,7 +47,8 @@ def _cast(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) 
     else:
         dtype = folding.cast_dtype(node)
     if dtype.kind == "f":
-        tensor = tensors.add_movement(node, lambda arrays: arrays[0], [operand], operand.batch_axis)
+        same = Movement([operand], operand.labels, operand.batch_axis)
+        tensor = tensors.add_movement(node, same)
         tensor.run = lambda arrays: arrays[0].astype(np.float64)
         return tensor
     kind = np.bool_ if dtype.kind == "b" else np.int64
@@ -187,7 +189,7 @@ def _reduce(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]
         dropped = () if keep else tuple(reduced)
         after = operand.batch_axis - sum(axis < operand.batch_axis for axis in dropped)
         return tensors.add_movement(
-            node, lambda arrays: np.squeeze(arrays[0], dropped), [operand], after
+            node, Movement([operand], np.squeeze(operand.labels, dropped), after)
         )
     labels, further = ascii_lowercase[: len(operand.shape)], ascii_uppercase if keep else " " * 26
     output = "".join(

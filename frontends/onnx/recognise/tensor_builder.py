@@ -21,10 +21,9 @@ from kan_dialect.frontends.onnx.operators.dependence import (
     Run,
     Source,
     Tensor,
-    movement_form,
 )
 from kan_dialect.frontends.onnx.operators.elementwise import kernel
-from kan_dialect.frontends.onnx.operators.movement import DYNAMIC_BATCH, movements
+from kan_dialect.frontends.onnx.operators.movement import DYNAMIC_BATCH, Movement, movements
 from kan_dialect.frontends.onnx.operators.refusals import (
     NORMALISED_PRODUCT,
     PRODUCT,
@@ -124,36 +123,22 @@ class TensorBuilder:
         opset, budget = self.graph.opset, self.graph.budget
         found = movements(node, operands, self.batch, opset, budget, one_batch=one_batch)
         return [
-            self.add_movement(node, move.arrange, move.arguments, move.batch_axis, name)
+            self.add_movement(node, move, name)
             for move, name in zip(found, node.outputs, strict=False)
         ]
 
-    def add_movement(
-        self,
-        node: Node,
-        arrange: Run,
-        arguments: Sequence[Value],
-        batch_axis: int,
-        name: str | None = None,
-    ) -> Tensor:
-        """Add a tensor whose elements are elements of `arguments`, moved by `arrange`."""
-        variables = arrange(
-            [
-                argument.variables
-                if isinstance(argument, Tensor)
-                else np.full(argument.shape, CONSTANT, dtype=np.int64)
-                for argument in arguments
-            ]
-        )
+    def add_movement(self, node: Node, movement: Movement, name: str | None = None) -> Tensor:
+        """Add a tensor whose elements are elements of others, or constants."""
+        constants = [] if movement.constants is None else [movement.constants]
         return self.add_tensor(
             node,
             Kind.MOVEMENT,
-            arguments,
-            _with_constants(arguments, arrange),
-            batch_axis,
-            variables,
-            linear=lambda: movement_form(arrange, arguments),
-            name=name,
+            [*movement.tensors, *constants],
+            movement.run,
+            movement.batch_axis,
+            movement.variables,
+            movement.linear,
+            name,
         )
 
     def add_contraction(
@@ -301,13 +286,9 @@ class TensorBuilder:
         for position, argument in enumerate(arguments):
             if isinstance(argument, Tensor) and len(argument.shape) < rank:
                 axes = tuple(range(1, 1 + rank - len(argument.shape)))
-                argument = self.add_movement(
-                    node,
-                    lambda arrays, axes=axes: np.expand_dims(arrays[0], axes),
-                    [argument],
-                    0,
-                    f"{node.outputs[0]} operand {position}",
-                )
+                moved = Movement([argument], np.expand_dims(argument.labels, axes), 0)
+                name = f"{node.outputs[0]} operand {position}"
+                argument = self.add_movement(node, moved, name)
             ranked.append(argument)
         return ranked
 
