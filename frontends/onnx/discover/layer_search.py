@@ -48,7 +48,7 @@ from kan_dialect.frontends.onnx.read.graph import (
     Unrecognised,
     graph_of,
 )
-from kan_dialect.frontends.onnx.recognise.function_ops import narrow_float
+from kan_dialect.frontends.onnx.recognise.bases import narrow_float
 from kan_dialect.frontends.onnx.recognise.layers import (
     ImportedNetwork,
     finished_network,

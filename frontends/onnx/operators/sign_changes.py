@@ -110,12 +110,18 @@ def _columns(found: SignChanges, base: FloatArray) -> FloatArray:
     """Values of sign changes, each in the column of its input: (rows, in)."""
     values = np.concatenate([found.below, found.above])
     index = np.concatenate([found.index, found.index])
-    order = np.lexsort((values, index))
-    index, values = index[order], values[order]
-    rank = np.arange(index.size) - np.searchsorted(index, index)
-    points = np.repeat(base[np.newaxis], int(rank.max()) + 1, axis=0)
-    points[rank, index] = values
+    points = np.repeat(base[np.newaxis], int(np.bincount(index).max()), axis=0)
+    points[ranks(index), index] = values
     return points
+
+
+def ranks(groups: IntArray) -> IntArray:
+    """Rank of each element among the elements of its group."""
+    order = np.argsort(groups, kind="stable")
+    sorted_groups = groups[order]
+    found = np.empty_like(groups)
+    found[order] = np.arange(groups.size) - np.searchsorted(sorted_groups, sorted_groups)
+    return found
 
 
 def _positions(near: FloatArray, dtype: np.dtype[np.generic]) -> FloatArray:
@@ -213,18 +219,14 @@ class _Search:
 
     def _at(self, margin: IntArray, value: FloatArray) -> FloatArray:
         """Each margin at a value of its input."""
-        index = self._index[margin]
         # Equal values of an input share a row.
-        order = np.lexsort((value, index))
-        new = np.ones(order.size, dtype=np.bool_)
-        new[1:] = (np.diff(index[order]) != 0) | (np.diff(value[order]) != 0)
-        number = np.cumsum(new) - 1
-        first = number[np.searchsorted(index[order], index[order])]
-        row = np.empty_like(order)
-        row[order] = number - first
+        pairs = np.stack([self._index[margin], value])
+        (index, values), place = np.unique(pairs, axis=1, return_inverse=True)
+        index = index.astype(np.int64)
+        row = ranks(index)
         x = np.repeat(self._base[np.newaxis], int(row.max()) + 1, axis=0)
-        x[row, index] = value
-        return self._run(x)[row, margin]
+        x[row, index] = values
+        return self._run(x)[row[place], margin]
 
     def _refined(self, left: _Brackets) -> SignChanges:
         """Narrow brackets until their ends are neighbours; a 0 inside splits a bracket in two."""

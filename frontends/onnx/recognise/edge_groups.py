@@ -9,13 +9,7 @@ import numpy as np
 
 from kan_dialect.frontends.onnx.operators.dependence import Tensor
 from kan_dialect.frontends.onnx.read.file import Budget
-from kan_dialect.frontends.onnx.recognise.bases import (
-    Basis,
-    BasisCombination,
-    ChebyshevBasis,
-    RadialBasis,
-    SplineBasis,
-)
+from kan_dialect.frontends.onnx.recognise.bases import Basis, BasisCombination
 from kan_dialect.frontends.onnx.recognise.linear_terms import Terms, ranges_of
 from kan_dialect.ir.constants import FloatArray, IntArray
 
@@ -27,6 +21,21 @@ class Group:
     bottleneck: Tensor
     basis: Basis
     coefficients: FloatArray
+
+    def joined(self, other: Group) -> Group | None:
+        """Both groups over one basis, with the parameters of this one first; None if they do not
+        fit.
+        """
+        if other.bottleneck is not self.bottleneck:
+            return None
+        found = self.basis.joined(other.basis)
+        if found is None:
+            return None
+        basis, start = found
+        coefficients = np.zeros((*self.coefficients.shape[:2], basis.count))
+        coefficients[:, :, : self.basis.count] += self.coefficients
+        coefficients[:, :, start : start + other.basis.count] += other.coefficients
+        return Group(self.bottleneck, basis, coefficients)
 
 
 @dataclass(eq=False)
@@ -55,7 +64,7 @@ class LayerEdges:
 
     def add(self, combination: BasisCombination, terms: Terms) -> None:
         """Add `terms` of the tensor that `combination` describes to the coefficients."""
-        key = _key(combination)
+        key = combination.bottleneck, combination.basis.key
         group = self.groups.get(key)
         if group is None:
             shape = (self.outputs, self.inputs, combination.basis.count)
@@ -81,68 +90,12 @@ class LayerEdges:
         """
         merged: list[Group] = []
         used = [group for group in self.groups.values() if bool(group.coefficients.any())]
-        for group in sorted(used, key=_first_parameter):
+        for group in sorted(used, key=lambda each: each.basis.first):
             for index, other in enumerate(merged):
-                joined = _join(other, group) if other.bottleneck is group.bottleneck else None
+                joined = other.joined(group)
                 if joined is not None:
                     merged[index] = joined
                     break
             else:
                 merged.append(group)
         return merged
-
-
-def _key(combination: BasisCombination) -> object:
-    """Key of an op: combinations with the same key share it."""
-    match combination.basis:
-        case SplineBasis(degree, knots, closed):
-            return combination.bottleneck, degree, knots.tobytes(), knots.shape, closed
-        case RadialBasis(kind, centers, widths):
-            return combination.bottleneck, kind, centers.tobytes(), widths.tobytes(), centers.shape
-        case basis:
-            return combination.bottleneck, basis
-
-
-def _first_parameter(group: Group) -> float:
-    """First knot or center, which orders the parts of a basis."""
-    match group.basis:
-        case SplineBasis() as basis:
-            return float(basis.knots[0, 0])
-        case RadialBasis() as basis:
-            return float(basis.centers[0, 0])
-        case _:
-            return 0.0
-
-
-def _join(first: Group, second: Group) -> Group | None:
-    """Join two groups, with the parameters of `first` first; None if they do not fit."""
-    match first.basis, second.basis:
-        case SplineBasis() as a, SplineBasis() as b if a.degree == b.degree and not a.closed:
-            return _join_splines(first, a, second, b)
-        case RadialBasis() as a, RadialBasis() as b if a.kind == b.kind:
-            centers, widths = np.hstack([a.centers, b.centers]), np.hstack([a.widths, b.widths])
-            coefficients = np.concatenate([first.coefficients, second.coefficients], axis=2)
-            return Group(first.bottleneck, RadialBasis(a.kind, centers, widths), coefficients)
-        case ChebyshevBasis() as a, ChebyshevBasis() as b:
-            degree = max(a.degree, b.degree)
-            coefficients = np.zeros((*first.coefficients.shape[:2], degree + 1))
-            coefficients[:, :, : a.count] += first.coefficients
-            coefficients[:, :, : b.count] += second.coefficients
-            return Group(first.bottleneck, ChebyshevBasis(degree), coefficients)
-        case _:
-            return None
-
-
-def _join_splines(first: Group, a: SplineBasis, second: Group, b: SplineBasis) -> Group | None:
-    """Join B-splines with overlapping knots on one knot vector."""
-    starts = np.flatnonzero((a.knots == b.knots[:, :1]).all(axis=0))
-    for start in starts.tolist():
-        shared = min(a.knots.shape[1] - start, b.knots.shape[1])
-        if np.array_equal(a.knots[:, start : start + shared], b.knots[:, :shared]):
-            knots = np.hstack([a.knots, b.knots[:, shared:]])
-            basis = SplineBasis(a.degree, knots, b.closed)
-            coefficients = np.zeros((*first.coefficients.shape[:2], basis.count))
-            coefficients[:, :, : a.count] += first.coefficients
-            coefficients[:, :, start : start + b.count] += second.coefficients
-            return Group(first.bottleneck, basis, coefficients)
-    return None

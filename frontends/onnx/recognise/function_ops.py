@@ -16,6 +16,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from kan_dialect.frontends.onnx.operators.dependence import Kind, LinearForm, Tensor
 from kan_dialect.frontends.onnx.operators.elementwise import COMPARISONS
 from kan_dialect.frontends.onnx.read.graph import Node
+from kan_dialect.frontends.onnx.recognise.bases import narrow_float
 from kan_dialect.frontends.onnx.recognise.basis_recognition import recognise_function
 from kan_dialect.frontends.onnx.recognise.linear_terms import affine_in
 from kan_dialect.frontends.onnx.recognise.regions import Probe, region_of
@@ -29,13 +30,6 @@ _CONTINUITY_TOLERANCE = 1e-6
 """Largest gap between two pieces where they meet, relative to their value."""
 
 _REMEDY = "replace the function by one that the dialect has: silu, gelu, relu, tanh, sin, exp, ..."
-
-
-def narrow_float(values: FloatArray) -> Array:
-    """The values as float32 if that is exact, else as float64."""
-    with np.errstate(over="ignore"):
-        single = values.astype(np.float32)
-    return single if np.array_equal(single.astype(np.float64), values) else values
 
 
 class FunctionWriter:

@@ -12,18 +12,13 @@ from xdsl.ir import SSAValue
 
 from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, Tensor
 from kan_dialect.frontends.onnx.read.graph import Node
-from kan_dialect.frontends.onnx.recognise.bases import (
-    ChebyshevBasis,
-    FixedBasis,
-    RadialBasis,
-    SplineBasis,
-)
+from kan_dialect.frontends.onnx.recognise.bases import Parameters, narrow_float
 from kan_dialect.frontends.onnx.recognise.edge_groups import Group, LayerEdges
-from kan_dialect.frontends.onnx.recognise.function_ops import FunctionWriter, narrow_float
+from kan_dialect.frontends.onnx.recognise.function_ops import FunctionWriter
 from kan_dialect.frontends.onnx.recognise.linear_terms import Terms
-from kan_dialect.ir.constants import Array, DenseAttr, FloatArray, IntArray, dense
+from kan_dialect.ir.constants import DenseAttr, FloatArray, IntArray, dense
 from kan_dialect.ops.layer import MapOp, NodeSumOp
-from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, EdgeOp, RadialOp
+from kan_dialect.ops.spline import BaseOp, EdgeOp
 
 MAX_FUNCTIONS = 64
 """Most functions of one input that are written one by one, without a known basis."""
@@ -69,30 +64,9 @@ class LayerWriter:
         # Inputs outside the bottleneck have no edges; they borrow parameters of another input.
         elements = np.where(place == CONSTANT, 0, place)
         value = self._functions.value(group.bottleneck, elements)
-        constant = self._constant(coefficients)
+        parameters = Parameters(value, elements, self._constant(coefficients))
         kept = np.asarray(coefficients.any(axis=2))
-        match group.basis:
-            case FixedBasis(function):
-                weights = self._constant(coefficients[:, :, 0])
-                self._add("base", kept, lambda name: BaseOp(function, value, weights, name=name))
-            case SplineBasis(degree, knots, closed):
-                vector = _shared(knots[elements])
-                self._add(
-                    "spline",
-                    kept,
-                    lambda name: BSplineOp(
-                        value, degree, vector, constant, closed=closed, name=name
-                    ),
-                )
-            case RadialBasis(kind, centers, widths):
-                parameters = _shared(centers[elements]), _shared(widths[elements])
-                self._add(
-                    "radial",
-                    kept,
-                    lambda name: RadialOp(kind, value, *parameters, constant, name=name),
-                )
-            case ChebyshevBasis():
-                self._add("chebyshev", kept, lambda name: ChebyshevOp(value, constant, name=name))
+        self._add(group.basis.kind, kept, lambda name: group.basis.edges(parameters, name))
 
     def add_functions(self, tensor: Tensor, terms: Terms) -> None:
         """Add functions without a known basis, one for each input at a time."""
@@ -174,8 +148,3 @@ class LayerWriter:
 def _only(terms: Terms, elements: IntArray) -> Terms:
     mine = np.isin(terms.elements, elements)
     return Terms(terms.rows[mine], terms.elements[mine], terms.weights[mine])
-
-
-def _shared(rows: FloatArray) -> Array:
-    """One row if all inputs share it."""
-    return narrow_float(rows[0] if bool((rows == rows[0]).all()) else rows)

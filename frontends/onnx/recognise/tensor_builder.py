@@ -6,6 +6,7 @@ result is no sum of functions of one variable each.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import TypeAlias
@@ -53,7 +54,9 @@ class TensorBuilder:
         self.graph = graph
         self.sources: list[Source] = []
         self.tensors: list[Tensor] = []
-        self._readers = _count_readers(graph)
+        self._readers = Counter(
+            [graph.output, *(name for node in graph.nodes for name in node.inputs)]
+        )
         self.batch, self.input = self._make_input()
 
     @property
@@ -230,7 +233,7 @@ class TensorBuilder:
         tensor = operands[0]
         if prod(np.broadcast_shapes(*(each.shape for each in arguments))) > tensor.size:
             return False
-        while self._readers.get(tensor.name, 1) == 1:
+        while self._readers[tensor.name] <= 1:
             if tensor.source is not None:
                 return tensor.kind is not Kind.INPUT and not tensor.source.needed
             if tensor.kind is not Kind.MOVEMENT or len(tensor.operands) != 1:
@@ -345,14 +348,6 @@ class TensorBuilder:
 
 def _no_run(values: Sequence[Array]) -> Array:
     raise AssertionError("the input is given, not computed")
-
-
-def _count_readers(graph: Graph) -> dict[str, int]:
-    readers: dict[str, int] = {graph.output: 1}
-    for node in graph.nodes:
-        for name in node.inputs:
-            readers[name] = readers.get(name, 0) + 1
-    return readers
 
 
 def _is_mixed(arguments: Sequence[Value], variables: IntArray) -> bool:

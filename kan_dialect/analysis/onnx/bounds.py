@@ -259,13 +259,3 @@ def _ball(x: Range) -> _Ball:
         np.where(usable, 0.0, 1.0),
         np.where(undefined, 1.0, 0.0),
     )
-
-
-def summed(x: Range, form: Callable[[FloatArray], FloatArray], terms: int, noise: Noise) -> Range:
-    """Bounds of a sum of elements; `form` adds up arrays (rows, *shape)."""
-    low, high = form(x.low), form(x.high)
-    if noise is EXACT:
-        return Range(low, high)
-    size = np.maximum(np.abs(x.low), np.abs(x.high))
-    slack = form(np.where(np.isfinite(size), size, 0.0)) * noise.relative * max(1.0, terms / 8)
-    return Range(low - slack - noise.absolute, high + slack + noise.absolute)
