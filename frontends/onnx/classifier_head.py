@@ -13,9 +13,13 @@ import numpy as np
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_function
-from kan_dialect.frontends.onnx.compare.comparison_inputs import sample_inputs
 from kan_dialect.frontends.onnx.compare.network_comparison import HALF_TOLERANCE, TOLERANCE
-from kan_dialect.frontends.onnx.compare.reference_models import CHUNK_ELEMENTS, open_reference
+from kan_dialect.frontends.onnx.compare.reference_models import (
+    CHUNK_ELEMENTS,
+    open_reference,
+    round_to_float32,
+)
+from kan_dialect.frontends.onnx.discover.layer_search import default_comparison_inputs
 from kan_dialect.frontends.onnx.operators import folding
 from kan_dialect.frontends.onnx.operators.refusals import REFUSALS
 from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph, make_static, needed_steps
@@ -146,7 +150,7 @@ def check_classes(graph: Graph, stripped: Graph, network: ImportedNetwork) -> No
     head = find_head(graph)
     assert head is not None
     graph = replace(graph, input_shape=stripped.input_shape)
-    x = np.concatenate(sample_inputs(network.function))
+    x = round_to_float32(np.concatenate(default_comparison_inputs(stripped).groups))
     if _crosses_samples(stripped, head):
         raise head.node.refuse(
             "it compares the samples of a batch, not the outputs of one sample",

@@ -1,7 +1,7 @@
 """Compares an imported network with ONNX Runtime's evaluation of its file; every import is checked.
 
-Inputs lie within the grids of the first layer, on their knots, beyond them and far away. If float32
-differs, at a discontinuity or a steep function, a copy of the model in float64 decides.
+Inputs lie at all magnitudes, at the scales that the graph shows, and on both sides of thresholds.
+If float32 differs, at a discontinuity or a steep function, a copy of the model in float64 decides.
 """
 
 from __future__ import annotations
@@ -17,18 +17,13 @@ from xdsl.utils.exceptions import VerifyException
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_function
 from kan_dialect.evaluate.onnx_subgraph import first_line
-from kan_dialect.frontends.onnx.compare.comparison_inputs import (
-    NO_FURTHER_INPUTS,
-    ComparisonInputs,
-    round_to_float32,
-    sample_inputs,
-)
 from kan_dialect.frontends.onnx.compare.reference_models import (
     CHUNK_ELEMENTS,
     Reference,
     open_exact_reference,
     open_reference,
     open_wide_reference,
+    round_to_float32,
 )
 from kan_dialect.frontends.onnx.operators.thresholds import Thresholds
 from kan_dialect.frontends.onnx.read.graph import Graph
@@ -80,13 +75,27 @@ _REMEDY = (
 )
 
 
+@dataclass(frozen=True, eq=False)
+class ComparisonInputs:
+    """Inputs to compare networks on.
+
+    Attributes
+    ----------
+    groups : (rows, in) each, float64, the likeliest inputs last.
+    thresholds : where the model branches, if it does.
+    samples : (samples, in), float64, real inputs.
+    """
+
+    groups: Sequence[FloatArray]
+    thresholds: Thresholds | None = None
+    samples: FloatArray | None = None
+
+
 class Differs(KanError):
     """An imported network computes other outputs than its file."""
 
 
-def check_network(
-    graph: Graph, network: ImportedNetwork, inputs: ComparisonInputs = NO_FURTHER_INPUTS
-) -> None:
+def check_network(graph: Graph, network: ImportedNetwork, inputs: ComparisonInputs) -> None:
     """Verify an imported module, and compare its function with its file.
 
     Raises
@@ -100,7 +109,7 @@ def check_network(
         raise graph.error(
             f"the imported network is not legal: {first_line(error)}", "train the model again"
         ) from None
-    groups = _thinned(network.function, [*sample_inputs(network.function), *inputs.groups])
+    groups = _thinned(network.function, inputs.groups)
     tolerance = HALF_TOLERANCE if graph.input_dtype == np.float16 else TOLERANCE
     chunk = max(1, CHUNK_ELEMENTS // network.widest)
     reference = open_reference(graph, chunk)
@@ -110,7 +119,7 @@ def check_network(
             "the outputs are not finite for any of the inputs that were tried",
             "say where the inputs lie, with --samples DATA.npz",
         )
-    likely = _range(expected[-1] if inputs.groups else expected[0])
+    likely = _range(expected[-1])
     rows = _RowComparison(graph, network, reference, likely, tolerance)
     for points, wanted in zip(groups, expected, strict=True):
         group = replace(rows, scale=max(_range(wanted), _MIN_RANGE_SHARE * likely))
@@ -280,7 +289,7 @@ def find_counterexamples(
     graph: Graph, network: ImportedNetwork, groups: Sequence[FloatArray]
 ) -> FloatArray | None:
     """Inputs (rows, in) at which an imported network differs most; None if it differs nowhere."""
-    every = _thinned(network.function, [*sample_inputs(network.function), *groups])
+    every = _thinned(network.function, groups)
     exact = open_exact_reference(graph, max(1, CHUNK_ELEMENTS // network.widest))
     found: list[FloatArray] = []
     for points in every:

@@ -18,7 +18,6 @@ from kan_dialect.evaluate.onnx_subgraph import (
     widened,
 )
 from kan_dialect.frontends.frontend import Original
-from kan_dialect.frontends.onnx.compare.comparison_inputs import round_to_float32
 from kan_dialect.frontends.onnx.read.graph import Graph
 from kan_dialect.frontends.onnx.recognise.traced_batches import fixed_batches
 from kan_dialect.ir.constants import Array, FloatArray
@@ -29,6 +28,12 @@ CHUNK_ELEMENTS = 1 << 23
 
 _ORIGINAL_CHUNK_ROWS = 256
 """Samples of an original model that are run at once, if the file leaves the batch open."""
+
+
+def round_to_float32(x: FloatArray) -> FloatArray:
+    """The nearest float32 values, as float64; infinite beyond the largest."""
+    with np.errstate(over="ignore"):
+        return x.astype(np.float32).astype(np.float64)
 
 
 class CannotRun(KanError):

@@ -349,8 +349,8 @@ class _Search:
             index = dependences(margins_at, likely[0], likely, np.dtype(np.float64))
             signs = np.sign(margins_at(x))
             crossed = np.fmin.reduce(signs, axis=0) < np.fmax.reduce(signs, axis=0)
-            for place in np.unique(mine.owner[crossed & (index == SEVERAL)]).tolist():
-                mixing.update(mine.nodes[place].outputs)
+            owners: list[int] = mine.owner[crossed & (index == SEVERAL)].tolist()
+            mixing.update(name for owner in owners for name in mine.nodes[owner].outputs)
         for step in steps:
             if not mixing.isdisjoint(step.reads):
                 mixing.update(step.outputs)

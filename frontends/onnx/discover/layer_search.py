@@ -19,9 +19,9 @@ from xdsl.rewriter import Rewriter
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import run_graph, widened
 from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions
-from kan_dialect.frontends.onnx.compare.comparison_inputs import ComparisonInputs
 from kan_dialect.frontends.onnx.compare.network_comparison import (
     TOLERANCE,
+    ComparisonInputs,
     Differs,
     check_network,
     find_counterexamples,
@@ -33,7 +33,7 @@ from kan_dialect.frontends.onnx.discover.layer_boundaries import (
     FoundLayer,
     find_layers,
 )
-from kan_dialect.frontends.onnx.discover.typical_inputs import typical_inputs
+from kan_dialect.frontends.onnx.discover.typical_inputs import magnitude_inputs, typical_inputs
 from kan_dialect.frontends.onnx.operators.branch_values import DECISIONS
 from kan_dialect.frontends.onnx.operators.static_graph import (
     StaticGraph,
@@ -212,12 +212,13 @@ def default_comparison_inputs(
     graph: Graph, options: ImportOptions = NO_OPTIONS
 ) -> ComparisonInputs:
     """Inputs at all magnitudes, and at the scales and thresholds that the graph shows."""
+    rng = np.random.default_rng(_SEED)
     with suppress(Exception):  # Without them, other inputs remain.
         static = make_static(graph)
         if _fits_search(static):
-            groups = typical_inputs(static, None, np.random.default_rng(_SEED))
+            groups = typical_inputs(static, None, rng)
             return comparison_inputs_of(static, groups, options.real_inputs)
-    return ComparisonInputs(samples=options.real_inputs)
+    return ComparisonInputs(magnitude_inputs(graph.inputs, rng)[::-1], samples=options.real_inputs)
 
 
 def comparison_inputs_of(

@@ -49,11 +49,16 @@ def typical_inputs(
     if samples is not None:
         chosen = rng.choice(len(samples), min(len(samples), rows), replace=False)
         return [samples[np.sort(chosen)]]
-    size = (_BOX_ROWS, static.width(static.source.input))
+    groups = magnitude_inputs(static.width(static.source.input), rng)
+    return [*groups, _network_input_scales(static).draw(rows, groups[0], rng)]
+
+
+def magnitude_inputs(width: int, rng: np.random.Generator) -> list[FloatArray]:
+    """Groups of inputs (rows, width) in boxes, at magnitudes, and at mixed magnitudes."""
+    size = (_BOX_ROWS, width)
     boxes = (*BOXES, *((-scale, scale) for scale in _MAGNITUDES))
     groups = [rng.uniform(low, high, size) for low, high in boxes]
-    mixed = rng.choice((1.0, *_MAGNITUDES), size) * rng.uniform(-1.0, 1.0, size)
-    return [*groups, mixed, _network_input_scales(static).draw(rows, groups[0], rng)]
+    return [*groups, rng.choice((1.0, *_MAGNITUDES), size) * rng.uniform(-1.0, 1.0, size)]
 
 
 @lru_cache(maxsize=4)
