@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import onnx
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import (
@@ -85,14 +84,28 @@ def _rows(result: Array, batch: int, count: int) -> FloatArray:
     return moved.reshape(batch, -1)[:count]
 
 
-def open_reference(graph: Graph, chunk: int) -> Reference:
-    """The model in the types of the file, in ONNX Runtime, or else in the reference implementation.
+def open_reference(
+    graph: Graph, chunk: int, *, wide: bool = False, keep_decisions: bool = False
+) -> Reference:
+    """The model in ONNX Runtime, or else in the reference implementation.
+
+    Parameters
+    ----------
+    wide : whether to compute in float64, not in the types of the file.
+    keep_decisions : whether float64 takes the decisions that the types of the file lead to.
 
     Raises
     ------
     KanError : no runtime can load the model.
     """
-    return _open(graph, graph.model, graph.input_dtype, chunk)
+    model = widened(graph.model, keep_decisions=keep_decisions) if wide else graph.model
+    dtype = np.dtype(np.float64) if wide else graph.input_dtype
+    try:
+        return Reference(_ReportingRunner(open_runner(model), graph), graph, dtype, chunk)
+    except Exception as error:  # Runtimes raise errors of many types.
+        raise graph.error(
+            f"ONNX Runtime cannot load the model: {first_line(error)}", "export the model again"
+        ) from None
 
 
 def open_original(graph: Graph) -> Original:
@@ -119,27 +132,6 @@ def open_original(graph: Graph) -> Original:
         )
 
     return Original(engine_of(graph.model), run)
-
-
-def open_wide_reference(graph: Graph, chunk: int) -> Reference:
-    """The model in float64, including its decisions."""
-    return _open(graph, widened(graph.model), np.dtype(np.float64), chunk)
-
-
-def open_exact_reference(graph: Graph, chunk: int) -> Reference:
-    """The model in float64, with the decisions that the types of the file lead to."""
-    return _open(graph, widened(graph.model, keep_decisions=True), np.dtype(np.float64), chunk)
-
-
-def _open(
-    graph: Graph, model: onnx.ModelProto, dtype: np.dtype[np.generic], chunk: int
-) -> Reference:
-    try:
-        return Reference(_ReportingRunner(open_runner(model), graph), graph, dtype, chunk)
-    except Exception as error:  # Runtimes raise errors of many types.
-        raise graph.error(
-            f"ONNX Runtime cannot load the model: {first_line(error)}", "export the model again"
-        ) from None
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,6 +33,9 @@ _REFINEMENT_ROUNDS = 4
 _LINEARITY_TOLERANCE = 1e-6
 """A function whose slope changes by more than this share is not affine."""
 
+_LARGEST_SCALE = 1e12
+"""The slope of a larger one is rounding."""
+
 _MAX_PROBED_ELEMENTS = 1 << 20
 """Values of more elements, for a whole batch, are not probed."""
 
@@ -174,7 +177,7 @@ class _Search:
                 slope = rise / step[index]
                 center, scale = base[index] - at / slope, 1 / np.abs(slope)
                 good = alone & straight & certain & np.isfinite(center) & np.isfinite(scale)
-                good &= (scale > 1e-30) & (scale < 1e30)
+                good &= (scale > 1e-30) & (scale < _LARGEST_SCALE)
                 found.append(np.stack([index[good].astype(np.float64), center[good], scale[good]]))
         return np.concatenate(found, axis=1)
 

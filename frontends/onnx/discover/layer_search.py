@@ -24,7 +24,6 @@ from kan_dialect.frontends.onnx.compare.network_comparison import (
     ComparisonInputs,
     Differs,
     check_network,
-    find_counterexamples,
 )
 from kan_dialect.frontends.onnx.compare.reference_models import CannotRun
 from kan_dialect.frontends.onnx.discover.batch_dependence import first_batch_dependent_step
@@ -116,12 +115,9 @@ def search_layers(
         network = _search(static, samples, TRIALS)
         try:
             _check(static, network, options)
-        except Differs:
+        except Differs as error:
             # Most likely the search missed an interaction that few points show.
-            counterexamples = find_counterexamples(
-                static.source, network, _comparison_groups(static, samples)
-            )
-            network = _search(static, samples, 8 * TRIALS, counterexamples)
+            network = _search(static, samples, 8 * TRIALS, error.inputs)
             _check(static, network, options)
     except Unrecognised as error:
         raise _merged_refusal(error, recognition_error) from None
@@ -162,19 +158,18 @@ def _search(
 
 
 def _check(static: StaticGraph, network: ImportedNetwork, options: ImportOptions) -> None:
-    """Compare with the file on likely inputs, or on all magnitudes without samples."""
-    groups = _comparison_groups(static, options.samples)
-    check_network(static.source, network, comparison_inputs_of(static, groups, options.real_inputs))
+    """Compare with the file on likely inputs, or on all magnitudes without samples.
 
-
-def _comparison_groups(static: StaticGraph, samples: FloatArray | None) -> list[FloatArray]:
-    """Inputs to compare networks on: not those of the search, and more of the likely ones."""
+    The inputs are not those of the search, and there are more of the likely ones.
+    """
     rng = np.random.default_rng(_SEED)
+    samples = options.samples
     *others, likely = typical_inputs(static, samples, rng, rows=_COMPARED_ROWS)
     if samples is not None:
         drawn = rng.integers(0, len(samples), (_COMPARED_ROWS, samples.shape[1]))
         others.append(np.take_along_axis(samples, drawn, axis=0))
-    return [*others, likely]
+    inputs = comparison_inputs_of(static, [*others, likely], options.real_inputs)
+    check_network(static.source, network, inputs)
 
 
 def _batch_dependence(static: StaticGraph, step: Node, recognition_error: KanError) -> KanError:

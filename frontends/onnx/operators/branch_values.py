@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,12 +10,28 @@ from kan_dialect.frontends.onnx.operators.elementwise import COMPARISONS
 from kan_dialect.frontends.onnx.read.graph import Node
 from kan_dialect.ir.constants import Array
 
-_KINKS = frozenset({"Abs", "Celu", "Elu", "LeakyRelu", "PRelu", "Relu", "Selu", "Sign"})
-"""Operators with a kink or a jump at 0."""
-
-_INTEGER_STEPS = np.arange(-3.0, 4.0)
-_ROUNDING_STEPS = np.arange(-2.5, 3.0)
+_INTEGER_STEPS = np.arange(-3.0, 4.0).tolist()
+_ROUNDING_STEPS = np.arange(-2.5, 3.0).tolist()
 """Values near 0 at which rounding operators jump; jumps farther away are not tried."""
+
+_KINKS = ("Abs", "Celu", "Elu", "LeakyRelu", "PRelu", "Relu", "Selu", "Sign")
+
+
+def _clipped_line(node: Node) -> list[float]:
+    alpha, beta = node.number("alpha", 0.2), node.number("beta", 0.5)
+    return [(end - beta) / alpha for end in (0.0, 1.0) if alpha]
+
+
+_LIMITS: dict[str, Callable[[Node], list[float]]] = {
+    **dict.fromkeys(_KINKS, lambda node: [0.0]),
+    **dict.fromkeys(("Ceil", "Floor", "Cast", "CastLike"), lambda node: _INTEGER_STEPS),
+    "HardSigmoid": _clipped_line,
+    "HardSwish": lambda node: [-3.0, 3.0],
+    "Round": lambda node: _ROUNDING_STEPS,
+    "Shrink": lambda node: [-node.number("lambd", 0.5), node.number("lambd", 0.5)],
+    "ThresholdedRelu": lambda node: [node.number("alpha", 1.0)],
+}
+"""Operator -> values of its first operand at which it branches, jumps or has a kink."""
 
 DECISIONS = frozenset(
     {"Cast", "CastLike", "Ceil", "Floor", "Mod", "Round", "Shrink", "Sign", "ThresholdedRelu"}
@@ -23,10 +39,7 @@ DECISIONS = frozenset(
 )
 """Operators with a discontinuous result."""
 
-BRANCHES = frozenset(
-    {"Cast", "CastLike", "Ceil", "Clip", "Floor", "Max", "Min", "Round", "ThresholdedRelu"}
-    | {"HardSigmoid", "HardSwish", "Shrink", *_KINKS, *COMPARISONS}
-)
+BRANCHES = frozenset({"Clip", "Max", "Min", *COMPARISONS, *_LIMITS})
 """Operators with branch values."""
 
 
@@ -46,26 +59,11 @@ def limits_of(
     if kind in COMPARISONS or kind in ("Max", "Min"):
         pairs = [_pair(known, each) for each in range(1, len(known))]
         return [pair for pair in pairs if pair is not None]
-    found: Sequence[float] = ()
     if kind == "Clip":
         return [(0, bound) for bound in known[1:3] if bound is not None]
-    if kind in ("Ceil", "Floor") or (kind in ("Cast", "CastLike") and exact):
-        found = _INTEGER_STEPS.tolist()
-    elif kind == "Round":
-        found = _ROUNDING_STEPS.tolist()
-    elif kind == "ThresholdedRelu":
-        found = [node.number("alpha", 1.0)]
-    elif kind == "Shrink":
-        limit = node.number("lambd", 0.5)
-        found = [-limit, limit]
-    elif kind == "HardSigmoid":
-        alpha, beta = node.number("alpha", 0.2), node.number("beta", 0.5)
-        found = [(end - beta) / alpha for end in (0.0, 1.0) if alpha]
-    elif kind == "HardSwish":
-        found = [-3.0, 3.0]
-    elif kind in _KINKS:
-        found = [0.0]
-    return [(0, np.array(each)) for each in found]
+    if kind in ("Cast", "CastLike") and not exact:
+        return []
+    return [(0, np.array(each)) for each in _LIMITS[kind](node)]
 
 
 def _pair(known: Sequence[Array | None], second: int) -> tuple[int, Array | int] | None:

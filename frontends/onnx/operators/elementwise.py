@@ -13,19 +13,13 @@ from kan_dialect.ir.constants import Array
 
 COMPARISONS = frozenset({"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"})
 
-UNARY = frozenset(
-    {"Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Celu", "Cos", "Cosh"}
-    | {"Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "IsInf", "IsNaN"}
-    | {"LeakyRelu", "Log", "Mish", "Neg", "Not", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid"}
-    | {"Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Tan", "Tanh", "ThresholdedRelu"}
-)
-"""Operators of one operand."""
-
 ELEMENTWISE = frozenset(
-    UNARY
-    | COMPARISONS
-    | {"Add", "And", "Clip", "Div", "Max", "Mean", "Min", "Mod", "Mul", "Or", "PRelu", "Pow"}
-    | {"Sub", "Sum", "Where", "Xor"}
+    {"Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Celu"}
+    | {"Clip", "Cos", "Cosh", "Div", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid"}
+    | {"HardSwish", "IsInf", "IsNaN", "LeakyRelu", "Log", "Max", "Mean", "Min", "Mish", "Mod"}
+    | {"Mul", "Neg", "Not", "Or", "PRelu", "Pow", "Reciprocal", "Relu", "Round", "Selu"}
+    | {"Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Sub", "Sum", "Tan"}
+    | {"Tanh", "ThresholdedRelu", "Where", "Xor", *COMPARISONS}
 )
 """Operators whose operands broadcast against each other."""
 

@@ -92,20 +92,11 @@ def _multiply(tensors: TensorBuilder, node: Node, operands: Sequence[Value | Non
 
 
 def _matmul(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
-    return _matrix_product(tensors, node, given_operands(node, operands))
-
-
-def _matrix_product(tensors: TensorBuilder, node: Node, arguments: Sequence[Value]) -> Tensor:
-    shapes = [tensors.file_shape(each) for each in arguments]
-    if all(isinstance(each, Tensor) for each in arguments):
-        raise node.refuse(PRODUCT, PRODUCT_REMEDY)
-    if () in shapes:
+    arguments = given_operands(node, operands)
+    ranks = [len(tensors.file_shape(each)) for each in arguments]
+    if 0 in ranks:
         raise node.refuse("a matrix product with a scalar")
-    terms, output = contraction.matrix_terms(*map(len, shapes))
-    extents = [shape[term.index("x")] for shape, term in zip(shapes, terms, strict=True)]
-    if extents[0] != extents[1]:
-        raise node.refuse(f"a product over {extents[0]} and {extents[1]} values")
-    return _contracted(tensors, node, terms, output, arguments)
+    return _contracted(tensors, node, *contraction.matrix_terms(*ranks), arguments)
 
 
 def _contracted(
@@ -114,57 +105,40 @@ def _contracted(
     terms: Sequence[str],
     output: str,
     arguments: Sequence[Value],
-    *,
-    weighted: bool = True,
+    factor: float = 1.0,
 ) -> Tensor:
-    if sum(isinstance(each, Tensor) for each in arguments) > 1:
-        raise node.refuse(PRODUCT, PRODUCT_REMEDY)
-    graph = tensors.graph
-    one_batch = graph.vector is not None
+    dependent = sum(isinstance(each, Tensor) for each in arguments)
+    if dependent != 1:
+        raise node.refuse(*((PRODUCT, PRODUCT_REMEDY) if dependent else UNKNOWN))
     found = contraction.contraction(
-        node, terms, output, arguments, graph.budget, one_batch=one_batch
+        node,
+        terms,
+        output,
+        arguments,
+        tensors.graph.budget,
+        factor=factor,
+        one_batch=tensors.graph.vector is not None,
     )
-    return tensors.add_contraction(node, found, weighted=weighted)
+    return tensors.add_contraction(node, found)
 
 
 def _gemm(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
-    """alpha * A' * B' + beta * C, as its product, scalings and sum."""
+    """alpha * A' * B' + beta * C, as its product, a scaling and a sum."""
     factors = given_operands(node, operands[:2])
-    for position, name in enumerate(("transA", "transB")):
-        if node.integer(name, 0):
-            factors[position] = _transposed(tensors, node, factors[position])
-    # The weights take the factor.
-    weights = next((k for k, each in enumerate(factors) if isinstance(each, np.ndarray)), 0)
-    factors[weights] = _times(tensors, node, factors[weights], node.number("alpha", 1.0))
+    first = "xy" if node.integer("transA", 0) else "yx"
+    second = "zx" if node.integer("transB", 0) else "xz"
     bias = operands[2] if len(operands) > 2 else None
     inner = node if bias is None else _inner(node, "MatMul", "product")
-    arrays = [each for each in factors if isinstance(each, np.ndarray)]
-    product: Value
-    if len(arrays) == 2:
-        product = np.asarray(np.matmul(arrays[0], arrays[1]))
-    else:
-        product = _matrix_product(tensors, inner, factors)
+    alpha, beta = node.number("alpha", 1.0), node.number("beta", 1.0)
+    product = _contracted(tensors, inner, [first, second], "yz", factors, alpha)
     if bias is None:
-        assert isinstance(product, Tensor)
         return product
-    bias = _times(tensors, node, bias, node.number("beta", 1.0))
+    if isinstance(bias, np.ndarray):
+        bias = bias.astype(np.float64) * beta
+    elif beta != 1.0:
+        scale = np.array(beta)
+        bias = tensors.add_scaling(_inner(node, "Mul", "scaled"), [bias, scale], 0, scale)
     return tensors.add_sum(_inner(node, "Add"), [product, bias], [1.0, 1.0])
-
-
-def _times(tensors: TensorBuilder, node: Node, value: Value, factor: float) -> Value:
-    if factor == 1.0:
-        return value
-    if isinstance(value, np.ndarray):
-        return value.astype(np.float64) * factor
-    scale = np.array(factor)
-    return tensors.add_scaling(_inner(node, "Mul", "scaled"), [value, scale], 0, scale)
-
-
-def _transposed(tensors: TensorBuilder, node: Node, value: Value) -> Value:
-    if isinstance(value, np.ndarray):
-        return value.T
-    (turned,) = tensors.moved(_inner(node, "Transpose", "transposed", ("matrix",)), [value])
-    return turned
 
 
 def _einsum(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
