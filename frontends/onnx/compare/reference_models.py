@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +72,13 @@ class Reference:
             (result,) = self.runner.run([self.graph.output], {self.graph.input: data})
             return [_rows(result, batch, len(rows))]
 
-        (found,) = in_batches(run, x, batch)
+        try:
+            (found,) = in_batches(run, x, batch)
+        except Exception as error:  # Runtimes raise errors of many types.
+            raise CannotRun(
+                f"{self.graph.path.name}: ONNX Runtime cannot run the model: {first_line(error)}",
+                remedy="export the model again",
+            ) from None
         return found
 
 
@@ -101,7 +106,7 @@ def open_reference(
     model = widened(graph.model, keep_decisions=keep_decisions) if wide else graph.model
     dtype = np.dtype(np.float64) if wide else graph.input_dtype
     try:
-        return Reference(_ReportingRunner(open_runner(model), graph), graph, dtype, chunk)
+        return Reference(open_runner(model), graph, dtype, chunk)
     except Exception as error:  # Runtimes raise errors of many types.
         raise graph.error(
             f"ONNX Runtime cannot load the model: {first_line(error)}", "export the model again"
@@ -132,21 +137,3 @@ def open_original(graph: Graph) -> Original:
         )
 
     return Original(engine_of(graph.model), run)
-
-
-@dataclass(frozen=True, eq=False)
-class _ReportingRunner:
-    """A runner that reports failures as errors of the file."""
-
-    runner: Runner
-    graph: Graph
-
-    def run(self, outputs: Sequence[str], feed: dict[str, Array]) -> Sequence[Array]:
-        try:
-            with np.errstate(all="ignore"):
-                return self.runner.run(outputs, feed)
-        except Exception as error:
-            raise CannotRun(
-                f"{self.graph.path.name}: ONNX Runtime cannot run the model: {first_line(error)}",
-                remedy="export the model again",
-            ) from None

@@ -19,9 +19,8 @@ from kan_dialect.frontends.onnx.discover.additivity import (
     points_near,
     residuals,
 )
-from kan_dialect.frontends.onnx.discover.input_scales import find_input_scales
-from kan_dialect.frontends.onnx.discover.typical_inputs import typical_inputs
-from kan_dialect.frontends.onnx.operators.branch_values import DECISIONS
+from kan_dialect.frontends.onnx.discover.typical_inputs import find_input_scales, typical_inputs
+from kan_dialect.frontends.onnx.operators.elementwise import DECISIONS
 from kan_dialect.frontends.onnx.operators.refusals import PRODUCT, PRODUCT_REMEDY, REFUSALS
 from kan_dialect.frontends.onnx.operators.sign_changes import MarginRun
 from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph, needed_steps

@@ -33,7 +33,7 @@ from kan_dialect.frontends.onnx.discover.layer_boundaries import (
     find_layers,
 )
 from kan_dialect.frontends.onnx.discover.typical_inputs import magnitude_inputs, typical_inputs
-from kan_dialect.frontends.onnx.operators.branch_values import DECISIONS
+from kan_dialect.frontends.onnx.operators.elementwise import DECISIONS
 from kan_dialect.frontends.onnx.operators.static_graph import (
     StaticGraph,
     make_static,

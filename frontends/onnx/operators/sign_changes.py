@@ -6,13 +6,13 @@ Many margins are searched at once; each row of inputs holds one candidate for ev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from kan_dialect.ir.constants import Array, BoolArray, FloatArray, IntArray
+from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 
 MarginRun: TypeAlias = Callable[[FloatArray], FloatArray]
 """Inputs (rows, in) -> margins (rows, margins)."""
@@ -53,21 +53,6 @@ class SignChanges:
     below: FloatArray
     above: FloatArray
 
-    @staticmethod
-    def none() -> SignChanges:
-        empty: IntArray = np.zeros(0, dtype=np.int64)
-        return SignChanges(empty, empty, np.zeros(0), np.zeros(0))
-
-    @staticmethod
-    def joined(parts: list[SignChanges]) -> SignChanges:
-        """All sign changes of several parts, sorted."""
-        margin = np.concatenate([part.margin for part in parts])
-        index = np.concatenate([part.index for part in parts])
-        below = np.concatenate([part.below for part in parts])
-        above = np.concatenate([part.above for part in parts])
-        order = np.lexsort((above, index))
-        return SignChanges(margin[order], index[order], below[order], above[order])
-
     def values_of(self, index: int) -> FloatArray:
         """Test values of an input: both sides of each change, midpoints between changes, and
         beyond.
@@ -94,8 +79,6 @@ def find_sign_changes(
     near : (rows, in), typical inputs.
     dtype : type of the inputs.
     """
-    if not index.size:
-        return SignChanges.none()
     search = _Search(run, index, base, dtype)
     x = _positions(near, dtype)
     first = search.between(x)
@@ -134,8 +117,7 @@ def _positions(near: FloatArray, dtype: np.dtype[np.generic]) -> FloatArray:
     return _rounded(np.concatenate([wide, within, seen]), dtype)
 
 
-@dataclass(eq=False)
-class _Brackets:
+class _Brackets(NamedTuple):
     """Brackets of sign changes: ends as float numbers (`_to_numbers`), and the signs there."""
 
     margin: IntArray
@@ -144,16 +126,14 @@ class _Brackets:
     at_low: FloatArray
     at_high: FloatArray
 
-    @property
-    def fields(self) -> tuple[Array, ...]:
-        return self.margin, self.low, self.high, self.at_low, self.at_high
+    def where(self, chosen: BoolArray | IntArray) -> _Brackets:
+        columns: list[Any] = [each[chosen] for each in self]
+        return _Brackets(*columns)
 
-    def where(self, chosen: BoolArray) -> _Brackets:
-        return _Brackets(*(each[chosen] for each in self.fields))
 
-    def joined(self, *others: _Brackets) -> _Brackets:
-        every = zip(self.fields, *(other.fields for other in others), strict=True)
-        return _Brackets(*(np.concatenate(parts) for parts in every))
+def _joined(parts: Sequence[_Brackets]) -> _Brackets:
+    columns: list[Any] = [np.concatenate(each) for each in zip(*parts, strict=True)]
+    return _Brackets(*columns)
 
 
 class _Search:
@@ -177,7 +157,7 @@ class _Search:
                 if more is None:
                     break
                 at, values = more
-                brackets = brackets.joined(self._changes(at, values))
+                brackets = _joined([brackets, self._changes(at, values)])
         return self._refined(brackets)
 
     def _changes(self, at: FloatArray, values: FloatArray) -> _Brackets:
@@ -238,11 +218,13 @@ class _Search:
             if not left.low.size:
                 break
             left = self._narrowed(left)
-        found = done[0].joined(*done[1:])
+        found = _joined(done)
         _, first = np.unique(np.stack([found.margin, found.low]), axis=1, return_index=True)
-        margin = found.margin[first]
-        below, above = (_to_values(each[first], self._dtype) for each in (found.low, found.high))
-        return SignChanges.joined([SignChanges(margin, self._index[margin], below, above)])
+        found = found.where(first)
+        below, above = (_to_values(each, self._dtype) for each in (found.low, found.high))
+        index = self._index[found.margin]
+        order = np.lexsort((above, index))
+        return SignChanges(found.margin[order], index[order], below[order], above[order])
 
     def _narrowed(self, left: _Brackets) -> _Brackets:
         """Halve each bracket."""
@@ -253,7 +235,7 @@ class _Search:
         below, above = sign != left.at_low, sign != left.at_high
         lower = _Brackets(left.margin, left.low, middle, left.at_low, sign)
         upper = _Brackets(left.margin, middle, left.high, sign, left.at_high)
-        return lower.where(below).joined(upper.where(above))
+        return _joined([lower.where(below), upper.where(above)])
 
 
 def _rounded(values: FloatArray, dtype: np.dtype[np.generic]) -> FloatArray:

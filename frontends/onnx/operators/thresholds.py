@@ -8,14 +8,12 @@ layer's subgraph (`layer_search.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kan_dialect.evaluate.onnx_subgraph import FLOATS
-from kan_dialect.frontends.onnx.operators.branch_values import BRANCHES, limits_of
-from kan_dialect.frontends.onnx.operators.elementwise import ELEMENTWISE
+from kan_dialect.frontends.onnx.operators.elementwise import BRANCHES, ELEMENTWISE, limits_of
 from kan_dialect.frontends.onnx.operators.sign_changes import (
     MarginRun,
     SignChanges,
@@ -166,12 +164,15 @@ def find_thresholds(static: StaticGraph, likely: FloatArray) -> Thresholds | Non
     static = replace(static, effort=Effort(static.source.path))
     with np.errstate(over="ignore"):
         likely = likely.astype(dtype).astype(np.float64)
-    changes = SignChanges.none()
-    with suppress(Exception):  # Undefined values make runtimes raise errors of many types.
+    try:
         changes = _sign_changes(static, margins, likely, dtype)
-    if not changes.index.size:
+    except Exception:  # Undefined values make runtimes raise errors of many types.
         return None
-    return Thresholds(likely, changes, [each.node for each in margins])
+    return (
+        None
+        if not changes.index.size
+        else Thresholds(likely, changes, [each.node for each in margins])
+    )
 
 
 def _reads(static: StaticGraph, step: Node) -> set[str]:

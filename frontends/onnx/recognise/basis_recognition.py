@@ -12,9 +12,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from kan_dialect.frontends.onnx.operators.branch_values import BRANCHES, DECISIONS, limits_of
 from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, Kind, Tensor
-from kan_dialect.frontends.onnx.operators.elementwise import COMPARISONS
+from kan_dialect.frontends.onnx.operators.elementwise import (
+    BRANCHES,
+    COMPARISONS,
+    DECISIONS,
+    limits_of,
+)
 from kan_dialect.frontends.onnx.operators.sign_changes import ranks
 from kan_dialect.frontends.onnx.recognise.bases import (
     Basis,

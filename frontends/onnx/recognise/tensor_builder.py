@@ -158,7 +158,7 @@ class TensorBuilder:
         ----------
         weighted : whether the contraction has weights, unlike a plain sum or mean.
         """
-        variables, mixed = contraction.variables(self.graph.budget, node)
+        variables, mixed = contraction.variables()
         # Weights are kept in float64, each time the file reads them.
         self.graph.budget.charge(contraction.weights.nbytes, node.label)
         used = variables[variables != CONSTANT]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +15,8 @@ import onnx
 from onnx import helper
 
 from kan_dialect.analysis.enclosures import NoEnclosureError
-from kan_dialect.analysis.onnx.bounds import Noise, constant, noise_of
+from kan_dialect.analysis.onnx.bounds import DOUBLE, Noise, constant, noise_of
+from kan_dialect.evaluate.onnx_node import NodeFunction, open_node
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.maths.interval_functions import Range
 
@@ -51,6 +53,14 @@ class Operator:
     @property
     def noise(self) -> Noise:
         return noise_of(self.kind)
+
+    @cached_property
+    def _function(self) -> NodeFunction:
+        return open_node(self.node, self.version, [DOUBLE])
+
+    def evaluate(self, x: FloatArray) -> FloatArray:
+        """The operator's result for its one operand, in float64."""
+        return self._function([x])[0]
 
     def number(self, name: str, default: float) -> float:
         return float(self.attributes.get(name, default))
