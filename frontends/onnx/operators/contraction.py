@@ -18,7 +18,6 @@ from kan_dialect.frontends.onnx.operators.dependence import (
     CONSTANT,
     LinearForm,
     Part,
-    Run,
     Tensor,
 )
 from kan_dialect.frontends.onnx.read.file import Budget
@@ -37,7 +36,6 @@ class Contraction:
     summed : axes of the space that are summed.
     shape : of the result, for one sample.
     batch_axis : of the result.
-    run : computes the result for any number of samples.
     """
 
     data: Tensor
@@ -46,7 +44,6 @@ class Contraction:
     summed: tuple[int, ...]
     shape: tuple[int, ...]
     batch_axis: int
-    run: Run
 
     def variables(self) -> tuple[IntArray, bool]:
         """The variable of each element of the result, and whether an element depends on several."""
@@ -119,29 +116,18 @@ def contraction(
     batch = term[data.batch_axis]
     if batch in summed:
         raise node.refuse("it adds up the samples of a batch")
-    constants: list[Array] = []
     weights = np.full((1,) * len(space), factor)
     for labels, argument in zip(terms, arguments, strict=True):
         if isinstance(argument, Tensor):
             continue
         if batch in labels:
             argument = one_sample(argument, labels.index(batch) - len(labels), node)
-        constants.append(argument)
         spread = _spread(argument.astype(np.float64), labels, space)
         budget.check(8 * prod(np.broadcast_shapes(weights.shape, spread.shape)), node.label)
         weights = weights * spread
     labels = _spread(data.labels, term, space)
     extents = np.broadcast_shapes(labels.shape, weights.shape)
     budget.check(40 * prod(extents), node.label)
-    others = [labels for index, labels in enumerate(terms) if index != position]
-    read = set(term).union(*others)
-    equation = f"{','.join([term, *others])}->{''.join(each for each in output if each in read)}"
-    inserted = tuple(axis for axis, each in enumerate(output) if each not in read)
-
-    def run(values: Sequence[Array]) -> Array:
-        total = np.einsum(equation, values[0], *constants)
-        return np.expand_dims(total * factor if factor != 1.0 else total, inserted)
-
     return Contraction(
         data=data,
         labels=np.broadcast_to(labels, extents),
@@ -149,7 +135,6 @@ def contraction(
         summed=tuple(range(len(output), len(space))),
         shape=extents[: len(output)],
         batch_axis=output.index(batch),
-        run=run,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -62,6 +63,22 @@ class LinearForm:
     parts: Sequence[Part]
     offset: FloatArray | None = None
 
+    def apply(self, values: Sequence[Array], size: int) -> Array:
+        """Values (samples, size) from those (samples, elements) of the operand of each part."""
+        moves = self.offset is None and all(part.factors is None for part in self.parts)
+        kind = np.result_type(*values) if moves else np.dtype(np.float64)
+        total = np.zeros((len(values[0]), size), kind)
+        if self.offset is not None:
+            total += self.offset
+        for part, value in zip(self.parts, values, strict=True):
+            read = value[:, part.columns]
+            terms = read if part.factors is None else read * part.factors
+            if part.rows is None:
+                total += terms
+            else:
+                np.add.at(total.T, part.rows, terms.T)
+        return total
+
 
 @dataclass(eq=False)
 class Source:
@@ -90,9 +107,9 @@ class Tensor:
     order : position in an order in which tensors can be computed.
     node : the op that computes it; None for the input.
     arguments : operands and constants, aligned so that they broadcast against each other.
-    run : computes the value from those of `operands`, for any number of samples.
     variables : int64, the variable of each element, or CONSTANT; extent 1 at `batch_axis`.
     linear : the linear form in `operands`; None for the input and a FUNCTION.
+    run : computes a FUNCTION from its arguments, for any number of samples.
     source : set if the elements are variables of their own.
     """
 
@@ -101,15 +118,40 @@ class Tensor:
     node: Node | None
     kind: Kind
     arguments: tuple[Tensor | Array, ...]
-    run: Run
     batch_axis: int
     variables: IntArray
     linear: Callable[[], LinearForm] | None = None
+    run: Run | None = None
     source: Source | None = None
 
     @property
     def operands(self) -> list[Tensor]:
         return [argument for argument in self.arguments if isinstance(argument, Tensor)]
+
+    @cached_property
+    def form(self) -> LinearForm | None:
+        """The linear form, if it is linear."""
+        return None if self.linear is None else self.linear()
+
+    def evaluate(self, operands: Sequence[Array]) -> Array:
+        """Values (samples, elements) from those of the operands."""
+        if self.form is not None:
+            return self.form.apply(operands, self.size)
+        assert self.run is not None
+        given = iter(operands)
+        found = self.run(
+            [
+                each.spread(next(given)) if isinstance(each, Tensor) else _widest(each)
+                for each in self.arguments
+            ]
+        )
+        moved = np.moveaxis(found, self.batch_axis, 0)
+        return moved.reshape(len(moved), self.size)
+
+    def spread(self, values: Array) -> Array:
+        """Values (samples, elements) in the tensor's own axes."""
+        shape = [extent for axis, extent in enumerate(self.shape) if axis != self.batch_axis]
+        return np.moveaxis(values.reshape(len(values), *shape), 0, self.batch_axis)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -129,3 +171,9 @@ class Tensor:
     def elements_of(self, operand: Tensor) -> IntArray:
         """Index of the element of `operand` that each element of an AFFINE or a FUNCTION reads."""
         return np.broadcast_to(operand.labels, self.shape).ravel()
+
+
+def _widest(constant: Array) -> Array:
+    """A constant in the type that tensors of its kind are evaluated in."""
+    wide = {"f": np.float64, "i": np.int64, "u": np.int64}
+    return constant.astype(wide.get(constant.dtype.kind, constant.dtype))

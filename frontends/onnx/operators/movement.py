@@ -53,32 +53,20 @@ class Movement:
     chosen : the element of the tensors side by side that each element is, or CONSTANT; extent 1 at
         `batch_axis`.
     constants : the constants, likewise, and 0 elsewhere; None without any.
+    to_floats : whether truth values and integers become floats.
     """
 
     tensors: Sequence[Tensor]
     chosen: IntArray
     batch_axis: int
     constants: FloatArray | None = None
+    to_floats: bool = False
 
     @property
     def variables(self) -> IntArray:
         """The variable of each element."""
         moved = [np.array([CONSTANT]), *(each.variables.ravel() for each in self.tensors)]
         return np.concatenate(moved)[self.chosen - CONSTANT]
-
-    def run(self, arrays: Sequence[Array]) -> Array:
-        """Move the elements of arrays, for any number of samples."""
-        parts = [
-            np.moveaxis(array, tensor.batch_axis, 0).reshape(-1, tensor.size)
-            for array, tensor in zip(arrays, self.tensors, strict=True)
-        ]
-        side_by_side = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        chosen = np.moveaxis(self.chosen, self.batch_axis, 0)
-        moved = side_by_side[:, chosen[0]]
-        if self.constants is not None:
-            constants = np.moveaxis(self.constants, self.batch_axis, 0)
-            moved = np.where(chosen == CONSTANT, constants, moved)
-        return np.moveaxis(moved, 0, self.batch_axis)
 
     def linear(self) -> LinearForm:
         chosen = self.chosen.ravel()
@@ -87,7 +75,8 @@ class Movement:
         for tensor in self.tensors:
             rows = np.flatnonzero((chosen >= first) & (chosen < first + tensor.size))
             every = rows.size == chosen.size
-            parts.append(Part(tensor, None if every else rows, chosen[rows] - first, None))
+            factors = np.ones(rows.size) if self.to_floats else None
+            parts.append(Part(tensor, None if every else rows, chosen[rows] - first, factors))
             first += tensor.size
         return LinearForm(parts, None if self.constants is None else self.constants.ravel())
 

@@ -31,7 +31,7 @@ from kan_dialect.frontends.onnx.recognise.tensor_builder import (
     Value,
     given_operands,
 )
-from kan_dialect.ir.constants import Array
+from kan_dialect.ir.constants import Array, FloatArray
 
 Rule: TypeAlias = Callable[[TensorBuilder, Node, Sequence[Value | None]], Tensor]
 """(tensors, node, operands) -> result; an operand is None if it is omitted."""
@@ -47,31 +47,29 @@ def _cast(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) 
     else:
         dtype = folding.cast_dtype(node)
     if dtype.kind == "f":
-        same = Movement([operand], operand.labels, operand.batch_axis)
-        tensor = tensors.add_movement(node, same)
-        tensor.run = lambda arrays: arrays[0].astype(np.float64)
-        return tensor
+        same = Movement([operand], operand.labels, operand.batch_axis, to_floats=True)
+        return tensors.add_movement(node, same)
     kind = np.bool_ if dtype.kind == "b" else np.int64
     tensors.need(operand.variables)
     return tensors.add_tensor(
         node,
         Kind.FUNCTION,
         [operand],
-        lambda arrays: np.nan_to_num(arrays[0]).astype(kind),
         operand.batch_axis,
         operand.variables,
+        run=lambda arrays: np.nan_to_num(arrays[0]).astype(kind),
     )
 
 
 def _add(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
     """Add, Sub, Sum, Mean and Neg: sums of operands times 1, -1 or 1 / n."""
     arguments = given_operands(node, operands)
-    factors = [1.0] * len(arguments)
+    factors: list[float | FloatArray | None] = [1.0] * len(arguments)
     if node.op_type == "Mean":
         factors = [1.0 / len(arguments)] * len(arguments)
     elif node.op_type in ("Sub", "Neg"):
         factors[-1] = -1.0
-    return tensors.add_sum(node, arguments, factors)
+    return tensors.add_affine(node, arguments, factors)
 
 
 def _multiply(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
@@ -83,11 +81,11 @@ def _multiply(tensors: TensorBuilder, node: Node, operands: Sequence[Value | Non
     if isinstance(second, np.ndarray):
         scale = second.astype(np.float64)
         if node.op_type == "Mul":
-            return tensors.add_scaling(node, arguments, 0, scale)
+            return tensors.add_affine(node, arguments, [scale, None])
         if bool((scale != 0).all()):
-            return tensors.add_scaling(node, arguments, 0, 1.0 / scale)
+            return tensors.add_affine(node, arguments, [1.0 / scale, None])
     elif isinstance(first, np.ndarray) and node.op_type == "Mul":
-        return tensors.add_scaling(node, arguments, 1, first.astype(np.float64))
+        return tensors.add_affine(node, arguments, [None, first.astype(np.float64)])
     return tensors.add_function(node, arguments)
 
 
@@ -133,12 +131,7 @@ def _gemm(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) 
     product = _contracted(tensors, inner, [first, second], "yz", factors, alpha)
     if bias is None:
         return product
-    if isinstance(bias, np.ndarray):
-        bias = bias.astype(np.float64) * beta
-    elif beta != 1.0:
-        scale = np.array(beta)
-        bias = tensors.add_scaling(_inner(node, "Mul", "scaled"), [bias, scale], 0, scale)
-    return tensors.add_sum(_inner(node, "Add"), [product, bias], [1.0, 1.0])
+    return tensors.add_affine(_inner(node, "Add"), [product, bias], [1.0, beta])
 
 
 def _einsum(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
@@ -220,14 +213,13 @@ def _batch_norm(tensors: TensorBuilder, node: Node, operands: Sequence[Value | N
         raise node.refuse("its variance is negative or not finite", "train the model again")
     shape = (-1,) + (1,) * (len(tensors.file_shape(operand)) - 2)
     gain, shift = gain.reshape(shape), shift.reshape(shape)
-    scaled = tensors.add_scaling(_inner(node, "Mul", "scaled"), [operand, gain], 0, gain)
-    return tensors.add_sum(_inner(node, "Add"), [scaled, shift], [1.0, 1.0])
+    return tensors.add_affine(node, [operand, shift], [gain, 1.0])
 
 
-def _inner(node: Node, op_type: str, step: str = "", inputs: tuple[str, ...] = ()) -> Node:
+def _inner(node: Node, op_type: str, step: str = "") -> Node:
     """A node for a step within a composite op, with a result of its own; the last has none."""
     output = f"{node.outputs[0]} {step}" if step else node.outputs[0]
-    return node.within(op_type, inputs, [output])
+    return node.within(op_type, (), [output])
 
 
 RULES: dict[str, Rule] = {

@@ -102,7 +102,6 @@ class TensorBuilder:
             node=None,
             kind=Kind.INPUT,
             arguments=(),
-            run=_no_run,
             batch_axis=axis,
             variables=np.zeros(extents, dtype=np.int64),
         )
@@ -137,7 +136,6 @@ class TensorBuilder:
             node,
             Kind.MOVEMENT,
             [*movement.tensors, *constants],
-            movement.run,
             movement.batch_axis,
             movement.variables,
             movement.linear,
@@ -166,7 +164,6 @@ class TensorBuilder:
             node,
             Kind.CONTRACTION,
             [contraction.data],
-            contraction.run,
             contraction.batch_axis,
             variables,
             linear=contraction.linear,
@@ -177,48 +174,32 @@ class TensorBuilder:
             self.make_source(tensor)
         return tensor
 
-    def add_scaling(
-        self, node: Node, arguments: Sequence[Value], position: int, scale: FloatArray
+    def add_affine(
+        self, node: Node, arguments: Sequence[Value], factors: Sequence[float | FloatArray | None]
     ) -> Tensor:
-        """Add the product of argument `position` and `scale`, which the other argument is or
-        stands for.
-        """
-        aligned, batch = self._aligned(node, arguments)
-        tensor = aligned[position]
-        assert isinstance(tensor, Tensor)
-        scale = one_sample(scale, tensor.batch_axis - len(tensor.shape), node)
-        variables = self.broadcast_variables(node, aligned)
-
-        def linear() -> LinearForm:
-            factors = np.broadcast_to(scale, variables.shape).ravel()
-            return LinearForm([Part(tensor, None, result.elements_of(tensor), factors)])
-
-        result = self.add_tensor(
-            node, Kind.AFFINE, aligned, self._elementwise(node, aligned), batch, variables, linear
-        )
-        return result
-
-    def add_sum(self, node: Node, arguments: Sequence[Value], factors: Sequence[float]) -> Tensor:
-        """Add the sum of `arguments`, each times a factor."""
+        """Add the sum of `arguments`, each times its factor, without those whose factor is None."""
         aligned, batch = self._aligned(node, arguments)
         variables = self.broadcast_variables(node, aligned)
-        mixed = _is_mixed(aligned, variables)
+        axis = batch - variables.ndim
+        terms = [
+            (argument, one_sample(np.asarray(factor, dtype=np.float64), axis, node))
+            for argument, factor in zip(aligned, factors, strict=True)
+            if factor is not None
+        ]
 
         def linear() -> LinearForm:
-            offset = np.zeros(variables.shape)
+            constants = [each * factor for each, factor in terms if isinstance(each, np.ndarray)]
+            offset = sum(constants, np.zeros(variables.shape)).ravel() if constants else None
             parts: list[Part] = []
-            for argument, factor in zip(aligned, factors, strict=True):
+            for argument, factor in terms:
                 if isinstance(argument, Tensor):
-                    scale = None if factor == 1.0 else np.full(result.size, factor)
-                    parts.append(Part(argument, None, result.elements_of(argument), scale))
-                else:
-                    offset = offset + argument.astype(np.float64) * factor
-            return LinearForm(parts, offset.ravel())
+                    scale = np.broadcast_to(factor, variables.shape).ravel()
+                    plain = None if bool((scale == 1.0).all()) else scale
+                    parts.append(Part(argument, None, result.elements_of(argument), plain))
+            return LinearForm(parts, offset)
 
-        result = self.add_tensor(
-            node, Kind.AFFINE, aligned, self._elementwise(node, aligned), batch, variables, linear
-        )
-        if mixed or self._shifts_nodes(node, aligned):
+        result = self.add_tensor(node, Kind.AFFINE, aligned, batch, variables, linear)
+        if _is_mixed(aligned, variables) or self._shifts_nodes(node, aligned):
             self.make_source(result)
         return result
 
@@ -228,7 +209,7 @@ class TensorBuilder:
         Several constants for a node are no bias, but the centres of the functions that read it.
         """
         operands = [each for each in arguments if isinstance(each, Tensor)]
-        if len(operands) != 1 or node.op_type == "Neg":
+        if len(operands) != 1 or node.op_type not in ("Add", "Mean", "Sub", "Sum"):
             return False
         tensor = operands[0]
         if prod(np.broadcast_shapes(*(each.shape for each in arguments))) > tensor.size:
@@ -257,7 +238,7 @@ class TensorBuilder:
             raise node.refuse(NORMALISED_PRODUCT if normalised else PRODUCT, PRODUCT_REMEDY)
         self.need(variables)
         return self.add_tensor(
-            node, Kind.FUNCTION, aligned, self._elementwise(node, aligned), batch, variables
+            node, Kind.FUNCTION, aligned, batch, variables, run=kernel(node, self.graph.opset)
         )
 
     def _aligned(self, node: Node, arguments: Sequence[Value]) -> tuple[list[Value], int]:
@@ -295,11 +276,6 @@ class TensorBuilder:
             ranked.append(argument)
         return ranked
 
-    def _elementwise(self, node: Node, arguments: Sequence[Value]) -> Run:
-        """An elementwise op as a function of its tensors' values, with wide constants."""
-        wide = [each if isinstance(each, Tensor) else _widest(each) for each in arguments]
-        return _with_constants(wide, kernel(node, self.graph.opset))
-
     def broadcast_variables(self, node: Node, arguments: Sequence[Value]) -> IntArray:
         """Variable of each element of an elementwise result: that of the first argument that has
         one.
@@ -317,11 +293,11 @@ class TensorBuilder:
         node: Node,
         kind: Kind,
         arguments: Sequence[Value],
-        run: Run,
         batch_axis: int,
         variables: IntArray,
         linear: Callable[[], LinearForm] | None = None,
         name: str | None = None,
+        run: Run | None = None,
     ) -> Tensor:
         if variables.size == 0:
             raise node.refuse(
@@ -337,17 +313,13 @@ class TensorBuilder:
             node=node,
             kind=kind,
             arguments=tuple(arguments),
-            run=run,
             batch_axis=batch_axis,
             variables=variables,
             linear=linear,
+            run=run,
         )
         self.tensors.append(tensor)
         return tensor
-
-
-def _no_run(values: Sequence[Array]) -> Array:
-    raise AssertionError("the input is given, not computed")
 
 
 def _is_mixed(arguments: Sequence[Value], variables: IntArray) -> bool:
@@ -357,24 +329,6 @@ def _is_mixed(arguments: Sequence[Value], variables: IntArray) -> bool:
         for argument in arguments
         if isinstance(argument, Tensor)
     )
-
-
-def _widest(constant: Array) -> Array:
-    """A constant in the type that tensors of its kind are evaluated in."""
-    wide = {"f": np.float64, "i": np.int64, "u": np.int64}
-    return constant.astype(wide.get(constant.dtype.kind, constant.dtype))
-
-
-def _with_constants(arguments: Sequence[Value], run: Run) -> Run:
-    """`run` as a function of the tensors among the arguments only."""
-    if all(isinstance(each, Tensor) for each in arguments):
-        return run
-
-    def filled(values: Sequence[Array]) -> Array:
-        given = iter(values)
-        return run([next(given) if isinstance(each, Tensor) else each for each in arguments])
-
-    return filled
 
 
 def _comes_from_reduction(tensor: Tensor) -> bool:
