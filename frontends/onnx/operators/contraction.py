@@ -54,6 +54,7 @@ class Contraction:
         mixed = bool(((lowest != highest) & (highest != CONSTANT)).any())
         return highest.reshape(self.shape), mixed
 
+    @property
     def linear(self) -> LinearForm:
         space = self.labels.shape
         kept = tuple(1 if axis in self.summed else extent for axis, extent in enumerate(space))

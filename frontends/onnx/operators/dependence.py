@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -120,7 +119,7 @@ class Tensor:
     arguments: tuple[Tensor | Array, ...]
     batch_axis: int
     variables: IntArray
-    linear: Callable[[], LinearForm] | None = None
+    linear: LinearForm | None = None
     run: Run | None = None
     source: Source | None = None
 
@@ -128,15 +127,10 @@ class Tensor:
     def operands(self) -> list[Tensor]:
         return [argument for argument in self.arguments if isinstance(argument, Tensor)]
 
-    @cached_property
-    def form(self) -> LinearForm | None:
-        """The linear form, if it is linear."""
-        return None if self.linear is None else self.linear()
-
     def evaluate(self, operands: Sequence[Array]) -> Array:
         """Values (samples, elements) from those of the operands."""
-        if self.form is not None:
-            return self.form.apply(operands, self.size)
+        if self.linear is not None:
+            return self.linear.apply(operands, self.size)
         assert self.run is not None
         given = iter(operands)
         found = self.run(

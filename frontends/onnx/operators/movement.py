@@ -68,6 +68,7 @@ class Movement:
         moved = [np.array([CONSTANT]), *(each.variables.ravel() for each in self.tensors)]
         return np.concatenate(moved)[self.chosen - CONSTANT]
 
+    @property
     def linear(self) -> LinearForm:
         chosen = self.chosen.ravel()
         parts: list[Part] = []

@@ -360,8 +360,8 @@ def _node(tensor: Tensor) -> Node:
 
 
 def _linear(tensor: Tensor) -> LinearForm:
-    assert tensor.form is not None
-    return tensor.form
+    assert tensor.linear is not None
+    return tensor.linear
 
 
 def _is_root(tensor: Tensor) -> bool:

@@ -59,7 +59,7 @@ def expand(tensor: Tensor, stop: Stop) -> Expansion:
         # The latest first: then all readers of a tensor are expanded before it.
         current = max(pending, key=lambda each: each.order)
         terms = _concatenate(pending.pop(current), current.size)
-        form = current.form
+        form = current.linear
         if stop(current, current in contracted) or form is None:
             result.terms[current] = terms
             continue

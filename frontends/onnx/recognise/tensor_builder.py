@@ -7,7 +7,7 @@ result is no sum of functions of one variable each.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import TypeAlias
 
@@ -187,18 +187,17 @@ class TensorBuilder:
             if factor is not None
         ]
 
-        def linear() -> LinearForm:
-            constants = [each * factor for each, factor in terms if isinstance(each, np.ndarray)]
-            offset = sum(constants, np.zeros(variables.shape)).ravel() if constants else None
-            parts: list[Part] = []
-            for argument, factor in terms:
-                if isinstance(argument, Tensor):
-                    scale = np.broadcast_to(factor, variables.shape).ravel()
-                    plain = None if bool((scale == 1.0).all()) else scale
-                    parts.append(Part(argument, None, result.elements_of(argument), plain))
-            return LinearForm(parts, offset)
-
-        result = self.add_tensor(node, Kind.AFFINE, aligned, batch, variables, linear)
+        constants = [each * factor for each, factor in terms if isinstance(each, np.ndarray)]
+        offset = sum(constants, np.zeros(variables.shape)).ravel() if constants else None
+        parts: list[Part] = []
+        for argument, factor in terms:
+            if isinstance(argument, Tensor):
+                elements = np.broadcast_to(argument.labels, variables.shape).ravel()
+                scale = np.broadcast_to(factor, variables.shape).ravel()
+                plain = None if bool((scale == 1.0).all()) else scale
+                parts.append(Part(argument, None, elements, plain))
+        form = LinearForm(parts, offset)
+        result = self.add_tensor(node, Kind.AFFINE, aligned, batch, variables, form)
         if _is_mixed(aligned, variables) or self._shifts_nodes(node, aligned):
             self.make_source(result)
         return result
@@ -295,7 +294,7 @@ class TensorBuilder:
         arguments: Sequence[Value],
         batch_axis: int,
         variables: IntArray,
-        linear: Callable[[], LinearForm] | None = None,
+        linear: LinearForm | None = None,
         name: str | None = None,
         run: Run | None = None,
     ) -> Tensor:
