@@ -126,7 +126,7 @@ def movements(
 
 @dataclass(frozen=True)
 class _Numbered:
-    """Runs a node on numbered elements of a batch: sample * width + element, -1 for constants."""
+    """Runs a node on numbered elements of a batch: sample * width + element, constants behind."""
 
     node: Node
     tensors: Sequence[Tensor]
@@ -137,6 +137,10 @@ class _Numbered:
     def width(self) -> int:
         return sum(tensor.size for tensor in self.tensors)
 
+    @property
+    def first_constant(self) -> int:
+        return self.width * (1 if self.one_batch else self.batch)
+
     def movements(
         self,
         operands: Sequence[Tensor | Array | None],
@@ -146,25 +150,24 @@ class _Numbered:
     ) -> list[Movement]:
         self._check_size(operands, moved, opset, budget)
         numbers: list[Array | None] = []
-        constants: list[Array | None] = []
-        start = 0
+        constants: list[Array] = [np.zeros(1)]
+        start, count = 0, self.first_constant
         for position, operand in enumerate(operands):
             if isinstance(operand, Tensor):
                 numbers.append(self._numbers(operand) + start)
-                constants.append(np.zeros(self._shape(operand)))
                 start += operand.size
             elif operand is None or position not in moved:
                 numbers.append(operand)
-                constants.append(operand)
             else:
-                numbers.append(np.full(operand.shape, -1, dtype=np.int64))
-                constants.append(operand.astype(np.float64))
+                numbers.append(np.arange(count, count + operand.size).reshape(operand.shape))
+                constants.append(operand.ravel().astype(np.float64))
+                count += operand.size
         try:
             results = run_node(self.node.proto, opset, numbers)
-            values = run_node(self.node.proto, opset, constants)
         except Exception as error:  # The reference implementation raises errors of many types.
             raise self._misfit(operands, first_line(error)) from None
-        return [self._movement(*each) for each in zip(results, values, strict=True)]
+        held = np.concatenate(constants)
+        return [self._movement(each, held) for each in results]
 
     def _misfit(self, operands: Sequence[Tensor | Array | None], reason: str) -> Unrecognised:
         """The error that the operands do not fit, with the batch in place of its extent."""
@@ -213,18 +216,21 @@ class _Numbered:
                 raise self.node.refuse("the extents of its result are not known")
             budget.check(64 * prod(extents), self.node.label)
 
-    def _movement(self, numbers: IntArray, values: Array) -> Movement:
-        """The movement from the numbers of a result's elements, and its constants."""
+    def _movement(self, numbers: IntArray, held: FloatArray) -> Movement:
+        """The movement from the numbers of a result's elements; `held` are 0 and the constants."""
         if self.one_batch:
-            numbers, values = numbers[np.newaxis], values[np.newaxis]
-        fixed = numbers < 0
+            numbers = numbers[np.newaxis]
+        fixed = numbers >= self.first_constant
+        values = held[np.where(fixed, numbers - self.first_constant + 1, 0)]
         samples, columns = np.divmod(numbers, self.width)
         axis = 0 if self.one_batch else self._batch_axis(samples, fixed)
         columns = np.where(fixed, CONSTANT, columns)
         chosen, constants = np.take(columns, [0], axis), np.take(values, [0], axis)
-        if not np.array_equal(
-            columns, np.broadcast_to(chosen, columns.shape)
-        ) or not np.array_equal(np.broadcast_to(constants, values.shape)[fixed], values[fixed]):
+        pairs = (columns, chosen), (values, constants)
+        if not all(
+            np.array_equal(np.broadcast_to(first, every.shape), every, equal_nan=True)
+            for every, first in pairs
+        ):
             raise self.node.refuse("it treats the samples of a batch differently")
         return Movement(self.tensors, chosen, axis, constants if fixed.any() else None)
 

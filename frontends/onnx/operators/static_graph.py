@@ -116,12 +116,6 @@ class StaticGraph:
         known = self.batch == 1 or self.batch_axes.get(name) is not None
         return known and self.kinds[name] in FLOATS and 0 < self.width(name) <= MAX_WIDTH
 
-    def rows(self, name: str, array: Array) -> Array:
-        """The value as (batch, elements)."""
-        axis = self.batch_axes.get(name)
-        moved = array if axis is None else np.moveaxis(array, axis, 0)
-        return moved.reshape(self.batch, -1)
-
 
 def make_static(graph: Graph) -> StaticGraph:
     """The graph for a number of samples of our choice if it allows any, else for its own.

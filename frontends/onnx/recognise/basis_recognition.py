@@ -131,7 +131,7 @@ def _is_everywhere(
         and node.op_type in _KINKED_FUNCTIONS
     ):
         return True  # The operator itself is the function.
-    found = list(_branch_values(region, bottleneck, BRANCHES))
+    found = list(branch_values(region, bottleneck, BRANCHES))
     exact = [each for each in found if each is not None]
     if not exact:
         return not found
@@ -203,7 +203,7 @@ def _thresholds(
     """
     found = [
         np.unique(np.stack(each), axis=1, return_counts=True)
-        for each in _branch_values(region, bottleneck, kinds)
+        for each in branch_values(region, bottleneck, kinds)
         if each is not None
     ]
     if not found:
@@ -216,7 +216,7 @@ def _thresholds(
     return columns.astype(np.int64), values
 
 
-def _branch_values(
+def branch_values(
     region: Region, bottleneck: Tensor, kinds: Collection[str]
 ) -> Iterator[tuple[IntArray, FloatArray] | None]:
     """Columns and values of the bottleneck at which each operator of some kinds branches.
@@ -406,7 +406,7 @@ def _flanks(
     for side in (-1.0, 1.0):
         points = places[:, np.newaxis] + side * 2.0 ** np.arange(-30.0, 31.0)
         away = np.abs(points - places[:, np.newaxis])
-        left = _evaluate_elements(region, bottleneck, columns, points) / heights[:, np.newaxis]
+        left = evaluate_elements(region, bottleneck, columns, points) / heights[:, np.newaxis]
         # Halfway down, a line through the peak is known exactly.
         halfway = (left > 0.2) & (left < 0.9)
         if not bool(halfway.any(axis=1).all()):
@@ -467,7 +467,7 @@ def _recognise_radial(
     centers = _snap(-offset / scale, 4e-15 * np.abs(offset / scale))
     # Two points for each element, where all kinds are far from 0 and 1.
     probes = centers[:, np.newaxis] + np.array([0.8, -1.1]) / np.abs(scale)[:, np.newaxis]
-    actual = _evaluate_elements(region, bottleneck, columns, probes)
+    actual = evaluate_elements(region, bottleneck, columns, probes)
     distances = (probes - centers[:, np.newaxis]) * scale[:, np.newaxis]
     for kind, (inverse, _) in _RADIAL.items():
         with np.errstate(all="ignore"):
@@ -506,7 +506,7 @@ def _shifted(region: Region, bottleneck: Tensor) -> tuple[FloatArray, FloatArray
     return scale, offset
 
 
-def _evaluate_elements(
+def evaluate_elements(
     region: Region, bottleneck: Tensor, columns: IntArray, points: FloatArray
 ) -> FloatArray:
     """Evaluate each element of the top on its own points; both are (elements, points), float64."""
@@ -530,7 +530,7 @@ def _confirm_radial(
 ) -> bool:
     shares = np.array([-60.0, -7.0, -3.1, -1.3, -0.4, -0.05, 0.0, 0.02, 0.3, 0.9, 2.2, 4.7, 60.0])
     points = centers[:, np.newaxis] + shares * widths[:, np.newaxis]
-    actual = _evaluate_elements(region, bottleneck, columns, points)
+    actual = evaluate_elements(region, bottleneck, columns, points)
     squared = ((points - centers[:, np.newaxis]) / widths[:, np.newaxis]) ** 2
     return _agree(actual, _RADIAL[kind][1](squared), TOLERANCE * region.probe.slack)
 

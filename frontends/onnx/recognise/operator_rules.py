@@ -63,7 +63,7 @@ def _cast(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) 
 
 def _add(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
     """Add, Sub, Sum, Mean and Neg: sums of operands times 1, -1 or 1 / n."""
-    arguments = given_operands(node, operands)
+    arguments = given_operands(operands)
     factors: list[float | FloatArray | None] = [1.0] * len(arguments)
     if node.op_type == "Mean":
         factors = [1.0 / len(arguments)] * len(arguments)
@@ -74,10 +74,7 @@ def _add(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -
 
 def _multiply(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
     """Mul and Div: linear with a constant operand, else a function."""
-    arguments = given_operands(node, operands)
-    if len(arguments) != 2:
-        raise node.refuse(f"{len(arguments)} operands instead of 2")
-    first, second = arguments
+    first, second = arguments = given_operands(operands)
     if isinstance(second, np.ndarray):
         scale = second.astype(np.float64)
         if node.op_type == "Mul":
@@ -90,10 +87,8 @@ def _multiply(tensors: TensorBuilder, node: Node, operands: Sequence[Value | Non
 
 
 def _matmul(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
-    arguments = given_operands(node, operands)
+    arguments = given_operands(operands)
     ranks = [len(tensors.file_shape(each)) for each in arguments]
-    if 0 in ranks:
-        raise node.refuse("a matrix product with a scalar")
     return _contracted(tensors, node, *contraction.matrix_terms(*ranks), arguments)
 
 
@@ -122,7 +117,7 @@ def _contracted(
 
 def _gemm(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
     """alpha * A' * B' + beta * C, as its product, a scaling and a sum."""
-    factors = given_operands(node, operands[:2])
+    factors = given_operands(operands[:2])
     first = "xy" if node.integer("transA", 0) else "yx"
     second = "zx" if node.integer("transB", 0) else "xz"
     bias = operands[2] if len(operands) > 2 else None
@@ -135,7 +130,7 @@ def _gemm(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) 
 
 
 def _einsum(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
-    arguments = given_operands(node, operands)
+    arguments = given_operands(operands)
     ranks = [len(tensors.file_shape(each)) for each in arguments]
     terms, output = einsum_terms(node, ranks)
     return _contracted(tensors, node, terms, output, arguments)

@@ -341,9 +341,6 @@ def _comes_from_reduction(tensor: Tensor) -> bool:
     return False
 
 
-def given_operands(node: Node, operands: Sequence[Value | None]) -> list[Value]:
-    """The operands; refuses an omitted one."""
-    given = [operand for operand in operands if operand is not None]
-    if len(given) < len(operands):
-        raise node.refuse("an operand is missing")
-    return given
+def given_operands(operands: Sequence[Value | None]) -> list[Value]:
+    """The operands without those that are omitted."""
+    return [operand for operand in operands if operand is not None]
