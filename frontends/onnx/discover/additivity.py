@@ -7,7 +7,7 @@ that shows at none of them is missed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,26 +96,14 @@ def residuals(
     worst = np.zeros(targets)
     noise = _FLOAT64_NOISE * float(np.sqrt(groups[0].p.shape[1]))
     seen = np.zeros(targets, dtype=np.bool_)
-    for values in _run_together(run, groups):
-        shares, conclusive = _residuals(values, run.columns, noise)
+    for group in groups:
+        shares, conclusive = _residuals(run(group.rows), run.columns, noise)
         worst = np.maximum(worst, shares)
         seen |= conclusive
         if bool((worst > enough).all()):
             break
     worst[~seen & (worst == 0.0)] = np.inf
     return worst
-
-
-def _run_together(run: SubgraphRun, groups: Sequence[Exchanges]) -> Iterator[FloatArray]:
-    """The values of each group. Groups that together fit into one batch are run together."""
-    first = 0
-    while first < len(groups):
-        rows = [groups[first].rows]
-        while first + len(rows) < len(groups) and sum(map(len, rows)) < run.batch:
-            rows.append(groups[first + len(rows)].rows)
-        ends = np.cumsum([len(each) for each in rows])[:-1]
-        yield from np.split(run(np.concatenate(rows)), ends)
-        first += len(rows)
 
 
 def _residuals(values: FloatArray, columns: IntArray, noise: float) -> tuple[FloatArray, BoolArray]:

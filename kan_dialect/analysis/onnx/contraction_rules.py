@@ -33,14 +33,7 @@ def _matrix_product(one: Range, other: Range, noise: Noise) -> Range:
     terms = shape_of(one)[-1]
     one, other = aligned(one, other)
 
-    def form(a: FloatArray, b: FloatArray) -> FloatArray:
-        # A matrix that all rows share allows one large product.
-        if b.size == prod(b.shape[-2:]):
-            found = a.reshape(-1, a.shape[-1]) @ b.reshape(b.shape[-2:])
-            return found.reshape(*a.shape[:-1], b.shape[-1])
-        return a @ b
-
-    found = contracted(one, other, form, terms, noise)
+    found = contracted(one, other, np.matmul, terms, noise)
     if first:
         found = moved(found, lambda x: x[..., 0, :])
     return moved(found, lambda x: x[..., 0]) if last else found
