@@ -17,13 +17,7 @@ import onnx
 from onnx import numpy_helper
 
 from kan_dialect.analysis.enclosures import Enclosure, NoEnclosureError
-from kan_dialect.analysis.onnx import (
-    arithmetic_rules,
-    contraction_rules,
-    decision_rules,
-    function_rules,
-    movement_rules,
-)
+from kan_dialect.analysis.onnx import contraction_rules, elementwise_rules, movement_rules
 from kan_dialect.analysis.onnx.bounds import constant, hull, moved
 from kan_dialect.analysis.onnx.operator_rules import Operator, Rule
 from kan_dialect.evaluate.onnx_subgraph import (
@@ -39,10 +33,8 @@ from kan_dialect.maths.interval_functions import Range, widened
 from kan_dialect.ops.onnx import OnnxOp
 
 RULES: Mapping[str, Rule] = {
-    **arithmetic_rules.RULES,
     **contraction_rules.RULES,
-    **decision_rules.RULES,
-    **function_rules.RULES,
+    **elementwise_rules.RULES,
     **movement_rules.RULES,
 }
 """Operators that have bounds -> rule."""

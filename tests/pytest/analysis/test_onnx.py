@@ -18,7 +18,7 @@ from fuzz.random_graphs import REGIMES, make_network
 from kan_dialect.analysis.certificate import certify
 from kan_dialect.analysis.enclosures import NoEnclosureError
 from kan_dialect.analysis.onnx import bounds as graph_bounds
-from kan_dialect.analysis.onnx import function_rules, movement_rules
+from kan_dialect.analysis.onnx import elementwise_rules, movement_rules
 from kan_dialect.analysis.onnx.subgraph_bounds import RULES, SubgraphBounds
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import run_graph
@@ -322,8 +322,8 @@ def test_every_rule_is_tried() -> None:
 
 
 def _monotone_cosine(patch: pytest.MonkeyPatch) -> None:
-    _, least, most = function_rules._FUNCTIONS["Cos"]  # pyright: ignore[reportPrivateUsage]
-    functions: Any = function_rules._FUNCTIONS  # pyright: ignore[reportPrivateUsage]
+    _, least, most = elementwise_rules._FUNCTIONS["Cos"]  # pyright: ignore[reportPrivateUsage]
+    functions: Any = elementwise_rules._FUNCTIONS  # pyright: ignore[reportPrivateUsage]
     patch.setitem(functions, "Cos", (lambda x: turning(x, np.cos, ()), least, most))
 
 
