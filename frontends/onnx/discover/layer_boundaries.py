@@ -379,7 +379,12 @@ class _Search:
         for step in steps:
             share = max((shares.get(name, 0.0) for name in step.outputs), default=0.0)
             if share == np.inf:
-                return self._undefined(step, boundary)
+                tried = "the samples" if self._given else "the inputs that were tried"
+                return step.refuse(
+                    f"its result is hardly ever finite for {tried}, as a function of "
+                    f"{_listed(boundary)}",
+                    "say where the inputs lie, with --samples DATA.npz",
+                )
             if share == _INFINITESIMAL:
                 return _refusal(step, boundary, "branches on a sum of several of them")
             if share > 0.0:
@@ -388,13 +393,6 @@ class _Search:
                 )
                 return _refusal(step, boundary, evidence)
         return _refusal(steps[-1], boundary, "is no float for each sample")
-
-    def _undefined(self, node: Node, boundary: Sequence[str]) -> Unrecognised:
-        tried = "the samples" if self._given else "the inputs that were tried"
-        return node.refuse(
-            f"its result is hardly ever finite for {tried}, as a function of {_listed(boundary)}",
-            "say where the inputs lie, with --samples DATA.npz",
-        )
 
 
 def _refusal(node: Node, boundary: Sequence[str], evidence: str) -> Unrecognised:

@@ -307,15 +307,12 @@ class _Assembly:
         try:
             graph = graph_of(part, self._static.source.path)
             network = recognise_layers(graph, first=self._layers)
-            check_network(graph, network, self._comparison_inputs(graph, activations))
+            inputs = default_comparison_inputs(graph)
+            inputs = replace(inputs, groups=[*inputs.groups, activations])
+            check_network(graph, network, inputs)
         except Exception:  # An unrecognised layer keeps its subgraph.
             return None
         return network
-
-    def _comparison_inputs(self, graph: Graph, activations: FloatArray) -> ComparisonInputs:
-        """Comparison inputs of a subgraph, with its activations last."""
-        inputs = default_comparison_inputs(graph)
-        return replace(inputs, groups=[*inputs.groups, activations])
 
     def _inline(self, network: ImportedNetwork, inputs: SSAValue) -> SSAValue:
         """Move the ops of a recognised function here, applied to `inputs`; returns its result."""
