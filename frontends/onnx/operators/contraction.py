@@ -54,8 +54,8 @@ class Contraction:
         mixed = bool(((lowest != highest) & (highest != CONSTANT)).any())
         return highest.reshape(self.shape), mixed
 
-    @property
     def linear(self) -> LinearForm:
+        """The linear form, which takes three times the memory of the weights."""
         space = self.labels.shape
         kept = tuple(1 if axis in self.summed else extent for axis, extent in enumerate(space))
         rows = np.broadcast_to(np.arange(prod(kept)).reshape(kept), space)

@@ -119,7 +119,7 @@ class Tensor:
     arguments: tuple[Tensor | Array, ...]
     batch_axis: int
     variables: IntArray
-    linear: LinearForm | None = None
+    linear: Callable[[], LinearForm] | None = None
     run: Run | None = None
     source: Source | None = None
 
@@ -130,7 +130,7 @@ class Tensor:
     def evaluate(self, operands: Sequence[Array]) -> Array:
         """Values (samples, elements) from those of the operands."""
         if self.linear is not None:
-            return self.linear.apply(operands, self.size)
+            return self.linear().apply(operands, self.size)
         assert self.run is not None
         given = iter(operands)
         found = self.run(

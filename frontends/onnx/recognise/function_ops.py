@@ -364,7 +364,7 @@ def _node(tensor: Tensor) -> Node:
 
 def _linear(tensor: Tensor) -> LinearForm:
     assert tensor.linear is not None
-    return tensor.linear
+    return tensor.linear()
 
 
 def _is_root(tensor: Tensor) -> bool:

@@ -59,10 +59,10 @@ def expand(tensor: Tensor, stop: Stop) -> Expansion:
         # The latest first: then all readers of a tensor are expanded before it.
         current = max(pending, key=lambda each: each.order)
         terms = _concatenate(pending.pop(current), current.size)
-        form = current.linear
-        if stop(current, current in contracted) or form is None:
+        if stop(current, current in contracted) or current.linear is None:
             result.terms[current] = terms
             continue
+        form = current.linear()
         _add_offset(result.bias, form, terms)
         for part in form.parts:
             pending.setdefault(part.operand, []).append(_through(part, terms))

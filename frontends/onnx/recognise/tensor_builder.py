@@ -7,7 +7,7 @@ result is no sum of functions of one variable each.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import TypeAlias
 
@@ -131,6 +131,7 @@ class TensorBuilder:
 
     def add_movement(self, node: Node, movement: Movement, name: str | None = None) -> Tensor:
         """Add a tensor whose elements are elements of others, or constants."""
+        form = movement.linear
         constants = [] if movement.constants is None else [movement.constants]
         return self.add_tensor(
             node,
@@ -138,7 +139,7 @@ class TensorBuilder:
             [*movement.tensors, *constants],
             movement.batch_axis,
             movement.variables,
-            movement.linear,
+            lambda: form,
             name,
         )
 
@@ -197,7 +198,7 @@ class TensorBuilder:
                 plain = None if bool((scale == 1.0).all()) else scale
                 parts.append(Part(argument, None, elements, plain))
         form = LinearForm(parts, offset)
-        result = self.add_tensor(node, Kind.AFFINE, aligned, batch, variables, form)
+        result = self.add_tensor(node, Kind.AFFINE, aligned, batch, variables, lambda: form)
         if _is_mixed(aligned, variables) or self._shifts_nodes(node, aligned):
             self.make_source(result)
         return result
@@ -294,7 +295,7 @@ class TensorBuilder:
         arguments: Sequence[Value],
         batch_axis: int,
         variables: IntArray,
-        linear: LinearForm | None = None,
+        linear: Callable[[], LinearForm] | None = None,
         name: str | None = None,
         run: Run | None = None,
     ) -> Tensor:
