@@ -11,13 +11,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_function
-from kan_dialect.frontends.onnx.compare.comparison_inputs import sample_inputs
 from kan_dialect.frontends.onnx.compare.network_comparison import HALF_TOLERANCE, TOLERANCE
-from kan_dialect.frontends.onnx.compare.reference_models import CHUNK_ELEMENTS, open_reference
+from kan_dialect.frontends.onnx.compare.reference_models import (
+    CHUNK_ELEMENTS,
+    open_reference,
+    round_to_float32,
+)
+from kan_dialect.frontends.onnx.discover.layer_search import default_comparison_inputs
 from kan_dialect.frontends.onnx.operators import folding
 from kan_dialect.frontends.onnx.operators.refusals import REFUSALS
-from kan_dialect.frontends.onnx.operators.static_graph import make_static
+from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph, make_static, needed_steps
+from kan_dialect.frontends.onnx.operators.subgraphs import SubgraphRun
 from kan_dialect.frontends.onnx.read.graph import Graph, Node
 from kan_dialect.frontends.onnx.recognise.layers import ImportedNetwork
 from kan_dialect.ir.constants import FloatArray
@@ -38,11 +44,8 @@ _MOVEMENT_OPS = frozenset(
 )
 """Ops without arithmetic that may stand before, after and within a head."""
 
-_LOG_SUM_EXP_OPS = frozenset(
-    {"Abs", "Add", "Equal", "Exp", "IsInf", "Log", "Max", "ReduceLogSumExp", "ReduceMax"}
-    | {"ReduceSum", "Sub", "TopK", "Where"}
-)
-"""Ops that compute the logarithm of a sum of exponentials."""
+_CANDIDATES = 24
+"""Most values before a product or a difference that may be the operand of a softmax."""
 
 _STRIP = (
     "pass --strip-head (in Python: strip_head=True) to import the network up to it: the classes "
@@ -147,7 +150,7 @@ def check_classes(graph: Graph, stripped: Graph, network: ImportedNetwork) -> No
     head = find_head(graph)
     assert head is not None
     graph = replace(graph, input_shape=stripped.input_shape)
-    x = np.concatenate(sample_inputs(network.function))
+    x = round_to_float32(np.concatenate(default_comparison_inputs(stripped).groups))
     if _crosses_samples(stripped, head):
         raise head.node.refuse(
             "it compares the samples of a batch, not the outputs of one sample",
@@ -208,6 +211,7 @@ class _HeadSearch:
     """Matches heads from the output towards the input."""
 
     def __init__(self, graph: Graph) -> None:
+        self._graph = graph
         self._constants = folding.known_constants(graph)
         self._producers = {name: node for node in graph.nodes for name in node.outputs}
 
@@ -226,10 +230,8 @@ class _HeadSearch:
             case "Clip" | "Log":
                 inner = self.head_of(node.inputs[0])
                 return None if inner is None or inner.is_index else inner
-            case "Div" | "Mul":
-                return self._softmax(node)
-            case "Sub":
-                return self._log_softmax(node)
+            case "Div" | "Mul" | "Sub":
+                return self._written_out(node)
             case _:
                 return None
 
@@ -239,58 +241,33 @@ class _HeadSearch:
             name = self._producers[name].inputs[0]
         return name
 
-    def _producer(self, name: str, op_type: str) -> Node | None:
-        """The node that computes a value, if it has this type."""
-        node = self._producers.get(self._before_movement(name))
-        return node if node is not None and node.op_type == op_type else None
-
-    def _softmax(self, node: Node) -> Head | None:
-        """Match exp(x) / sum(exp(x)), or the product with the reciprocal."""
-        exponentials, total = node.inputs
-        if node.op_type == "Mul":
-            reciprocal = self._producer(total, "Reciprocal")
-            if reciprocal is None:
-                return None
-            total = reciprocal.inputs[0]
-        exp, added = self._producer(exponentials, "Exp"), self._producer(total, "ReduceSum")
-        if exp is None or added is None:
+    def _written_out(self, node: Node) -> Head | None:
+        """A softmax in arithmetic, or its logarithm, found by evaluation."""
+        (result, *_) = node.outputs
+        try:
+            static = make_static(self._graph)
+        except KanError:  # Its shapes are not known.
             return None
-        if self._before_movement(added.inputs[0]) != exp.outputs[0]:
+        before = needed_steps(static, [], [result])[:-1]
+        names = [step.outputs[0] for step in before[: -_CANDIDATES - 1 : -1]]
+        found = [name for name in names if _is_softmax(static, name, result)]
+        if not found:
             return None
-        return Head(node, self._unshifted(exp.inputs[0]), written_out=True)
+        # A softmax of x - max(x) is one of x, too.
+        shifted = self._producers[found[0]].op_type == "Sub"
+        return Head(node, found[-1] if shifted else found[0], written_out=True)
 
-    def _log_softmax(self, node: Node) -> Head | None:
-        """Match x - log(sum(exp(x))), in any form of the logarithm."""
-        logits, total = node.inputs
-        base = self._before_movement(logits)
-        kinds: set[str] = set()
-        pending = [total]
-        seen: set[str] = set()
-        shift = self._producer(base, "Sub")
-        ends = {base, *(self._before_movement(each) for each in (shift.inputs if shift else ()))}
-        while pending:
-            name = self._before_movement(pending.pop())
-            inner = self._producers.get(name)
-            if name in ends or name in seen or inner is None or inner.op_type == "Constant":
-                continue
-            seen.add(name)
-            if inner.op_type not in _LOG_SUM_EXP_OPS:
-                return None
-            kinds.add(inner.op_type)
-            pending += filter(None, inner.inputs)
-        if not kinds & {"ReduceLogSumExp"} and not kinds >= {"Exp", "ReduceSum", "Log"}:
-            return None
-        return Head(node, self._unshifted(logits), written_out=True)
 
-    def _unshifted(self, name: str) -> str:
-        """x, if a value is x - max(x); else the value."""
-        shift = self._producer(name, "Sub")
-        if shift is None:
-            return name
-        logits, largest = shift.inputs
-        maximum = self._producer(largest, "ReduceMax") or self._producer(largest, "TopK")
-        if maximum is None or self._before_movement(maximum.inputs[0]) != self._before_movement(
-            logits
-        ):
-            return name
-        return logits
+def _is_softmax(static: StaticGraph, name: str, result: str) -> bool:
+    """Whether a result is the softmax of a value, or its logarithm."""
+    width = static.width(name)
+    if not static.may_be_boundary(name) or width == 1 or width != static.width(result):
+        return False
+    x = np.random.default_rng(0).normal(size=(static.batch, width))
+    try:
+        y = SubgraphRun(static, [name], [result])(x)
+    except Exception:  # Other values are needed beside it. Runtimes raise errors of many types.
+        return False
+    rising = np.exp(x)
+    softmax = rising / rising.sum(axis=1, keepdims=True)
+    return np.allclose(y, softmax) or np.allclose(y, np.log(softmax))

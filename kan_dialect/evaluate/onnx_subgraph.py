@@ -34,6 +34,8 @@ INPUT, OUTPUT = "x", "y"
 MAX_ELEMENTS = 1 << 24
 """Most elements of a value within a graph, for a whole batch."""
 
+_FLOAT64 = np.dtype(np.float64)
+
 _MAX_SPLIT_FAILURES = 64
 """Failures of a runtime after which failing batches are no longer split into rows."""
 
@@ -394,13 +396,20 @@ def fails_by_rows(error: Exception) -> bool:
     return isinstance(error, IndexError) or ("out of" in str(error) and "bounds" in str(error))
 
 
-def run_rows(runner: Runner, x: FloatArray, batch: int) -> FloatArray:
-    """Run a graph for a fixed batch: x (rows, in) -> y (rows, out), float64, as `in_batches`."""
+def run_rows(
+    runner: Runner, x: FloatArray, batch: int, dtype: np.dtype[np.generic] = _FLOAT64
+) -> FloatArray:
+    """Run a graph for a fixed batch: x (rows, in) -> y (rows, out), float64, as `in_batches`.
+
+    Parameters
+    ----------
+    dtype : type of the graph's input.
+    """
 
     def run(rows: FloatArray) -> list[FloatArray]:
         # The last row fills up the last batch.
         feed = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
-        (y,) = runner.run([OUTPUT], {INPUT: feed})
+        (y,) = runner.run([OUTPUT], {INPUT: feed.astype(dtype)})
         return [np.asarray(y, dtype=np.float64)[: len(rows)]]
 
     (y,) = in_batches(run, x, batch)

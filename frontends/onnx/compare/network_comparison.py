@@ -1,7 +1,7 @@
 """Compares an imported network with ONNX Runtime's evaluation of its file; every import is checked.
 
-Inputs lie within the grids of the first layer, on their knots, beyond them and far away. If float32
-differs, at a discontinuity or a steep function, a copy of the model in float64 decides.
+Inputs lie at all magnitudes, at the scales that the graph shows, and on both sides of thresholds.
+If float32 differs, at a discontinuity or a steep function, a copy of the model in float64 decides.
 """
 
 from __future__ import annotations
@@ -17,18 +17,11 @@ from xdsl.utils.exceptions import VerifyException
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_function
 from kan_dialect.evaluate.onnx_subgraph import first_line
-from kan_dialect.frontends.onnx.compare.comparison_inputs import (
-    NO_FURTHER_INPUTS,
-    ComparisonInputs,
-    round_to_float32,
-    sample_inputs,
-)
 from kan_dialect.frontends.onnx.compare.reference_models import (
     CHUNK_ELEMENTS,
     Reference,
-    open_exact_reference,
     open_reference,
-    open_wide_reference,
+    round_to_float32,
 )
 from kan_dialect.frontends.onnx.operators.thresholds import Thresholds
 from kan_dialect.frontends.onnx.read.graph import Graph
@@ -56,8 +49,8 @@ a quarter.
 _FLOAT32_ROUNDING = 2e-6
 """Rounding error of a float32 model, relative to its largest output."""
 
-_COUNTEREXAMPLES_PER_GROUP = 4
-"""Inputs of each group that are reported as counterexamples."""
+_COUNTEREXAMPLES = 16
+"""Most inputs of a difference that the search for layers gets."""
 
 _MIN_RANGE_SHARE = 1e-6
 """A range of outputs below this share of the range for likely inputs is rounding."""
@@ -80,13 +73,36 @@ _REMEDY = (
 )
 
 
+@dataclass(frozen=True, eq=False)
+class ComparisonInputs:
+    """Inputs to compare networks on.
+
+    Attributes
+    ----------
+    groups : (rows, in) each, float64, the likeliest inputs last.
+    thresholds : where the model branches, if it does.
+    samples : (samples, in), float64, real inputs.
+    """
+
+    groups: Sequence[FloatArray]
+    thresholds: Thresholds | None = None
+    samples: FloatArray | None = None
+
+
 class Differs(KanError):
-    """An imported network computes other outputs than its file."""
+    """An imported network computes other outputs than its file.
+
+    Attributes
+    ----------
+    inputs : (rows, in), inputs at which it does.
+    """
+
+    def __init__(self, message: str, inputs: FloatArray) -> None:
+        super().__init__(message, remedy=_REMEDY)
+        self.inputs = inputs
 
 
-def check_network(
-    graph: Graph, network: ImportedNetwork, inputs: ComparisonInputs = NO_FURTHER_INPUTS
-) -> None:
+def check_network(graph: Graph, network: ImportedNetwork, inputs: ComparisonInputs) -> None:
     """Verify an imported module, and compare its function with its file.
 
     Raises
@@ -100,7 +116,7 @@ def check_network(
         raise graph.error(
             f"the imported network is not legal: {first_line(error)}", "train the model again"
         ) from None
-    groups = _thinned(network.function, [*sample_inputs(network.function), *inputs.groups])
+    groups = _thinned(network.function, inputs.groups)
     tolerance = HALF_TOLERANCE if graph.input_dtype == np.float16 else TOLERANCE
     chunk = max(1, CHUNK_ELEMENTS // network.widest)
     reference = open_reference(graph, chunk)
@@ -110,7 +126,7 @@ def check_network(
             "the outputs are not finite for any of the inputs that were tried",
             "say where the inputs lie, with --samples DATA.npz",
         )
-    likely = _range(expected[-1] if inputs.groups else expected[0])
+    likely = _range(expected[-1])
     rows = _RowComparison(graph, network, reference, likely, tolerance)
     for points, wanted in zip(groups, expected, strict=True):
         group = replace(rows, scale=max(_range(wanted), _MIN_RANGE_SHARE * likely))
@@ -153,10 +169,10 @@ class _RowComparison:
         """
         missed = self._differing_rows(x)
         if missed.size:
-            plain = open_wide_reference(self.graph, self.reference.chunk).outputs(x[missed])
+            plain = self._wide(x[missed], keep_decisions=False)
             wrong = missed[self._beyond(_outputs(self.network, x[missed]), plain, TOLERANCE)]
             if wrong.size:
-                raise self._differs(x[wrong[0]], where(int(wrong[0])))
+                raise self._differs(x[wrong], where(int(wrong[0])))
         return missed
 
     def check_thresholds(self, thresholds: Thresholds) -> None:
@@ -170,7 +186,7 @@ class _RowComparison:
         for x in self._chunks(rows):
             missed = self._differing_rows(x)
             if missed.size:
-                raise self._differs(x[missed[0]], self._cause_of(thresholds, x[missed[0]]))
+                raise self._differs(x[missed], self._cause_of(thresholds, x[missed[0]]))
 
     def check_samples(self, samples: FloatArray) -> None:
         """Compare on real inputs; warn where rounding alone decides between two branches.
@@ -216,9 +232,16 @@ class _RowComparison:
         actual = _outputs(self.network, x)
         missed = np.flatnonzero(self._beyond(actual, self.reference.outputs(x), self.tolerance))
         if missed.size:
-            exact = open_exact_reference(self.graph, self.reference.chunk).outputs(x[missed])
+            exact = self._wide(x[missed], keep_decisions=True)
             missed = missed[self._beyond(actual[missed], exact, TOLERANCE)]
         return missed
+
+    def _wide(self, x: FloatArray, *, keep_decisions: bool) -> FloatArray:
+        """The file's outputs in float64."""
+        chunk = self.reference.chunk
+        return open_reference(self.graph, chunk, wide=True, keep_decisions=keep_decisions).outputs(
+            x
+        )
 
     def _beyond(self, actual: FloatArray, wanted: FloatArray, tolerance: float) -> BoolArray:
         """Whether finite outputs of each row differ by more than the tolerance: (rows), bool."""
@@ -247,23 +270,22 @@ class _RowComparison:
         return f"the input {_shown(x)}"
 
     def _differs(self, x: FloatArray, where: str) -> Differs:
-        (actual,), (wanted,) = (
-            _outputs(self.network, x[np.newaxis]),
-            self.reference.outputs(x[np.newaxis]),
-        )
+        """The error that outputs differ at inputs x (rows, in), the first of which is `where`."""
+        (actual,), (wanted,) = _outputs(self.network, x[:1]), self.reference.outputs(x[:1])
+        name = self.graph.path.name
         if actual.shape != wanted.shape:
             return Differs(
-                f"{self.graph.path.name}: the imported network has {actual.size} outputs, and ONNX "
-                f"Runtime gives {wanted.size} for each sample",
-                remedy=_REMEDY,
+                f"{name}: the imported network has {actual.size} outputs, and ONNX Runtime gives "
+                f"{wanted.size} for each sample",
+                x,
             )
         with np.errstate(all="ignore"):
             apart = np.nan_to_num(np.abs(actual - wanted), nan=np.inf)
         output = int(np.where(np.isfinite(wanted), apart, -1.0).argmax())
         return Differs(
-            f"{self.graph.path.name}: for {where}, the imported network gives "
-            f"{actual[output]:.9g} and ONNX Runtime {wanted[output]:.9g} (output {output})",
-            remedy=_REMEDY,
+            f"{name}: for {where}, the imported network gives {actual[output]:.9g} and ONNX "
+            f"Runtime {wanted[output]:.9g} (output {output})",
+            x[:_COUNTEREXAMPLES],
         )
 
 
@@ -274,23 +296,6 @@ def _shown(x: FloatArray) -> str:
 
 def _subgraphs(function: func.FuncOp) -> list[OnnxOp]:
     return [op for op in function.walk() if isinstance(op, OnnxOp)]
-
-
-def find_counterexamples(
-    graph: Graph, network: ImportedNetwork, groups: Sequence[FloatArray]
-) -> FloatArray | None:
-    """Inputs (rows, in) at which an imported network differs most; None if it differs nowhere."""
-    every = _thinned(network.function, [*sample_inputs(network.function), *groups])
-    exact = open_exact_reference(graph, max(1, CHUNK_ELEMENTS // network.widest))
-    found: list[FloatArray] = []
-    for points in every:
-        with np.errstate(all="ignore"):
-            apart = np.abs(_outputs(network, points) - exact.outputs(points))
-        missed = np.nan_to_num(apart, nan=0.0).max(axis=1)
-        worst = np.argsort(-missed, kind="stable")[:_COUNTEREXAMPLES_PER_GROUP]
-        found.append(points[worst[missed[worst] > 0.5 * missed[worst[0]]]])
-    chosen = np.concatenate(found)
-    return chosen if len(chosen) else None
 
 
 def _thinned(function: func.FuncOp, groups: Sequence[FloatArray]) -> list[FloatArray]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import onnx
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import (
@@ -18,7 +16,6 @@ from kan_dialect.evaluate.onnx_subgraph import (
     widened,
 )
 from kan_dialect.frontends.frontend import Original
-from kan_dialect.frontends.onnx.compare.comparison_inputs import round_to_float32
 from kan_dialect.frontends.onnx.read.graph import Graph
 from kan_dialect.frontends.onnx.recognise.traced_batches import fixed_batches
 from kan_dialect.ir.constants import Array, FloatArray
@@ -29,6 +26,12 @@ CHUNK_ELEMENTS = 1 << 23
 
 _ORIGINAL_CHUNK_ROWS = 256
 """Samples of an original model that are run at once, if the file leaves the batch open."""
+
+
+def round_to_float32(x: FloatArray) -> FloatArray:
+    """The nearest float32 values, as float64; infinite beyond the largest."""
+    with np.errstate(over="ignore"):
+        return x.astype(np.float32).astype(np.float64)
 
 
 class CannotRun(KanError):
@@ -69,7 +72,13 @@ class Reference:
             (result,) = self.runner.run([self.graph.output], {self.graph.input: data})
             return [_rows(result, batch, len(rows))]
 
-        (found,) = in_batches(run, x, batch)
+        try:
+            (found,) = in_batches(run, x, batch)
+        except Exception as error:  # Runtimes raise errors of many types.
+            raise CannotRun(
+                f"{self.graph.path.name}: ONNX Runtime cannot run the model: {first_line(error)}",
+                remedy="export the model again",
+            ) from None
         return found
 
 
@@ -80,14 +89,28 @@ def _rows(result: Array, batch: int, count: int) -> FloatArray:
     return moved.reshape(batch, -1)[:count]
 
 
-def open_reference(graph: Graph, chunk: int) -> Reference:
-    """The model in the types of the file, in ONNX Runtime, or else in the reference implementation.
+def open_reference(
+    graph: Graph, chunk: int, *, wide: bool = False, keep_decisions: bool = False
+) -> Reference:
+    """The model in ONNX Runtime, or else in the reference implementation.
+
+    Parameters
+    ----------
+    wide : whether to compute in float64, not in the types of the file.
+    keep_decisions : whether float64 takes the decisions that the types of the file lead to.
 
     Raises
     ------
     KanError : no runtime can load the model.
     """
-    return _open(graph, graph.model, graph.input_dtype, chunk)
+    model = widened(graph.model, keep_decisions=keep_decisions) if wide else graph.model
+    dtype = np.dtype(np.float64) if wide else graph.input_dtype
+    try:
+        return Reference(open_runner(model), graph, dtype, chunk)
+    except Exception as error:  # Runtimes raise errors of many types.
+        raise graph.error(
+            f"ONNX Runtime cannot load the model: {first_line(error)}", "export the model again"
+        ) from None
 
 
 def open_original(graph: Graph) -> Original:
@@ -114,42 +137,3 @@ def open_original(graph: Graph) -> Original:
         )
 
     return Original(engine_of(graph.model), run)
-
-
-def open_wide_reference(graph: Graph, chunk: int) -> Reference:
-    """The model in float64, including its decisions."""
-    return _open(graph, widened(graph.model), np.dtype(np.float64), chunk)
-
-
-def open_exact_reference(graph: Graph, chunk: int) -> Reference:
-    """The model in float64, with the decisions that the types of the file lead to."""
-    return _open(graph, widened(graph.model, keep_decisions=True), np.dtype(np.float64), chunk)
-
-
-def _open(
-    graph: Graph, model: onnx.ModelProto, dtype: np.dtype[np.generic], chunk: int
-) -> Reference:
-    try:
-        return Reference(_ReportingRunner(open_runner(model), graph), graph, dtype, chunk)
-    except Exception as error:  # Runtimes raise errors of many types.
-        raise graph.error(
-            f"ONNX Runtime cannot load the model: {first_line(error)}", "export the model again"
-        ) from None
-
-
-@dataclass(frozen=True, eq=False)
-class _ReportingRunner:
-    """A runner that reports failures as errors of the file."""
-
-    runner: Runner
-    graph: Graph
-
-    def run(self, outputs: Sequence[str], feed: dict[str, Array]) -> Sequence[Array]:
-        try:
-            with np.errstate(all="ignore"):
-                return self.runner.run(outputs, feed)
-        except Exception as error:
-            raise CannotRun(
-                f"{self.graph.path.name}: ONNX Runtime cannot run the model: {first_line(error)}",
-                remedy="export the model again",
-            ) from None

@@ -7,18 +7,12 @@ that shows at none of them is missed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from onnx.reference import ReferenceEvaluator
 
-from kan_dialect.evaluate.onnx_subgraph import fails_by_rows, open_runner, run_rows, widened
-from kan_dialect.frontends.onnx.operators.static_graph import (
-    StaticGraph,
-    needed_steps,
-)
-from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_subgraph
+from kan_dialect.frontends.onnx.operators.subgraphs import SubgraphRun
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 
 TOLERANCE = 1e-9
@@ -28,46 +22,8 @@ _FLOAT64_NOISE = 64 * np.finfo(np.float64).eps
 """Rounding error of a value, relative to the largest one, times the root of the number of inputs.
 """
 
-_CHUNK_ELEMENTS = 1 << 22
-"""Most elements of a group of values that are evaluated together."""
-
 _MIN_FINITE_SHARE = 0.25
 """Share of finite trials that a group needs to be conclusive."""
-
-
-class PartialRun:
-    """Runs the subgraph between values, in float64. Rows with an index out of bounds give NaN.
-
-    Raises
-    ------
-    Exception : of any type, if the runtimes cannot load the subgraph.
-    """
-
-    def __init__(self, static: StaticGraph, sources: Sequence[str], targets: Sequence[str]) -> None:
-        self.batch = static.batch
-        widths = [static.width(name) for name in targets]
-        self.columns = np.cumsum([0, *widths])
-        self._runner = open_runner(widened(extract_subgraph(static, sources, targets)))
-        self._effort = static.effort
-        slow = isinstance(self._runner, ReferenceEvaluator)
-        self._effort_per_batch = static.effort_of(needed_steps(static, sources, targets), slow=slow)
-
-    def __call__(self, x: FloatArray) -> FloatArray:
-        """Compute the targets (rows, elements), side by side, from the sources (rows, in), side
-        by side.
-
-        Raises
-        ------
-        KanError : the effort for discovering layers is spent.
-        Exception : of any type, if the runtimes cannot run the subgraph.
-        """
-        self._effort.spend(self._effort_per_batch * -(-len(x) // self.batch))
-        try:
-            return run_rows(self._runner, x, self.batch)
-        except Exception as error:
-            if not fails_by_rows(error):
-                raise
-            return np.full((len(x), self.columns[-1]), np.nan)  # Other rows may run.
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +81,7 @@ def points_near(values: FloatArray, trials: int, rng: np.random.Generator) -> li
 
 
 def residuals(
-    run: PartialRun, groups: Sequence[Exchanges], *, enough: float = np.inf
+    run: SubgraphRun, groups: Sequence[Exchanges], *, enough: float = np.inf
 ) -> FloatArray:
     """Residual of each target from a sum of one-input functions, relative to its range.
 
@@ -140,26 +96,14 @@ def residuals(
     worst = np.zeros(targets)
     noise = _FLOAT64_NOISE * float(np.sqrt(groups[0].p.shape[1]))
     seen = np.zeros(targets, dtype=np.bool_)
-    for values in _run_together(run, groups):
-        shares, conclusive = _residuals(values, run.columns, noise)
+    for group in groups:
+        shares, conclusive = _residuals(run(group.rows), run.columns, noise)
         worst = np.maximum(worst, shares)
         seen |= conclusive
         if bool((worst > enough).all()):
             break
     worst[~seen & (worst == 0.0)] = np.inf
     return worst
-
-
-def _run_together(run: PartialRun, groups: Sequence[Exchanges]) -> Iterator[FloatArray]:
-    """The values of each group. Groups that together fit into one batch are run together."""
-    first = 0
-    while first < len(groups):
-        rows = [groups[first].rows]
-        while first + len(rows) < len(groups) and sum(map(len, rows)) < run.batch:
-            rows.append(groups[first + len(rows)].rows)
-        ends = np.cumsum([len(each) for each in rows])[:-1]
-        yield from np.split(run(np.concatenate(rows)), ends)
-        first += len(rows)
 
 
 def _residuals(values: FloatArray, columns: IntArray, noise: float) -> tuple[FloatArray, BoolArray]:
@@ -185,22 +129,14 @@ def _residuals(values: FloatArray, columns: IntArray, noise: float) -> tuple[Flo
     conclusive = (share >= _MIN_FINITE_SHARE) & (np.minimum.reduceat(count, columns[:-1]) > 0)
 
     doubtful = np.flatnonzero(beyond.any(axis=0))
-    found = np.zeros(len(columns) - 1)
     target = np.searchsorted(columns, doubtful, side="right") - 1
+    # The targets with doubtful elements, the first element of each, and the place of each element.
+    targets, first, place = np.unique(target, return_index=True, return_inverse=True)
+    found = np.zeros(len(columns) - 1)
+    if not targets.size:
+        return found, conclusive
     missed = np.where(beyond[:, doubtful], missed[:, doubtful], 0.0)
     parts, finite = parts[:, :, doubtful], finite[:, doubtful]
-    with np.errstate(all="ignore"):
-        # The scale below is at least half of the range of a trial's values.
-        allowed = 0.25 * TOLERANCE * np.ptp(parts, axis=0)
-        small = (missed <= allowed) & np.isfinite(allowed)
-        large = ~(small | (missed == 0.0)).all(axis=0)
-    chosen = np.isin(target, target[large])
-    if not bool(chosen.any()):
-        return found, conclusive
-    parts, finite, missed = parts[:, :, chosen], finite[:, chosen], missed[:, chosen]
-    # The first element of each target, and the number of the target among those left.
-    _, first, place = np.unique(target[chosen], return_index=True, return_inverse=True)
-    # Range of the finite values: median and percentiles.
     low, middle, high = _percentiles(parts, finite)
     widths: FloatArray = high - low
     spread = np.maximum(widths, 1e-4 * np.maximum.reduceat(widths, first)[place])
@@ -208,7 +144,7 @@ def _residuals(values: FloatArray, columns: IntArray, noise: float) -> tuple[Flo
         furthest: FloatArray = np.where(finite, np.abs(parts - middle), 0.0).max(axis=0)
         shares = np.nan_to_num(missed / np.maximum(furthest, spread), nan=0.0, posinf=np.inf)
     shares = np.maximum.reduceat(shares.max(axis=0), first)
-    found[target[chosen][first]] = np.where(shares > TOLERANCE, shares, 0.0)
+    found[targets] = np.where(shares > TOLERANCE, shares, 0.0)
     return found, conclusive
 
 
@@ -218,28 +154,9 @@ def _percentiles(parts: FloatArray, finite: BoolArray) -> FloatArray:
     Parameters
     ----------
     parts : (4, trials, elements).
-    finite : (trials, elements).
+    finite : (trials, elements); at least one of each element.
     """
-    found = np.empty((3, parts.shape[2]))
-    every = finite.all(axis=0)
-    percent = (10, 50, 90)
-    if bool(every.any()):
-        found[:, every] = np.percentile(parts[:, :, every], percent, axis=(0, 1))
-    if not bool(every.all()):
-        some = np.where(finite[:, ~every], parts[:, :, ~every], np.nan)
-        found[:, ~every] = np.nanpercentile(some, percent, axis=(0, 1))
-    return found
-
-
-def grouped(names: Sequence[str], static: StaticGraph, rows: int) -> list[list[str]]:
-    """Group names so that the values of a group fit into memory for this number of rows."""
-    groups: list[list[str]] = []
-    room = 0
-    for name in names:
-        size = static.width(name) * rows
-        if not groups or size > room:
-            groups.append([])
-            room = _CHUNK_ELEMENTS
-        groups[-1].append(name)
-        room -= size
-    return groups
+    ordered = np.sort(np.where(finite, parts, np.nan).reshape(-1, parts.shape[2]), axis=0)
+    last = 4 * finite.sum(axis=0) - 1
+    ranks: IntArray = np.array([[10], [50], [90]]) * last // 100
+    return np.take_along_axis(ordered, ranks, axis=0)

@@ -7,16 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from kan_dialect.evaluate.onnx_subgraph import open_runner, run_rows, widened
-from kan_dialect.frontends.onnx.discover.additivity import (
-    PartialRun,
-    grouped,
-)
 from kan_dialect.frontends.onnx.discover.typical_inputs import BOXES, typical_inputs
 from kan_dialect.frontends.onnx.operators.static_graph import (
     StaticGraph,
 )
-from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_subgraph
+from kan_dialect.frontends.onnx.operators.subgraphs import SubgraphRun, grouped
 from kan_dialect.frontends.onnx.read.graph import Node
 from kan_dialect.ir.constants import FloatArray
 
@@ -37,8 +32,7 @@ def first_batch_dependent_step(static: StaticGraph, samples: FloatArray | None) 
     groups = typical_inputs(static, samples, np.random.default_rng(_SEED))
     # Large magnitudes are left out: a function may amplify the rounding of a sum.
     x = np.concatenate([*groups[: len(BOXES)], groups[-1]])
-    whole = extract_subgraph(static, [static.source.input], [static.source.output])
-    run_rows(open_runner(widened(whole)), x[::-_RUN_TEST_STRIDE], static.batch)
+    SubgraphRun(static, [static.source.input], [static.source.output])(x[::-_RUN_TEST_STRIDE])
     steps = [step for step in static.steps if any(map(static.may_be_boundary, step.outputs))]
     producers = {
         name: step for step in steps for name in step.outputs if static.may_be_boundary(name)
@@ -54,7 +48,7 @@ def first_batch_dependent_step(static: StaticGraph, samples: FloatArray | None) 
 
 def _batch_dependent(static: StaticGraph, names: Sequence[str], x: FloatArray) -> list[str]:
     """The values whose rows change when the rows of x are reordered."""
-    run = PartialRun(static, [static.source.input], names)
+    run = SubgraphRun(static, [static.source.input], names)
     values, shifted = run(x), np.roll(run(np.roll(x, 1, axis=0)), -1, axis=0)
     slices = [slice(*ends) for ends in pairwise(run.columns)]
     return [

@@ -15,21 +15,23 @@ import numpy as np
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.onnx.discover.additivity import (
     Exchanges,
-    PartialRun,
-    grouped,
     make_exchanges,
     points_near,
     residuals,
 )
-from kan_dialect.frontends.onnx.discover.input_scales import find_input_scales
-from kan_dialect.frontends.onnx.discover.typical_inputs import typical_inputs
-from kan_dialect.frontends.onnx.operators.branch_values import DECISIONS
+from kan_dialect.frontends.onnx.discover.typical_inputs import find_input_scales, typical_inputs
+from kan_dialect.frontends.onnx.operators.elementwise import DECISIONS
 from kan_dialect.frontends.onnx.operators.refusals import PRODUCT, PRODUCT_REMEDY, REFUSALS
-from kan_dialect.frontends.onnx.operators.static_graph import (
-    StaticGraph,
-    needed_steps,
+from kan_dialect.frontends.onnx.operators.sign_changes import MarginRun
+from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph, needed_steps
+from kan_dialect.frontends.onnx.operators.subgraphs import SubgraphRun, grouped
+from kan_dialect.frontends.onnx.operators.thresholds import (
+    SEVERAL,
+    Margins,
+    changed,
+    dependences,
+    margins_of,
 )
-from kan_dialect.frontends.onnx.operators.thresholds import SEVERAL, dependences, margins_of
 from kan_dialect.frontends.onnx.read.graph import Node, Unrecognised
 from kan_dialect.ir.constants import FloatArray
 
@@ -192,7 +194,7 @@ class _Search:
         """Activations of values for the base inputs, side by side: (rows, elements)."""
         missing = [name for name in names if name not in self._known]
         for group in grouped(missing, self._static, len(self._base)):
-            run = PartialRun(self._static, [self._input], group)
+            run = SubgraphRun(self._static, [self._input], group)
             values = np.split(run(self._base), run.columns[1:-1], axis=1)
             self._known.update(zip(group, values, strict=True))
         return np.concatenate([self._known[name] for name in names], axis=1)
@@ -313,7 +315,7 @@ class _Search:
         found: dict[str, float] = {}
         rows = max(len(group.rows) for group in exchanges)
         for group in grouped(values, self._static, rows):
-            run = PartialRun(self._static, boundary, group)
+            run = SubgraphRun(self._static, boundary, group)
             shares = residuals(run, exchanges, enough=0.0)
             found.update(zip(group, shares.tolist(), strict=True))
         return found
@@ -332,25 +334,22 @@ class _Search:
             for each in margins_of(self._static, step)
             if each.against is None
         ]
-        names = list(dict.fromkeys(each.name for each in margins))
-        if not names:
-            return {}
         x = np.concatenate([group.rows for group in exchanges])
+        likely = self._finite(boundary)
         mixing: set[str] = set()
+        names = list(dict.fromkeys(each.name for each in margins))
         for group in grouped(names, self._static, len(x)):
-            run = PartialRun(self._static, boundary, group)
-            columns = dict(zip(group, run.columns[:-1].tolist(), strict=True))
-            likely = self._finite(boundary)
-            index = dependences(run, likely[0], likely, np.dtype(np.float64))
-            values = run(x)
-            for each in margins:
-                if each.name not in columns:
-                    continue
-                element = columns[each.name] + each.element
-                signs = np.sign(values[:, element] - each.limit)
-                crossed = np.fmin.reduce(signs, axis=0) < np.fmax.reduce(signs, axis=0)
-                if bool((crossed & (index[element] == SEVERAL)).any()):
-                    mixing.update(each.node.outputs)
+            mine = Margins(self._static, [each for each in margins if each.name in group])
+            run = SubgraphRun(self._static, boundary, mine.names)
+
+            def margins_at(x: FloatArray, run: MarginRun = run, mine: Margins = mine) -> FloatArray:
+                return mine.of(run(x))
+
+            index = dependences(margins_at, likely[0], likely, np.dtype(np.float64))
+            signs = np.sign(margins_at(x))
+            crossed = np.fmin.reduce(signs, axis=0) < np.fmax.reduce(signs, axis=0)
+            owners: list[int] = mine.owner[crossed & (index == SEVERAL)].tolist()
+            mixing.update(name for owner in owners for name in mine.nodes[owner].outputs)
         for step in steps:
             if not mixing.isdisjoint(step.reads):
                 mixing.update(step.outputs)
@@ -360,18 +359,15 @@ class _Search:
         """Whether each element of `other` depends on at most one element of `boundary`."""
         if boundary.width * other.width > _MAX_DEPENDENCE_ELEMENTS:
             return False
-        run = PartialRun(self._static, boundary.values, other.values)
+        run = SubgraphRun(self._static, boundary.values, other.values)
         values = self._finite(boundary.values)
         for _ in range(2):
             base = values[self._rng.integers(len(values))]
             other_row = values[self._rng.integers(len(values))]
-            changed = other_row + (other_row == base)
             rows = np.repeat(base[np.newaxis], boundary.width + 1, axis=0)
-            rows[np.arange(boundary.width), np.arange(boundary.width)] = changed
+            np.fill_diagonal(rows, other_row + (other_row == base))
             found = run(rows)
-            depends = found[:-1] != found[-1]
-            depends &= ~(np.isnan(found[:-1]) & np.isnan(found[-1]))
-            if bool((depends.sum(axis=0) > 1).any()):
+            if bool((changed(found[:-1], found[-1]).sum(axis=0) > 1).any()):
                 return False
         return True
 
@@ -383,7 +379,12 @@ class _Search:
         for step in steps:
             share = max((shares.get(name, 0.0) for name in step.outputs), default=0.0)
             if share == np.inf:
-                return self._undefined(step, boundary)
+                tried = "the samples" if self._given else "the inputs that were tried"
+                return step.refuse(
+                    f"its result is hardly ever finite for {tried}, as a function of "
+                    f"{_listed(boundary)}",
+                    "say where the inputs lie, with --samples DATA.npz",
+                )
             if share == _INFINITESIMAL:
                 return _refusal(step, boundary, "branches on a sum of several of them")
             if share > 0.0:
@@ -392,13 +393,6 @@ class _Search:
                 )
                 return _refusal(step, boundary, evidence)
         return _refusal(steps[-1], boundary, "is no float for each sample")
-
-    def _undefined(self, node: Node, boundary: Sequence[str]) -> Unrecognised:
-        tried = "the samples" if self._given else "the inputs that were tried"
-        return node.refuse(
-            f"its result is hardly ever finite for {tried}, as a function of {_listed(boundary)}",
-            "say where the inputs lie, with --samples DATA.npz",
-        )
 
 
 def _refusal(node: Node, boundary: Sequence[str], evidence: str) -> Unrecognised:

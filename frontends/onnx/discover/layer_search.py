@@ -19,12 +19,11 @@ from xdsl.rewriter import Rewriter
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import run_graph, widened
 from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions
-from kan_dialect.frontends.onnx.compare.comparison_inputs import ComparisonInputs
 from kan_dialect.frontends.onnx.compare.network_comparison import (
     TOLERANCE,
+    ComparisonInputs,
     Differs,
     check_network,
-    find_counterexamples,
 )
 from kan_dialect.frontends.onnx.compare.reference_models import CannotRun
 from kan_dialect.frontends.onnx.discover.batch_dependence import first_batch_dependent_step
@@ -33,13 +32,13 @@ from kan_dialect.frontends.onnx.discover.layer_boundaries import (
     FoundLayer,
     find_layers,
 )
-from kan_dialect.frontends.onnx.discover.typical_inputs import typical_inputs
-from kan_dialect.frontends.onnx.operators.branch_values import DECISIONS
+from kan_dialect.frontends.onnx.discover.typical_inputs import magnitude_inputs, typical_inputs
+from kan_dialect.frontends.onnx.operators.elementwise import DECISIONS
 from kan_dialect.frontends.onnx.operators.static_graph import (
     StaticGraph,
     make_static,
 )
-from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_subgraph
+from kan_dialect.frontends.onnx.operators.subgraphs import PREFIX, extract_subgraph
 from kan_dialect.frontends.onnx.operators.thresholds import find_thresholds
 from kan_dialect.frontends.onnx.read.graph import (
     MAX_WIDTH,
@@ -48,7 +47,7 @@ from kan_dialect.frontends.onnx.read.graph import (
     Unrecognised,
     graph_of,
 )
-from kan_dialect.frontends.onnx.recognise.function_ops import narrow_float
+from kan_dialect.frontends.onnx.recognise.bases import narrow_float
 from kan_dialect.frontends.onnx.recognise.layers import (
     ImportedNetwork,
     finished_network,
@@ -116,12 +115,9 @@ def search_layers(
         network = _search(static, samples, TRIALS)
         try:
             _check(static, network, options)
-        except Differs:
+        except Differs as error:
             # Most likely the search missed an interaction that few points show.
-            counterexamples = find_counterexamples(
-                static.source, network, _comparison_groups(static, samples)
-            )
-            network = _search(static, samples, 8 * TRIALS, counterexamples)
+            network = _search(static, samples, 8 * TRIALS, error.inputs)
             _check(static, network, options)
     except Unrecognised as error:
         raise _merged_refusal(error, recognition_error) from None
@@ -162,19 +158,18 @@ def _search(
 
 
 def _check(static: StaticGraph, network: ImportedNetwork, options: ImportOptions) -> None:
-    """Compare with the file on likely inputs, or on all magnitudes without samples."""
-    groups = _comparison_groups(static, options.samples)
-    check_network(static.source, network, comparison_inputs_of(static, groups, options.real_inputs))
+    """Compare with the file on likely inputs, or on all magnitudes without samples.
 
-
-def _comparison_groups(static: StaticGraph, samples: FloatArray | None) -> list[FloatArray]:
-    """Inputs to compare networks on: not those of the search, and more of the likely ones."""
+    The inputs are not those of the search, and there are more of the likely ones.
+    """
     rng = np.random.default_rng(_SEED)
+    samples = options.samples
     *others, likely = typical_inputs(static, samples, rng, rows=_COMPARED_ROWS)
     if samples is not None:
         drawn = rng.integers(0, len(samples), (_COMPARED_ROWS, samples.shape[1]))
         others.append(np.take_along_axis(samples, drawn, axis=0))
-    return [*others, likely]
+    inputs = comparison_inputs_of(static, [*others, likely], options.real_inputs)
+    check_network(static.source, network, inputs)
 
 
 def _batch_dependence(static: StaticGraph, step: Node, recognition_error: KanError) -> KanError:
@@ -212,12 +207,13 @@ def default_comparison_inputs(
     graph: Graph, options: ImportOptions = NO_OPTIONS
 ) -> ComparisonInputs:
     """Inputs at all magnitudes, and at the scales and thresholds that the graph shows."""
+    rng = np.random.default_rng(_SEED)
     with suppress(Exception):  # Without them, other inputs remain.
         static = make_static(graph)
         if _fits_search(static):
-            groups = typical_inputs(static, None, np.random.default_rng(_SEED))
+            groups = typical_inputs(static, None, rng)
             return comparison_inputs_of(static, groups, options.real_inputs)
-    return ComparisonInputs(samples=options.real_inputs)
+    return ComparisonInputs(magnitude_inputs(graph.inputs, rng)[::-1], samples=options.real_inputs)
 
 
 def comparison_inputs_of(
@@ -297,7 +293,8 @@ class _Assembly:
             name = layer.sources[int(np.searchsorted(widths, index, side="right"))]
             node = thresholds.node_at(int(index), low)
             if low == high and name != source.input and node is not None:
-                node = next((each for each in source.nodes if each.outputs == node.outputs), node)
+                made = node.outputs[0].removeprefix(PREFIX)
+                node = next((each for each in source.nodes if made in each.outputs), node)
                 raise node.refuse(
                     f"it treats the single value {low:.9g} of '{name}', a sum, differently: "
                     "rounding decides whether a sample meets it",
@@ -310,15 +307,12 @@ class _Assembly:
         try:
             graph = graph_of(part, self._static.source.path)
             network = recognise_layers(graph, first=self._layers)
-            check_network(graph, network, self._comparison_inputs(graph, activations))
+            inputs = default_comparison_inputs(graph)
+            inputs = replace(inputs, groups=[*inputs.groups, activations])
+            check_network(graph, network, inputs)
         except Exception:  # An unrecognised layer keeps its subgraph.
             return None
         return network
-
-    def _comparison_inputs(self, graph: Graph, activations: FloatArray) -> ComparisonInputs:
-        """Comparison inputs of a subgraph, with its activations last."""
-        inputs = default_comparison_inputs(graph)
-        return replace(inputs, groups=[*inputs.groups, activations])
 
     def _inline(self, network: ImportedNetwork, inputs: SSAValue) -> SSAValue:
         """Move the ops of a recognised function here, applied to `inputs`; returns its result."""

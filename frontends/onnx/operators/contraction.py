@@ -7,7 +7,7 @@ contraction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from string import ascii_lowercase, ascii_uppercase
@@ -18,47 +18,36 @@ from kan_dialect.frontends.onnx.operators.dependence import (
     CONSTANT,
     LinearForm,
     Part,
-    Run,
     Tensor,
 )
 from kan_dialect.frontends.onnx.read.file import Budget
 from kan_dialect.frontends.onnx.read.graph import Node
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 
-View = Callable[[Array], Array]
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contraction:
     """sum over `summed` of data * weights, both broadcast to a common space.
 
     Attributes
     ----------
-    data_view : broadcasts the operand's array (one sample) to the space's axes.
+    labels : elements of the operand (one sample), broadcast to the space.
     weights : the constants, broadcast likewise.
     summed : axes of the space that are summed.
     shape : of the result, for one sample.
     batch_axis : of the result.
-    run : computes the result for any number of samples.
     """
 
     data: Tensor
-    data_view: View
+    labels: IntArray
     weights: FloatArray
     summed: tuple[int, ...]
     shape: tuple[int, ...]
     batch_axis: int
-    run: Run
 
-    def space(self) -> tuple[int, ...]:
-        """Extents of the common space, for one sample."""
-        return np.broadcast_shapes(self.data_view(self.data.labels).shape, self.weights.shape)
-
-    def variables(self, budget: Budget, node: Node) -> tuple[IntArray, bool]:
+    def variables(self) -> tuple[IntArray, bool]:
         """The variable of each element of the result, and whether an element depends on several."""
-        space = self.space()
-        budget.check(40 * prod(space), node.label)
-        spread = np.broadcast_to(self.data_view(self.data.variables), space)
+        spread = self.data.variables.ravel()[self.labels]
         highest = spread.max(axis=self.summed)
         unset = np.iinfo(np.int64).max
         lowest = np.where(spread == CONSTANT, unset, spread).min(axis=self.summed)
@@ -66,20 +55,15 @@ class Contraction:
         return highest.reshape(self.shape), mixed
 
     def linear(self) -> LinearForm:
-        space = self.space()
+        """The linear form, which takes three times the memory of the weights."""
+        space = self.labels.shape
         kept = tuple(1 if axis in self.summed else extent for axis, extent in enumerate(space))
         rows = np.broadcast_to(np.arange(prod(kept)).reshape(kept), space)
-        columns = np.broadcast_to(self.data_view(self.data.labels), space)
-        factors = np.broadcast_to(self.weights, space)
         # Rows must ascend: the summed axes come last.
         order = [axis for axis in range(len(space)) if axis not in self.summed] + list(self.summed)
-        part = Part(
-            self.data,
-            rows.transpose(order).ravel(),
-            columns.transpose(order).ravel(),
-            factors.transpose(order).ravel(),
-        )
-        return LinearForm([part])
+        rows = rows.transpose(order).ravel()
+        columns, factors = self.labels.transpose(order), self.weights.transpose(order)
+        return LinearForm([Part(self.data, rows, columns.ravel(), factors.ravel())])
 
 
 def one_sample(array: Array, axis: int, node: Node) -> Array:
@@ -133,35 +117,25 @@ def contraction(
     batch = term[data.batch_axis]
     if batch in summed:
         raise node.refuse("it adds up the samples of a batch")
-    constants: list[Array] = []
     weights = np.full((1,) * len(space), factor)
     for labels, argument in zip(terms, arguments, strict=True):
         if isinstance(argument, Tensor):
             continue
         if batch in labels:
             argument = one_sample(argument, labels.index(batch) - len(labels), node)
-        constants.append(argument)
         spread = _spread(argument.astype(np.float64), labels, space)
         budget.check(8 * prod(np.broadcast_shapes(weights.shape, spread.shape)), node.label)
         weights = weights * spread
-    extents = np.broadcast_shapes(_spread(data.labels, term, space).shape, weights.shape)
-    others = [labels for index, labels in enumerate(terms) if index != position]
-    read = set(term).union(*others)
-    equation = f"{','.join([term, *others])}->{''.join(each for each in output if each in read)}"
-    inserted = tuple(axis for axis, each in enumerate(output) if each not in read)
-
-    def run(values: Sequence[Array]) -> Array:
-        total = np.einsum(equation, values[0], *constants)
-        return np.expand_dims(total * factor if factor != 1.0 else total, inserted)
-
+    labels = _spread(data.labels, term, space)
+    extents = np.broadcast_shapes(labels.shape, weights.shape)
+    budget.check(40 * prod(extents), node.label)
     return Contraction(
         data=data,
-        data_view=lambda array: _spread(array, term, space),
-        weights=weights,
+        labels=np.broadcast_to(labels, extents),
+        weights=np.broadcast_to(weights, extents),
         summed=tuple(range(len(output), len(space))),
         shape=extents[: len(output)],
         batch_axis=output.index(batch),
-        run=run,
     )
 
 

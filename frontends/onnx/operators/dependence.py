@@ -62,6 +62,22 @@ class LinearForm:
     parts: Sequence[Part]
     offset: FloatArray | None = None
 
+    def apply(self, values: Sequence[Array], size: int) -> Array:
+        """Values (samples, size) from those (samples, elements) of the operand of each part."""
+        moves = self.offset is None and all(part.factors is None for part in self.parts)
+        kind = np.result_type(*values) if moves else np.dtype(np.float64)
+        total = np.zeros((len(values[0]), size), kind)
+        if self.offset is not None:
+            total += self.offset
+        for part, value in zip(self.parts, values, strict=True):
+            read = value[:, part.columns]
+            terms = read if part.factors is None else read * part.factors
+            if part.rows is None:
+                total += terms
+            else:
+                np.add.at(total.T, part.rows, terms.T)
+        return total
+
 
 @dataclass(eq=False)
 class Source:
@@ -90,9 +106,9 @@ class Tensor:
     order : position in an order in which tensors can be computed.
     node : the op that computes it; None for the input.
     arguments : operands and constants, aligned so that they broadcast against each other.
-    run : computes the value from those of `operands`, for any number of samples.
     variables : int64, the variable of each element, or CONSTANT; extent 1 at `batch_axis`.
     linear : the linear form in `operands`; None for the input and a FUNCTION.
+    run : computes a FUNCTION from its arguments, for any number of samples.
     source : set if the elements are variables of their own.
     """
 
@@ -101,15 +117,35 @@ class Tensor:
     node: Node | None
     kind: Kind
     arguments: tuple[Tensor | Array, ...]
-    run: Run
     batch_axis: int
     variables: IntArray
     linear: Callable[[], LinearForm] | None = None
+    run: Run | None = None
     source: Source | None = None
 
     @property
     def operands(self) -> list[Tensor]:
         return [argument for argument in self.arguments if isinstance(argument, Tensor)]
+
+    def evaluate(self, operands: Sequence[Array]) -> Array:
+        """Values (samples, elements) from those of the operands."""
+        if self.linear is not None:
+            return self.linear().apply(operands, self.size)
+        assert self.run is not None
+        given = iter(operands)
+        found = self.run(
+            [
+                each.spread(next(given)) if isinstance(each, Tensor) else _widest(each)
+                for each in self.arguments
+            ]
+        )
+        moved = np.moveaxis(found, self.batch_axis, 0)
+        return moved.reshape(len(moved), self.size)
+
+    def spread(self, values: Array) -> Array:
+        """Values (samples, elements) in the tensor's own axes."""
+        shape = [extent for axis, extent in enumerate(self.shape) if axis != self.batch_axis]
+        return np.moveaxis(values.reshape(len(values), *shape), 0, self.batch_axis)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -131,27 +167,7 @@ class Tensor:
         return np.broadcast_to(operand.labels, self.shape).ravel()
 
 
-def movement_form(arrange: Run, arguments: Sequence[Tensor | Array]) -> LinearForm:
-    """The linear form of a MOVEMENT, found by moving the indices of the elements."""
-    labels: list[Array] = []
-    constants: list[Array] = []
-    starts: list[int] = []
-    start = 0
-    for argument in arguments:
-        starts.append(start)
-        if isinstance(argument, Tensor):
-            labels.append(argument.labels + start)
-            constants.append(np.zeros(argument.shape))
-            start += argument.size
-        else:
-            labels.append(np.full(argument.shape, CONSTANT, dtype=np.int64))
-            constants.append(argument.astype(np.float64))
-    moved = arrange(labels).ravel()
-    offset = arrange(constants).ravel() if bool((moved == CONSTANT).any()) else None
-    parts: list[Part] = []
-    for argument, first in zip(arguments, starts, strict=True):
-        if isinstance(argument, Tensor):
-            rows = np.flatnonzero((moved >= first) & (moved < first + argument.size))
-            every = rows.size == moved.size
-            parts.append(Part(argument, None if every else rows, moved[rows] - first, None))
-    return LinearForm(parts, offset)
+def _widest(constant: Array) -> Array:
+    """A constant in the type that tensors of its kind are evaluated in."""
+    wide = {"f": np.float64, "i": np.int64, "u": np.int64}
+    return constant.astype(wide.get(constant.dtype.kind, constant.dtype))

@@ -17,12 +17,12 @@ from onnx import helper
 
 from kan_dialect.evaluate.onnx_node import run_node
 from kan_dialect.evaluate.onnx_subgraph import first_line
-from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, Run, Tensor
+from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, LinearForm, Part, Tensor
 from kan_dialect.frontends.onnx.operators.inference import extents_of, infer_types
 from kan_dialect.frontends.onnx.operators.refusals import UNKNOWN
 from kan_dialect.frontends.onnx.read.file import MAX_NODES, Budget
 from kan_dialect.frontends.onnx.read.graph import Node, Unrecognised
-from kan_dialect.ir.constants import Array, BoolArray, IntArray
+from kan_dialect.ir.constants import Array, BoolArray, FloatArray, IntArray
 
 _MOVED: dict[str, Sequence[int]] = {
     **dict.fromkeys(("Expand", "Flatten", "Gather", "GatherElements"), (0,)),
@@ -44,20 +44,42 @@ DYNAMIC_BATCH = 7
 """The extent that stands for an open batch: a prime, so that reshapes do not hide it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Movement:
-    """A result whose elements are elements of `arguments`.
+    """A result whose elements are elements of tensors, or constants.
 
     Attributes
     ----------
-    arguments : tensors; and constants that stand beside them, if any.
-    arrange : moves the elements of arguments, for any number of samples.
-    batch_axis : of the result.
+    chosen : the element of the tensors side by side that each element is, or CONSTANT; extent 1 at
+        `batch_axis`.
+    constants : the constants, likewise, and 0 elsewhere; None without any.
+    to_floats : whether truth values and integers become floats.
     """
 
-    arguments: list[Tensor | Array]
-    arrange: Run
+    tensors: Sequence[Tensor]
+    chosen: IntArray
     batch_axis: int
+    constants: FloatArray | None = None
+    to_floats: bool = False
+
+    @property
+    def variables(self) -> IntArray:
+        """The variable of each element."""
+        moved = [np.array([CONSTANT]), *(each.variables.ravel() for each in self.tensors)]
+        return np.concatenate(moved)[self.chosen - CONSTANT]
+
+    @property
+    def linear(self) -> LinearForm:
+        chosen = self.chosen.ravel()
+        parts: list[Part] = []
+        first = 0
+        for tensor in self.tensors:
+            rows = np.flatnonzero((chosen >= first) & (chosen < first + tensor.size))
+            every = rows.size == chosen.size
+            factors = np.ones(rows.size) if self.to_floats else None
+            parts.append(Part(tensor, None if every else rows, chosen[rows] - first, factors))
+            first += tensor.size
+        return LinearForm(parts, None if self.constants is None else self.constants.ravel())
 
 
 def movements(
@@ -104,7 +126,7 @@ def movements(
 
 @dataclass(frozen=True)
 class _Numbered:
-    """Runs a node on numbered elements of a batch: sample * width + element, -1 for constants."""
+    """Runs a node on numbered elements of a batch: sample * width + element, constants behind."""
 
     node: Node
     tensors: Sequence[Tensor]
@@ -115,6 +137,10 @@ class _Numbered:
     def width(self) -> int:
         return sum(tensor.size for tensor in self.tensors)
 
+    @property
+    def first_constant(self) -> int:
+        return self.width * (1 if self.one_batch else self.batch)
+
     def movements(
         self,
         operands: Sequence[Tensor | Array | None],
@@ -124,25 +150,24 @@ class _Numbered:
     ) -> list[Movement]:
         self._check_size(operands, moved, opset, budget)
         numbers: list[Array | None] = []
-        constants: list[Array | None] = []
-        start = 0
+        constants: list[Array] = [np.zeros(1)]
+        start, count = 0, self.first_constant
         for position, operand in enumerate(operands):
             if isinstance(operand, Tensor):
                 numbers.append(self._numbers(operand) + start)
-                constants.append(np.zeros(self._shape(operand)))
                 start += operand.size
             elif operand is None or position not in moved:
                 numbers.append(operand)
-                constants.append(operand)
             else:
-                numbers.append(np.full(operand.shape, -1, dtype=np.int64))
-                constants.append(operand.astype(np.float64))
+                numbers.append(np.arange(count, count + operand.size).reshape(operand.shape))
+                constants.append(operand.ravel().astype(np.float64))
+                count += operand.size
         try:
             results = run_node(self.node.proto, opset, numbers)
-            values = run_node(self.node.proto, opset, constants)
         except Exception as error:  # The reference implementation raises errors of many types.
             raise self._misfit(operands, first_line(error)) from None
-        return [self._movement(*each) for each in zip(results, values, strict=True)]
+        held = np.concatenate(constants)
+        return [self._movement(each, held) for each in results]
 
     def _misfit(self, operands: Sequence[Tensor | Array | None], reason: str) -> Unrecognised:
         """The error that the operands do not fit, with the batch in place of its extent."""
@@ -191,28 +216,23 @@ class _Numbered:
                 raise self.node.refuse("the extents of its result are not known")
             budget.check(64 * prod(extents), self.node.label)
 
-    def _movement(self, numbers: IntArray, values: Array) -> Movement:
-        """The movement from the numbers of a result's elements, and its constants."""
+    def _movement(self, numbers: IntArray, held: FloatArray) -> Movement:
+        """The movement from the numbers of a result's elements; `held` are 0 and the constants."""
         if self.one_batch:
-            numbers, values = numbers[np.newaxis], values[np.newaxis]
-        fixed = numbers < 0
+            numbers = numbers[np.newaxis]
+        fixed = numbers >= self.first_constant
+        values = held[np.where(fixed, numbers - self.first_constant + 1, 0)]
         samples, columns = np.divmod(numbers, self.width)
         axis = 0 if self.one_batch else self._batch_axis(samples, fixed)
         columns = np.where(fixed, CONSTANT, columns)
-        first, first_values = np.take(columns, 0, axis), np.take(values, 0, axis)
-        if not np.array_equal(
-            columns, np.broadcast_to(np.expand_dims(first, axis), columns.shape)
-        ) or not np.array_equal(
-            np.broadcast_to(np.expand_dims(first_values, axis), values.shape)[fixed], values[fixed]
+        chosen, constants = np.take(columns, [0], axis), np.take(values, [0], axis)
+        pairs = (columns, chosen), (values, constants)
+        if not all(
+            np.array_equal(np.broadcast_to(first, every.shape), every, equal_nan=True)
+            for every, first in pairs
         ):
             raise self.node.refuse("it treats the samples of a batch differently")
-        chosen = first.ravel().copy()
-        missing = chosen == CONSTANT
-        chosen[missing] = self.width + np.arange(np.count_nonzero(missing))
-        arguments: list[Tensor | Array] = list(self.tensors)
-        if missing.any():
-            arguments.append(first_values.ravel()[missing])
-        return Movement(arguments, _gathering(self.tensors, chosen, first.shape, axis), axis)
+        return Movement(self.tensors, chosen, axis, constants if fixed.any() else None)
 
     def _batch_axis(self, samples: IntArray, fixed: BoolArray) -> int:
         """The axis along which the samples of a batch lie."""
@@ -228,21 +248,3 @@ class _Numbered:
             "it moves values between the samples of a batch",
             "export the model so that the batch stays a dimension of its own",
         )
-
-
-def _gathering(
-    tensors: Sequence[Tensor], chosen: IntArray, shape: tuple[int, ...], axis: int
-) -> Run:
-    """Gathers elements `chosen` from all tensors side by side, followed by constants."""
-
-    def arrange(arrays: Sequence[Array]) -> Array:
-        parts = [
-            np.moveaxis(array, tensor.batch_axis, 0).reshape(array.shape[tensor.batch_axis], -1)
-            for array, tensor in zip(arrays, tensors, strict=False)
-        ]
-        samples = len(parts[0])
-        parts += [np.broadcast_to(each, (samples, each.size)) for each in arrays[len(tensors) :]]
-        side_by_side = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        return np.moveaxis(side_by_side[:, chosen].reshape(samples, *shape), 0, axis)
-
-    return arrange

@@ -6,15 +6,15 @@ Many margins are searched at once; each row of inputs holds one candidate for ev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from kan_dialect.ir.constants import Array, BoolArray, FloatArray, IntArray
+from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 
-Margins: TypeAlias = Callable[[FloatArray], FloatArray]
+MarginRun: TypeAlias = Callable[[FloatArray], FloatArray]
 """Inputs (rows, in) -> margins (rows, margins)."""
 
 MAX_SIGN_CHANGES = 1 << 12
@@ -53,21 +53,6 @@ class SignChanges:
     below: FloatArray
     above: FloatArray
 
-    @staticmethod
-    def none() -> SignChanges:
-        empty: IntArray = np.zeros(0, dtype=np.int64)
-        return SignChanges(empty, empty, np.zeros(0), np.zeros(0))
-
-    @staticmethod
-    def joined(parts: list[SignChanges]) -> SignChanges:
-        """All sign changes of several parts, sorted."""
-        margin = np.concatenate([part.margin for part in parts])
-        index = np.concatenate([part.index for part in parts])
-        below = np.concatenate([part.below for part in parts])
-        above = np.concatenate([part.above for part in parts])
-        order = np.lexsort((above, index))
-        return SignChanges(margin[order], index[order], below[order], above[order])
-
     def values_of(self, index: int) -> FloatArray:
         """Test values of an input: both sides of each change, midpoints between changes, and
         beyond.
@@ -82,7 +67,7 @@ class SignChanges:
 
 
 def find_sign_changes(
-    run: Margins, index: IntArray, base: FloatArray, near: FloatArray, dtype: np.dtype[np.generic]
+    run: MarginRun, index: IntArray, base: FloatArray, near: FloatArray, dtype: np.dtype[np.generic]
 ) -> SignChanges:
     """Find the sign changes of margins.
 
@@ -94,8 +79,6 @@ def find_sign_changes(
     near : (rows, in), typical inputs.
     dtype : type of the inputs.
     """
-    if not index.size:
-        return SignChanges.none()
     search = _Search(run, index, base, dtype)
     x = _positions(near, dtype)
     first = search.between(x)
@@ -110,12 +93,18 @@ def _columns(found: SignChanges, base: FloatArray) -> FloatArray:
     """Values of sign changes, each in the column of its input: (rows, in)."""
     values = np.concatenate([found.below, found.above])
     index = np.concatenate([found.index, found.index])
-    order = np.lexsort((values, index))
-    index, values = index[order], values[order]
-    rank = np.arange(index.size) - np.searchsorted(index, index)
-    points = np.repeat(base[np.newaxis], int(rank.max()) + 1, axis=0)
-    points[rank, index] = values
+    points = np.repeat(base[np.newaxis], int(np.bincount(index).max()), axis=0)
+    points[ranks(index), index] = values
     return points
+
+
+def ranks(groups: IntArray) -> IntArray:
+    """Rank of each element among the elements of its group."""
+    order = np.argsort(groups, kind="stable")
+    sorted_groups = groups[order]
+    found = np.empty_like(groups)
+    found[order] = np.arange(groups.size) - np.searchsorted(sorted_groups, sorted_groups)
+    return found
 
 
 def _positions(near: FloatArray, dtype: np.dtype[np.generic]) -> FloatArray:
@@ -128,8 +117,7 @@ def _positions(near: FloatArray, dtype: np.dtype[np.generic]) -> FloatArray:
     return _rounded(np.concatenate([wide, within, seen]), dtype)
 
 
-@dataclass(eq=False)
-class _Brackets:
+class _Brackets(NamedTuple):
     """Brackets of sign changes: ends as float numbers (`_to_numbers`), and the signs there."""
 
     margin: IntArray
@@ -138,21 +126,19 @@ class _Brackets:
     at_low: FloatArray
     at_high: FloatArray
 
-    @property
-    def fields(self) -> tuple[Array, ...]:
-        return self.margin, self.low, self.high, self.at_low, self.at_high
+    def where(self, chosen: BoolArray | IntArray) -> _Brackets:
+        columns: list[Any] = [each[chosen] for each in self]
+        return _Brackets(*columns)
 
-    def where(self, chosen: BoolArray) -> _Brackets:
-        return _Brackets(*(each[chosen] for each in self.fields))
 
-    def joined(self, *others: _Brackets) -> _Brackets:
-        every = zip(self.fields, *(other.fields for other in others), strict=True)
-        return _Brackets(*(np.concatenate(parts) for parts in every))
+def _joined(parts: Sequence[_Brackets]) -> _Brackets:
+    columns: list[Any] = [np.concatenate(each) for each in zip(*parts, strict=True)]
+    return _Brackets(*columns)
 
 
 class _Search:
     def __init__(
-        self, run: Margins, index: IntArray, base: FloatArray, dtype: np.dtype[np.generic]
+        self, run: MarginRun, index: IntArray, base: FloatArray, dtype: np.dtype[np.generic]
     ) -> None:
         self._run = run
         self._index = index
@@ -171,7 +157,7 @@ class _Search:
                 if more is None:
                     break
                 at, values = more
-                brackets = brackets.joined(self._changes(at, values))
+                brackets = _joined([brackets, self._changes(at, values)])
         return self._refined(brackets)
 
     def _changes(self, at: FloatArray, values: FloatArray) -> _Brackets:
@@ -213,18 +199,14 @@ class _Search:
 
     def _at(self, margin: IntArray, value: FloatArray) -> FloatArray:
         """Each margin at a value of its input."""
-        index = self._index[margin]
         # Equal values of an input share a row.
-        order = np.lexsort((value, index))
-        new = np.ones(order.size, dtype=np.bool_)
-        new[1:] = (np.diff(index[order]) != 0) | (np.diff(value[order]) != 0)
-        number = np.cumsum(new) - 1
-        first = number[np.searchsorted(index[order], index[order])]
-        row = np.empty_like(order)
-        row[order] = number - first
+        pairs = np.stack([self._index[margin], value])
+        (index, values), place = np.unique(pairs, axis=1, return_inverse=True)
+        index = index.astype(np.int64)
+        row = ranks(index)
         x = np.repeat(self._base[np.newaxis], int(row.max()) + 1, axis=0)
-        x[row, index] = value
-        return self._run(x)[row, margin]
+        x[row, index] = values
+        return self._run(x)[row[place], margin]
 
     def _refined(self, left: _Brackets) -> SignChanges:
         """Narrow brackets until their ends are neighbours; a 0 inside splits a bracket in two."""
@@ -236,11 +218,13 @@ class _Search:
             if not left.low.size:
                 break
             left = self._narrowed(left)
-        found = done[0].joined(*done[1:])
+        found = _joined(done)
         _, first = np.unique(np.stack([found.margin, found.low]), axis=1, return_index=True)
-        margin = found.margin[first]
-        below, above = (_to_values(each[first], self._dtype) for each in (found.low, found.high))
-        return SignChanges.joined([SignChanges(margin, self._index[margin], below, above)])
+        found = found.where(first)
+        below, above = (_to_values(each, self._dtype) for each in (found.low, found.high))
+        index = self._index[found.margin]
+        order = np.lexsort((above, index))
+        return SignChanges(found.margin[order], index[order], below[order], above[order])
 
     def _narrowed(self, left: _Brackets) -> _Brackets:
         """Halve each bracket."""
@@ -251,7 +235,7 @@ class _Search:
         below, above = sign != left.at_low, sign != left.at_high
         lower = _Brackets(left.margin, left.low, middle, left.at_low, sign)
         upper = _Brackets(left.margin, middle, left.high, sign, left.at_high)
-        return lower.where(below).joined(upper.where(above))
+        return _joined([lower.where(below), upper.where(above)])
 
 
 def _rounded(values: FloatArray, dtype: np.dtype[np.generic]) -> FloatArray:

@@ -29,8 +29,6 @@ from kan_dialect.frontends.onnx.read.file import Budget
 from kan_dialect.frontends.onnx.read.graph import MAX_WIDTH, Graph, Node, Unrecognised
 from kan_dialect.ir.constants import Array
 
-BOOL = onnx.TensorProto.BOOL
-
 MAX_EFFORT = 1 << 32
 """Elements of results that the search for one model's layers may compute: some twenty seconds."""
 
@@ -118,12 +116,6 @@ class StaticGraph:
         known = self.batch == 1 or self.batch_axes.get(name) is not None
         return known and self.kinds[name] in FLOATS and 0 < self.width(name) <= MAX_WIDTH
 
-    def rows(self, name: str, array: Array) -> Array:
-        """The value as (batch, elements)."""
-        axis = self.batch_axes.get(name)
-        moved = array if axis is None else np.moveaxis(array, axis, 0)
-        return moved.reshape(self.batch, -1)
-
 
 def make_static(graph: Graph) -> StaticGraph:
     """The graph for a number of samples of our choice if it allows any, else for its own.
@@ -189,7 +181,10 @@ class _ShapeInference:
         self._budget = Budget(graph.path)
         self.steps: list[Node] = []
         self.constants: dict[str, Array] = dict(graph.constants)
-        shape = [batch if index == axis else extent for index, extent in enumerate(_known(graph))]
+        shape = [
+            batch if index == axis else extent or 1
+            for index, extent in enumerate(graph.input_shape)
+        ]
         self.shapes: dict[str, tuple[int, ...]] = {graph.input: tuple(shape)}
         kind = helper.np_dtype_to_tensor_dtype(graph.input_dtype)
         self.kinds: dict[str, int] = {graph.input: kind}
@@ -226,8 +221,14 @@ class _ShapeInference:
             kind = 0 if found is None else found.tensor_type.elem_type
             if extents is None and node.op_type in ELEMENTWISE:
                 # Function operators of old opsets have no shape inference.
-                extents = _broadcast(node, [self._shape(each) for each in node.reads])
-                kind = BOOL if node.op_type in COMPARISONS else self._kind(node.inputs[0])
+                shapes = [self._shape(each) for each in node.reads]
+                try:
+                    extents = np.broadcast_shapes(*shapes)
+                except ValueError:
+                    listed = " and ".join(map(str, shapes))
+                    raise node.refuse(f"its operands do not fit each other: {listed}") from None
+                compares = node.op_type in COMPARISONS
+                kind = onnx.TensorProto.BOOL if compares else self.kinds.get(node.inputs[0], 1)
             if extents is None:
                 raise node.refuse("the extents of its result depend on data", _REMEDY)
             if prod(extents) > MAX_ELEMENTS:
@@ -246,11 +247,6 @@ class _ShapeInference:
     def _shape(self, name: str) -> tuple[int, ...]:
         return self.shapes[name] if name in self.shapes else self.constants[name].shape
 
-    def _kind(self, name: str) -> int:
-        if name in self.kinds:
-            return self.kinds[name]
-        return helper.np_dtype_to_tensor_dtype(self.constants[name].dtype)
-
     def _infer(self, node: Node) -> dict[str, onnx.TypeProto]:
         operands: dict[str, Array | onnx.TypeProto] = {}
         for name in filter(None, node.inputs):
@@ -261,18 +257,6 @@ class _ShapeInference:
             else:
                 raise node.refuse(f"it reads '{name}', a further result that is not supported")
         return infer_types(node, self._graph.opset, operands)
-
-
-def _known(graph: Graph) -> list[int]:
-    return [extent or 1 for extent in graph.input_shape]
-
-
-def _broadcast(node: Node, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
-        listed = " and ".join(map(str, shapes))
-        raise node.refuse(f"its operands do not fit each other: {listed}") from None
 
 
 def needed_steps(static: StaticGraph, sources: Sequence[str], targets: Sequence[str]) -> list[Node]:

@@ -8,28 +8,19 @@ layer's subgraph (`layer_search.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kan_dialect.evaluate.onnx_subgraph import (
-    FLOATS,
-    INPUT,
-    OUTPUT,
-    in_batches,
-    open_runner,
-    widened,
-)
-from kan_dialect.frontends.onnx.operators.branch_values import BRANCHES, limits_of
-from kan_dialect.frontends.onnx.operators.elementwise import ELEMENTWISE
+from kan_dialect.evaluate.onnx_subgraph import FLOATS
+from kan_dialect.frontends.onnx.operators.elementwise import BRANCHES, ELEMENTWISE, limits_of
 from kan_dialect.frontends.onnx.operators.sign_changes import (
-    Margins,
+    MarginRun,
     SignChanges,
     find_sign_changes,
 )
-from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph
-from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_subgraph
+from kan_dialect.frontends.onnx.operators.static_graph import Effort, StaticGraph
+from kan_dialect.frontends.onnx.operators.subgraphs import SubgraphRun
 from kan_dialect.frontends.onnx.read.graph import Node
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 
@@ -170,14 +161,18 @@ def find_thresholds(static: StaticGraph, likely: FloatArray) -> Thresholds | Non
     if not margins:
         return None
     dtype = static.source.input_dtype
+    static = replace(static, effort=Effort(static.source.path))
     with np.errstate(over="ignore"):
         likely = likely.astype(dtype).astype(np.float64)
-    changes = SignChanges.none()
-    with suppress(Exception):  # Undefined values make runtimes raise errors of many types.
+    try:
         changes = _sign_changes(static, margins, likely, dtype)
-    if not changes.index.size:
+    except Exception:  # Undefined values make runtimes raise errors of many types.
         return None
-    return Thresholds(likely, changes, [each.node for each in margins])
+    return (
+        None
+        if not changes.index.size
+        else Thresholds(likely, changes, [each.node for each in margins])
+    )
 
 
 def _reads(static: StaticGraph, step: Node) -> set[str]:
@@ -222,38 +217,69 @@ def _labels(static: StaticGraph, name: str) -> IntArray:
     return np.moveaxis(labels, 0, axis)
 
 
+class Margins:
+    """Margins of several nodes, computed from values that stand side by side.
+
+    Attributes
+    ----------
+    names : the values.
+    nodes : the nodes.
+    owner : (margins), int64, the index of each margin's node.
+    """
+
+    def __init__(self, static: StaticGraph, margins: Sequence[NodeMargins]) -> None:
+        pairs = [(each.name, each.against) for each in margins]
+        self.nodes = [each.node for each in margins]
+        self.names = list(dict.fromkeys(name for pair in pairs for name in pair if name))
+        widths = np.cumsum([0, *map(static.width, self.names)])
+        columns = dict(zip(self.names, widths[:-1].tolist(), strict=True))
+        self._mine = _joined([columns[each.name] + each.element for each in margins])
+        self._limits = np.concatenate([np.zeros(0), *(each.limit for each in margins)])
+        self._others = _joined(
+            [
+                np.full(each.element.size, -1, dtype=np.int64)
+                if each.against is None or each.other is None
+                else columns[each.against] + each.other
+                for each in margins
+            ]
+        )
+        self.owner = _joined(
+            [np.full(each.element.size, number) for number, each in enumerate(margins)]
+        )
+
+    def keep(self, chosen: IntArray) -> None:
+        """Keep some margins only."""
+        self._mine, self._limits = self._mine[chosen], self._limits[chosen]
+        self._others, self.owner = self._others[chosen], self.owner[chosen]
+
+    def distinct(self) -> IntArray:
+        """The first of all equal margins, ascending."""
+        every = np.stack([self._mine, self._others, self._limits])
+        return np.sort(np.unique(every, axis=1, return_index=True)[1])
+
+    def of(self, values: FloatArray) -> FloatArray:
+        """Margins (rows, margins) of values (rows, elements)."""
+        against = np.where(self._others >= 0, values[:, np.maximum(self._others, 0)], 0.0)
+        return values[:, self._mine] - self._limits - against
+
+
+def _joined(parts: Sequence[IntArray]) -> IntArray:
+    return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+
+
 def _sign_changes(
     static: StaticGraph,
-    margins: Sequence[NodeMargins],
+    nodes: Sequence[NodeMargins],
     likely: FloatArray,
     dtype: np.dtype[np.generic],
 ) -> SignChanges:
-    names = list(
-        dict.fromkeys(name for each in margins for name in (each.name, each.against) if name)
-    )
-    columns = _columns(static, names)
-    mine = np.concatenate([columns[each.name] + each.element for each in margins])
-    limits = np.concatenate([each.limit for each in margins])
-    others = np.concatenate(
-        [
-            np.full(each.element.size, -1, dtype=np.int64)
-            if each.against is None or each.other is None
-            else columns[each.against] + each.other
-            for each in margins
-        ]
-    )
-    owner = np.concatenate(
-        [np.full(each.element.size, number) for number, each in enumerate(margins)]
-    )
-    unique = np.unique(np.stack([mine, others, limits]), axis=1, return_index=True)[1]
-    unique = np.sort(unique)[:: -(-unique.size // MAX_MARGINS)]
-    mine, limits, others, owner = mine[unique], limits[unique], others[unique], owner[unique]
-    values = _Values(static, names, dtype)
+    margins = Margins(static, nodes)
+    distinct = margins.distinct()
+    margins.keep(distinct[:: -(-distinct.size // MAX_MARGINS)])
+    values = SubgraphRun(static, [static.source.input], margins.names, wide=False)
 
     def margins_at(x: FloatArray) -> FloatArray:
-        found = values(x)
-        against = np.where(others >= 0, found[:, np.maximum(others, 0)], 0.0)
-        return found[:, mine] - limits - against
+        return margins.of(values(x))
 
     base = likely[len(likely) // 2]
     index = dependences(margins_at, base, likely, dtype)
@@ -261,71 +287,58 @@ def _sign_changes(
     changes = find_sign_changes(
         lambda x: margins_at(x)[:, known], index[known], base, likely[:48], dtype
     )
-    margin = owner[known[changes.margin]]
-    return SignChanges(margin, changes.index, changes.below, changes.above)
+    return replace(changes, margin=margins.owner[known[changes.margin]])
 
 
 NONE, SEVERAL = -1, -2
 """Results of `dependences` beside input numbers."""
 
 
-def dependences(
-    run: Margins, base: FloatArray, likely: FloatArray, dtype: np.dtype[np.generic]
-) -> IntArray:
+def input_codes(inputs: int) -> BoolArray:
+    """Sets of inputs (2 * bits, in): those with each bit in their number, then those without."""
+    bits = np.arange(max(1, int(inputs - 1).bit_length()))[:, np.newaxis]
+    with_bit = (np.arange(inputs) >> bits) & 1 == 1
+    return np.concatenate([with_bit, ~with_bit])
+
+
+def changed(values: FloatArray, base: FloatArray) -> BoolArray:
+    """Where values differ from those at a base point; two undefined ones do not."""
+    return (values != base) & ~(np.isnan(values) & np.isnan(base))
+
+
+def single_inputs(changes: BoolArray, inputs: int) -> IntArray:
     """The one input on which each margin depends: (margins), int64; or NONE, or SEVERAL.
+
+    Parameters
+    ----------
+    changes : (2 * bits, margins), whether the sets of `input_codes` change a margin.
+    """
+    bits = len(changes) // 2
+    one, zero = changes[:bits], changes[bits:]
+    alone = (one != zero).all(axis=0)
+    index = (one * (1 << np.arange(bits))[:, np.newaxis]).sum(axis=0)
+    unread = np.where(changes.any(axis=0), SEVERAL, NONE)
+    return np.where(alone & (index < inputs), index, unread)
+
+
+def dependences(
+    run: MarginRun, base: FloatArray, likely: FloatArray, dtype: np.dtype[np.generic]
+) -> IntArray:
+    """The one input on which each margin depends, as `single_inputs`.
 
     Parameters
     ----------
     base : (in), a likely input.
     likely : (rows, in), further likely inputs.
     """
-    inputs = base.size
-    bits = max(1, int(inputs - 1).bit_length())
-    numbers = np.arange(inputs, dtype=np.int64)
-    codes = np.array([(numbers & (1 << bit)) != 0 for bit in range(bits)], dtype=np.bool_)
+    codes = input_codes(base.size)
     spread = np.maximum(np.ptp(likely, axis=0), 1e-3)
-    starts = [base, np.full(inputs, 0.5), likely[0]]
-    moves = [spread / 3, np.full(inputs, 0.3), -100 * spread]
-    with_bit: BoolArray | None = None
+    starts = [base, np.full(base.size, 0.5), likely[0]]
+    moves = [spread / 3, np.full(base.size, 0.3), -100 * spread]
+    found: list[BoolArray] = []
     for start, move in zip(starts, moves, strict=True):
-        rows = [start, *(start + move * code for code in codes)]
-        rows += [start + move * ~code for code in codes]
         with np.errstate(all="ignore"):
-            values = run(np.array(rows).astype(dtype).astype(np.float64))
-            changed = (values[1:] != values[0]) & ~(np.isnan(values[1:]) & np.isnan(values[0]))
-        with_bit = changed if with_bit is None else with_bit | changed
-    assert with_bit is not None
-    one, zero = with_bit[:bits], with_bit[bits:]
-    alone = (one != zero).all(axis=0)
-    index = (one * (1 << np.arange(bits))[:, np.newaxis]).sum(axis=0)
-    unread = np.where(with_bit.any(axis=0), SEVERAL, NONE)
-    return np.where(alone & (index < inputs), index, unread)
-
-
-def _columns(static: StaticGraph, names: Sequence[str]) -> dict[str, int]:
-    """First column of each value, if values stand side by side."""
-    widths = np.cumsum([0, *(static.width(name) for name in names)])
-    return dict(zip(names, widths[:-1].tolist(), strict=True))
-
-
-class _Values:
-    """Computes values of a graph side by side, in a given type."""
-
-    def __init__(
-        self, static: StaticGraph, names: Sequence[str], dtype: np.dtype[np.generic]
-    ) -> None:
-        model = extract_subgraph(static, [static.source.input], names)
-        if dtype != static.source.input_dtype:
-            model = widened(model)
-        self._runner = open_runner(model)
-        self._dtype = dtype
-        self._batch = static.batch
-
-    def __call__(self, x: FloatArray) -> FloatArray:
-        def run(rows: FloatArray) -> list[FloatArray]:
-            filled = np.concatenate([rows, np.repeat(rows[-1:], self._batch - len(rows), axis=0)])
-            (found,) = self._runner.run([OUTPUT], {INPUT: filled.astype(self._dtype)})
-            return [np.asarray(found, dtype=np.float64)[: len(rows)]]
-
-        (found,) = in_batches(run, x, self._batch)
-        return found
+            rows = np.concatenate([start[np.newaxis], start + move * codes])
+            values = run(rows.astype(dtype).astype(np.float64))
+            found.append(changed(values[1:], values[0]))
+    return single_inputs(np.logical_or.reduce(found), base.size)

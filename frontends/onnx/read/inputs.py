@@ -25,14 +25,18 @@ def float_inputs(path: Path, graph: onnx.GraphProto) -> list[onnx.ValueInfoProto
     ------
     KanError : the graph has no inputs.
     """
-    parameters = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in parameters]
+    inputs = _own_inputs(graph)
     if not inputs:
         raise KanError(
             f"{path.name}: the model has no input",
             remedy="export the model as a function of its features",
         )
     return inputs
+
+
+def _own_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
+    parameters = {tensor.name for tensor in graph.initializer}
+    return [value for value in graph.input if value.name not in parameters]
 
 
 def input_dtype(path: Path, value: onnx.ValueInfoProto) -> np.dtype[np.generic]:
@@ -81,8 +85,7 @@ def input_shape(path: Path, value: onnx.ValueInfoProto) -> tuple[int | None, ...
 
 def column_names(graph: onnx.GraphProto) -> list[str]:
     """Names of several inputs of one column each; empty where inputs name no columns."""
-    parameters = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in parameters]
+    inputs = _own_inputs(graph)
     if len(inputs) < 2 or any((_declared_shape(value) or ())[1:] != (1,) for value in inputs):
         return []
     return [value.name for value in inputs]

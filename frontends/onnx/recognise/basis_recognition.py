@@ -12,9 +12,14 @@ from typing import TypeAlias
 
 import numpy as np
 
-from kan_dialect.frontends.onnx.operators.branch_values import BRANCHES, DECISIONS, limits_of
 from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, Kind, Tensor
-from kan_dialect.frontends.onnx.operators.elementwise import COMPARISONS
+from kan_dialect.frontends.onnx.operators.elementwise import (
+    BRANCHES,
+    COMPARISONS,
+    DECISIONS,
+    limits_of,
+)
+from kan_dialect.frontends.onnx.operators.sign_changes import ranks
 from kan_dialect.frontends.onnx.recognise.bases import (
     Basis,
     BasisCombination,
@@ -126,19 +131,18 @@ def _is_everywhere(
         and node.op_type in _KINKED_FUNCTIONS
     ):
         return True  # The operator itself is the function.
-    found = list(_branch_values(region, bottleneck, BRANCHES))
+    found = list(branch_values(region, bottleneck, BRANCHES))
     exact = [each for each in found if each is not None]
     if not exact:
         return not found
     if len(exact) < len(found):
         return False  # It branches on a function of the bottleneck that is not affine.
-    owners, values = (np.concatenate(parts) for parts in zip(*exact, strict=True))
-    single = values.astype(np.float32)
+    pairs = np.concatenate([np.stack(each) for each in exact], axis=1)
+    single = pairs[1].astype(np.float32)
     sides = [np.nextafter(single, np.float32(end)).astype(np.float64) for end in (-np.inf, np.inf)]
-    owners, values, _ = _merged_thresholds(
-        np.tile(owners, 3), np.concatenate([values, *sides]), np.tile(owners, 3), np.maximum
-    )
-    points = _side_by_side(owners, values, bottleneck.size)
+    tried = [pairs, *(np.stack([pairs[0], side]) for side in sides)]
+    owners, values = np.unique(np.concatenate(tried, axis=1), axis=1)
+    points = _side_by_side(owners.astype(np.int64), values, bottleneck.size)
     points = np.concatenate([points, (points[1:] + points[:-1]) / 2])
     expected = functions.apply(function, points)[:, columns]
     return _agree(region.evaluate(bottleneck, points), expected, tolerance)
@@ -164,16 +168,16 @@ def _recognise_spline(
     region: Region, bottleneck: Tensor, columns: IntArray
 ) -> BasisCombination | None:
     thresholds = _thresholds(region, bottleneck, COMPARISONS)
-    ranks = _ranks(columns)
+    rank = ranks(columns)
     for knots in _knot_vectors(thresholds, columns, bottleneck.size):
-        degree = _degree(knots, int(ranks.max()) + 1)
+        degree = _degree(knots, int(rank.max()) + 1)
         if degree is None:
             continue
         points = _knot_points(knots)
         actual = region.evaluate(bottleneck, points)
         for closed in (False, True):
             basis = bsplines.bspline_basis(points, knots, degree, closed=closed)
-            chosen = _match(actual, basis, columns, ranks, SPLINE_TOLERANCE * region.probe.slack)
+            chosen = _match(actual, basis, columns, rank, SPLINE_TOLERANCE * region.probe.slack)
             if chosen is not None:
                 return _one_to_one(bottleneck, SplineBasis(degree, knots, closed), columns, chosen)
     return None
@@ -198,22 +202,21 @@ def _thresholds(
         repeats it most for its column.
     """
     found = [
-        _merged_thresholds(*each, np.ones_like(each[0]), np.add)
-        for each in _branch_values(region, bottleneck, kinds)
+        np.unique(np.stack(each), axis=1, return_counts=True)
+        for each in branch_values(region, bottleneck, kinds)
         if each is not None
     ]
     if not found:
         return np.zeros(0, dtype=np.int64), np.zeros(0)
-    columns, values, counts = _merged_thresholds(
-        np.concatenate([each[0] for each in found]),
-        np.concatenate([each[1] for each in found]),
-        np.concatenate([each[2] for each in found]),
-        np.maximum,
-    )
-    return np.repeat(columns, counts), np.repeat(values, counts)
+    pairs, counts = (np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))
+    distinct, place = np.unique(pairs, axis=1, return_inverse=True)
+    most = np.zeros(distinct.shape[1], dtype=np.int64)
+    np.maximum.at(most, place, counts)
+    columns, values = np.repeat(distinct, most, axis=1)
+    return columns.astype(np.int64), values
 
 
-def _branch_values(
+def branch_values(
     region: Region, bottleneck: Tensor, kinds: Collection[str]
 ) -> Iterator[tuple[IntArray, FloatArray] | None]:
     """Columns and values of the bottleneck at which each operator of some kinds branches.
@@ -264,17 +267,6 @@ def _affine_in(
     return affine_in(tensor, bottleneck)
 
 
-def _merged_thresholds(
-    columns: IntArray, values: FloatArray, counts: IntArray, combine: np.ufunc
-) -> tuple[IntArray, FloatArray, IntArray]:
-    """Merge equal pairs of column and value, sorted, and combine their counts."""
-    order = np.lexsort((values, columns))
-    columns, values, counts = columns[order], values[order], counts[order]
-    new = np.ones(columns.size, dtype=np.bool_)
-    new[1:] = (np.diff(columns) != 0) | (np.diff(values) != 0)
-    return columns[new], values[new], combine.reduceat(counts, np.flatnonzero(new))
-
-
 def _knot_vectors(
     thresholds: tuple[IntArray, FloatArray], columns: IntArray, size: int
 ) -> list[FloatArray]:
@@ -309,7 +301,7 @@ def _knot_points(knots: FloatArray) -> FloatArray:
 
 
 def _match(
-    actual: FloatArray, basis: FloatArray, columns: IntArray, ranks: IntArray, tolerance: float
+    actual: FloatArray, basis: FloatArray, columns: IntArray, rank: IntArray, tolerance: float
 ) -> IntArray | None:
     """Index of the basis function of each element; None without a match.
 
@@ -319,28 +311,18 @@ def _match(
     ----------
     actual : (samples, elements); basis : (samples, columns, functions).
     """
-    fits = int(ranks.max()) < basis.shape[2]
-    if fits and _agree(actual, basis[:, columns, ranks], tolerance):
-        return ranks
+    fits = int(rank.max()) < basis.shape[2]
+    if fits and _agree(actual, basis[:, columns, rank], tolerance):
+        return rank
     if not bool(np.isfinite(actual).all()):
         return None
-    chosen = np.empty_like(ranks)
+    chosen = np.empty_like(rank)
     for element, column in enumerate(columns.tolist()):
         distance = np.abs(basis[:, column, :] - actual[:, element, np.newaxis]).max(axis=0)
         chosen[element] = int(distance.argmin())
         if not distance[chosen[element]] <= tolerance:
             return None
     return chosen
-
-
-def _ranks(columns: IntArray) -> IntArray:
-    """Rank of each element among the elements of its column."""
-    order = np.argsort(columns, kind="stable")
-    sorted_columns = columns[order]
-    starts = np.searchsorted(sorted_columns, sorted_columns, side="left")
-    ranks = np.empty_like(columns)
-    ranks[order] = np.arange(columns.size) - starts
-    return ranks
 
 
 # Hat functions
@@ -424,7 +406,7 @@ def _flanks(
     for side in (-1.0, 1.0):
         points = places[:, np.newaxis] + side * 2.0 ** np.arange(-30.0, 31.0)
         away = np.abs(points - places[:, np.newaxis])
-        left = _evaluate_elements(region, bottleneck, columns, points) / heights[:, np.newaxis]
+        left = evaluate_elements(region, bottleneck, columns, points) / heights[:, np.newaxis]
         # Halfway down, a line through the peak is known exactly.
         halfway = (left > 0.2) & (left < 0.9)
         if not bool(halfway.any(axis=1).all()):
@@ -485,7 +467,7 @@ def _recognise_radial(
     centers = _snap(-offset / scale, 4e-15 * np.abs(offset / scale))
     # Two points for each element, where all kinds are far from 0 and 1.
     probes = centers[:, np.newaxis] + np.array([0.8, -1.1]) / np.abs(scale)[:, np.newaxis]
-    actual = _evaluate_elements(region, bottleneck, columns, probes)
+    actual = evaluate_elements(region, bottleneck, columns, probes)
     distances = (probes - centers[:, np.newaxis]) * scale[:, np.newaxis]
     for kind, (inverse, _) in _RADIAL.items():
         with np.errstate(all="ignore"):
@@ -524,14 +506,14 @@ def _shifted(region: Region, bottleneck: Tensor) -> tuple[FloatArray, FloatArray
     return scale, offset
 
 
-def _evaluate_elements(
+def evaluate_elements(
     region: Region, bottleneck: Tensor, columns: IntArray, points: FloatArray
 ) -> FloatArray:
     """Evaluate each element of the top on its own points; both are (elements, points), float64."""
-    ranks = _ranks(columns)
+    rank = ranks(columns)
     result = np.empty_like(points)
-    for rank in range(int(ranks.max()) + 1):
-        elements = np.flatnonzero(ranks == rank)
+    for each in range(int(rank.max()) + 1):
+        elements = np.flatnonzero(rank == each)
         given = np.zeros((points.shape[1], bottleneck.size))
         given[:, columns[elements]] = points[elements].T
         result[elements] = region.evaluate(bottleneck, given)[:, elements].T
@@ -548,7 +530,7 @@ def _confirm_radial(
 ) -> bool:
     shares = np.array([-60.0, -7.0, -3.1, -1.3, -0.4, -0.05, 0.0, 0.02, 0.3, 0.9, 2.2, 4.7, 60.0])
     points = centers[:, np.newaxis] + shares * widths[:, np.newaxis]
-    actual = _evaluate_elements(region, bottleneck, columns, points)
+    actual = evaluate_elements(region, bottleneck, columns, points)
     squared = ((points - centers[:, np.newaxis]) / widths[:, np.newaxis]) ** 2
     return _agree(actual, _RADIAL[kind][1](squared), TOLERANCE * region.probe.slack)
 
@@ -556,13 +538,13 @@ def _confirm_radial(
 def _radial_combination(
     bottleneck: Tensor, columns: IntArray, kind: str, centers: FloatArray, widths: FloatArray
 ) -> BasisCombination:
-    ranks = _ranks(columns)
-    count = int(ranks.max()) + 1
+    rank = ranks(columns)
+    count = int(rank.max()) + 1
     # Unused entries keep a legal width.
     all_centers, all_widths = np.zeros((bottleneck.size, count)), np.ones((bottleneck.size, count))
-    all_centers[columns, ranks] = centers
-    all_widths[columns, ranks] = widths
-    return _one_to_one(bottleneck, RadialBasis(kind, all_centers, all_widths), columns, ranks)
+    all_centers[columns, rank] = centers
+    all_widths[columns, rank] = widths
+    return _one_to_one(bottleneck, RadialBasis(kind, all_centers, all_widths), columns, rank)
 
 
 def _snap(values: FloatArray, tolerance: FloatArray) -> FloatArray:

@@ -83,7 +83,7 @@ class Dataflow(TensorBuilder):
         if rule is not None:
             return [rule(self, node, operands)]
         if node.op_type in ELEMENTWISE:
-            return [self.add_function(node, given_operands(node, operands))]
+            return [self.add_function(node, given_operands(operands))]
         reason, remedy = REFUSALS.get(node.op_type, UNKNOWN)
         raise node.refuse(reason, remedy)
 

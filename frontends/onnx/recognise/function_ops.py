@@ -16,8 +16,12 @@ from xdsl.ir import Block, Operation, SSAValue
 from kan_dialect.frontends.onnx.operators.dependence import Kind, LinearForm, Tensor
 from kan_dialect.frontends.onnx.operators.elementwise import COMPARISONS
 from kan_dialect.frontends.onnx.read.graph import Node
-from kan_dialect.frontends.onnx.recognise.basis_recognition import recognise_function
-from kan_dialect.frontends.onnx.recognise.linear_terms import affine_in
+from kan_dialect.frontends.onnx.recognise.bases import narrow_float
+from kan_dialect.frontends.onnx.recognise.basis_recognition import (
+    branch_values,
+    evaluate_elements,
+    recognise_function,
+)
 from kan_dialect.frontends.onnx.recognise.regions import Probe, region_of
 from kan_dialect.ir.constants import Array, DenseAttr, FloatArray, IntArray, to_floats
 from kan_dialect.ops.layer import AffineOp, MapOp
@@ -29,13 +33,6 @@ _CONTINUITY_TOLERANCE = 1e-6
 """Largest gap between two pieces where they meet, relative to their value."""
 
 _REMEDY = "replace the function by one that the dialect has: silu, gelu, relu, tanh, sin, exp, ..."
-
-
-def narrow_float(values: FloatArray) -> Array:
-    """The values as float32 if that is exact, else as float64."""
-    with np.errstate(over="ignore"):
-        single = values.astype(np.float32)
-    return single if np.array_equal(single.astype(np.float64), values) else values
 
 
 class FunctionWriter:
@@ -177,7 +174,7 @@ class FunctionWriter:
             return None
         (root,) = roots
         chosen = tensor.elements_of(condition)[elements]
-        split = _threshold(condition, root, chosen)
+        split = _threshold(condition, root, chosen, self._probe)
         if split is None:
             return None
         limits, first_is_upper = split
@@ -375,7 +372,7 @@ def _is_root(tensor: Tensor) -> bool:
 
 
 def _threshold(
-    condition: Tensor, root: Tensor, elements: IntArray
+    condition: Tensor, root: Tensor, elements: IntArray, probe: Probe
 ) -> tuple[FloatArray, bool] | None:
     """Thresholds of the elements of a comparison, as values of the root's elements.
 
@@ -383,25 +380,17 @@ def _threshold(
     -------
     The thresholds, and whether the condition holds above them; None if it has another form.
     """
-    node = _node(condition)
-    if node.op_type not in COMPARISONS or node.op_type == "Equal" or len(condition.operands) != 1:
+    region = region_of(condition, probe)
+    found = list(branch_values(region, root, COMPARISONS))
+    if _node(condition).op_type not in COMPARISONS or len(found) != 1 or found[0] is None:
         return None
-    left, right = condition.arguments
-    operand, constant = (left, right) if isinstance(left, Tensor) else (right, left)
-    if not isinstance(operand, Tensor) or isinstance(constant, Tensor):
+    columns, limits = found[0]
+    away = np.maximum(1.0, np.abs(limits))
+    points = np.stack([limits - away, limits + away], axis=1)
+    steps = np.diff(evaluate_elements(region, root, columns, points))[elements, 0]
+    if not steps[0] or bool((steps != steps[0]).any()):
         return None
-    affine = affine_in(operand, root)
-    if affine is None:
-        return None
-    _, scale, offset = affine
-    read = condition.elements_of(operand)[elements]
-    limits = np.broadcast_to(constant.astype(np.float64), condition.shape).ravel()[elements]
-    rising = scale[read] > 0
-    thresholds = (limits - offset[read]) / scale[read]
-    if rising.min() != rising.max() or not bool(np.isfinite(thresholds).all()):
-        return None
-    above = node.op_type.startswith("Greater")
-    return thresholds, (above == bool(rising[0])) == (operand is left)
+    return limits[elements], bool(steps[0] > 0)
 
 
 def _matching(bottleneck: Tensor, variables: IntArray) -> IntArray:

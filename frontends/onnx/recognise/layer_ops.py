@@ -1,9 +1,10 @@
-"""Writes one layer as IR: edge ops, their sum, and the nodes."""
+"""Collects the edges of one layer, and writes it as IR: edge ops, their sum, and the nodes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,19 +12,19 @@ from xdsl.dialects import arith
 from xdsl.ir import SSAValue
 
 from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, Tensor
+from kan_dialect.frontends.onnx.read.file import Budget
 from kan_dialect.frontends.onnx.read.graph import Node
 from kan_dialect.frontends.onnx.recognise.bases import (
-    ChebyshevBasis,
-    FixedBasis,
-    RadialBasis,
-    SplineBasis,
+    Basis,
+    BasisCombination,
+    Parameters,
+    narrow_float,
 )
-from kan_dialect.frontends.onnx.recognise.edge_groups import Group, LayerEdges
-from kan_dialect.frontends.onnx.recognise.function_ops import FunctionWriter, narrow_float
-from kan_dialect.frontends.onnx.recognise.linear_terms import Terms
-from kan_dialect.ir.constants import Array, DenseAttr, FloatArray, IntArray, dense
+from kan_dialect.frontends.onnx.recognise.function_ops import FunctionWriter
+from kan_dialect.frontends.onnx.recognise.linear_terms import Terms, ranges_of
+from kan_dialect.ir.constants import DenseAttr, FloatArray, IntArray, dense
 from kan_dialect.ops.layer import MapOp, NodeSumOp
-from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, EdgeOp, RadialOp
+from kan_dialect.ops.spline import BaseOp, EdgeOp
 
 MAX_FUNCTIONS = 64
 """Most functions of one input that are written one by one, without a known basis."""
@@ -35,6 +36,93 @@ _REMEDY = (
     "edges may be B-splines, radial functions, polynomials and the functions of the dialect, of "
     "one input each"
 )
+
+
+@dataclass(eq=False)
+class Group:
+    """Edges over one basis: coefficients[o, i, m] belongs to function m of input i."""
+
+    bottleneck: Tensor
+    basis: Basis
+    coefficients: FloatArray
+
+    def joined(self, other: Group) -> Group | None:
+        """Both groups over one basis, with the parameters of this one first; None if they do not
+        fit.
+        """
+        if other.bottleneck is not self.bottleneck:
+            return None
+        found = self.basis.joined(other.basis)
+        if found is None:
+            return None
+        basis, start = found
+        coefficients = np.zeros((*self.coefficients.shape[:2], basis.count))
+        coefficients[:, :, : self.basis.count] += self.coefficients
+        coefficients[:, :, start : start + other.basis.count] += other.coefficients
+        return Group(self.bottleneck, basis, coefficients)
+
+
+@dataclass(eq=False)
+class LayerEdges:
+    """The edges of a layer.
+
+    Attributes
+    ----------
+    outputs : number of nodes.
+    variables : (in), int64, ascending, the variables that its inputs are.
+    groups : edges by basis.
+    """
+
+    outputs: int
+    variables: IntArray
+    budget: Budget
+    groups: dict[object, Group] = field(default_factory=dict[object, Group])
+
+    @property
+    def inputs(self) -> int:
+        return self.variables.size
+
+    def columns(self, variables: IntArray) -> IntArray:
+        """Input indices of `variables`."""
+        return np.searchsorted(self.variables, variables)
+
+    def add(self, combination: BasisCombination, terms: Terms) -> None:
+        """Add `terms` of the tensor that `combination` describes to the coefficients."""
+        key = combination.bottleneck, combination.basis.key
+        group = self.groups.get(key)
+        if group is None:
+            shape = (self.outputs, self.inputs, combination.basis.count)
+            # The coefficients, and their copies on the way into the IR.
+            self.budget.charge(32 * prod(shape), f"a layer of {shape[0]} x {shape[1]} edges")
+            group = Group(combination.bottleneck, combination.basis, np.zeros(shape))
+            self.groups[key] = group
+        # Each term is distributed over all functions of its element.
+        order = np.argsort(combination.elements, kind="stable")
+        places, counts = ranges_of(combination.elements[order], terms.elements)
+        chosen = order[places]
+        rows, weights = np.repeat(terms.rows, counts), np.repeat(terms.weights, counts)
+        columns = self.columns(
+            combination.bottleneck.variables.ravel()[combination.columns[chosen]]
+        )
+        index = (rows, columns, combination.functions[chosen])
+        np.add.at(group.coefficients, index, weights * combination.factors[chosen])
+
+    def merged_groups(self) -> list[Group]:
+        """The nonzero groups; groups whose bases are parts of one basis are joined.
+
+        A file that writes basis functions one by one has such groups.
+        """
+        merged: list[Group] = []
+        used = [group for group in self.groups.values() if bool(group.coefficients.any())]
+        for group in sorted(used, key=lambda each: each.basis.first):
+            for index, other in enumerate(merged):
+                joined = other.joined(group)
+                if joined is not None:
+                    merged[index] = joined
+                    break
+            else:
+                merged.append(group)
+        return merged
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,30 +157,9 @@ class LayerWriter:
         # Inputs outside the bottleneck have no edges; they borrow parameters of another input.
         elements = np.where(place == CONSTANT, 0, place)
         value = self._functions.value(group.bottleneck, elements)
-        constant = self._constant(coefficients)
+        parameters = Parameters(value, elements, self._constant(coefficients))
         kept = np.asarray(coefficients.any(axis=2))
-        match group.basis:
-            case FixedBasis(function):
-                weights = self._constant(coefficients[:, :, 0])
-                self._add("base", kept, lambda name: BaseOp(function, value, weights, name=name))
-            case SplineBasis(degree, knots, closed):
-                vector = _shared(knots[elements])
-                self._add(
-                    "spline",
-                    kept,
-                    lambda name: BSplineOp(
-                        value, degree, vector, constant, closed=closed, name=name
-                    ),
-                )
-            case RadialBasis(kind, centers, widths):
-                parameters = _shared(centers[elements]), _shared(widths[elements])
-                self._add(
-                    "radial",
-                    kept,
-                    lambda name: RadialOp(kind, value, *parameters, constant, name=name),
-                )
-            case ChebyshevBasis():
-                self._add("chebyshev", kept, lambda name: ChebyshevOp(value, constant, name=name))
+        self._add(group.basis.kind, kept, lambda name: group.basis.edges(parameters, name))
 
     def add_functions(self, tensor: Tensor, terms: Terms) -> None:
         """Add functions without a known basis, one for each input at a time."""
@@ -174,8 +241,3 @@ class LayerWriter:
 def _only(terms: Terms, elements: IntArray) -> Terms:
     mine = np.isin(terms.elements, elements)
     return Terms(terms.rows[mine], terms.elements[mine], terms.weights[mine])
-
-
-def _shared(rows: FloatArray) -> Array:
-    """One row if all inputs share it."""
-    return narrow_float(rows[0] if bool((rows == rows[0]).all()) else rows)

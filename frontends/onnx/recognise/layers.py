@@ -23,9 +23,8 @@ from kan_dialect.frontends.onnx.read.graph import Graph, Unrecognised
 from kan_dialect.frontends.onnx.recognise.bases import BasisCombination, identity_of
 from kan_dialect.frontends.onnx.recognise.basis_recognition import HALF_FACTOR, recognise
 from kan_dialect.frontends.onnx.recognise.dataflow import Dataflow
-from kan_dialect.frontends.onnx.recognise.edge_groups import LayerEdges
 from kan_dialect.frontends.onnx.recognise.function_ops import FunctionWriter
-from kan_dialect.frontends.onnx.recognise.layer_ops import LayerWriter
+from kan_dialect.frontends.onnx.recognise.layer_ops import LayerEdges, LayerWriter
 from kan_dialect.frontends.onnx.recognise.linear_terms import Terms, expand
 from kan_dialect.frontends.onnx.recognise.regions import Probe
 from kan_dialect.ops.layer import ConcatOp

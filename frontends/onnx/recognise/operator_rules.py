@@ -18,6 +18,7 @@ from kan_dialect.frontends.onnx.operators.dependence import (
     Tensor,
 )
 from kan_dialect.frontends.onnx.operators.inference import einsum_terms
+from kan_dialect.frontends.onnx.operators.movement import Movement
 from kan_dialect.frontends.onnx.operators.refusals import (
     PRODUCT,
     PRODUCT_REMEDY,
@@ -30,7 +31,7 @@ from kan_dialect.frontends.onnx.recognise.tensor_builder import (
     Value,
     given_operands,
 )
-from kan_dialect.ir.constants import Array
+from kan_dialect.ir.constants import Array, FloatArray
 
 Rule: TypeAlias = Callable[[TensorBuilder, Node, Sequence[Value | None]], Tensor]
 """(tensors, node, operands) -> result; an operand is None if it is omitted."""
@@ -46,64 +47,49 @@ def _cast(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) 
     else:
         dtype = folding.cast_dtype(node)
     if dtype.kind == "f":
-        tensor = tensors.add_movement(node, lambda arrays: arrays[0], [operand], operand.batch_axis)
-        tensor.run = lambda arrays: arrays[0].astype(np.float64)
-        return tensor
+        same = Movement([operand], operand.labels, operand.batch_axis, to_floats=True)
+        return tensors.add_movement(node, same)
     kind = np.bool_ if dtype.kind == "b" else np.int64
     tensors.need(operand.variables)
     return tensors.add_tensor(
         node,
         Kind.FUNCTION,
         [operand],
-        lambda arrays: np.nan_to_num(arrays[0]).astype(kind),
         operand.batch_axis,
         operand.variables,
+        run=lambda arrays: np.nan_to_num(arrays[0]).astype(kind),
     )
 
 
 def _add(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
     """Add, Sub, Sum, Mean and Neg: sums of operands times 1, -1 or 1 / n."""
-    arguments = given_operands(node, operands)
-    factors = [1.0] * len(arguments)
+    arguments = given_operands(operands)
+    factors: list[float | FloatArray | None] = [1.0] * len(arguments)
     if node.op_type == "Mean":
         factors = [1.0 / len(arguments)] * len(arguments)
     elif node.op_type in ("Sub", "Neg"):
         factors[-1] = -1.0
-    return tensors.add_sum(node, arguments, factors)
+    return tensors.add_affine(node, arguments, factors)
 
 
 def _multiply(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
     """Mul and Div: linear with a constant operand, else a function."""
-    arguments = given_operands(node, operands)
-    if len(arguments) != 2:
-        raise node.refuse(f"{len(arguments)} operands instead of 2")
-    first, second = arguments
+    first, second = arguments = given_operands(operands)
     if isinstance(second, np.ndarray):
         scale = second.astype(np.float64)
         if node.op_type == "Mul":
-            return tensors.add_scaling(node, arguments, 0, scale)
+            return tensors.add_affine(node, arguments, [scale, None])
         if bool((scale != 0).all()):
-            return tensors.add_scaling(node, arguments, 0, 1.0 / scale)
+            return tensors.add_affine(node, arguments, [1.0 / scale, None])
     elif isinstance(first, np.ndarray) and node.op_type == "Mul":
-        return tensors.add_scaling(node, arguments, 1, first.astype(np.float64))
+        return tensors.add_affine(node, arguments, [None, first.astype(np.float64)])
     return tensors.add_function(node, arguments)
 
 
 def _matmul(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
-    return _matrix_product(tensors, node, given_operands(node, operands))
-
-
-def _matrix_product(tensors: TensorBuilder, node: Node, arguments: Sequence[Value]) -> Tensor:
-    shapes = [tensors.file_shape(each) for each in arguments]
-    if all(isinstance(each, Tensor) for each in arguments):
-        raise node.refuse(PRODUCT, PRODUCT_REMEDY)
-    if () in shapes:
-        raise node.refuse("a matrix product with a scalar")
-    terms, output = contraction.matrix_terms(*map(len, shapes))
-    extents = [shape[term.index("x")] for shape, term in zip(shapes, terms, strict=True)]
-    if extents[0] != extents[1]:
-        raise node.refuse(f"a product over {extents[0]} and {extents[1]} values")
-    return _contracted(tensors, node, terms, output, arguments)
+    arguments = given_operands(operands)
+    ranks = [len(tensors.file_shape(each)) for each in arguments]
+    return _contracted(tensors, node, *contraction.matrix_terms(*ranks), arguments)
 
 
 def _contracted(
@@ -112,61 +98,39 @@ def _contracted(
     terms: Sequence[str],
     output: str,
     arguments: Sequence[Value],
-    *,
-    weighted: bool = True,
+    factor: float = 1.0,
 ) -> Tensor:
-    if sum(isinstance(each, Tensor) for each in arguments) > 1:
-        raise node.refuse(PRODUCT, PRODUCT_REMEDY)
-    graph = tensors.graph
-    one_batch = graph.vector is not None
+    dependent = sum(isinstance(each, Tensor) for each in arguments)
+    if dependent != 1:
+        raise node.refuse(*((PRODUCT, PRODUCT_REMEDY) if dependent else UNKNOWN))
     found = contraction.contraction(
-        node, terms, output, arguments, graph.budget, one_batch=one_batch
+        node,
+        terms,
+        output,
+        arguments,
+        tensors.graph.budget,
+        factor=factor,
+        one_batch=tensors.graph.vector is not None,
     )
-    return tensors.add_contraction(node, found, weighted=weighted)
+    return tensors.add_contraction(node, found)
 
 
 def _gemm(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
-    """alpha * A' * B' + beta * C, as its product, scalings and sum."""
-    factors = given_operands(node, operands[:2])
-    for position, name in enumerate(("transA", "transB")):
-        if node.integer(name, 0):
-            factors[position] = _transposed(tensors, node, factors[position])
-    # The weights take the factor.
-    weights = next((k for k, each in enumerate(factors) if isinstance(each, np.ndarray)), 0)
-    factors[weights] = _times(tensors, node, factors[weights], node.number("alpha", 1.0))
+    """alpha * A' * B' + beta * C, as its product, a scaling and a sum."""
+    factors = given_operands(operands[:2])
+    first = "xy" if node.integer("transA", 0) else "yx"
+    second = "zx" if node.integer("transB", 0) else "xz"
     bias = operands[2] if len(operands) > 2 else None
     inner = node if bias is None else _inner(node, "MatMul", "product")
-    arrays = [each for each in factors if isinstance(each, np.ndarray)]
-    product: Value
-    if len(arrays) == 2:
-        product = np.asarray(np.matmul(arrays[0], arrays[1]))
-    else:
-        product = _matrix_product(tensors, inner, factors)
+    alpha, beta = node.number("alpha", 1.0), node.number("beta", 1.0)
+    product = _contracted(tensors, inner, [first, second], "yz", factors, alpha)
     if bias is None:
-        assert isinstance(product, Tensor)
         return product
-    bias = _times(tensors, node, bias, node.number("beta", 1.0))
-    return tensors.add_sum(_inner(node, "Add"), [product, bias], [1.0, 1.0])
-
-
-def _times(tensors: TensorBuilder, node: Node, value: Value, factor: float) -> Value:
-    if factor == 1.0:
-        return value
-    if isinstance(value, np.ndarray):
-        return value.astype(np.float64) * factor
-    scale = np.array(factor)
-    return tensors.add_scaling(_inner(node, "Mul", "scaled"), [value, scale], 0, scale)
-
-
-def _transposed(tensors: TensorBuilder, node: Node, value: Value) -> Value:
-    if isinstance(value, np.ndarray):
-        return value.T
-    (turned,) = tensors.moved(_inner(node, "Transpose", "transposed", ("matrix",)), [value])
-    return turned
+    return tensors.add_affine(_inner(node, "Add"), [product, bias], [1.0, beta])
 
 
 def _einsum(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]) -> Tensor:
-    arguments = given_operands(node, operands)
+    arguments = given_operands(operands)
     ranks = [len(tensors.file_shape(each)) for each in arguments]
     terms, output = einsum_terms(node, ranks)
     return _contracted(tensors, node, terms, output, arguments)
@@ -187,7 +151,7 @@ def _reduce(tensors: TensorBuilder, node: Node, operands: Sequence[Value | None]
         dropped = () if keep else tuple(reduced)
         after = operand.batch_axis - sum(axis < operand.batch_axis for axis in dropped)
         return tensors.add_movement(
-            node, lambda arrays: np.squeeze(arrays[0], dropped), [operand], after
+            node, Movement([operand], np.squeeze(operand.labels, dropped), after)
         )
     labels, further = ascii_lowercase[: len(operand.shape)], ascii_uppercase if keep else " " * 26
     output = "".join(
@@ -244,14 +208,13 @@ def _batch_norm(tensors: TensorBuilder, node: Node, operands: Sequence[Value | N
         raise node.refuse("its variance is negative or not finite", "train the model again")
     shape = (-1,) + (1,) * (len(tensors.file_shape(operand)) - 2)
     gain, shift = gain.reshape(shape), shift.reshape(shape)
-    scaled = tensors.add_scaling(_inner(node, "Mul", "scaled"), [operand, gain], 0, gain)
-    return tensors.add_sum(_inner(node, "Add"), [scaled, shift], [1.0, 1.0])
+    return tensors.add_affine(node, [operand, shift], [gain, 1.0])
 
 
-def _inner(node: Node, op_type: str, step: str = "", inputs: tuple[str, ...] = ()) -> Node:
+def _inner(node: Node, op_type: str, step: str = "") -> Node:
     """A node for a step within a composite op, with a result of its own; the last has none."""
     output = f"{node.outputs[0]} {step}" if step else node.outputs[0]
-    return node.within(op_type, inputs, [output])
+    return node.within(op_type, (), [output])
 
 
 RULES: dict[str, Rule] = {

@@ -114,10 +114,10 @@ class Region:
         chunk = max(1, CHUNK_ELEMENTS // sum(tensor.size for tensor in (bottleneck, *above)))
         parts: list[FloatArray] = []
         for start in range(0, len(points), chunk):
-            values = {bottleneck: _from_samples(points[start : start + chunk], bottleneck)}
+            values: dict[Tensor, Array] = {bottleneck: points[start : start + chunk]}
             for tensor in above:
-                values[tensor] = _run(tensor, [values[operand] for operand in tensor.operands])
-            parts.append(_to_samples(values[self.top], self.top))
+                values[tensor] = _evaluate(tensor, [values[each] for each in tensor.operands])
+            parts.append(values[self.top].astype(np.float64))
         return np.concatenate(parts)
 
 
@@ -168,9 +168,9 @@ def with_neighbours(columns: IntArray, shape: tuple[int, ...]) -> IntArray:
     return columns
 
 
-def _run(tensor: Tensor, values: list[Array]) -> Array:
+def _evaluate(tensor: Tensor, operands: list[Array]) -> Array:
     try:
-        return tensor.run(values)
+        return tensor.evaluate(operands)
     except (ValueError, IndexError, TypeError, RuntimeError) as error:
         # The message names the mismatch, such as a difference of truth values.
         assert tensor.node is not None
@@ -179,15 +179,3 @@ def _run(tensor: Tensor, values: list[Array]) -> Array:
 
 def _is_root(tensor: Tensor) -> bool:
     return tensor.source is not None and tensor.source.needed
-
-
-def _from_samples(points: FloatArray, tensor: Tensor) -> Array:
-    """Values (samples, elements) in the tensor's own axes."""
-    shape = [extent for axis, extent in enumerate(tensor.shape) if axis != tensor.batch_axis]
-    return np.moveaxis(points.reshape(len(points), *shape), 0, tensor.batch_axis)
-
-
-def _to_samples(values: Array, tensor: Tensor) -> FloatArray:
-    """Values of a tensor as (samples, elements), float64."""
-    moved = np.moveaxis(values, tensor.batch_axis, 0)
-    return moved.reshape(len(moved), -1).astype(np.float64)

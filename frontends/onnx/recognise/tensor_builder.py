@@ -6,6 +6,7 @@ result is no sum of functions of one variable each.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import TypeAlias
@@ -21,10 +22,9 @@ from kan_dialect.frontends.onnx.operators.dependence import (
     Run,
     Source,
     Tensor,
-    movement_form,
 )
 from kan_dialect.frontends.onnx.operators.elementwise import kernel
-from kan_dialect.frontends.onnx.operators.movement import DYNAMIC_BATCH, movements
+from kan_dialect.frontends.onnx.operators.movement import DYNAMIC_BATCH, Movement, movements
 from kan_dialect.frontends.onnx.operators.refusals import (
     NORMALISED_PRODUCT,
     PRODUCT,
@@ -54,7 +54,9 @@ class TensorBuilder:
         self.graph = graph
         self.sources: list[Source] = []
         self.tensors: list[Tensor] = []
-        self._readers = _count_readers(graph)
+        self._readers = Counter(
+            [graph.output, *(name for node in graph.nodes for name in node.inputs)]
+        )
         self.batch, self.input = self._make_input()
 
     @property
@@ -100,7 +102,6 @@ class TensorBuilder:
             node=None,
             kind=Kind.INPUT,
             arguments=(),
-            run=_no_run,
             batch_axis=axis,
             variables=np.zeros(extents, dtype=np.int64),
         )
@@ -124,36 +125,22 @@ class TensorBuilder:
         opset, budget = self.graph.opset, self.graph.budget
         found = movements(node, operands, self.batch, opset, budget, one_batch=one_batch)
         return [
-            self.add_movement(node, move.arrange, move.arguments, move.batch_axis, name)
+            self.add_movement(node, move, name)
             for move, name in zip(found, node.outputs, strict=False)
         ]
 
-    def add_movement(
-        self,
-        node: Node,
-        arrange: Run,
-        arguments: Sequence[Value],
-        batch_axis: int,
-        name: str | None = None,
-    ) -> Tensor:
-        """Add a tensor whose elements are elements of `arguments`, moved by `arrange`."""
-        variables = arrange(
-            [
-                argument.variables
-                if isinstance(argument, Tensor)
-                else np.full(argument.shape, CONSTANT, dtype=np.int64)
-                for argument in arguments
-            ]
-        )
+    def add_movement(self, node: Node, movement: Movement, name: str | None = None) -> Tensor:
+        """Add a tensor whose elements are elements of others, or constants."""
+        form = movement.linear
+        constants = [] if movement.constants is None else [movement.constants]
         return self.add_tensor(
             node,
             Kind.MOVEMENT,
-            arguments,
-            _with_constants(arguments, arrange),
-            batch_axis,
-            variables,
-            linear=lambda: movement_form(arrange, arguments),
-            name=name,
+            [*movement.tensors, *constants],
+            movement.batch_axis,
+            movement.variables,
+            lambda: form,
+            name,
         )
 
     def add_contraction(
@@ -170,7 +157,7 @@ class TensorBuilder:
         ----------
         weighted : whether the contraction has weights, unlike a plain sum or mean.
         """
-        variables, mixed = contraction.variables(self.graph.budget, node)
+        variables, mixed = contraction.variables()
         # Weights are kept in float64, each time the file reads them.
         self.graph.budget.charge(contraction.weights.nbytes, node.label)
         used = variables[variables != CONSTANT]
@@ -178,7 +165,6 @@ class TensorBuilder:
             node,
             Kind.CONTRACTION,
             [contraction.data],
-            contraction.run,
             contraction.batch_axis,
             variables,
             linear=contraction.linear,
@@ -189,48 +175,31 @@ class TensorBuilder:
             self.make_source(tensor)
         return tensor
 
-    def add_scaling(
-        self, node: Node, arguments: Sequence[Value], position: int, scale: FloatArray
+    def add_affine(
+        self, node: Node, arguments: Sequence[Value], factors: Sequence[float | FloatArray | None]
     ) -> Tensor:
-        """Add the product of argument `position` and `scale`, which the other argument is or
-        stands for.
-        """
-        aligned, batch = self._aligned(node, arguments)
-        tensor = aligned[position]
-        assert isinstance(tensor, Tensor)
-        scale = one_sample(scale, tensor.batch_axis - len(tensor.shape), node)
-        variables = self.broadcast_variables(node, aligned)
-
-        def linear() -> LinearForm:
-            factors = np.broadcast_to(scale, variables.shape).ravel()
-            return LinearForm([Part(tensor, None, result.elements_of(tensor), factors)])
-
-        result = self.add_tensor(
-            node, Kind.AFFINE, aligned, self._elementwise(node, aligned), batch, variables, linear
-        )
-        return result
-
-    def add_sum(self, node: Node, arguments: Sequence[Value], factors: Sequence[float]) -> Tensor:
-        """Add the sum of `arguments`, each times a factor."""
+        """Add the sum of `arguments`, each times its factor, without those whose factor is None."""
         aligned, batch = self._aligned(node, arguments)
         variables = self.broadcast_variables(node, aligned)
-        mixed = _is_mixed(aligned, variables)
+        axis = batch - variables.ndim
+        terms = [
+            (argument, one_sample(np.asarray(factor, dtype=np.float64), axis, node))
+            for argument, factor in zip(aligned, factors, strict=True)
+            if factor is not None
+        ]
 
-        def linear() -> LinearForm:
-            offset = np.zeros(variables.shape)
-            parts: list[Part] = []
-            for argument, factor in zip(aligned, factors, strict=True):
-                if isinstance(argument, Tensor):
-                    scale = None if factor == 1.0 else np.full(result.size, factor)
-                    parts.append(Part(argument, None, result.elements_of(argument), scale))
-                else:
-                    offset = offset + argument.astype(np.float64) * factor
-            return LinearForm(parts, offset.ravel())
-
-        result = self.add_tensor(
-            node, Kind.AFFINE, aligned, self._elementwise(node, aligned), batch, variables, linear
-        )
-        if mixed or self._shifts_nodes(node, aligned):
+        constants = [each * factor for each, factor in terms if isinstance(each, np.ndarray)]
+        offset = sum(constants, np.zeros(variables.shape)).ravel() if constants else None
+        parts: list[Part] = []
+        for argument, factor in terms:
+            if isinstance(argument, Tensor):
+                elements = np.broadcast_to(argument.labels, variables.shape).ravel()
+                scale = np.broadcast_to(factor, variables.shape).ravel()
+                plain = None if bool((scale == 1.0).all()) else scale
+                parts.append(Part(argument, None, elements, plain))
+        form = LinearForm(parts, offset)
+        result = self.add_tensor(node, Kind.AFFINE, aligned, batch, variables, lambda: form)
+        if _is_mixed(aligned, variables) or self._shifts_nodes(node, aligned):
             self.make_source(result)
         return result
 
@@ -240,12 +209,12 @@ class TensorBuilder:
         Several constants for a node are no bias, but the centres of the functions that read it.
         """
         operands = [each for each in arguments if isinstance(each, Tensor)]
-        if len(operands) != 1 or node.op_type == "Neg":
+        if len(operands) != 1 or node.op_type not in ("Add", "Mean", "Sub", "Sum"):
             return False
         tensor = operands[0]
         if prod(np.broadcast_shapes(*(each.shape for each in arguments))) > tensor.size:
             return False
-        while self._readers.get(tensor.name, 1) == 1:
+        while self._readers[tensor.name] <= 1:
             if tensor.source is not None:
                 return tensor.kind is not Kind.INPUT and not tensor.source.needed
             if tensor.kind is not Kind.MOVEMENT or len(tensor.operands) != 1:
@@ -269,7 +238,7 @@ class TensorBuilder:
             raise node.refuse(NORMALISED_PRODUCT if normalised else PRODUCT, PRODUCT_REMEDY)
         self.need(variables)
         return self.add_tensor(
-            node, Kind.FUNCTION, aligned, self._elementwise(node, aligned), batch, variables
+            node, Kind.FUNCTION, aligned, batch, variables, run=kernel(node, self.graph.opset)
         )
 
     def _aligned(self, node: Node, arguments: Sequence[Value]) -> tuple[list[Value], int]:
@@ -301,20 +270,11 @@ class TensorBuilder:
         for position, argument in enumerate(arguments):
             if isinstance(argument, Tensor) and len(argument.shape) < rank:
                 axes = tuple(range(1, 1 + rank - len(argument.shape)))
-                argument = self.add_movement(
-                    node,
-                    lambda arrays, axes=axes: np.expand_dims(arrays[0], axes),
-                    [argument],
-                    0,
-                    f"{node.outputs[0]} operand {position}",
-                )
+                moved = Movement([argument], np.expand_dims(argument.labels, axes), 0)
+                name = f"{node.outputs[0]} operand {position}"
+                argument = self.add_movement(node, moved, name)
             ranked.append(argument)
         return ranked
-
-    def _elementwise(self, node: Node, arguments: Sequence[Value]) -> Run:
-        """An elementwise op as a function of its tensors' values, with wide constants."""
-        wide = [each if isinstance(each, Tensor) else _widest(each) for each in arguments]
-        return _with_constants(wide, kernel(node, self.graph.opset))
 
     def broadcast_variables(self, node: Node, arguments: Sequence[Value]) -> IntArray:
         """Variable of each element of an elementwise result: that of the first argument that has
@@ -333,11 +293,11 @@ class TensorBuilder:
         node: Node,
         kind: Kind,
         arguments: Sequence[Value],
-        run: Run,
         batch_axis: int,
         variables: IntArray,
         linear: Callable[[], LinearForm] | None = None,
         name: str | None = None,
+        run: Run | None = None,
     ) -> Tensor:
         if variables.size == 0:
             raise node.refuse(
@@ -353,25 +313,13 @@ class TensorBuilder:
             node=node,
             kind=kind,
             arguments=tuple(arguments),
-            run=run,
             batch_axis=batch_axis,
             variables=variables,
             linear=linear,
+            run=run,
         )
         self.tensors.append(tensor)
         return tensor
-
-
-def _no_run(values: Sequence[Array]) -> Array:
-    raise AssertionError("the input is given, not computed")
-
-
-def _count_readers(graph: Graph) -> dict[str, int]:
-    readers: dict[str, int] = {graph.output: 1}
-    for node in graph.nodes:
-        for name in node.inputs:
-            readers[name] = readers.get(name, 0) + 1
-    return readers
 
 
 def _is_mixed(arguments: Sequence[Value], variables: IntArray) -> bool:
@@ -381,24 +329,6 @@ def _is_mixed(arguments: Sequence[Value], variables: IntArray) -> bool:
         for argument in arguments
         if isinstance(argument, Tensor)
     )
-
-
-def _widest(constant: Array) -> Array:
-    """A constant in the type that tensors of its kind are evaluated in."""
-    wide = {"f": np.float64, "i": np.int64, "u": np.int64}
-    return constant.astype(wide.get(constant.dtype.kind, constant.dtype))
-
-
-def _with_constants(arguments: Sequence[Value], run: Run) -> Run:
-    """`run` as a function of the tensors among the arguments only."""
-    if all(isinstance(each, Tensor) for each in arguments):
-        return run
-
-    def filled(values: Sequence[Array]) -> Array:
-        given = iter(values)
-        return run([next(given) if isinstance(each, Tensor) else each for each in arguments])
-
-    return filled
 
 
 def _comes_from_reduction(tensor: Tensor) -> bool:
@@ -412,9 +342,6 @@ def _comes_from_reduction(tensor: Tensor) -> bool:
     return False
 
 
-def given_operands(node: Node, operands: Sequence[Value | None]) -> list[Value]:
-    """The operands; refuses an omitted one."""
-    given = [operand for operand in operands if operand is not None]
-    if len(given) < len(operands):
-        raise node.refuse("an operand is missing")
-    return given
+def given_operands(operands: Sequence[Value | None]) -> list[Value]:
+    """The operands without those that are omitted."""
+    return [operand for operand in operands if operand is not None]

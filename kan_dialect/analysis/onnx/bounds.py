@@ -218,12 +218,10 @@ def contracted(one: Range, other: Range, form: Bilinear, terms: int, noise: Nois
     exact = noise is EXACT and not spread.any()
     low, high = (middle, middle) if exact else rounded(middle - radius, middle + radius, FINE)
     if a.unknown.any() or b.unknown.any():
-        # 0 times an unbounded value is 0; 0 times an undefined value is undefined.
-        wild = form(a.unknown, b.reached) + form(a.reached, b.unknown) > 0
-        low, high = np.where(wild, -np.inf, low), np.where(wild, np.inf, high)
+        # Undefined, even if the other factor is 0.
         ones, other_ones = np.ones_like(a.middle), np.ones_like(b.middle)
-        undefined = form(a.undefined, other_ones) + form(ones, b.undefined) > 0
-        low, high = (np.where(undefined, np.nan, each) for each in (low, high))
+        unknown = form(a.unknown, other_ones) + form(ones, b.unknown) > 0
+        low, high = (np.where(unknown, np.nan, each) for each in (low, high))
     return Range(low, high)
 
 
@@ -234,16 +232,10 @@ class _Ball(NamedTuple):
     radius: FloatArray
     unknown: FloatArray
     """Infinite or undefined elements, which have middle and radius 0."""
-    undefined: FloatArray
 
     @property
     def largest(self) -> FloatArray:
         return np.abs(self.middle) + self.radius
-
-    @property
-    def reached(self) -> FloatArray:
-        """Elements that are not certainly 0."""
-        return np.where((self.largest > 0) | (self.unknown > 0), 1.0, 0.0)
 
 
 def _ball(x: Range) -> _Ball:
@@ -252,20 +244,8 @@ def _ball(x: Range) -> _Ball:
     # Rounded up: a difference of floats is off by up to half a unit of the last digit.
     radius = np.where(radius == 0.0, 0.0, radius * (1 + 2.0**-50))
     usable = np.isfinite(middle) & np.isfinite(radius)
-    undefined = np.isnan(x.low) | np.isnan(x.high)
     return _Ball(
         np.where(usable, middle, 0.0),
         np.where(usable, radius, 0.0),
         np.where(usable, 0.0, 1.0),
-        np.where(undefined, 1.0, 0.0),
     )
-
-
-def summed(x: Range, form: Callable[[FloatArray], FloatArray], terms: int, noise: Noise) -> Range:
-    """Bounds of a sum of elements; `form` adds up arrays (rows, *shape)."""
-    low, high = form(x.low), form(x.high)
-    if noise is EXACT:
-        return Range(low, high)
-    size = np.maximum(np.abs(x.low), np.abs(x.high))
-    slack = form(np.where(np.isfinite(size), size, 0.0)) * noise.relative * max(1.0, terms / 8)
-    return Range(low - slack - noise.absolute, high + slack + noise.absolute)

@@ -16,7 +16,6 @@ from kan_dialect.analysis.onnx.bounds import (
     moved,
     plus,
     shape_of,
-    summed,
     times,
 )
 from kan_dialect.analysis.onnx.operator_rules import Operands, Operator, Rule
@@ -34,14 +33,7 @@ def _matrix_product(one: Range, other: Range, noise: Noise) -> Range:
     terms = shape_of(one)[-1]
     one, other = aligned(one, other)
 
-    def form(a: FloatArray, b: FloatArray) -> FloatArray:
-        # A matrix that all rows share allows one large product.
-        if b.size == prod(b.shape[-2:]):
-            found = a.reshape(-1, a.shape[-1]) @ b.reshape(b.shape[-2:])
-            return found.reshape(*a.shape[:-1], b.shape[-1])
-        return a @ b
-
-    found = contracted(one, other, form, terms, noise)
+    found = contracted(one, other, np.matmul, terms, noise)
     if first:
         found = moved(found, lambda x: x[..., 0, :])
     return moved(found, lambda x: x[..., 0]) if last else found
@@ -112,10 +104,12 @@ def _reduction(op: Operator, operands: Operands) -> Range:
     axes = tuple(int(axis) % len(shape) + 1 for axis in named) or tuple(range(1, len(shape) + 1))
     keep = op.integer("keepdims", 1) == 1
     terms = prod(shape[axis - 1] for axis in axes)
-    total = summed(x, lambda a: a.sum(axis=axes, keepdims=keep), terms, op.noise)
-    if op.node.op_type == "ReduceSum":
-        return total
-    return times(total, constant(np.array(1.0 / terms)), op.noise)
+    factor = constant(np.array(1.0 if op.node.op_type == "ReduceSum" else 1.0 / terms))
+
+    def form(a: FloatArray, b: FloatArray) -> FloatArray:
+        return a.sum(axis=axes, keepdims=keep) * b.ravel()
+
+    return contracted(x, factor, form, terms, op.noise)
 
 
 RULES: dict[str, Rule] = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +15,8 @@ import onnx
 from onnx import helper
 
 from kan_dialect.analysis.enclosures import NoEnclosureError
-from kan_dialect.analysis.onnx.bounds import Noise, constant, noise_of
+from kan_dialect.analysis.onnx.bounds import DOUBLE, Noise, constant, noise_of
+from kan_dialect.evaluate.onnx_node import NodeFunction, open_node
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.maths.interval_functions import Range
 
@@ -27,13 +29,13 @@ class Operator:
     ----------
     kinds : ONNX element types of inputs and outputs, by name.
     version : version of the operator set.
-    constants : bounds (1, *shape) of constants of the graph, by name.
+    constants : constants of the graph, by name.
     """
 
     node: onnx.NodeProto
     kinds: Mapping[str, int]
     version: int
-    constants: Mapping[str, Range]
+    constants: Mapping[str, Array]
     attributes: dict[str, Any] = field(init=False)
     sources: list[IntArray] | None = None
     """For a movement: the source element of each result element, counted from 1; 0 is a zero."""
@@ -52,6 +54,14 @@ class Operator:
     def noise(self) -> Noise:
         return noise_of(self.kind)
 
+    @cached_property
+    def _function(self) -> NodeFunction:
+        return open_node(self.node, self.version, [DOUBLE])
+
+    def evaluate(self, x: FloatArray) -> FloatArray:
+        """The operator's result for its one operand, in float64."""
+        return self._function([x])[0]
+
     def number(self, name: str, default: float) -> float:
         return float(self.attributes.get(name, default))
 
@@ -69,9 +79,9 @@ class Operator:
         return NoEnclosureError(f"the ONNX operator {self.node.op_type} has no bounds {why}")
 
     def point(self, index: int) -> FloatArray | None:
-        """Value of an operand that is a constant, known exactly; else None."""
+        """Value of an operand that is a constant; else None."""
         found = self.constants.get(self.node.input[index])
-        return found.low[0] if found is not None and np.array_equal(*found) else None
+        return None if found is None else found.astype(np.float64)
 
     def known(self, index: int, what: str) -> IntArray:
         """An operand that must be a constant of integers.
@@ -84,20 +94,10 @@ class Operator:
         ------
         NoEnclosureError : it is computed.
         """
-        point = self.point(index)
-        if point is None:
+        found = self.constants.get(self.node.input[index])
+        if found is None:
             raise self.none(f"where {what} is computed")
-        return saturated(point, np.dtype(np.int64))
-
-
-def saturated(values: FloatArray, kind: np.dtype[Any]) -> Array:
-    """Values as a type; integers saturate: exporters write the largest int64 as an open end."""
-    if kind.kind not in "iu":
-        return values.astype(kind)
-    limits = np.iinfo(kind)
-    high = values >= float(limits.max)
-    inside = np.where(high | (values <= float(limits.min)), 0.0, values).astype(kind)
-    return np.where(high, limits.max, np.where(values <= float(limits.min), limits.min, inside))
+        return found.astype(np.int64)
 
 
 Operands: TypeAlias = Sequence[Range | None]

@@ -11,23 +11,15 @@ from collections.abc import Mapping
 from functools import lru_cache, reduce
 from itertools import pairwise
 from math import prod
-from typing import Any
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
 from kan_dialect.analysis.enclosures import Enclosure, NoEnclosureError
-from kan_dialect.analysis.onnx import (
-    arithmetic_rules,
-    contraction_rules,
-    decision_rules,
-    function_rules,
-    movement_rules,
-)
-from kan_dialect.analysis.onnx.bounds import FLOATS, constant, hull, moved
-from kan_dialect.analysis.onnx.operator_rules import Operator, Rule, saturated
-from kan_dialect.evaluate.onnx_node import run_node
+from kan_dialect.analysis.onnx import contraction_rules, elementwise_rules, movement_rules
+from kan_dialect.analysis.onnx.bounds import constant, hull, moved
+from kan_dialect.analysis.onnx.operator_rules import Operator, Rule
 from kan_dialect.evaluate.onnx_subgraph import (
     INPUT,
     OUTPUT,
@@ -41,16 +33,11 @@ from kan_dialect.maths.interval_functions import Range, widened
 from kan_dialect.ops.onnx import OnnxOp
 
 RULES: Mapping[str, Rule] = {
-    **arithmetic_rules.RULES,
     **contraction_rules.RULES,
-    **decision_rules.RULES,
-    **function_rules.RULES,
+    **elementwise_rules.RULES,
     **movement_rules.RULES,
 }
 """Operators that have bounds -> rule."""
-
-_CONSTANT_MAKERS = frozenset({"ConstantOfShape", "EyeLike", "Range"})
-"""Operators that make constants of exact numbers."""
 
 MAX_WORK = 1 << 26
 """Elements of all values of a graph, for all intervals; more take longer than a minute."""
@@ -78,67 +65,22 @@ class SubgraphBounds:
         version = next(
             entry.version for entry in model.opset_import if entry.domain in STANDARD_DOMAINS
         )
-        self.kinds, shapes = element_types(model), _shapes(model)
-        self.constants: dict[str, Range] = {
-            tensor.name: _constant(numpy_helper.to_array(tensor))
-            for tensor in model.graph.initializer
-            if tensor.name != INPUT
-        }
-        self.operators: list[Operator] = []
-        missing: set[str] = set()
-        unknown: set[str] = set()
-        for node in model.graph.node:
-            op = Operator(node, self.kinds, version, self.constants)
-            names = [name for name in node.input if name]
-            if unknown.intersection(names):
-                unknown.update(node.output)
-                if node.op_type not in RULES:
-                    missing.add(node.op_type)
-                continue
-            fixed = all(name in self.constants for name in names)
-            shaped = node.op_type in ("Shape", "Size")
-            found = self._folded(op, shapes) if fixed or shaped else None
-            if found is not None:
-                self.constants.update(zip(node.output, found, strict=False))
-            elif node.op_type not in RULES:
-                missing.add(node.op_type)
-                unknown.update(node.output)
-            else:
-                self.operators.append(op)
+        missing = {node.op_type for node in model.graph.node} - RULES.keys()
         if missing:
-            names_of = ", ".join(sorted(missing))
             several = "operators" if len(missing) > 1 else "operator"
             have = "have" if len(missing) > 1 else "has"
-            raise NoEnclosureError(f"the ONNX {several} {names_of} {have} no bounds")
-        sizes = [
-            prod(shapes.get(name, ())) for s in self.operators for name in s.node.output if name
-        ]
+            raise NoEnclosureError(
+                f"the ONNX {several} {', '.join(sorted(missing))} {have} no bounds"
+            )
+        kinds, shapes = element_types(model), _shapes(model)
+        arrays = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+        self.constants = {
+            name: constant(np.asarray(array).astype(np.float64)) for name, array in arrays.items()
+        }
+        self.operators = [Operator(node, kinds, version, arrays) for node in model.graph.node]
+        sizes = [prod(shapes.get(name, ())) for op in self.operators for name in op.node.output]
         self.work = sum(sizes) // self.batch + 1
         """Elements of all values, for one row."""
-
-    def _folded(self, op: Operator, shapes: Mapping[str, tuple[int, ...]]) -> list[Range] | None:
-        """Results of a node with constant operands; None without a rule."""
-        node = op.node
-        if node.op_type == "Constant":
-            return [_constant(_constant_of(op))]
-        if node.op_type in ("Shape", "Size"):
-            blank = np.broadcast_to(np.zeros(()), shapes[node.input[0]])
-            return list(map(_constant, run_node(node, op.version, [blank])))
-        operands = [self.constants[name] if name else None for name in node.input]
-        points = [op.point(index) for index in range(len(operands))]
-        exact = all(p is not None for p, x in zip(points, operands, strict=True) if x is not None)
-        whole = all(self.kinds.get(name) not in FLOATS for name in node.output if name)
-        if exact and (node.op_type in _CONSTANT_MAKERS or whole):
-            given = [
-                None
-                if point is None
-                else saturated(point, onnx.helper.tensor_dtype_to_np_dtype(self.kinds[name]))
-                for name, point in zip(node.input, points, strict=True)
-            ]
-            return list(map(_constant, run_node(node, op.version, given)))
-        if node.op_type not in RULES:
-            return None
-        return _results(op, operands)
 
     def run(self, low: FloatArray, high: FloatArray) -> Range:
         """Bounds of y (rows, out), for x in low..high (rows, in).
@@ -169,28 +111,12 @@ class SubgraphBounds:
         known = {**self.constants, INPUT: x}
         with np.errstate(all="ignore"):
             for op in self.operators:
-                results = _results(op, [known[name] if name else None for name in op.node.input])
+                operands = [known[name] if name else None for name in op.node.input]
+                found = RULES[op.node.op_type](op, operands)
+                results = found if isinstance(found, list) else [found]
                 known.update(zip(op.node.output, results, strict=False))
         shape = (len(x.low), self.batch, self.outputs)
         return moved(known[OUTPUT], lambda end: np.broadcast_to(end, shape))
-
-
-def _results(op: Operator, operands: list[Range | None]) -> list[Range]:
-    found = RULES[op.node.op_type](op, operands)
-    return found if isinstance(found, list) else [found]
-
-
-def _constant(array: Any) -> Range:
-    return constant(np.asarray(array).astype(np.float64))
-
-
-def _constant_of(op: Operator) -> Any:
-    ((name, value),) = op.attributes.items()
-    if name == "value":
-        return numpy_helper.to_array(value)
-    if name in ("value_float", "value_int", "value_floats", "value_ints"):
-        return np.array(value)
-    raise op.none(f"with {name}")
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:

@@ -20,12 +20,12 @@ from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.onnx.discover import layer_boundaries, layer_search
-from kan_dialect.frontends.onnx.discover.additivity import PartialRun, make_exchanges, residuals
+from kan_dialect.frontends.onnx.discover.additivity import make_exchanges, residuals
 from kan_dialect.frontends.onnx.discover.layer_boundaries import find_layers
 from kan_dialect.frontends.onnx.discover.layer_search import search_layers
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.frontends.onnx.operators.static_graph import make_static
-from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_subgraph
+from kan_dialect.frontends.onnx.operators.subgraphs import SubgraphRun, extract_subgraph
 from kan_dialect.frontends.onnx.read.graph import Unrecognised, read_graph
 from kan_dialect.frontends.onnx.recognise.layers import ImportedNetwork, recognise_layers
 from kan_dialect.ir.constants import FloatArray, to_floats
@@ -385,7 +385,7 @@ def test_residuals_tell_sums_from_products(tmp_path: Path) -> None:
         node("Add", ["h", "m"], "y"),
     ]
     static = make_static(read_graph(save(tmp_path, nodes, zero=np.array([0]))))
-    run = PartialRun(static, ["x"], ["h", "x0", "m", "y"])
+    run = SubgraphRun(static, ["x"], ["h", "x0", "m", "y"])
     rng = np.random.default_rng(0)
     group = make_exchanges(rng.normal(size=(64, 3)), rng)
     shares = residuals(run, [group])
@@ -395,7 +395,7 @@ def test_residuals_tell_sums_from_products(tmp_path: Path) -> None:
 def test_values_that_are_hardly_ever_finite_are_inconclusive(tmp_path: Path) -> None:
     nodes = [node("Log", ["x"], "l"), node("MatMul", ["l", "w"], "y")]
     static = make_static(read_graph(save(tmp_path, nodes)))
-    run = PartialRun(static, ["x"], ["y"])
+    run = SubgraphRun(static, ["x"], ["y"])
     rng = np.random.default_rng(0)
     negative = make_exchanges(-rng.uniform(1, 2, size=(64, 3)), rng)
     positive = make_exchanges(rng.uniform(1, 2, size=(64, 3)), rng)
@@ -433,8 +433,8 @@ def test_a_subgraph_computes_what_the_graph_does(tmp_path: Path) -> None:
     path = save(tmp_path, FIRST + LAST)
     static = make_static(read_graph(path))
     x = RNG.normal(size=(70, 3))
-    hidden = PartialRun(static, ["x"], ["h"])(x)
-    both = PartialRun(static, ["h", "x"], ["y", "h"])(np.concatenate([hidden, x], axis=1))
+    hidden = SubgraphRun(static, ["x"], ["h"])(x)
+    both = SubgraphRun(static, ["h", "x"], ["y", "h"])(np.concatenate([hidden, x], axis=1))
     assert np.allclose(both[:, :2], outputs(path, x), atol=1e-5)
     assert np.array_equal(both[:, 2:], hidden)
     part = extract_subgraph(static, ["h"], ["y"])

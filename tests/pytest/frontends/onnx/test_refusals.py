@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.onnx.compare import network_comparison
+from kan_dialect.frontends.onnx.discover.layer_search import default_comparison_inputs
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.frontends.onnx.read.graph import Unrecognised, read_graph
 from kan_dialect.frontends.onnx.recognise import layers
@@ -385,7 +386,7 @@ def test_wrong_imports_are_refused() -> None:
     """A changed coefficient is found."""
     graph = read_graph(FIXTURES / "plain_script17.onnx")
     network = layers.recognise_layers(graph)
-    network_comparison.check_network(graph, network)
+    network_comparison.check_network(graph, network, default_comparison_inputs(graph))
     first = next(op for op in network.function.body.block.ops if isinstance(op, BSplineOp))
     changed = BSplineOp(
         first.input,
@@ -398,7 +399,7 @@ def test_wrong_imports_are_refused() -> None:
     )
     first.properties["coefficients"] = changed.coefficients
     with pytest.raises(KanError, match=r"the imported network gives .* and ONNX Runtime"):
-        network_comparison.check_network(graph, network)
+        network_comparison.check_network(graph, network, default_comparison_inputs(graph))
 
 
 # Damage
