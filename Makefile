@@ -51,7 +51,7 @@ $(BIN)/python:
 
 # What a user installs: the compiler, a simulator, Yosys.
 $(VENV)/.demo: requirements/demo.txt pyproject.toml $(C_SOURCES) | $(BIN)/python
-	@echo "Setting up $(VENV) (downloads 90 MB, takes 380 MB)"
+	@echo "Setting up $(VENV) (downloads 95 MB, takes 395 MB)"
 	@$(PIP) --require-hashes --only-binary :all: --requirement requirements/demo.txt
 	@$(PIP) --no-build-isolation --editable .
 	@touch $@

@@ -161,7 +161,7 @@ def prove(
     netlist = read_text(rtl, circuit.name)
     yosys = find("yosys")
     second = read_design(rtl, circuit.name, yosys, timeout)
-    engine = f"exact tables and sums, read by its own grammar and by yosys {yosys.version}"
+    engine = f"exact tables and sums, read by slang and by yosys {yosys.version}"
     proof = _planned(netlist, integer, circuit, engine, deadline)
     count = len(proof.plan.obligations)
     for number, outcome in enumerate(_prove_all(proof, jobs), start=1):
@@ -204,7 +204,7 @@ def _disagreement(ours: Proof, theirs: Proof) -> str | None:
     pairs.append(("out_valid", ours.valid_problem is None, theirs.valid_problem is None))
     for name, first, second in pairs:
         if first != second:
-            able, unable = ("its own grammar", "Yosys") if first else ("Yosys", "its own grammar")
+            able, unable = ("slang", "Yosys") if first else ("Yosys", "slang")
             return f"{name} is proven as {able} reads the file, and not as {unable} does"
     missing = sorted(by_name.keys() ^ {outcome.name for outcome in ours.outcomes})
     if missing:

@@ -1,4 +1,4 @@
-"""A module is read by the project's own grammar and by Yosys; a proof has to hold for both."""
+"""A module is read by slang and by Yosys; a proof has to hold for both."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def proven_as_read(
     known = {} if core is None else {core[0]: read_text(core[1], core[0])}
     own, yosys = read_text(rtl, name, known), find("yosys")
     by_yosys = read_design(rtl, name, yosys, timeout, parts=[core[1]] if core else [])
-    readers = f"read by its own grammar and by yosys {yosys.version}"
+    readers = f"read by slang and by yosys {yosys.version}"
     proof = plan(own, readers)
     for outcome in claims(proof):
         proof.outcomes.append(outcome)

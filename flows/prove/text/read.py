@@ -1,4 +1,4 @@
-"""A file of the subset as a netlist: read, parsed, elaborated."""
+"""A file of the subset as a netlist: checked, typed by slang, then read module by module."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.netlist import Netlist
-from kan_dialect.flows.prove.text.elaborate import elaborate
-from kan_dialect.flows.prove.text.parse import parse
-from kan_dialect.flows.prove.text.tokens import tokens
+from kan_dialect.flows.prove.text.constructs import typed_modules
+from kan_dialect.flows.prove.text.modules import ModuleReader
+from kan_dialect.flows.prove.text.source import Source
 
 
 def read_text(rtl: Path, top: str, known: Mapping[str, Netlist] | None = None) -> Netlist:
@@ -45,13 +45,12 @@ def check_text(
     ------
     NotInSubset : the text is outside the subset.
     """
-    read = tokens(text)
+    source = Source.of(text)
     found: dict[str, Netlist] = {}
     before = dict(known or {})
-    for module in parse(read):
-        if module.name in before:
-            raise read.refuse(module.at + 1, f"a second module {module.name}")
-        found[module.name] = before[module.name] = elaborate(module, read, name, before)
+    for module in typed_modules(source, before):
+        netlist = ModuleReader(source, name, before).read(module)
+        found[module.name] = before[module.name] = netlist
     return found
 
 

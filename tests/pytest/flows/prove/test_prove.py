@@ -41,7 +41,7 @@ from kan_dialect.flows.prove.prove import Outcome, Proof, prove
 from kan_dialect.flows.prove.readings import difference_of_readings
 from kan_dialect.flows.prove.second_opinion.opinion import second_opinion
 from kan_dialect.flows.prove.show import print_proof
-from kan_dialect.flows.prove.text import NotInSubset, read_text
+from kan_dialect.flows.prove.text import read_text
 from kan_dialect.flows.prove.witness import find_witness
 from kan_dialect.flows.simulate.simulation import simulate
 from kan_dialect.flows.tools import toolchain
@@ -865,7 +865,7 @@ def test_a_reference_whose_nodes_are_not_saturated(tmp_path: Path) -> None:
 
 
 @needs_yosys
-def test_a_bug_of_the_function_that_adds_is_refused(tmp_path: Path) -> None:
+def test_a_bug_of_the_function_that_adds_is_found(tmp_path: Path) -> None:
     rng = np.random.default_rng(8)
     made = compiled(network(4), *CompilePass(combinational=True).expand())
     wide = TableNetwork("net", UniformQuantizedType(6, False, 1.0), 7)
@@ -876,8 +876,7 @@ def test_a_bug_of_the_function_that_adds_is_refused(tmp_path: Path) -> None:
         (made, r"\{left, 1'b0\} - \{~right, 1'b1\}", "{left, 1'b0} - {~right, 1'b0}"),
     ):
         assert check(victim, tmp_path).proven
-        with pytest.raises(NotInSubset, match=r"1'b., where 1'b. should be"):
-            check(mutated(victim, first(before, after)), tmp_path)
+        assert not check(mutated(victim, first(before, after)), tmp_path).proven
 
 
 @needs_yosys
@@ -899,13 +898,16 @@ def test_bugs_of_the_valid_chain_are_found(bug: str, victim: Made, tmp_path: Pat
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (first(r"posedge clk\)\n  begin", "negedge clk)\n  begin"), "a falling edge"),
-        (first(r"logic \[3:0\] x1", "logic [2:0] x1"), "3 bits where 4 bits should be"),
+        (first(r"posedge clk\)\n  begin", "negedge clk)\n  begin"), "the token negedge"),
+        (
+            first(r"logic \[3:0\] x1", "logic [2:0] x1"),
+            "cannot select range of [3:1] from 'logic[2:0]'",
+        ),
         (first(r"(\n\);\n)", r",\n  input  wire logic x9\1"), "x9 has 1 bits, not 0"),
         (first(r"input  wire logic \[3:0\] x6,\n", ""), "x6"),
-        (first(r"^endmodule", "endmodul"), "a compiler directive `default_nettype wire"),
+        (first(r"^endmodule", "endmodul"), "a construct of the kind named type"),
         # Yosys takes it for a wire. It is a variable that is set once, before time begins.
-        (first(r"wire (logic \[\d+:0\] \w+ =)", r"\1"), "an initial value"),
+        (first(r"wire (logic \[\d+:0\] \w+ =)", r"\1"), "initializer for static variable"),
         (first(r"module net ", "module other "), "net"),
         (
             first(r"posedge clk\)\n  begin", "posedge rst)\n  begin"),
@@ -926,7 +928,7 @@ def test_feedback_and_written_memories_are_refused(victim: Made, tmp_path: Path)
     with pytest.raises(KanError, match="feed back"):
         check(mutated(victim, feedback), tmp_path)
     loop = first(r"(layer0_sum0_part\d) =\s", r"\1 = \1 + ")
-    with pytest.raises(KanError, match="a name that is not declared"):
+    with pytest.raises(KanError, match="not a name that has a value here, layer0_sum0_part"):
         check(mutated(victim, loop), tmp_path)
     memory = "  logic [3:0] memory [0:15];"
     memory += "  always_ff @(posedge clk) if (in_valid) memory[x1] <= x2;"
@@ -948,17 +950,17 @@ Changed = Callable[[str], str]
         (
             None,
             BUGS["one bit of a table in the last layer"][0],
-            r"layer1_node0 is proven as its own grammar reads the file, and not as Yosys does",
+            r"layer1_node0 is proven as slang reads the file, and not as Yosys does",
         ),
         (
             BUGS["one bit of a table"][0],
             None,
-            r"layer0_node\d is proven as Yosys reads the file, and not as its own grammar does",
+            r"layer0_node\d is proven as Yosys reads the file, and not as slang does",
         ),
         (
             None,
             first(r"valid_s2 <= valid_s1", "valid_s2 <= in_valid"),
-            r"out_valid is proven as its own grammar .*",
+            r"out_valid is proven as slang .*",
         ),
         # Other cells, and the same function.
         (None, BENIGN["a name that nobody marks"], None),

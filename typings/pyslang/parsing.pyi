@@ -1,0 +1,19 @@
+from enum import Enum
+
+from pyslang import SourceRange
+
+class TokenKind(Enum): ...
+
+class Token:
+    @property
+    def kind(self) -> TokenKind: ...
+    @property
+    def range(self) -> SourceRange: ...
+    @property
+    def rawText(self) -> str: ...
+    @property
+    def valueText(self) -> str: ...
+    def __bool__(self) -> bool: ...
+
+class ParserOptions:
+    maxRecursionDepth: int
