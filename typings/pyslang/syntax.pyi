@@ -42,7 +42,11 @@ class FunctionPortSyntax(SyntaxNode):
 class SyntaxTree:
     @staticmethod
     def fromText(
-        text: str, sourceManager: SourceManager, name: str, path: str, options: Bag
+        text: str,
+        sourceManager: SourceManager = ...,
+        name: str = ...,
+        path: str = ...,
+        options: Bag = ...,
     ) -> SyntaxTree: ...
     @property
     def diagnostics(self) -> Diagnostics: ...
