@@ -6,7 +6,7 @@
     python benchmarks/seeded_text.py --places 50            at up to 50 places of each design
 
 The changes (`tests/fuzz/text_mutants.py`) keep the bits and leave the language: pragmas, delays,
-initial values, other processes, and so on. The grammar must refuse each, or the proof must find
+initial values, other processes, and so on. The reader must refuse each, or the proof must find
 another design. A control group of harmless changes must be proven, or refused with a message. The
 exit code is 1 if a change that is not harmless is proven, if a harmless one is found to be another
 design, or if none of a harmless kind is proven.
@@ -124,7 +124,7 @@ def chosen(design: Design, changes: Sequence[TextChange], places: int) -> Iterat
 
 
 def judge(design: Design, mutant: Mutant) -> Verdict:
-    """Read a mutant by the grammar, and prove it if the grammar accepts it."""
+    """Read a mutant, and prove it if the reader accepts it."""
 
     def verdict(outcome: str, message: str = "") -> Verdict:
         return Verdict(design.name, mutant, outcome, message)
