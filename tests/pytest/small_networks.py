@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
+from commands import flow
 
-from kan_dialect.cli import kan_flow
 from kan_dialect.files.atomic import write_arrays
 from kan_dialect.ir.constants import Array
 
@@ -47,9 +46,7 @@ def build(folder: Path, text: str, data: dict[str, Array], *options: str) -> dic
     write_arrays(folder / "data.npz", data)
     command = ["build", str(folder / "net.mlir"), "--calibration", str(folder / "data.npz")]
     few = ["--simulator", "none", "--no-check-passes", "--fast", "--vectors", "50"]
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([*command, *few, "-o", str(folder / "out"), *options])
-    assert ended.value.code == 0
+    assert flow(*command, *few, "-o", folder / "out", *options) == 0
     return json.loads((folder / "out" / "report.json").read_text())
 
 

@@ -21,6 +21,7 @@ from typing import Any, get_args, get_origin
 import numpy as np
 import onnxruntime
 import pytest
+from commands import exit_code
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f64
@@ -79,9 +80,7 @@ def x() -> Any:
 
 
 def command(main: Any, *arguments: object) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    assert not ended.value.code
+    assert exit_code(main, *arguments) == 0
 
 
 def test_importing_the_package_imports_neither_onnx_nor_commands() -> None:

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import numpy as np
 import pytest
+from commands import exit_code, opt
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.universe import UNIVERSE
@@ -48,9 +49,7 @@ def refusal(
     capsys: pytest.CaptureFixture[str],
 ) -> str:
     """What a tool prints that ends with exit code 1, without the tool's name."""
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 1
+    assert exit_code(main, *arguments) == 1
     return capsys.readouterr().err.partition(": ")[2]
 
 
@@ -84,9 +83,7 @@ def test_a_function_of_several_blocks_is_read_and_printed(
 ) -> None:
     source = tmp_path / "net.mlir"
     source.write_text(BLOCKS)
-    with pytest.raises(SystemExit) as ended:
-        kan_opt.main([str(source)])
-    assert not ended.value.code
+    assert opt(source) == 0
     assert "cf.br ^bb1(" in capsys.readouterr().out
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import exit_code, flow
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.errors import KanError
@@ -38,9 +39,7 @@ func.func @{name}(%x: !kan.int<0:3>) -> !kan.int<0:9> {{
 
 def run(tool: object, *arguments: object) -> object:
     """The exit code of a command."""
-    with pytest.raises(SystemExit) as ended:
-        tool.main([str(argument) for argument in arguments])  # type: ignore[attr-defined]
-    return ended.value.code
+    return exit_code(tool.main, *arguments)
 
 
 def error_of(capfd: pytest.CaptureFixture[str], tool: object, *arguments: object) -> str:
@@ -547,9 +546,7 @@ def test_an_interrupted_proof_leaves_nothing(tmp_path: Path) -> None:
     folder, temporary = tmp_path / "out", tmp_path / "tmp"
     temporary.mkdir()
     arguments = ["build", EXAMPLE, "--calibration", DATA, "-o", folder, "--simulator", "none"]
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([str(argument) for argument in arguments])
-    assert ended.value.code == 0
+    assert flow(*arguments) == 0
     report = (folder / "report.json").read_bytes()
     code = interrupted(
         ["kan_flow", "prove", folder, "--report"],

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import exit_code
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.dialects.builtin import ModuleOp
@@ -204,9 +205,7 @@ def test_one_line_counts_them(
 
 
 def ended(tool: Callable[[list[str]], object], *arguments: object) -> object:
-    with pytest.raises(SystemExit) as caught:
-        tool([str(each) for each in arguments])
-    return caught.value.code
+    return exit_code(tool, *arguments)
 
 
 def test_every_command_takes_the_option(

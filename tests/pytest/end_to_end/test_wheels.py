@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import flow
 
-from kan_dialect.cli import kan_flow
 from kan_dialect.flows.tools.toolchain import find_simulator, look_for
 from repository import BENCHMARKS
 
@@ -47,16 +47,8 @@ def folder(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
         tool = look_for(name)
         assert tool is None or tool.path.name == WHEELS[name]
     made = tmp_path / "out"
-    assert run("build", NETWORK, "-o", made, "--simulator", "none", "--cycles", 2) == 0
+    assert flow("build", NETWORK, "-o", made, "--simulator", "none", "--cycles", 2) == 0
     return made
-
-
-def run(*arguments: object) -> int:
-    """Exit code of `kan-flow`, run in this process."""
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([str(argument) for argument in arguments])
-    code = ended.value.code
-    return code if isinstance(code, int) else 0
 
 
 def needs(name: str) -> pytest.MarkDecorator:
@@ -71,7 +63,7 @@ def reported(folder: Path) -> dict[str, Any]:
 
 @needs("yosys")
 def test_proof(folder: Path) -> None:
-    assert run("prove", folder, "--report") == 0
+    assert flow("prove", folder, "--report") == 0
     proof = reported(folder)["proof"]
     assert (proof["nodes"], proof["outputs"]) == (4, 5)
     version = look_for("yosys")
@@ -81,7 +73,7 @@ def test_proof(folder: Path) -> None:
 @needs("yosys")
 @pytest.mark.ci
 def test_synthesis(folder: Path) -> None:
-    assert run("synth", folder, "--target", "xcup") == 0
+    assert flow("synth", folder, "--target", "xcup") == 0
     found = reported(folder)["synthesis"]
     assert found["tool"].startswith("yosys") and found["luts"] > 0 and found["registers"] > 0
 
@@ -90,7 +82,7 @@ def test_synthesis(folder: Path) -> None:
 @needs("nextpnr-ecp5")
 @pytest.mark.ci
 def test_place_and_route(folder: Path) -> None:
-    assert run("pnr", folder, "--target", "ecp5", "--seeds", 1) == 0
+    assert flow("pnr", folder, "--target", "ecp5", "--seeds", 1) == 0
     assert reported(folder)["pnr"]["fmax_mhz"] > 10
 
 
@@ -100,4 +92,4 @@ def test_simulation(folder: Path) -> None:
     """With the system's Perl, make and C++ compiler."""
     if find_simulator("verilator") is None:
         pytest.skip("Perl or a C++ compiler is not installed")
-    assert run("simulate", folder, "--vectors", 300, "--bubbles", 0.2) == 0
+    assert flow("simulate", folder, "--vectors", 300, "--bubbles", 0.2) == 0

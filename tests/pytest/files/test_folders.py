@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from commands import exit_code
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.errors import KanError
@@ -59,9 +60,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def run(tool: object, *arguments: object) -> object:
-    with pytest.raises(SystemExit) as ended:
-        tool.main([str(argument) for argument in arguments])  # type: ignore[attr-defined]
-    return ended.value.code
+    return exit_code(tool.main, *arguments)
 
 
 def build(source: Path, folder: Path, *options: object) -> object:

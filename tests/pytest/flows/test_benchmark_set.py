@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import flow
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.cli.kan_flow import main
 from kan_dialect.files.data_sets import accuracy, load_dataset
 from kan_dialect.flows.benchmark_set.draws import Draws
 from kan_dialect.flows.benchmark_set.folder import digest
@@ -54,9 +54,7 @@ DIGESTS: Mapping[str, str] = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The set, as the command writes it."""
     path = tmp_path_factory.mktemp("set") / "out"
-    with pytest.raises(SystemExit) as ended:
-        main(["benchmark-set", "-o", str(path)])
-    assert ended.value.code == 0
+    assert flow("benchmark-set", "-o", path) == 0
     return path
 
 
@@ -135,14 +133,10 @@ def test_tables_have_the_structure_that_passes_look_for(folder: Path) -> None:
 
 
 def test_some_networks_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["benchmark-set", "-o", str(tmp_path / "out"), "--only", "wires, kanele"])
-    assert ended.value.code == 0
+    assert flow("benchmark-set", "-o", tmp_path / "out", "--only", "wires, kanele") == 0
     assert "2 networks" in capsys.readouterr().out
     assert (tmp_path / "out" / "kanele" / "config.json").exists()
     assert not (tmp_path / "out" / "wine.onnx").exists()
-    with pytest.raises(SystemExit) as ended:
-        main(["benchmark-set", "-o", str(tmp_path / "no"), "--only", "wire"])
-    assert ended.value.code == 1
+    assert flow("benchmark-set", "-o", tmp_path / "no", "--only", "wire") == 1
     told = capsys.readouterr().err
     assert "no network 'wire'; did you mean wires?" in told and not (tmp_path / "no").exists()

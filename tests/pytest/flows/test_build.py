@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import exit_code
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.flows.tools.toolchain import find_simulator
@@ -37,10 +38,7 @@ def written_files(folder: Path) -> list[Path]:
 
 def run(tool: object, *arguments: object) -> int:
     """Exit code of a command line tool, run in this process."""
-    with pytest.raises(SystemExit) as ended:
-        tool.main([str(argument) for argument in arguments])  # type: ignore[attr-defined]
-    code = ended.value.code
-    return code if isinstance(code, int) else 0
+    return exit_code(tool.main, *arguments)
 
 
 @pytest.fixture(scope="module")

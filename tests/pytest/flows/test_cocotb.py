@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from commands import flow
 
-from kan_dialect.cli import kan_flow
 from kan_dialect.flows.chosen_interface import chosen_interface
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
@@ -53,9 +53,7 @@ INTERFACES: dict[str, tuple[object, ...]] = {
 
 
 def run_flow(*arguments: object) -> None:
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([str(argument) for argument in arguments])
-    assert not ended.value.code
+    assert flow(*arguments) == 0
 
 
 @pytest.fixture(scope="module")

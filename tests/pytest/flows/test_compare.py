@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import flow
 from scipy import stats
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -23,7 +24,6 @@ from xdsl.universe import Universe
 
 from kan_dialect import multiverse
 from kan_dialect.cli.flow import compare as compare_command
-from kan_dialect.cli.kan_flow import main
 from kan_dialect.devices.device import device
 from kan_dialect.devices.estimate import estimate
 from kan_dialect.errors import KanError
@@ -51,10 +51,7 @@ SOME = ("--benchmark-set", "--only", "symbolic,wires,alike", "--by-estimate")
 
 
 def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main(["compare", *map(str, arguments)])
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
+    return flow("compare", *arguments)
 
 
 def rows_of(folder: Path) -> list[dict[str, str]]:

@@ -9,12 +9,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from commands import flow, opt
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 from xdsl.passes import PassPipeline
 
-from kan_dialect.cli import kan_flow, kan_opt
 from kan_dialect.devices.device import ECP5, XCUP
 from kan_dialect.devices.estimate import estimate
 from kan_dialect.devices.lut_count import luts_of
@@ -336,9 +336,7 @@ def test_a_build_draws_its_levels(tmp_path: Path) -> None:
     for folder in folders:
         arguments = ["build", str(EXAMPLES / "wine.onnx"), "-o", str(folder), "--pictures"]
         arguments += ["--calibration", str(EXAMPLES / "wine.npz"), "--simulator", "none"]
-        with pytest.raises(SystemExit) as done:
-            kan_flow.main([*arguments, "--bits", "5", "--no-check-passes", "--certificate=never"])
-        assert done.value.code == 0
+        assert flow(*arguments, "--bits", "5", "--no-check-passes", "--certificate=never") == 0
     names = ["network.svg", "schedule.svg", "tables.svg", "wires.svg"]
     assert [path.name for path in sorted((folders[0] / "pictures").iterdir())] == names
     for name in names:
@@ -362,7 +360,5 @@ def test_the_target_draws(of: str, expected: str, tmp_path: Path) -> None:
     source, drawn = tmp_path / "in.mlir", tmp_path / "out.svg"
     source.write_text(str(wine(TABLES)))
     arguments = ["kan-opt", str(source), "-t", f"picture{of}", "-o", str(drawn)]
-    with pytest.raises(SystemExit) as done:
-        kan_opt.main(arguments[1:])
-    assert done.value.code == 0
+    assert opt(*arguments[1:]) == 0
     assert expected in ElementTree.fromstring(drawn.read_text()).attrib["aria-label"]

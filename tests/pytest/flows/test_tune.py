@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import flow
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.universe import Universe
@@ -46,10 +47,7 @@ needs_yosys = pytest.mark.skipif(look_for("yosys") is None, reason="Yosys is not
 
 
 def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main(["tune", *map(str, arguments)])
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
+    return flow("tune", *arguments)
 
 
 @pytest.fixture(scope="module")

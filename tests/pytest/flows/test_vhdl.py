@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import flow
 from vhdl_bench import analyse, ghdl, require_ghdl
 
 from hardware_text import parse
-from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.report import Report
@@ -144,10 +144,7 @@ def test_real_literals_read_back(value: float) -> None:
 
 
 def build(folder: Path, *options: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main(["build", str(LOAD), "-o", str(folder), *map(str, options)])
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
+    return flow("build", LOAD, "-o", folder, *options)
 
 
 def test_every_build_has_package_and_wrapper(tmp_path: Path) -> None:

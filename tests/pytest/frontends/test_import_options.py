@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import exit_code, flow
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
-from kan_dialect.cli import kan_flow, kan_opt, kan_run
+from kan_dialect.cli import kan_opt, kan_run
 from kan_dialect.errors import KanError
 from kan_dialect.frontends import frontend
 from kan_dialect.frontends.frontend import NO_OPTIONS, Frontend, ImportOptions, import_file
@@ -78,9 +79,7 @@ def test_samples_and_heads_reach_a_frontend_that_takes_them(
         return network(path)
 
     path = install(Frontend("rich", (".net",), "nets", network, load))
-    with pytest.raises(SystemExit) as ended:
-        tool([str(path), "--strip-head", "--samples", str(data)])
-    assert ended.value.code == 0
+    assert exit_code(tool, path, "--strip-head", "--samples", data) == 0
     (options,) = seen
     assert options.strip_head
     np.testing.assert_array_equal(options.samples, SAMPLES)
@@ -99,9 +98,7 @@ def test_a_build_gives_its_calibration_samples_to_who_takes_them(
     each = Frontend("rich", (".net",), "nets", network, load) if takes else plain()
     path = install(each)
     arguments = ["build", str(path), "--calibration", str(data), "--simulator", "none"]
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([*arguments, "-o", str(tmp_path / "out")])
-    assert ended.value.code == 0
+    assert flow(*arguments, "-o", tmp_path / "out") == 0
     assert len(seen) == int(takes)
     for options in seen:
         assert not options.strip_head

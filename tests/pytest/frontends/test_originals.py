@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime  # pyright: ignore[reportMissingTypeStubs] (it has none)
 import pytest
+from commands import exit_code
 from onnx import helper
 
 from kan_dialect.cli import kan_flow, kan_run
@@ -37,9 +38,7 @@ def _wrong_import(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def code_of(run: Any, *arguments: str) -> int:
-    with pytest.raises(SystemExit) as caught:
-        run(list(arguments))
-    return int(caught.value.code or 0)
+    return exit_code(run, *arguments)
 
 
 @pytest.mark.usefixtures("wrong_import")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ci_cases import others_in_ci
+from commands import flow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_hardware import circuit_of, outputs_of
@@ -19,7 +20,6 @@ from xdsl.dialects import comb
 from xdsl.dialects.builtin import IntegerType, ModuleOp, StringAttr
 from xdsl.ir import SSAValue
 
-from kan_dialect.cli import kan_flow
 from kan_dialect.devices.device import device
 from kan_dialect.evaluate.hardware import bit_width, simulate_hardware
 from kan_dialect.flows.tools import toolchain
@@ -253,10 +253,10 @@ def test_a_network_of_joined_adders_is_proven(tmp_path: Path, limit: str) -> Non
     text = rtl.read_text()
     zeros = re.findall(r"wire logic (no_carry\d+) = .*;", text)
     assert zeros and "chain1 =" in text
-    assert run("prove", folder, "--second") == 0
+    assert flow("prove", folder, "--second") == 0
     broken = re.sub(rf"wire logic {zeros[0]} = .*;", f"wire logic {zeros[0]} = 1'b1;", text)
     rtl.write_text(broken)
-    assert run("prove", folder) == 1
+    assert flow("prove", folder) == 1
 
 
 @pytest.mark.skipif(toolchain.look_for("iverilog") is None, reason="Icarus is not installed")
@@ -264,7 +264,7 @@ def test_a_stage_without_a_sample_leaves_the_others_known(tmp_path: Path) -> Non
     """A simulator of four states makes a whole sum unknown for one unknown bit of an operand."""
     folder = build_wine(tmp_path, "mhz=150 fast=true", bits=6)
     assert "chain1 =" in (folder / "rtl" / "wine.sv").read_text()
-    assert run("simulate", folder, "--simulator", "icarus", "--vectors", 100) == 0
+    assert flow("simulate", folder, "--simulator", "icarus", "--vectors", 100) == 0
 
 
 def build_wine(folder: Path, limit: str, bits: int = 4) -> Path:
@@ -273,12 +273,5 @@ def build_wine(folder: Path, limit: str, bits: int = 4) -> Path:
     data = model.with_suffix(".npz")
     pipeline = f'kan-compile{{data="{data}" bits={bits} target=ecp5 {limit}}}'
     options = ["-p", pipeline, "--simulator", "none", "--no-check-passes"]
-    assert run("build", model, *options, "-o", folder / "wine") == 0
+    assert flow("build", model, *options, "-o", folder / "wine") == 0
     return folder / "wine"
-
-
-def run(*arguments: object) -> int:
-    """Exit code of `kan-flow`."""
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([str(argument) for argument in arguments])
-    return ended.value.code if isinstance(ended.value.code, int) else 0

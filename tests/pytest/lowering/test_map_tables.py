@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import flow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_hardware import circuit_of, outputs_of
@@ -15,7 +16,6 @@ from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import IntegerType, ModuleOp, StringAttr, i1
 from xdsl.ir import SSAValue
 
-from kan_dialect.cli import kan_flow
 from kan_dialect.devices.device import ICE40
 from kan_dialect.evaluate.hardware import bit_width, simulate_hardware
 from kan_dialect.flows.prove.netlist import read_design
@@ -255,19 +255,12 @@ def test_a_network_of_lookup_tables_is_proven(tmp_path: Path) -> None:
     data = model.with_suffix(".npz")
     pipeline = f'kan-compile{{data="{data}" bits=5 target=ice40 cycles=2}}'
     options = ["-p", pipeline, "--simulator", "none", "--no-check-passes"]
-    assert run("build", model, *options, "-o", tmp_path / "wine") == 0
+    assert flow("build", model, *options, "-o", tmp_path / "wine") == 0
     rtl = tmp_path / "wine" / "rtl" / "wine.sv"
     text = rtl.read_text()
     head, digits = "TABLE = 16'h", 4
     place = text.index(head) + len(head)
-    assert run("prove", tmp_path / "wine", "--second") == 0
+    assert flow("prove", tmp_path / "wine", "--second") == 0
     other = f"{int(text[place : place + digits], 16) ^ 1:04X}"
     rtl.write_text(text[:place] + other + text[place + digits :])
-    assert run("prove", tmp_path / "wine") == 1
-
-
-def run(*arguments: object) -> int:
-    """Exit code of `kan-flow`."""
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([str(argument) for argument in arguments])
-    return ended.value.code if isinstance(ended.value.code, int) else 0
+    assert flow("prove", tmp_path / "wine") == 1

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from commands import exit_code
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -95,9 +96,7 @@ def named(tmp_path: Path) -> Path:
 
 
 def run(tool: Callable[[list[str]], object], *arguments: object) -> int:
-    with pytest.raises(SystemExit) as left:
-        tool([str(each) for each in arguments])
-    return int(left.value.code or 0)
+    return exit_code(tool, *arguments)
 
 
 # From a CSV file to every file of a build

@@ -11,13 +11,13 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from commands import flow
 from rtl_bugs import victim_network
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr, i8
 from xdsl.passes import ModulePass
 
-from kan_dialect.cli.kan_flow import main as kan_flow
 from kan_dialect.cli.kan_opt import KanOptMain
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.loading import load_model, make_context, parse_text
@@ -199,15 +199,11 @@ def test_a_stage_of_a_build_that_was_edited(tmp_path: Path) -> None:
     source = tmp_path / "net.mlir"
     source.write_text(NETWORK)
     options = ["--vectors", "10", "--simulator", "none", "--no-check-passes", "--fast"]
-    with pytest.raises(SystemExit) as done:
-        kan_flow(["build", str(source), "-o", str(tmp_path / "one"), *options])
-    assert done.value.code == 0
+    assert flow("build", source, "-o", tmp_path / "one", *options) == 0
     (stage,) = (tmp_path / "one" / "ir").glob("*-kan-narrow.mlir")
     edited = tmp_path / "edited.mlir"
     edited.write_text(stage.read_text().replace(FULL, SMALL))
-    with pytest.raises(SystemExit) as done:
-        kan_flow(["build", str(edited), "-o", str(tmp_path / "two"), *options])
-    assert done.value.code == 0
+    assert flow("build", edited, "-o", tmp_path / "two", *options) == 0
     rtl = (tmp_path / "two" / "rtl" / "net.sv").read_text()
     assert re.search(rf"// +kan-narrow.*\n// +{re.escape(CHANGED)}\n// +kan-narrow", rtl)
     hardware = Model.of(load_model(make_context(), max((tmp_path / "two" / "ir").iterdir())))
@@ -481,9 +477,7 @@ def test_a_build_of_integers_refuses_bits(
     command = ["build", str(tmp_path / "net.mlir"), "-o", str(tmp_path / "out"), "--bits", "3"]
     for further in ([], ["--scale", "pow2"], ["--certificate", "always"]):
         given = command[:4] if further[:1] == ["--certificate"] else command
-        with pytest.raises(SystemExit) as ended:
-            kan_flow([*given, *further])
-        assert ended.value.code == 1
+        assert flow(*given, *further) == 1
         assert "has no meaning" in capsys.readouterr().err
         assert not (tmp_path / "out").exists()
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ci_cases import others_in_ci
+from commands import flow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.dialects import func
@@ -19,7 +20,6 @@ from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
 from kan_dialect.checking import Checker
-from kan_dialect.cli import kan_flow
 from kan_dialect.devices.estimate import estimate
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.prove import prove
@@ -46,14 +46,6 @@ needs_simulator = pytest.mark.skipif(
 )
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=60)
-
-
-def main(arguments: list[str]) -> int:
-    """Exit code of `kan-flow`, run in this process."""
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main(arguments)
-    code = ended.value.code
-    return code if isinstance(code, int) else 0
 
 
 def order_of(row: list[int]) -> list[int]:
@@ -300,7 +292,7 @@ def test_builds(options: list[str], head: Head, tmp_path: Path) -> None:
     folders = {"with": tmp_path / "with", "without": tmp_path / "without"}
     for name, added in (("with", options), ("without", [])):
         model = str(EXAMPLES / "wine.onnx")
-        assert main(["build", model, "-o", str(folders[name]), *common, *added]) == 0
+        assert flow("build", model, "-o", folders[name], *common, *added) == 0
     report = json.loads((folders["with"] / "report.json").read_text())
     plain = json.loads((folders["without"] / "report.json").read_text())
     assert report["head"] == head.as_dict() | {
@@ -327,8 +319,8 @@ def test_builds(options: list[str], head: Head, tmp_path: Path) -> None:
     if head.kind == "argmax":
         right = float((decisions[:, 0] == np.load(data)["y_test"]).mean())
         assert right == report["head"]["accuracy"] == report["accuracy"]["integer"]
-    assert main(["prove", str(folders["with"])]) == 0
-    assert main(["simulate", str(folders["with"]), "--simulator", SIMULATOR]) == 0
+    assert flow("prove", folders["with"]) == 0
+    assert flow("simulate", folders["with"], "--simulator", SIMULATOR) == 0
 
 
 def test_one_output_is_not_compared() -> None:

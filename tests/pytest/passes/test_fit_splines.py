@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ci_cases import others_in_ci
+from commands import flow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import BSpline, make_lsq_spline
@@ -19,7 +20,6 @@ from xdsl.dialects.builtin import ModuleOp, TensorType, f64
 from xdsl.ir import Block, Region, SSAValue
 
 from kan_dialect.checking import Checker, run_passes
-from kan_dialect.cli import kan_flow
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.flows.on_chip.samples import samples_of, targets_of
@@ -247,13 +247,6 @@ def test_the_check_sees_splines_that_are_wrong() -> None:
 # Real networks.
 
 
-def run(*arguments: str | Path) -> int:
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([str(argument) for argument in arguments])
-    code = ended.value.code
-    return code if isinstance(code, int) else 1
-
-
 EXPORTS = ROOT / "tests" / "data" / "onnx"
 MODELS = [
     ("depth1_script17", []),
@@ -273,7 +266,7 @@ def test_an_onnx_network_trains_on_the_chip(name: str, options: list[str], tmp_p
     rate = ["--learning-rate", "0.01"]
     out = tmp_path / "out"
     given = ["--trainable", "--calibration", data, *numbers, *rate, *options]
-    assert run("build", path, *given, "-o", out) == 0
+    assert flow("build", path, *given, "-o", out) == 0
     names = [each.name for each in sorted((out / "ir").iterdir())]
     assert names[2:5] == [
         "02-kan-calibrate.mlir",
@@ -341,7 +334,7 @@ def test_labels_that_do_not_fit(
     path, out = tmp_path / "data.npz", tmp_path / "out"
     np.savez(path, x=np.random.default_rng(0).uniform(-1, 1, (10, 3)), y=labels)
     given = ["--trainable", "--calibration", path, "--no-check-passes", *options, "-o", out]
-    assert run("build", EXPORTS / "depth1_script17.onnx", *given) == 1
+    assert flow("build", EXPORTS / "depth1_script17.onnx", *given) == 1
     assert message in capsys.readouterr().err
     assert not out.exists()
 
@@ -361,7 +354,7 @@ def test_what_a_build_refuses(
 ) -> None:
     given = ["--trainable", "--calibration", EXAMPLES / "wine.npz", *options]
     out = tmp_path / "out"
-    assert run("build", EXAMPLES / "wine.onnx", *given, "-o", out) == 1
+    assert flow("build", EXAMPLES / "wine.onnx", *given, "-o", out) == 1
     assert message in capsys.readouterr().err
     assert not out.exists()
 

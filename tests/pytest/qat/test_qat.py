@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import flow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -979,10 +980,7 @@ def test_the_loss_of_a_constant(labels: list[int]) -> None:
 
 
 def command(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main(["train", *map(str, arguments), "--jobs", "1"])
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
+    return flow("train", *arguments, "--jobs", "1")
 
 
 @pytest.fixture
@@ -1036,9 +1034,7 @@ def test_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         program, *arguments = shlex.split(line)
         assert program == "kan-flow"
         arguments += ["--steps", "300"] if arguments[0] == "train" else []
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        assert ended.value.code == 0
+        assert flow(*arguments) == 0
     (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     exec(program.replace("folds=1", "folds=1, steps=300"), {})
     assert (tmp_path / "out" / "wine" / "report.json").exists()

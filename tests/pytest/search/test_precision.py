@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import flow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.context import Context
@@ -20,7 +21,6 @@ from xdsl.dialects.builtin import ModuleOp
 import kan_dialect.passes.refine_precision as refine_precision
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.checking import run_passes
-from kan_dialect.cli.kan_flow import main
 from kan_dialect.devices.estimate import Estimate, estimate
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
@@ -406,9 +406,7 @@ def test_build_with_automatic_precision(task: tuple[ModuleOp, Path], tmp_path: P
     out = tmp_path / "out"
     command = ["build", str(tmp_path / "net.mlir"), "--calibration", str(path), "-o", str(out)]
     options = ["--precision", "auto", "--max-accuracy-loss", "8%", "--simulator", "none"]
-    with pytest.raises(SystemExit) as ended:
-        main([*command, *options])
-    assert ended.value.code == 0
+    assert flow(*command, *options) == 0
     report = json.loads((out / "report.json").read_text())
     precision = report["precision"]
     assert precision["budget"] == {"max_accuracy_loss": 0.08}
@@ -435,9 +433,7 @@ def test_nothing_to_refine(
     (tmp_path / "net.mlir").write_text(str(module))
     out = tmp_path / "out"
     command = ["build", str(tmp_path / "net.mlir"), "--calibration", str(path), "-o", str(out)]
-    with pytest.raises(SystemExit) as ended:
-        main([*command, "--precision", "auto", "--simulator", "none"])
-    assert ended.value.code == 1
+    assert flow(*command, "--precision", "auto", "--simulator", "none") == 1
     message = "kan-refine-precision has nothing to refine at wire level; give the model"
     assert message in capsys.readouterr().err
     assert not out.exists()
@@ -460,9 +456,7 @@ def test_budget_without_automatic_precision(
         (["--max-accuracy-loss", "few"], "takes a share, as 0.5% or 0.005, got 'few'"),
     ):
         command = ["build", str(tmp_path / "net.mlir"), "-o", str(tmp_path / "out"), *options]
-        with pytest.raises(SystemExit) as ended:
-            main(command)
-        assert ended.value.code == 1
+        assert flow(*command) == 1
         assert message in capsys.readouterr().err
 
 
@@ -473,9 +467,7 @@ def test_budgets_in_a_sweep(task: tuple[ModuleOp, Path], tmp_path: Path) -> None
     out = tmp_path / "out"
     command = ["sweep", str(tmp_path / "net.mlir"), "--calibration", str(path), "-o", str(out)]
     axes = ["--vary", "precision=auto", "--vary", "max-accuracy-loss=0.04,0.2"]
-    with pytest.raises(SystemExit) as ended:
-        main([*command, *axes, "--jobs", "1"])
-    assert ended.value.code == 0
+    assert flow(*command, *axes, "--jobs", "1") == 0
     with (out / "sweep.csv").open() as file:
         near, far = csv.DictReader(file)
     assert int(far["estimate_luts"]) < int(near["estimate_luts"]) < 0.8 * luts(module)

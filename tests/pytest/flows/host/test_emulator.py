@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import flow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -27,7 +28,6 @@ from xdsl.universe import Universe
 
 import kan_dialect as kan
 from fuzz.kinds import network_case
-from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
 from kan_dialect.flows.host import c_text, dataflow, emulator
 from kan_dialect.flows.host.c_text import code_type, literal, smallest_type
@@ -349,9 +349,7 @@ def test_literals_are_those_of_c() -> None:
 
 
 def run_flow(*arguments: object) -> None:
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([str(argument) for argument in arguments])
-    assert not ended.value.code
+    assert flow(*arguments) == 0
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import flow
 from report_schema import valid_report
 from xdsl.context import Context
 
@@ -44,7 +45,7 @@ from kan_dialect.model.on_chip.coefficient_memory import memory_map
 from kan_dialect.model.on_chip.training_step import Step, infer, run_steps, step_of
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 from lint import require_silent
-from tracker import TRACKER, needs_verilator, run
+from tracker import TRACKER, needs_verilator
 from training_reference import random_network
 from vhdl_modules import circuits_of
 
@@ -58,7 +59,7 @@ AXI_LITE = ["--trainable", "--interface", "axi-lite"]
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("registers") / "tracker"
     options = ["--learning-rate", "0.15", "--simulator", "none", "--vectors", "40"]
-    assert run("build", TRACKER, *AXI_LITE, *options, "-o", folder) == 0
+    assert flow("build", TRACKER, *AXI_LITE, *options, "-o", folder) == 0
     return folder
 
 
@@ -212,7 +213,7 @@ def test_python_builds_the_same(built: Path, tmp_path: Path) -> None:
 def test_other_interfaces_are_refused(
     options: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("build", TRACKER, "--trainable", *options, "-o", tmp_path / "out") == 1
+    assert flow("build", TRACKER, "--trainable", *options, "-o", tmp_path / "out") == 1
     error = capsys.readouterr().err
     assert told in error and "Traceback" not in error
     assert not (tmp_path / "out").exists()

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import flow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from vhdl_bench import analyse, ghdl, require_ghdl
 from xdsl.context import Context
 
-from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
 from kan_dialect.flows.design import Design
 from kan_dialect.flows.host.loading import load_module
@@ -83,9 +83,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arguments = ["build", LOAD, "--trainable", "--vhdl", "--vectors", 200, "-o", folder]
     if find_simulator("verilator") is None:
         arguments += ["--simulator", "none"]
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([str(argument) for argument in arguments])
-    assert not ended.value.code
+    assert flow(*arguments) == 0
     return folder
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import flow
 
 from kan_dialect.cli.flow.training import TRAINING_ONLY, add_training_options
 from kan_dialect.flows.tools.toolchain import find_simulator, look_for
@@ -19,7 +20,7 @@ from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
 from repository import EXAMPLES
-from tracker import TRACKER, needs_verilator, run
+from tracker import TRACKER, needs_verilator
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
         pytest.skip("verilator not installed")
     folder = tmp_path_factory.mktemp("built")
     options = ["--trainable", "--learning-rate", "0.15", "--calibration", data, "-o", folder]
-    assert run("build", TRACKER, *options) == 0
+    assert flow("build", TRACKER, *options) == 0
     return folder
 
 
@@ -94,7 +95,7 @@ def test_train_sim_shows_the_error(
 ) -> None:
     pytest.importorskip("matplotlib")
     picture = tmp_path / "learning.svg"
-    assert run("train-sim", built, "--data", data, "--plot", picture) == 0
+    assert flow("train-sim", built, "--data", data, "--plot", picture) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "600 samples, 600 of them trained, and 8 coefficients, no mismatch" in lines[0]
     errors = {int(line.split()[0]): float(line.split()[1]) for line in lines[2:-1]}
@@ -105,7 +106,7 @@ def test_train_sim_shows_the_error(
 def test_what_needs_a_fixed_function_says_so(
     built: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("simulate", built) == 1
+    assert flow("simulate", built) == 1
     assert "@tracker trains itself" in capsys.readouterr().err
 
 
@@ -117,7 +118,7 @@ def test_the_last_stage_reads_back(built: Path) -> None:
 @needs_verilator
 def test_velocities_are_compared_like_coefficients(tmp_path: Path) -> None:
     options = ["--momentum", "0.5", "--weight-decay", "0.01", "--vectors", "400"]
-    assert run("build", TRACKER, "--trainable", *options, "-o", tmp_path / "out") == 0
+    assert flow("build", TRACKER, "--trainable", *options, "-o", tmp_path / "out") == 0
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["edges"]["total"] == 1 and report["training"]["coefficients"] == 8
     assert report["training"]["memories"] == 8  # 4 of coefficients, 4 of velocities
@@ -128,17 +129,17 @@ def test_velocities_are_compared_like_coefficients(tmp_path: Path) -> None:
 @needs_verilator
 def test_a_build_without_data_trains_on_random_samples(tmp_path: Path) -> None:
     options = ["--error", "fed", "--initial", "random", "--vectors", "400", "-o", tmp_path / "out"]
-    assert run("build", TRACKER, "--trainable", *options) == 0
+    assert flow("build", TRACKER, "--trainable", *options) == 0
     simulation = json.loads((tmp_path / "out" / "report.json").read_text())["simulation"]
     assert simulation["vectors"] == 400 and simulation["trained"] < 400
-    assert run("train-sim", tmp_path / "out", "--data", tmp_path / "none.npz") == 1
+    assert flow("train-sim", tmp_path / "out", "--data", tmp_path / "none.npz") == 1
 
 
 def test_a_build_may_go_without_simulation(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--simulator", "none", "--vectors", "10", "-o", tmp_path / "out"]
-    assert run("build", TRACKER, "--trainable", *options) == 0
+    assert flow("build", TRACKER, "--trainable", *options) == 0
     assert "the RTL was not simulated (--simulator none)" in capsys.readouterr().out
     assert "simulation" not in json.loads((tmp_path / "out" / "report.json").read_text())
 
@@ -148,7 +149,7 @@ def test_icarus_plays_the_testbench(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--trainable", "--simulator", "icarus", "--vectors", "50", "--no-check-passes"]
-    assert run("build", TRACKER, *options, "-o", tmp_path / "out") == 0
+    assert flow("build", TRACKER, *options, "-o", tmp_path / "out") == 0
     found = json.loads((tmp_path / "out" / "report.json").read_text())["simulation"]
     assert found["simulator"].startswith("iverilog") and found["vectors"] == 50
     assert found["coefficients"] == 8 and 0 < found["trained"] <= 50
@@ -159,7 +160,7 @@ def test_icarus_plays_the_testbench(
         return text.replace("assign y0 = ", "assign y0 = ~")
 
     monkeypatch.setattr("kan_dialect.flows.build.emit_systemverilog", wrong)
-    assert run("build", TRACKER, *options, "-o", tmp_path / "wrong") == 1
+    assert flow("build", TRACKER, *options, "-o", tmp_path / "wrong") == 1
     assert "sample 0 differs from the integer model" in capsys.readouterr().err
 
 
@@ -181,7 +182,7 @@ def test_bad_options(
     options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert run("build", TRACKER, "--trainable", *options, "-o", out) == 1
+    assert flow("build", TRACKER, "--trainable", *options, "-o", out) == 1
     error = capsys.readouterr().err
     assert message in error and "Traceback" not in error
     assert not out.exists()
@@ -191,7 +192,7 @@ def test_options_of_training_need_a_network_that_trains(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert run("build", TRACKER, "--learning-rate", "0.3", "-o", out) == 1
+    assert flow("build", TRACKER, "--learning-rate", "0.3", "-o", out) == 1
     assert "--learning-rate has no meaning without --trainable" in capsys.readouterr().err
     assert not out.exists()
 
@@ -207,7 +208,7 @@ def test_networks_that_cannot_be_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--trainable", "--integer-bits", "12", "-o", tmp_path / "out"]
-    assert run("build", EXAMPLES / "digits.onnx", *options) == 1
+    assert flow("build", EXAMPLES / "digits.onnx", *options) == 1
     error = capsys.readouterr().err
     assert "has pruned edges" in error and "restore them with the option revive" in error
 
@@ -224,16 +225,16 @@ def test_data_that_does_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[st
     ):
         np.savez(path, **arrays)
         options = ["--trainable", "--no-check-passes", "--calibration", path]
-        assert run("build", TRACKER, *options, "-o", tmp_path / "out") == 1
+        assert flow("build", TRACKER, *options, "-o", tmp_path / "out") == 1
         assert message in capsys.readouterr().err
 
 
 def test_train_sim_wants_a_trainable_build(
     tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("train-sim", tmp_path, "--data", data) == 1
+    assert flow("train-sim", tmp_path, "--data", data) == 1
     assert "is no folder of a trainable build" in capsys.readouterr().err
-    assert run("train-sim", tmp_path, "--data", data, "--window", "601") == 1
+    assert flow("train-sim", tmp_path, "--data", data, "--window", "601") == 1
     assert "--window must lie in 1..600" in capsys.readouterr().err
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import flow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -27,7 +28,6 @@ from xdsl.dialects.builtin import (
     ModuleOp,
 )
 
-from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
 from kan_dialect.extras import install_command
 from kan_dialect.flows.prove import forms
@@ -66,14 +66,6 @@ needs_yosys = pytest.mark.skipif(
 needs_icarus = pytest.mark.skipif(
     toolchain.find_simulator("icarus") is None, reason="Icarus Verilog is not installed"
 )
-
-
-def run(*arguments: object) -> int:
-    """Exit code of `kan-flow`, run in this process."""
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([str(argument) for argument in arguments])
-    code = ended.value.code
-    return code if isinstance(code, int) else 0
 
 
 # What it reasons with.
@@ -832,8 +824,8 @@ def test_nodes_with_bits_that_are_one_wire_are_proven(tmp_path: Path) -> None:
     source.write_text(TWO_RESULTS)
     folder = tmp_path / "out"
     pipeline = "kan-expand-wires,lower-kan-to-hw"
-    assert run("build", source, "-o", folder, "-p", pipeline, "--simulator", "none") == 0
-    assert run("prove", folder) == 0
+    assert flow("build", source, "-o", folder, "-p", pipeline, "--simulator", "none") == 0
+    assert flow("prove", folder) == 0
 
 
 @needs_yosys
@@ -1035,8 +1027,8 @@ def test_words_of_upper_and_lower_bits_are_proven(tmp_path: Path) -> None:
     """At 7 bits, sums of the example meet in words of both, extended, and beside carries."""
     model, data = (EXAMPLES / name for name in ("wine.onnx", "wine.npz"))
     options = ["--calibration", data, "--bits", "7", "--cycles", "2", "--simulator", "none"]
-    assert run("build", model, "-o", tmp_path / "out", *options) == 0
-    assert run("prove", tmp_path / "out") == 0
+    assert flow("build", model, "-o", tmp_path / "out", *options) == 0
+    assert flow("prove", tmp_path / "out") == 0
 
 
 SCHEDULES = {
@@ -1069,8 +1061,8 @@ def test_published_networks_are_proven(
 ) -> None:
     tables, folder = shared_data / "kanele" / name / "truth_tables.json", tmp_path / "out"
     options = SCHEDULES[schedule]
-    assert run("build", tables, "-o", folder, "--simulator", "none", *options) == 0
-    assert run("prove", folder, "--report") == 0
+    assert flow("build", tables, "-o", folder, "--simulator", "none", *options) == 0
+    assert flow("prove", folder, "--report") == 0
     report = json.loads((folder / "report.json").read_text())
     proof = report["proof"]
     assert proof["outputs"] == report["outputs"]
@@ -1082,8 +1074,8 @@ def test_published_networks_are_proven(
 def test_guard_bits_and_a_command_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "wine"
     arguments = ["--calibration", DATA, "--bits", 6, "--guard-bits", 2, "--simulator", "none"]
-    assert run("build", EXAMPLE, "-o", folder, *arguments) == 0
-    assert run("prove", folder, "--report") == 0
+    assert flow("build", EXAMPLE, "-o", folder, *arguments) == 0
+    assert flow("prove", folder, "--report") == 0
     printed = capfd.readouterr().out
     assert "equal to the integer model for all codes" in printed and "layer0 nodes" in printed
     assert json.loads((folder / "report.json").read_text())["proof"]["nodes"] == 7
@@ -1091,18 +1083,18 @@ def test_guard_bits_and_a_command_line(tmp_path: Path, capfd: pytest.CaptureFixt
     wrong = tmp_path / "wrong.sv"
     text = (folder / "rtl" / "wine.sv").read_text()
     wrong.write_text(first(r"(layer0_edge\w+_bit\d = \d+'h)(\w+);", flipped)(text))
-    assert run("prove", folder, "--rtl", wrong) == 1
+    assert flow("prove", folder, "--rtl", wrong) == 1
     printed = capfd.readouterr().out
     assert "NOT proven" in printed and "Input codes that show it" in printed
-    assert run("prove", folder, "--against", folder / "ir" / "05-kan-expand-wires.mlir") == 0
-    assert run("prove", folder, "--against", EXAMPLE) == 1
+    assert flow("prove", folder, "--against", folder / "ir" / "05-kan-expand-wires.mlir") == 0
+    assert flow("prove", folder, "--against", EXAMPLE) == 1
     assert "no codes" in capfd.readouterr().err
     other = tmp_path / "other.mlir"
     other.write_text(str(network(0)))
-    assert run("prove", folder, "--against", other) == 1
+    assert flow("prove", folder, "--against", other) == 1
     assert "inputs, the hardware 13" in capfd.readouterr().err
     for jobs in (0, 1_000_000):
-        assert run("prove", folder, "--jobs", jobs) == 1
+        assert flow("prove", folder, "--jobs", jobs) == 1
         assert f"--jobs must lie in 1..1024, got {jobs}" in capfd.readouterr().err
 
 
@@ -1112,16 +1104,16 @@ def test_errors_are_one_message(
 ) -> None:
     folder = tmp_path / "net"
     arguments = ["--calibration", DATA, "--bits", 4, "--simulator", "none"]
-    assert run("build", EXAMPLE, "-o", folder, *arguments) == 0
+    assert flow("build", EXAMPLE, "-o", folder, *arguments) == 0
     capfd.readouterr()
-    assert run("prove", tmp_path / "none") == 1
+    assert flow("prove", tmp_path / "none") == 1
     assert "run kan-flow build first" in capfd.readouterr().err
-    assert run("prove", folder, "--rtl", tmp_path / "none.sv") == 1
+    assert flow("prove", folder, "--rtl", tmp_path / "none.sv") == 1
     assert "there is no" in capfd.readouterr().err
-    assert run("prove", folder, "--timeout", "0.0001") == 1
+    assert flow("prove", folder, "--timeout", "0.0001") == 1
     assert "within 0.0001 s" in capfd.readouterr().err
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
-    assert run("prove", folder) == 1
+    assert flow("prove", folder) == 1
     error = capfd.readouterr().err
     assert f"'yosys' is not installed; get it with: {install_command('synthesis')}" in error
     assert error.count("\n") == 1

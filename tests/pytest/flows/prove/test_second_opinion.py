@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import flow
 from rtl_bugs import BUGS, victim_network
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.universe import Universe
 
-from kan_dialect.cli import kan_flow
 from kan_dialect.cli.flow import prove
 from kan_dialect.errors import KanError
 from kan_dialect.extras import install_command
@@ -289,25 +289,17 @@ def test_words_are_the_terms_that_they_are_made_of(victim: Made, tmp_path: Path)
 # The command.
 
 
-def run(*arguments: object) -> int:
-    """Exit code of `kan-flow`, run in this process."""
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([str(argument) for argument in arguments])
-    code = ended.value.code
-    return code if isinstance(code, int) else 0
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("second")
     (folder / "net.mlir").write_text(str(network(0)))
-    assert run("build", folder / "net.mlir", "-o", folder / "out", "--simulator", "none") == 0
+    assert flow("build", folder / "net.mlir", "-o", folder / "out", "--simulator", "none") == 0
     return folder / "out"
 
 
 @needs_yosys
 def test_the_command_notes_that_both_agree(built: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run("prove", built, "--second", "--report") == 0
+    assert flow("prove", built, "--second", "--report") == 0
     assert "second opinion: agrees (" in capfd.readouterr().out
     noted = json.loads((built / "report.json").read_text())["proof"]
     assert noted["second"]["agrees"] is True
@@ -324,7 +316,7 @@ def test_a_wrong_design_is_wrong_for_both(
     text = (built / "rtl" / "net.sv").read_text()
     wrong.write_text(BUGS["another input"][0](text))
     assert wrong.read_text() != text
-    assert run("prove", built, "--second", "--rtl", wrong) == 1
+    assert flow("prove", built, "--second", "--rtl", wrong) == 1
     out = capfd.readouterr().out
     assert "second opinion: agrees that this is not proven" in out
     assert re.search(r"second opinion: layer0_node\d: .* has code -?\d+, and must have", out)
@@ -335,7 +327,7 @@ def test_a_wrong_design_is_wrong_for_both(
 def test_a_disagreement_is_an_error(
     problem: str, built: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("prove", built, "--report") == 0
+    assert flow("prove", built, "--report") == 0
 
     def other(*arguments: object, **options: object) -> Opinion:
         found = second_opinion(*arguments, **options)  # pyright: ignore[reportArgumentType]
@@ -345,7 +337,7 @@ def test_a_disagreement_is_an_error(
         return found
 
     monkeypatch.setattr(prove, "second_opinion", other)
-    assert run("prove", built, "--second", "--report") == 1
+    assert flow("prove", built, "--second", "--report") == 1
     out = capfd.readouterr().out
     if problem == "differs":
         assert "second opinion: DISAGREES" in out
@@ -359,7 +351,7 @@ def test_a_missing_solver_is_one_message(
     built: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "bitwuzla", None)
-    assert run("prove", built, "--second") == 1
+    assert flow("prove", built, "--second") == 1
     said = capfd.readouterr()
     assert not said.out and said.err.count("\n") == 1
     assert "Bitwuzla, which is not installed" in said.err
@@ -370,7 +362,7 @@ def test_hardware_that_trains_is_refused(
     built: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(prove, "is_trainable_build", lambda _: True)
-    assert run("prove", built, "--second") == 1
+    assert flow("prove", built, "--second") == 1
     assert "no second opinion on hardware that trains itself" in capfd.readouterr().err
 
 
@@ -401,6 +393,6 @@ def test_it_shares_no_code_with_the_proof() -> None:
 @pytest.mark.parametrize("name", ["jsc_openml", "wine", "drybean", "moons"])
 def test_published_networks_are_shown(name: str, shared_data: Path, tmp_path: Path) -> None:
     tables, folder = shared_data / "kanele" / name / "truth_tables.json", tmp_path / "out"
-    assert run("build", tables, "-o", folder, "--simulator", "none") == 0
-    assert run("prove", folder, "--second", "--report") == 0
+    assert flow("build", tables, "-o", folder, "--simulator", "none") == 0
+    assert flow("prove", folder, "--second", "--report") == 0
     assert json.loads((folder / "report.json").read_text())["proof"]["second"]["agrees"]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import flow
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,10 +48,7 @@ needs_tools = pytest.mark.skipif(
 
 def run(*arguments: object) -> int:
     """Exit code of `kan-flow sweep`, run in this process."""
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main(["sweep", *(str(argument) for argument in arguments)])
-    code = ended.value.code
-    return code if isinstance(code, int) else 0
+    return flow("sweep", *arguments)
 
 
 def rows_of(folder: Path) -> list[dict[str, str]]:

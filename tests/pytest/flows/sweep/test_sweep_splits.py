@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import flow
 
-from kan_dialect.cli import kan_flow
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.budget_options import budget_remedy
 from kan_dialect.flows.sweep.noise import (
@@ -50,12 +50,6 @@ def rare(tmp_path: Path) -> tuple[str, ...]:
     (tmp_path / "rare.mlir").write_text(NETWORK)
     np.savez(tmp_path / "rare.npz", x=x, y=(x[:, 0] > 3.15).astype(np.int64))
     return (str(tmp_path / "rare.mlir"), "--calibration", str(tmp_path / "rare.npz"))
-
-
-def flow(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([str(argument) for argument in arguments])
-    return int(ended.value.code or 0)
 
 
 def rows_of(folder: Path) -> list[dict[str, str]]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from build_lists import list_files
+from commands import flow
 
-from kan_dialect.cli import kan_flow
 from kan_dialect.devices.device import ECP5, ICE40, XCUP, Cell, device
 from kan_dialect.errors import KanError
 from kan_dialect.flows.measure import open_design
@@ -82,12 +82,6 @@ def build(tmp_path: Path) -> Path:
     (folder / "report.json").write_text(json.dumps(report))
     list_files(folder)
     return folder
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([str(argument) for argument in arguments])
-    return int(ended.value.code or 0)
 
 
 # What tools print.
@@ -247,9 +241,7 @@ def test_tables_beyond_the_memory_are_refused_before_yosys_starts(
     (tmp_path / "report.json").write_text('{"name": "big", "table_bits": 45744128}')
     list_files(tmp_path)
     monkeypatch.setattr(tool_runs, "run_all", None)
-    with pytest.raises(SystemExit) as caught:
-        kan_flow.main(["synth", str(tmp_path), "--memory", "16"])
-    assert caught.value.code == 1
+    assert flow("synth", tmp_path, "--memory", "16") == 1
     assert (
         "tables have 45744128 bits, for which Yosys takes at least 21.3 GiB; 16 GiB are allowed"
         in capsys.readouterr().err
@@ -303,7 +295,7 @@ def test_there_is_no_place_and_route_for_xilinx() -> None:
 def test_synth_notes_its_figures_beside_the_estimate(
     build: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("synth", build) == 0
+    assert flow("synth", build) == 0
     report = json.loads((build / "report.json").read_text())
     assert report["synthesis"]["target"] == "xcup"
     assert report["synthesis"]["registers"] == 14
@@ -325,7 +317,7 @@ def test_synth_takes_the_device_of_the_build(
     report["estimate"]["target"] = made_for
     (folder / "report.json").write_text(json.dumps(report))
     list_files(folder)
-    assert run("synth", folder) == 0
+    assert flow("synth", folder) == 0
     found = json.loads((folder / "report.json").read_text())["synthesis"]
     assert found["target"] == taken
 
@@ -338,7 +330,7 @@ def test_pnr_takes_the_device_of_the_build(build: Path, tmp_path: Path) -> None:
     report["estimate"]["target"] = "ice40"
     (folder / "report.json").write_text(json.dumps(report))
     list_files(folder)
-    assert run("pnr", folder, "--seeds", 1) == 0
+    assert flow("pnr", folder, "--seeds", 1) == 0
     found = json.loads((folder / "report.json").read_text())["pnr"]
     assert "ice40" in found["tool"]
 
@@ -351,7 +343,7 @@ def test_a_build_can_be_synthesised_at_once(
     folder = tmp_path / "wine"
     options = ["--calibration", examples / "wine.npz", "--bits", 2, "--no-check-passes"]
     arguments = [examples / "wine.onnx", "-o", folder, *options, "--simulator", "none", "--synth"]
-    assert run("build", *arguments) == 0
+    assert flow("build", *arguments) == 0
     report = json.loads((folder / "report.json").read_text())
     assert report["synthesis"]["luts"] > 0
     assert "estimate was" in capsys.readouterr().out
@@ -359,7 +351,7 @@ def test_a_build_can_be_synthesised_at_once(
 
 @needs("yosys", "nextpnr-ecp5")
 def test_pnr_notes_its_figures(build: Path) -> None:
-    assert run("pnr", build, "--seeds", 2) == 0
+    assert flow("pnr", build, "--seeds", 2) == 0
     pnr = json.loads((build / "report.json").read_text())["pnr"]
     assert pnr["seeds"] == 2 and pnr["fmax_best_mhz"] >= pnr["fmax_mhz"]
     assert {"tool", "device", "latency_ns", "latency_with_inputs_ns", "area_delay"} <= set(pnr)
@@ -369,7 +361,7 @@ def test_bad_input_is_one_message(
     build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def message(*arguments: object) -> str:
-        assert run(*arguments) == 1
+        assert flow(*arguments) == 1
         return capsys.readouterr().err
 
     assert "run kan-flow build first" in message("synth", tmp_path / "nowhere")

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ci_cases import others_in_ci
+from commands import flow
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.frontends.frontend import NO_OPTIONS
@@ -59,13 +59,6 @@ MODELS = {
 }
 
 
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main([str(argument) for argument in arguments])
-    code = ended.value.code
-    return code if isinstance(code, int) else 0
-
-
 def opaque(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleOp:
     """The network as layers that were found by exchange and are not recognised either."""
 
@@ -100,7 +93,7 @@ def test_from_onnx_to_rtl(
         source.write_text(str(module))
     folder = tmp_path / "build"
     options = ["--calibration", samples, "--bits", case.bits, "-o", folder]
-    assert run("build", source, *options) == 0
+    assert flow("build", source, *options) == 0
     report = json.loads((folder / "report.json").read_text())
     assert report["simulation"]["mismatches"] == 0
     assert report["simulation"]["vectors"] >= 10_000 + len(x_test)

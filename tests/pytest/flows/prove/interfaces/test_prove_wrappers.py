@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import flow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kan_dialect as kan
-from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.interfaces.of_build import BuiltWrapper
 from kan_dialect.flows.prove.interfaces.prove import InterfaceProof, prove_built
@@ -236,9 +236,7 @@ def test_builds_prove_their_wrappers(
     options: dict[str, Any] = {"simulator": None, "certificate": "never", "vectors": 10}
     options |= {"clock_enable": True} if interface == "clock-enable" else {"interface": interface}
     built = kan.load(tmp_path / "net.mlir").build(tmp_path / "out", **options)
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main(["prove", str(tmp_path / "out"), "--report"])
-    assert ended.value.code == 0
+    assert flow("prove", tmp_path / "out", "--report") == 0
     shown = capsys.readouterr()
     assert "net in SystemVerilog: equal to the integer model for all codes" in shown.out
     if interface == "valid":
@@ -261,6 +259,4 @@ def test_builds_prove_their_wrappers(
     wrapper.write_text(text.replace(old[interface], f"{old[interface]}~", 1))
     with pytest.raises(KanError, match="is not as kan-flow build wrote it"):
         built.prove_wrapper()
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main(["prove", str(tmp_path / "out"), "--changed"])
-    assert ended.value.code == 1
+    assert flow("prove", tmp_path / "out", "--changed") == 1

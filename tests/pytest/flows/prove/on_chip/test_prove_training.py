@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import flow
 from hypothesis import given
 from hypothesis import strategies as st
 from xdsl.context import Context
 from xdsl.dialects import hw
 
-from kan_dialect.cli.kan_flow import main
 from kan_dialect.errors import KanError
 from kan_dialect.extras import install_command
 from kan_dialect.flows.prove.cycles.solver import Solver
@@ -59,14 +59,6 @@ def design(
     rtl = folder / "net.sv"
     rtl.write_text(emit_systemverilog(module))
     return step, rtl, training_cycles(circuit)
-
-
-def status(*arguments: str) -> int:
-    """What `kan-flow` ends with."""
-    with pytest.raises(SystemExit) as ended:
-        main(list(arguments))
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
 
 
 def problems(proof: TrainingProof) -> list[str]:
@@ -129,9 +121,9 @@ def test_memories_of_lookup_tables_and_in_blocks(cells: int, tmp_path: Path) -> 
 def test_examples(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / name
     options = ["--trainable", "--learning-rate", "0.15", "--simulator", "none", "-o", str(out)]
-    assert status("build", str(EXAMPLES / f"{name}.mlir"), *options) == 0
+    assert flow("build", str(EXAMPLES / f"{name}.mlir"), *options) == 0
     capsys.readouterr()
-    assert status("prove", str(out), "--report") == 0
+    assert flow("prove", str(out), "--report") == 0
     printed = capsys.readouterr().out
     assert f"{name} in SystemVerilog: every sample and every access is a step of the IR" in printed
     assert "a trained sample every 3 cycles" in printed
@@ -144,11 +136,11 @@ def test_examples(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_a_wrong_file_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, wrong = tmp_path / "tracker", tmp_path / "wrong.sv"
     options = ["--trainable", "--simulator", "none", "-o", str(out)]
-    assert status("build", str(EXAMPLES / "tracker.mlir"), *options) == 0
+    assert flow("build", str(EXAMPLES / "tracker.mlir"), *options) == 0
     text = (out / "rtl" / "tracker.sv").read_text()
     wrong.write_text(text.replace("_address0_1_d3]", "_address0_1_d2]"))
     capsys.readouterr()
-    assert status("prove", str(out), "--rtl", str(wrong)) == 1
+    assert flow("prove", str(out), "--rtl", str(wrong)) == 1
     printed = capsys.readouterr().out
     assert "writes, layer 0, edge 0_0, bank 1: address differs" in printed
     assert "Inputs that show it, from the reset on:" in printed

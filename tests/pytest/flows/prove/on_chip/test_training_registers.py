@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from commands import flow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +25,7 @@ from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.interface import Port
-from tracker import TRACKER, run
+from tracker import TRACKER
 
 pytest.importorskip("bitwuzla")
 pytestmark = pytest.mark.skipif(look_for("yosys") is None, reason="Yosys is not installed")
@@ -185,12 +186,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("proven") / "tracker"
     options = ["--learning-rate", "0.15", "--simulator", "none", "--vectors", "40"]
     build = ["build", TRACKER, "--trainable", "--interface", "axi-lite"]
-    assert run(*build, *options, "-o", folder) == 0
+    assert flow(*build, *options, "-o", folder) == 0
     return folder
 
 
 def test_a_build_proves_its_wrapper(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("prove", built, "--report") == 0
+    assert flow("prove", built, "--report") == 0
     shown = capsys.readouterr()
     assert "tracker in SystemVerilog: every sample and every access" in shown.out
     claim = "reads and writes are those of its registers"
@@ -206,14 +207,14 @@ def test_another_wrapper_is_proven_in_its_place(
     text = (built / "rtl" / "tracker_axi_lite.sv").read_text()
     wrong = tmp_path / "wrong.sv"
     wrong.write_text(text.replace(" | sample_waits | mem_waits)", ")"))
-    assert run("prove", built, "--wrapper", wrong) == 1
+    assert flow("prove", built, "--wrapper", wrong) == 1
     shown = capsys.readouterr().out
     assert "registers, no write is done while a command waits for the network" in shown
     assert "icarus: the file does the same in" in shown or look_for("iverilog") is None
     plain = tmp_path / "plain"
     options = ["--learning-rate", "0.15", "--simulator", "none", "--vectors", "20"]
-    assert run("build", TRACKER, "--trainable", *options, "-o", plain) == 0
-    assert run("prove", plain, "--wrapper", wrong) == 1
+    assert flow("build", TRACKER, "--trainable", *options, "-o", plain) == 0
+    assert flow("prove", plain, "--wrapper", wrong) == 1
     assert "has no wrapper" in capsys.readouterr().err
 
 
