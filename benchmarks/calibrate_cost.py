@@ -27,7 +27,7 @@ import numpy as np
 from measurements import EXAMPLES, PUBLISHED, MarkdownTable, print_versions, some_of, tables_of
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, StringAttr
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 import kan_dialect
 from kan_dialect import Network
@@ -38,6 +38,7 @@ from kan_dialect.flows.tools.synthesis import Cells, read_statistics, yosys_of
 from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.loading import make_context
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.types import IntType
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -174,8 +175,8 @@ def _module(kinds: list[IntType], body: Callable[[Sequence[SSAValue]], Made]) ->
     made = body(list(block.args))
     ops = made if isinstance(made, list) else [made]
     result = ops[-1].results[0]
-    block.add_ops([*ops, func.ReturnOp(result)])
-    return ModuleOp([func.FuncOp("case", (kinds, [result.type]), Region(block))])
+    block.add_ops(ops)
+    return module_of("case", block, result)
 
 
 def prepare(case: Case, index: int) -> str:

@@ -14,14 +14,15 @@ import itertools
 import numpy as np
 from measurements import MarkdownTable, print_versions, synthesized
 from xdsl.context import Context
-from xdsl.dialects import func, hw
+from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp, TensorType, f64
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Block, SSAValue
 
 from kan_dialect.devices.device import ECP5, XCUP
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.place_and_route import place_and_route
 from kan_dialect.ir.attributes.module_attributes import training_cycles
+from kan_dialect.ir.functions import module_of
 from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.on_chip.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -42,8 +43,7 @@ def network(sizes: list[int], cells: int) -> ModuleOp:
         node_sum = NodeSumOp(spline)
         block.add_ops([spline, node_sum])
         value = node_sum.result
-    block.add_op(func.ReturnOp(value))
-    return ModuleOp([func.FuncOp("net", ([block.args[0].type], [value.type]), Region(block))])
+    return module_of("net", block, value)
 
 
 def measure(sizes: list[int], cells: int, rate: float, seeds: int) -> list[object]:

@@ -10,12 +10,12 @@ Example:
 from __future__ import annotations
 
 import numpy as np
-from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.quant import UniformQuantizedType, storage_for
 from kan_dialect.ir.types import bounds_constant, quantized_type, tensor_shape
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
@@ -116,13 +116,7 @@ class TableNetwork:
     def module(self) -> ModuleOp:
         """The finished module; call it once."""
         result = self._add(DequantizeOp(self._codes))
-        self._block.add_op(func.ReturnOp(result))
-        function = func.FuncOp(
-            self.name, ([self._block.args[0].type], [result.type]), Region(self._block)
-        )
-        module = ModuleOp([function])
-        module.verify()
-        return module
+        return module_of(self.name, self._block, result)
 
 
 def _type_for(lower: IntArray, upper: IntArray, scale: float) -> UniformQuantizedType:

@@ -15,7 +15,7 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
 from kan_dialect.analysis.nodes import is_requantized, layer_names
@@ -25,7 +25,7 @@ from kan_dialect.evaluate.rescaling import Rescaling, rescalings_of
 from kan_dialect.ir.attributes.module_attributes import argument_attributes
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import to_numpy
-from kan_dialect.ir.functions import functions_of
+from kan_dialect.ir.functions import function_of, functions_of
 from kan_dialect.ir.types import IntType, is_quantized, quantized_type, range_of, tensor_shape
 from kan_dialect.ops.clamp import ClampOp
 from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp, reads_argument
@@ -264,11 +264,10 @@ class _Expansion:
             output_encodings.extend(
                 element.element([index]) for index in range(len(self.wires[codes]))
             )
-        self.block.add_op(func.ReturnOp(*outputs))
-        expanded = func.FuncOp(
+        expanded = function_of(
             self.function.sym_name.data,
-            ([a.type for a in self.block.args], [value.type for value in outputs]),
-            Region(self.block),
+            self.block,
+            outputs,
             arg_attrs=ArrayAttr(map(argument_attributes, encodings, affines)),
             res_attrs=ArrayAttr(map(argument_attributes, output_encodings)),
         )

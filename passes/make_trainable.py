@@ -17,7 +17,7 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr, TensorType, i1
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
@@ -27,6 +27,7 @@ from kan_dialect.ir.attributes.attribute_names import ROLE
 from kan_dialect.ir.attributes.data_names import DataNames
 from kan_dialect.ir.constants import Array, dense
 from kan_dialect.ir.fixed_point import MAX_FIXED_BITS
+from kan_dialect.ir.functions import function_of
 from kan_dialect.model.on_chip.trainable_layers import TrainableLayer, trainable_layers
 from kan_dialect.model.on_chip.training_numbers import TrainingNumbers, scaled_factor
 from kan_dialect.model.on_chip.training_step import INITIAL, is_trainable
@@ -101,11 +102,10 @@ class _StepBuilder:
             error = self.add(ErrorOp(target, output, self.numbers.error, name=name_of_error))
         following = self.backward(forward, states, velocities, error, train)
         results = [output, *following]
-        self.block.add_op(func.ReturnOp(*results))
-        return func.FuncOp(
+        return function_of(
             name,
-            ([value.type for value in self.block.args], [value.type for value in results]),
-            Region(self.block),
+            self.block,
+            results,
             arg_attrs=ArrayAttr(self.argument_roles(len(velocities))),
             res_attrs=_roles(["output", *["state"] * len(states), *["velocity"] * len(velocities)]),
         )

@@ -11,13 +11,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-from xdsl.dialects import func
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp, TensorType, f32
-from xdsl.ir import Block, Region
+from xdsl.ir import Block
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, prop_def, result_def
 
 import kan_dialect as kan
 from kan_dialect.ir.constants import Array, dense, to_floats
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.semantics import Univariate
 from kan_dialect.ops.layer import NodeSumOp
 
@@ -60,9 +60,8 @@ def chirps(weights: np.ndarray) -> ModuleOp:
         result_types=[TensorType(f32, [nodes, inputs])],
     )
     total = NodeSumOp(edges.result, name="layer0")
-    block.add_ops([edges, total, func.ReturnOp(total.result)])
-    kind = ([TensorType(f32, [inputs])], [total.result.type])
-    return ModuleOp([func.FuncOp("chirps", kind, Region(block))])
+    block.add_ops([edges, total])
+    return module_of("chirps", block, total.result)
 
 
 x = np.random.default_rng(0).uniform(-2.5, 2.5, (400, 2))

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from xdsl.dialects import arith, func
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.files.atomic import packed
 from kan_dialect.flows.benchmark_set.draws import UNIT, Draws
 from kan_dialect.ir.constants import Array, FloatArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import AffineOp, ConcatOp, MapOp, NodeSumOp
@@ -88,11 +89,7 @@ class SplineNetwork:
 
     def module(self) -> ModuleOp:
         """The finished function; call it once."""
-        self.block.add_op(func.ReturnOp(self.value))
-        kinds = [self.block.args[0].type], [self.value.type]
-        module = ModuleOp([func.FuncOp(self.name, kinds, Region(self.block))])
-        module.verify()
-        return module
+        return module_of(self.name, self.block, self.value)
 
 
 def _share(inputs: int) -> float:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
-from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.flows.benchmark_set.draws import Draws
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import int_type, range_of
 from kan_dialect.ops.clamp import ClampOp
@@ -113,11 +113,7 @@ class _Wires:
         return op.results[0]
 
     def module(self, name: str, results: Sequence[SSAValue]) -> ModuleOp:
-        self.block.add_op(func.ReturnOp(*results))
-        kinds = [argument.type for argument in self.block.args], [value.type for value in results]
-        module = ModuleOp([func.FuncOp(name, kinds, Region(self.block))])
-        module.verify()
-        return module
+        return module_of(name, self.block, *results)
 
 
 def wires(name: str) -> ModuleOp:

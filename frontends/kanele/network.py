@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from xdsl.dialects import arith, func
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.kanele.checkpoint import Layer, Parameters
 from kan_dialect.frontends.kanele.config import Architecture
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.quant import (
     MAX_STORAGE_BITS,
     UniformQuantizedType,
@@ -68,11 +69,7 @@ def build_network(
         )
         codes = add(RequantizeOp(sums, node_type, name=layer_name))
     result = add(DequantizeOp(codes))
-    block.add_op(func.ReturnOp(result))
-    function = func.FuncOp(name, ([block.args[0].type], [result.type]), Region(block))
-    module = ModuleOp([function])
-    module.verify()
-    return module
+    return module_of(name, block, result)
 
 
 def _sum_type(layer: Layer, bits: int, name: str) -> UniformQuantizedType:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from xdsl.dialects import arith, func
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.frontends.pykan.config import PykanConfig
 from kan_dialect.frontends.torch.state_dict import StateDict
 from kan_dialect.ir.constants import FloatArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
 from kan_dialect.ops.spline import BaseOp, BSplineOp, EdgeOp
 from kan_dialect.ops.symbolic import SymbolicOp
@@ -41,11 +42,7 @@ def build_pykan(
     for index in range(config.layers):
         value = _Layer(block, state, config, index).build(value)
     state.require_all_read()
-    block.add_op(func.ReturnOp(value))
-    function = func.FuncOp(name, ([block.args[0].type], [value.type]), Region(block))
-    module = ModuleOp([function])
-    module.verify()
-    return module
+    return module_of(name, block, value)
 
 
 class _Layer:

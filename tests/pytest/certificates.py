@@ -8,10 +8,11 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f64
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Block, SSAValue
 
 from kan_dialect.analysis.certificate import Certificate
 from kan_dialect.ir.constants import FloatArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.model.model import Model
 from kan_dialect.model.saturation import saturating_samples
 from kan_dialect.ops.layer import NodeSumOp
@@ -60,6 +61,5 @@ def one_layer(edges: Callable[[SSAValue], EdgeOp], inputs: int = 1) -> ModuleOp:
     block = Block(arg_types=[TensorType(f64, (inputs,))])
     op = edges(block.args[0])
     nodes = NodeSumOp(op, name="layer0")
-    block.add_ops([op, nodes, func.ReturnOp(nodes.result)])
-    kinds = [block.args[0].type], [nodes.result.type]
-    return ModuleOp([func.FuncOp("net", kinds, Region(block))])
+    block.add_ops([op, nodes])
+    return module_of("net", block, nodes.result)

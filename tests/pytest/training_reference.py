@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
-from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f64
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Block, SSAValue
 
+from kan_dialect.ir.functions import module_of
 from kan_dialect.model.on_chip.training_step import Step
 from kan_dialect.ops.grid import LocateOp
 from kan_dialect.ops.layer import NodeSumOp
@@ -243,6 +243,4 @@ def random_network(
         node_sum = NodeSumOp(spline)
         block.add_ops([spline, node_sum])
         value = node_sum.result
-    block.add_op(func.ReturnOp(value))
-    kinds = [block.args[0].type], [value.type]
-    return ModuleOp([func.FuncOp("net", kinds, Region(block))])
+    return module_of("net", block, value)

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import Frontend
 from kan_dialect.frontends.naming import identifier
 from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.symbolic import SYMBOLIC_FUNCTIONS, SymbolicOp
 
@@ -129,12 +129,7 @@ def load(path: Path) -> ModuleOp:
         choice = choice.reshape(layer.choice.shape)
         edges = add(SymbolicOp(names, value, choice, layer.affine, name=name))
         value = add(NodeSumOp(edges, mask=layer.mask, name=name))
-    block.add_op(func.ReturnOp(value))
-    name = identifier(path.name.lower().removesuffix(EXTENSION))
-    function = func.FuncOp(name, ([block.args[0].type], [value.type]), Region(block))
-    module = ModuleOp([function])
-    module.verify()
-    return module
+    return module_of(identifier(path.name.lower().removesuffix(EXTENSION)), block, value)
 
 
 FRONTEND = Frontend("formula-files", (EXTENSION,), "networks as JSON, each edge a formula", load)

@@ -10,14 +10,14 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import Frontend
 from kan_dialect.frontends.naming import identifier
 from kan_dialect.ir.constants import FloatArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ops.layer import NodeSumOp
 from sinc_edges.edges import SincEdgesOp
 
@@ -71,12 +71,7 @@ def load(path: Path) -> ModuleOp:
     for index, (weights, rates) in enumerate(layers):
         name = f"layer{index}"
         value = add(NodeSumOp(add(SincEdgesOp(value, weights, rates, name=name)), name=name))
-    block.add_op(func.ReturnOp(value))
-    name = identifier(path.name.lower().removesuffix(EXTENSION))
-    function = func.FuncOp(name, ([block.args[0].type], [value.type]), Region(block))
-    module = ModuleOp([function])
-    module.verify()
-    return module
+    return module_of(identifier(path.name.lower().removesuffix(EXTENSION)), block, value)
 
 
 FRONTEND = Frontend("sinc-edges", (EXTENSION,), "networks of sinc edges, NumPy archives", load)

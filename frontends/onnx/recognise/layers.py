@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Block, SSAValue
 from xdsl.transforms.dead_code_elimination import region_dce
 
 from kan_dialect.frontends.naming import identifier
@@ -27,6 +27,7 @@ from kan_dialect.frontends.onnx.recognise.function_ops import FunctionWriter
 from kan_dialect.frontends.onnx.recognise.layer_ops import LayerEdges, LayerWriter
 from kan_dialect.frontends.onnx.recognise.linear_terms import Terms, expand
 from kan_dialect.frontends.onnx.recognise.regions import Probe
+from kan_dialect.ir.functions import function_of
 from kan_dialect.ops.layer import ConcatOp
 
 
@@ -79,12 +80,7 @@ def finished_network(
     widest: int,
 ) -> ImportedNetwork:
     """The network of the ops in a block, named after the file; dead ops are removed."""
-    block.add_op(func.ReturnOp(result))
-    function = func.FuncOp(
-        identifier(graph.path.stem),
-        ([block.args[0].type], [result.type]),
-        Region(block),
-    )
+    function = function_of(identifier(graph.path.stem), block, [result])
     region_dce(function.body)
     return ImportedNetwork(ModuleOp([function]), function, layers, widest)
 

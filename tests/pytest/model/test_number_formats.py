@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import Float32Type, ModuleOp, TensorType
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Block, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.checking import Checker, run_passes
@@ -27,6 +27,7 @@ from kan_dialect.evaluate.rescaling import CodeKind, Rescaling
 from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import FloatArray, IntArray, dense
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.quant import UniformQuantizedType, storage_for
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.targets.quantizers import QuantizersTarget
@@ -176,11 +177,7 @@ def network(weights: list[FloatArray], names: list[str]) -> ModuleOp:
         sums = NodeSumOp(edges, bias=weight[:, 0] / 3, name=f"layer{index}")
         block.add_ops([edges, sums])
         value = sums.result
-    block.add_op(func.ReturnOp(value))
-    kinds = ([each.type for each in block.args], [value.type])
-    module = ModuleOp([func.FuncOp("net", kinds, Region(block))])
-    module.verify()
-    return module
+    return module_of("net", block, value)
 
 
 FUNCTIONS = {
@@ -367,10 +364,8 @@ def test_wires_round_with_gain_and_offset(each: Rescaling, seed: int) -> None:
         codes, vector(target), bounds=dense(ends[1]), name="input0", affine=affine
     )
     real = DequantizeOp(rounded)
-    block.add_ops([codes, rounded, real, func.ReturnOp(real)])
-    kinds = ([block.args[0].type], [real.result.type])
-    module = ModuleOp([func.FuncOp("net", kinds, Region(block))])
-    module.verify()
+    block.add_ops([codes, rounded, real])
+    module = module_of("net", block, real)
     ExpandWiresPass().apply(Context(), module)
     module.verify()
     drawn = np.random.default_rng(seed).integers(source.low, source.high, 500, endpoint=True)

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
-from xdsl.ir import Block, Region
+from xdsl.ir import Block
 from xdsl.parser import Parser
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
@@ -28,9 +28,8 @@ def network(
     block = Block(arg_types=[TensorType(f32, (choice.shape[1],))])
     edges = SymbolicOp(functions, block.args[0], choice, affine, name=name)
     nodes = NodeSumOp(edges, name=name)
-    block.add_ops([edges, nodes, func.ReturnOp(nodes)])
-    types = [block.args[0].type], [nodes.result.type]
-    return ModuleOp([func.FuncOp("formula", types, Region(block))])
+    block.add_ops([edges, nodes])
+    return module_of("formula", block, nodes)
 
 
 AFFINE = np.array([[[2.0, 0.5, 3.0, -1.0], [1.0, 0.0, -1.0, 0.25]]])

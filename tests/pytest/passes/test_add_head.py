@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Block, SSAValue
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
@@ -27,6 +27,7 @@ from kan_dialect.flows.simulate.simulation import SimulatorName
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.types import int_type, range_of
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -81,9 +82,7 @@ def network(spans: list[tuple[int, int]]) -> ModuleOp:
             value = op.result
         block.add_op(MarkOp(value, f"node{index}"))
         results.append(value)
-    block.add_op(func.ReturnOp(*results))
-    types = [argument.type for argument in block.args], [value.type for value in results]
-    return ModuleOp([func.FuncOp("net", types, Region(block))])
+    return module_of("net", block, *results)
 
 
 def run(module: ModuleOp, *passes: ModulePass) -> Model:

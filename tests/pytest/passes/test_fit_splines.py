@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from scipy.interpolate import BSpline, make_lsq_spline
 from xdsl.builder import ImplicitBuilder
 from xdsl.context import Context
-from xdsl.dialects import arith, func
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import ModuleOp, TensorType, f64
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Block, SSAValue
 
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.evaluate.interpreter import find_function
@@ -27,6 +27,7 @@ from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.constants import FloatArray, to_floats
+from kan_dialect.ir.functions import module_of
 from kan_dialect.maths import functions
 from kan_dialect.model.model import Model
 from kan_dialect.model.on_chip.training_step import infer, step_of
@@ -53,11 +54,7 @@ def network(inputs: int, edges: Any) -> ModuleOp:
     block = Block(arg_types=[TensorType(f64, (inputs,))])
     with ImplicitBuilder(block):
         result = NodeSumOp(edges(block.args[0]), name="layer0").result
-        func.ReturnOp(result)
-    types = [block.args[0].type], [result.type]
-    module = ModuleOp([func.FuncOp("net", types, Region(block))])
-    module.verify()
-    return module
+    return module_of("net", block, result)
 
 
 def fitted(module: ModuleOp, x: FloatArray | None = None, **options: Any) -> BSplineOp:

@@ -6,15 +6,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.context import Context
-from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Block, SSAValue
 
 from kan_dialect.analysis.nodes import dead_nodes
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.devices.carry_chains import inverts_top
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.model.model import Model
 from kan_dialect.ops.clamp import ClampOp
@@ -42,10 +41,7 @@ class Network:
         self.nodes = {f"layer0_node{i}": column for i, column in enumerate(codes)}
         results, outputs = self.layer(nodes, codes, 1, clamped=False)
         self.outputs = np.stack(outputs, axis=1)
-        self.block.add_op(func.ReturnOp(*results))
-        types = kinds, [range_of(value) for value in results]
-        self.module = ModuleOp([func.FuncOp("net", types, Region(self.block))])
-        self.module.verify()
+        self.module = module_of("net", self.block, *results)
 
     def layer(
         self, values: list[SSAValue], codes: list[IntArray], layer: int, *, clamped: bool
@@ -157,9 +153,8 @@ def test_a_clamp_of_a_constant_sum() -> None:
     whole = SumOp([zero, offset])
     clamp = ClampOp(whole, -1, 0)
     table = TableOp([clamp.result], np.array([5, 7]))
-    block.add_ops([zero, offset, whole, clamp, table, func.ReturnOp(table.result)])
-    kinds = [IntType(0, 3)], [range_of(table.result)]
-    module = ModuleOp([func.FuncOp("net", kinds, Region(block))])
+    block.add_ops([zero, offset, whole, clamp, table])
+    module = module_of("net", block, table.result)
     FoldClampsPass().apply(Context(), module)
     module.verify()
     assert Model.of(module).run_codes(np.arange(4)[:, np.newaxis]).tolist() == [[5]] * 4

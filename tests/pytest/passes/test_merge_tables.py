@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.analysis.nodes import dead_nodes
 from kan_dialect.checking import Checker, run_passes
@@ -17,6 +17,7 @@ from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering.compile import CompilePass
@@ -63,11 +64,8 @@ def random_function(seed: int, *, with_care: bool) -> ModuleOp:
         ops.append(SumOp([terms[i] for i in order], name=f"sum{node}"))
         sums.append(ops[-1].results[0])
     results = [*sums, *(op.results[0] for op in ops if op.results and rng.random() < 0.05)]
-    block.add_ops([*ops, func.ReturnOp(*results)])
-    types = [value.type for value in results]
-    module = ModuleOp([func.FuncOp("net", (kinds, types), Region(block))])
-    module.verify()
-    return module
+    block.add_ops(ops)
+    return module_of("net", block, *results)
 
 
 def outputs(module: ModuleOp) -> IntArray:

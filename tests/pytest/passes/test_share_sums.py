@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from kan_dialect.analysis.wires import wire_functions
@@ -17,6 +17,7 @@ from kan_dialect.devices.estimate import estimate
 from kan_dialect.evaluate.interpreter import evaluate_inside
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import SumOp, TableOp
 from kan_dialect.passes.balance_sums import BalanceSumsPass
@@ -50,11 +51,8 @@ def layer(*networks: IntArray) -> ModuleOp:
             ]
             ops += [*tables, SumOp(tables, name=f"sum{node}_{first}")]
             sums.append(ops[-1].results[0])
-    block.add_ops([*ops, func.ReturnOp(*sums)])
-    types = [value.type for value in block.args], [value.type for value in sums]
-    module = ModuleOp([func.FuncOp("net", types, Region(block))])
-    module.verify()
-    return module
+    block.add_ops(ops)
+    return module_of("net", block, *sums)
 
 
 def alike(seed: int, nodes: int, inputs: int, bits: int) -> IntArray:

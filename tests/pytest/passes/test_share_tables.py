@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.devices.device import device
@@ -21,6 +20,7 @@ from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering.compile import CompilePass
@@ -68,11 +68,8 @@ def random_function(seed: int) -> ModuleOp:
                     ops.append(MarkOp(table.result, f"node{len(ops)}"))
         ops.append(SumOp([terms[i] for i in rng.permutation(len(terms))], name=f"sum{node}"))
         results.append(ops[-1].results[0])
-    block.add_ops([*ops, func.ReturnOp(*results)])
-    types = [value.type for value in results]
-    module = ModuleOp([func.FuncOp("net", (kinds, types), Region(block))])
-    module.verify()
-    return module
+    block.add_ops(ops)
+    return module_of("net", block, *results)
 
 
 def cared_codes(module: ModuleOp) -> IntArray:

@@ -21,6 +21,7 @@ from kan_dialect.evaluate.interpreter import evaluate_inside
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import FloatArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.lowering.targets.formula import FormulaTarget
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import AffineOp, ConcatOp, MapOp, NodeSumOp
@@ -100,9 +101,7 @@ def random_network(seed: int) -> tuple[ModuleOp, int]:
             past = rng.random() < 0.3
             x = ConcatOp([new, x]).result if past else new
             width = nodes + width if past else nodes
-        func.ReturnOp(x)
-    module = ModuleOp([func.FuncOp("net", ([block.args[0].type], [x.type]), Region(block))])
-    module.verify()
+    module = module_of("net", block, x)
     return module, first
 
 

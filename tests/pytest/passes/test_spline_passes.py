@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from numpy.random import Generator
 from xdsl.builder import ImplicitBuilder
 from xdsl.context import Context
-from xdsl.dialects import arith, func
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType, f32, f64
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Block, SSAValue
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
@@ -23,6 +23,7 @@ from kan_dialect.checking import Checker, run_passes
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.model.model import Model
@@ -87,11 +88,7 @@ def build(
     block = Block(arg_types=[TensorType(element, (width,)) for width in widths])
     with ImplicitBuilder(block):
         results = body(*block.args)
-        func.ReturnOp(*results)
-    types = [argument.type for argument in block.args], [value.type for value in results]
-    module = ModuleOp([func.FuncOp("net", types, Region(block))])
-    module.verify()
-    return module
+    return module_of("net", block, *results)
 
 
 EDGES = ["grid", "knots", "radial", "chebyshev", "symbolic", "silu", "identity", "abs"]

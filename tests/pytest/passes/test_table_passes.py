@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.context import Context
-from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType
-from xdsl.ir import Block, Region
+from xdsl.ir import Block
 from xdsl.passes import ModulePass
 
 from kan_dialect.analysis.nodes import dead_nodes, saturated
@@ -21,6 +20,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.quant import UniformQuantizedType, default_bounds, storage_for
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
@@ -199,9 +199,8 @@ def test_codes_are_rescaled_around_their_zero_points(scale: float, zero_point: i
     after = UniformQuantizedType(5, True, scale, zero_point)
     block = Block(arg_types=[TensorType(before, (1,))])
     rescaled = RequantizeOp(block.args[0], after)
-    block.add_ops([rescaled, func.ReturnOp(rescaled)])
-    types = [block.args[0].type], [rescaled.result.type]
-    module = ModuleOp([func.FuncOp("net", types, Region(block))])
+    block.add_op(rescaled)
+    module = module_of("net", block, rescaled)
     codes = np.arange(-32, 32)[:, np.newaxis]
     exact = [round(Fraction(q - 5) * Fraction(0.5) / Fraction(scale)) for q in range(-32, 32)]
     expected = np.clip(np.array(exact) + zero_point, -16, 15)

@@ -37,6 +37,7 @@ from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.attributes.module_attributes import nodes_of
 from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering.kan_to_hw import NAME_HINT, TABLE_SUFFIX, LowerKanToHwPass
 from kan_dialect.model.model import Model
@@ -447,9 +448,8 @@ def test_every_shift_and_clamp_of_small_ranges(low: int, high: int) -> None:
     ends = range(low - 3, high + 4)
     ops += [ClampOp(x, a, b) for a in ends for b in ends if a <= b]
     results = [op.results[0] for op in ops]
-    block.add_ops([*ops, func.ReturnOp(*results)])
-    types = [x.type], [value.type for value in results]
-    module = ModuleOp([func.FuncOp("net", types, Region(block))])
+    block.add_ops(ops)
+    module = module_of("net", block, *results)
     expected, _ = outputs_and_nodes(module)
     for passes in ((), (NarrowPass(),)):
         hardware = Model.of(run(module, *passes, LowerKanToHwPass()))
@@ -459,9 +459,8 @@ def test_every_shift_and_clamp_of_small_ranges(low: int, high: int) -> None:
 def test_a_table_of_which_no_entry_matters_may_be_anything() -> None:
     block = Block(arg_types=[IntType(0, 1)])
     table = TableOp([block.args[0]], np.array([7, 9]), care=np.zeros(2, dtype=bool))
-    block.add_ops([table, func.ReturnOp(table)])
-    types = [IntType(0, 1)], [table.result.type]
-    module = ModuleOp([func.FuncOp("net", types, Region(block))])
+    block.add_op(table)
+    module = module_of("net", block, table)
     run(module, SchedulePass(), LowerKanToHwPass())
     run(module, NarrowPass(), SchedulePass(), LowerKanToHwPass())
 
@@ -471,9 +470,8 @@ def test_a_long_table_is_put_together_in_order() -> None:
     entries = np.random.default_rng(0).integers(-13, 14, size=4096)
     block = Block(arg_types=[IntType(0, 4095)])
     table = TableOp([block.args[0]], entries)
-    block.add_ops([table, func.ReturnOp(table)])
-    types = [IntType(0, 4095)], [table.result.type]
-    module = ModuleOp([func.FuncOp("net", types, Region(block))])
+    block.add_op(table)
+    module = module_of("net", block, table)
     codes = np.arange(4096)[:, np.newaxis]
     hardware = Model.of(run(module, LowerKanToHwPass()))
     np.testing.assert_array_equal(hardware.run_codes(codes)[:, 0], entries)
@@ -494,8 +492,8 @@ def sums_of_bits(draw: st.DrawFn) -> tuple[ModuleOp, list[IntArray]]:
         block.add_op(constant := ConstantOp(draw(st.integers(-40, 40))))
         terms.append(constant.result)
     whole = SumOp(draw(st.permutations(terms)))
-    block.add_ops([whole, func.ReturnOp(whole.result)])
-    module = ModuleOp([func.FuncOp("net", (types, [whole.result.type]), Region(block))])
+    block.add_op(whole)
+    module = module_of("net", block, whole.result)
     rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
     return module, [rng.integers(0, 1 << width, 300) for width in widths]
 

@@ -23,6 +23,7 @@ from xdsl.ir import Block, Region, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import FloatArray
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.types import quantized_type
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
@@ -61,9 +62,7 @@ class Network:
             nodes = NodeSumOp(edges, bias=bias, name=f"layer{index}")
             block.add_ops([edges, nodes])
             value = nodes.result
-        block.add_op(func.ReturnOp(value))
-        kinds = [block.args[0].type], [value.type]
-        return ModuleOp([func.FuncOp("net", kinds, Region(block))])
+        return module_of("net", block, value)
 
     def bound(self, x: FloatArray, integers: ModuleOp) -> FloatArray:
         """How far results (samples, out) of the integers may be off, by the scales that they have.
@@ -262,9 +261,8 @@ def test_coefficients_beyond_fixed_point_are_refused() -> None:
     block = Block(arg_types=[TensorType(f64, (1,))])
     edges = BSplineOp(block.args[0], 1, np.arange(-1.0, 4.0), np.array([[[1.0, 50.0, 2.0]]]))
     nodes = NodeSumOp(edges, name="layer0")
-    block.add_ops([edges, nodes, func.ReturnOp(nodes.result)])
-    kinds = [block.args[0].type], [nodes.result.type]
-    module = ModuleOp([func.FuncOp("net", kinds, Region(block))])
+    block.add_ops([edges, nodes])
+    module = module_of("net", block, nodes.result)
     with pytest.raises(KanError, match=r"a coefficient of 50 .*integer-bits of at least 7"):
         MakeTrainablePass().apply(Context(), module.clone())
     MakeTrainablePass(integer_bits=7).apply(Context(), module)
