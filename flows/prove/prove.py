@@ -71,7 +71,7 @@ class Proof(Shown):
     integer: Model
     interface: Interface
     netlist: Netlist
-    """The design, read by the grammar of `docs/reference/rtl-subset.md`."""
+    """The design, as slang reads it in the subset of `docs/reference/rtl-subset.md`."""
 
     plan: Plan
     engine: str
@@ -148,7 +148,7 @@ def prove(
 ) -> Proof:
     """Prove the design in `rtl` equal to `integer`, with the marks of `circuit`.
 
-    The file is read twice, by the grammar of `docs/reference/rtl-subset.md` and by Yosys. The proof
+    The file is read by slang, in the subset of `docs/reference/rtl-subset.md`, and by Yosys. The proof
     is one of both readings.
 
     Raises
