@@ -148,8 +148,8 @@ def prove(
 ) -> Proof:
     """Prove the design in `rtl` equal to `integer`, with the marks of `circuit`.
 
-    The file is read by slang, in the subset of `docs/reference/rtl-subset.md`, and by Yosys. The proof
-    is one of both readings.
+    The file is read by slang, in the subset of `docs/reference/rtl-subset.md`, and by Yosys. The
+    proof is one of both readings.
 
     Raises
     ------
