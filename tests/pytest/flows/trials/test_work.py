@@ -43,15 +43,16 @@ def six_tasks(study: Study) -> list[Task]:
 
 def test_a_process_that_is_killed_is_replaced(study: Study) -> None:
     tasks = six_tasks(study)
+    others = {child.pid for child in active_children()}  # such as a cluster of other tests
     outcomes: dict[int, Outcome] = {}
     for number, outcome in run_in_processes(Perform(study, Compile()), tasks, 2):
         if not outcomes:
-            victim = active_children()[0].pid
+            victim = next(each.pid for each in active_children() if each.pid not in others)
             assert victim is not None
             os.kill(victim, signal.SIGKILL)
         outcomes[number] = outcome
     assert outcomes == dict(run_here(Perform(study, Compile()), tasks))
-    assert not active_children()
+    assert {child.pid for child in active_children()} <= others
 
 
 def test_a_task_that_kills_its_processes_is_given_up() -> None:
