@@ -11,6 +11,7 @@ from kan_dialect.cli.reference.markdown import table
 from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.ir.constants import dense, to_floats, to_integers
 from kan_dialect.ir.derived_names import derived_name
+from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.ops.clamp import ClampOp
@@ -24,6 +25,7 @@ from kan_dialect.universe import UNIVERSE
 HELPERS: tuple[Callable[..., object], ...] = (
     wire_functions,
     range_of,
+    module_of,
     TableOp.__init__,
     SumOp.__init__,
     ConstantOp.__init__,

@@ -600,6 +600,7 @@ func.func @tiny(%x: !kan.int<0:3>) -> !kan.int<0:9> {
 """
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(look_for("yosys") is None, reason="Yosys is not installed")
 @pytest.mark.skipif(find_spec("bitwuzla") is None, reason="Bitwuzla is not installed")
 def test_every_object_is_shown_on_a_few_lines(

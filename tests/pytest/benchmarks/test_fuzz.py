@@ -89,6 +89,7 @@ def test_broken_files() -> None:
     require_success("files", 1, range(1, 40))
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(toolchain.look_for("yosys") is None, reason="Yosys is not installed")
 def test_broken_folders() -> None:
     require_success("folders", 1, range(1, 25))

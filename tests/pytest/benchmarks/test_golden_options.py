@@ -59,6 +59,7 @@ def test_a_covering_array_covers(sizes: list[int], strength: int) -> None:
     assert len(found) <= len(all_combinations(values))
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.ci] * (name not in SMALL)) for name in MODELS]
 )

@@ -29,6 +29,7 @@ SLICE = {
 }
 
 
+@pytest.mark.ci
 def test_every_seed_fits_the_source() -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"

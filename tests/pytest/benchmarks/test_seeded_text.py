@@ -17,6 +17,7 @@ NOWHERE = {"operators of four states"}
 """Kinds that have no place in the slice's designs."""
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(look_for("yosys") is None, reason="Yosys is not installed")
 def test_changes_of_the_language_are_refused(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / "seeded_text.py"), "--jobs", "1", "--places", "1"]

@@ -540,6 +540,7 @@ def test_an_interrupted_kan_opt_keeps_the_output(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out.mlir"]
 
 
+@pytest.mark.ci
 def test_an_interrupted_proof_leaves_nothing(tmp_path: Path) -> None:
     if not any(Path(place, "yosys").exists() for place in os.get_exec_path()):
         pytest.skip("Yosys is not installed")

@@ -302,6 +302,7 @@ def test_emitted_text_in_icarus(seed: int, tmp_path_factory: pytest.TempPathFact
     batch.check(emit_systemverilog(batch.module), tmp_path_factory.mktemp("icarus"), run_icarus)
 
 
+@pytest.mark.ci
 def test_emitted_text_and_circts_in_verilator(tmp_path: Path) -> None:
     """One half each, in one simulation; Icarus does not read all of CIRCT's text."""
     _tool("verilator")

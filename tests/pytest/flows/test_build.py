@@ -281,6 +281,7 @@ def test_other_schedules(options: list[object], tmp_path: Path) -> None:
     assert ("clk" in (folder / "rtl" / "wine.sv").read_text()) == bool(report["latency_cycles"])
 
 
+@pytest.mark.ci
 def test_a_build_is_for_its_target(tmp_path: Path) -> None:
     luts: list[int] = []
     for target in ("xcup", "ecp5"):

@@ -343,6 +343,7 @@ def synthesised(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+@pytest.mark.ci
 def test_a_part_of_each_size_is_synthesised(
     synthesised: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -747,6 +747,7 @@ PINS = {
 """By family: the tool that packs, a file of pins and its form, a device, and pins of it."""
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("family", PINS)
 def test_the_makefile_makes_a_bitstream(family: str, tmp_path: Path) -> None:
     """Where every port has a pin. The tools are those of PyPI."""

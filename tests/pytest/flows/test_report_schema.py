@@ -83,6 +83,7 @@ def test_a_report_with_something_else_does_not(
     assert re.search(message, problem) and "report.schema.json" in problem
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     "options",
     [

@@ -190,6 +190,7 @@ def test_luck_alone_is_no_gain(base: Base, tmp_path: Path) -> None:
     assert result.pipeline == base.text(DEFAULT)
 
 
+@pytest.mark.ci
 def test_the_same_trials_give_the_same_result_and_are_not_repeated(
     base: Base, tmp_path: Path
 ) -> None:

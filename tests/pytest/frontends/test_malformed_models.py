@@ -88,9 +88,18 @@ def need_torch(name: str) -> bool:
     return name.startswith("torch ")
 
 
+LONG = ("gigabytes", "huge axes", "many skip", "many layers", "products of products", "long list")
+"""In names of cases that take seconds."""
+
+
 def cases(names: Iterable[str]) -> list[ParameterSet]:
     return [
-        pytest.param(name, marks=[pytest.mark.torch] if need_torch(name) else []) for name in names
+        pytest.param(
+            name,
+            marks=[pytest.mark.torch] * need_torch(name)
+            + [pytest.mark.ci] * any(words in name for words in LONG),
+        )
+        for name in names
     ]
 
 

@@ -108,6 +108,7 @@ def test_every_table_keeps_its_value(module: ModuleOp, target: str, any_levels: 
     emit_vhdl(module)
 
 
+@pytest.mark.ci
 @needs_yosys
 @settings(max_examples=8, deadline=None)
 @given(module=tables())
@@ -155,6 +156,7 @@ def levels_of(module: ModuleOp) -> int:
     return max(levels.values())
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("kind", ["smooth", "random"])
 def test_levels_are_limited(kind: str) -> None:
     """To those of choices between cofactors, one input at a time. Synthesis takes as many."""
@@ -192,6 +194,7 @@ def test_time_grows_with_the_design_and_no_faster(monkeypatch: pytest.MonkeyPatc
     assert [outputs[name].tolist() for name in shown] == entries
 
 
+@pytest.mark.ci
 @needs_yosys
 def test_random_tables_take_fewer_cells_than_synthesis_makes(tmp_path: Path) -> None:
     cells: list[int] = []
@@ -248,6 +251,7 @@ endmodule
     assert not netlist.is_kept
 
 
+@pytest.mark.ci
 @needs_yosys
 def test_a_network_of_lookup_tables_is_proven(tmp_path: Path) -> None:
     """Both readings of its text, and not if a lookup table has another entry."""

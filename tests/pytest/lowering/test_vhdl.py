@@ -236,6 +236,7 @@ def test_what_is_refused() -> None:
 # Synthesis
 
 
+@pytest.mark.ci
 def test_registers_are_those_of_the_systemverilog(tmp_path: Path) -> None:
     """GHDL synthesises it; Yosys finds as many registers, and no memory, in both."""
     require_ghdl()

@@ -102,6 +102,7 @@ def samples(spans: list[tuple[int, int]], rng: np.random.Generator, count: int =
     return np.concatenate([free, close])
 
 
+@pytest.mark.ci
 @deterministic
 @given(data=st.data())
 def test_decisions_of_random_outputs(data: st.DataObject) -> None:

@@ -176,6 +176,7 @@ def test_tables_of_an_input_are_equal_up_to_sign(seed: int, count: int) -> None:
                 assert len(shapes) <= count
 
 
+@pytest.mark.ci
 def test_the_fewest_shapes_within_the_budget_are_taken(tmp_path: Path) -> None:
     data = tmp_path / "data.npz"
     arrays = load_dataset(DATA)

@@ -117,6 +117,7 @@ def test_formulas_say_what_the_network_computes(seed: int) -> None:
     )
 
 
+@pytest.mark.ci
 @settings(derandomize=True, deadline=None, max_examples=25)
 @given(st.integers(0, 1 << 30), st.sampled_from([0.003, 0.03, 0.3]))
 def test_edges_are_within_the_budget(seed: int, error: float) -> None:

@@ -194,6 +194,7 @@ def test_tables_give_the_codes_that_the_functions_gave(
         np.testing.assert_array_equal(Model.of(result).run_codes(codes), expected, one.name)
 
 
+@pytest.mark.ci
 @deterministic
 @given(networks(), options)
 def test_quantizers_given_back_give_the_same_network(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.ir import Block
@@ -74,6 +75,7 @@ def summands_of(some: list[tuple[int, int, int, int, int]]) -> list[Summand]:
     ]
 
 
+@pytest.mark.ci
 @settings(deadline=None, max_examples=60)
 @given(
     st.lists(SUMMAND, min_size=2, max_size=12) | st.lists(SUMMAND, min_size=40, max_size=44),

@@ -399,6 +399,7 @@ def test_labels_of_another_network(
         stage.apply(Context(), task[0].clone())
 
 
+@pytest.mark.ci
 def test_build_with_automatic_precision(task: tuple[ModuleOp, Path], tmp_path: Path) -> None:
     """The report says what was traded; what is simulated and proven is the refined network."""
     module, path = task
@@ -460,6 +461,7 @@ def test_budget_without_automatic_precision(
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.ci
 def test_budgets_in_a_sweep(task: tuple[ModuleOp, Path], tmp_path: Path) -> None:
     """Points with automatic precision choose by labels, of calibration samples only."""
     module, path = task

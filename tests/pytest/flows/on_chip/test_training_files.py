@@ -47,6 +47,7 @@ def samples(
     return step.encode(x), step.encode_targets(t), rng.random(count) < 0.8
 
 
+@pytest.mark.ci
 @needs_compiler
 @settings(max_examples=5, deadline=None)
 @given(

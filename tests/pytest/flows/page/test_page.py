@@ -228,6 +228,7 @@ def test_view_writes_a_page_of_a_model(tmp_path: Path, built: Path) -> None:
     assert "ends with .html" in flow("view", WINE[0], "-o", tmp_path / "wine.svg", code=1)
 
 
+@pytest.mark.ci
 def test_a_build_from_wires_and_one_that_trains_have_a_page(built: Path, tmp_path: Path) -> None:
     (wires,) = built.glob("ir/*-kan-schedule.mlir")
     flow("build", wires, "--simulator", "none", "-o", tmp_path / "wires")

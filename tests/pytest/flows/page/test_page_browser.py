@@ -41,6 +41,7 @@ def cell(page: Any, layer: int, index: int) -> Any:
     return page.locator(f"#network g.cells[data-layer='{layer}'] rect").nth(index)
 
 
+@pytest.mark.ci
 def test_the_page_is_whole_in_both_themes(chromium: Any, built: Path) -> None:
     for scheme in ("light", "dark"):
         with opened(chromium, built / "report.html", color_scheme=scheme) as page:

@@ -117,6 +117,7 @@ def shell(command: str, sim: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("simulator", "combinational"),
     [

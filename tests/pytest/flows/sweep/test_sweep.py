@@ -228,6 +228,7 @@ def test_a_schedule_curve_goes_from_combinational_to_the_most_stages(tmp_path: P
     assert (tmp_path / "schedule.png").exists() and not (tmp_path / "front.png").exists()
 
 
+@pytest.mark.ci
 @needs_tools
 def test_tools_measure_each_design_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = ("--vary", "bits=2", "--vary", "levels=8,9", "--synth", "--pnr", "--jobs", 1)

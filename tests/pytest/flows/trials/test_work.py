@@ -41,6 +41,7 @@ def six_tasks(study: Study) -> list[Task]:
     return make_tasks(study, [Trial(point) for point in points])
 
 
+@pytest.mark.ci
 def test_a_process_that_is_killed_is_replaced(study: Study) -> None:
     tasks = six_tasks(study)
     others = {child.pid for child in active_children()}  # such as a cluster of other tests
@@ -62,6 +63,7 @@ def test_a_task_that_kills_its_processes_is_given_up() -> None:
     ]
 
 
+@pytest.mark.ci
 def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(study: Study, scheduler: str) -> None:
     tasks = six_tasks(study)
     outcomes: dict[int, Outcome] = {}

@@ -67,6 +67,7 @@ def test_imported_networks_compile(seed: int, tmp_path: Path) -> None:
     assert len(checks) == len(passes)
 
 
+@pytest.mark.ci
 def test_casts_of_nan_are_not_taken_for_a_dependence_on_the_batch(tmp_path: Path) -> None:
     """A runtime casts NaN to any integer, which is the index of a table here."""
     network = make_network(41, "offset")

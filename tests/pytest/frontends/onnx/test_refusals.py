@@ -450,6 +450,7 @@ def test_damaged_anywhere(name: str, tmp_path: Path) -> None:
     assert not any(re.search(r"Traceback|\n", message) for message in messages)
 
 
+@pytest.mark.ci
 def test_operators_and_operands_at_random(tmp_path: Path) -> None:
     """Graphs with exchanged parts: valid files without meaning."""
     rng = random.Random(0)

@@ -346,6 +346,7 @@ def test_cycles(sizes: list[int], cycles: tuple[int, int]) -> None:
     assert training_cycles(circuit) == cycles
 
 
+@pytest.mark.ci
 @needs("yosys")
 @pytest.mark.parametrize(
     # 32 of these are memories.

@@ -103,6 +103,7 @@ def test_a_readme_describes_the_top_module(
     assert registers == [(f"{each['offset']:02X}", each["name"]) for each in listed]
 
 
+@pytest.mark.ci
 def test_the_core_is_the_same_with_and_without_a_wrapper(tmp_path: Path) -> None:
     texts: list[bytes] = []
     for interface in ("valid", "ready-valid"):

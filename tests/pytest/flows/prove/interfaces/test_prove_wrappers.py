@@ -228,6 +228,7 @@ func.func @net(%x: !kan.int<0:7>) -> !kan.int<0:14> {
 """
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("interface", ["valid", "ready-valid", "axi-lite", "clock-enable"])
 def test_builds_prove_their_wrappers(
     interface: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
