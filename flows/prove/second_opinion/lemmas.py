@@ -43,7 +43,7 @@ RAW_BITS = 14
 ROWS = 48
 """Random rows that a guess must suit before the solver is asked."""
 
-SECONDS = 20.0
+SECONDS = 60.0
 """Time for one question to the solver."""
 
 _WIRING = ("BV_CONCAT", "BV_EXTRACT", "BV_NOT", "BV_ZERO_EXTEND", "BV_SIGN_EXTEND")
