@@ -1,4 +1,4 @@
-"""Results of trials: those that a folder knows, and the tasks that add the missing ones."""
+"""Runs the trials whose results a folder does not have yet, and reads the others."""
 
 from __future__ import annotations
 

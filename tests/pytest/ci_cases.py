@@ -9,7 +9,7 @@ from _pytest.mark.structures import ParameterSet
 
 
 def others_in_ci(cases: Iterable[object], *, first: int = 1) -> list[ParameterSet]:
-    """Parameters, of which all but the first ones are for CI only.
+    """Parameters of a test: the first ones always run, the others in CI.
 
     Parameters
     ----------

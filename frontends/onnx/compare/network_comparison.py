@@ -270,7 +270,7 @@ class _RowComparison:
         return f"the input {_shown(x)}"
 
     def _differs(self, x: FloatArray, where: str) -> Differs:
-        """The error that outputs differ at inputs x (rows, in), the first of which is `where`."""
+        """The error for inputs x (rows, in) whose outputs differ; `where` is the first of them."""
         (actual,), (wanted,) = _outputs(self.network, x[:1]), self.reference.outputs(x[:1])
         name = self.graph.path.name
         if actual.shape != wanted.shape:

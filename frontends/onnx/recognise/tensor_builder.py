@@ -343,5 +343,5 @@ def _comes_from_reduction(tensor: Tensor) -> bool:
 
 
 def given_operands(operands: Sequence[Value | None]) -> list[Value]:
-    """The operands without those that are omitted."""
+    """The operands that the node gives."""
     return [operand for operand in operands if operand is not None]
