@@ -6,6 +6,8 @@ do not know is refused. Each of its errors and warnings is a refusal, too.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -14,6 +16,10 @@ from pyslang import ast, parsing, syntax
 
 from kan_dialect.flows.prove.netlist import Netlist
 from kan_dialect.flows.prove.text.source import Source
+
+# The commands freeze what lives at their end, and nanobind, which pyslang is made with, reports on
+# the terminal what is not collected.
+atexit.register(gc.unfreeze)
 
 DEEPEST = 128
 """Most brackets, choices or blocks within others."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -678,3 +680,11 @@ hw.module @synopsys(in %clk : !seq.clock, in %verilator : i2, out vcs : i2) attr
     assert '//   kan-calibrate{data="?ynopsys ?ranslate_off ?include ?' in written
     assert "// ?ynopsys\n" in written and "// ?ranslate_off[?erilator]: " in written
     assert "synopsys" in check_text(written)
+
+
+def test_the_command_prints_its_message_alone() -> None:
+    """Nothing of slang's objects, which still live where a command ends."""
+    code = "from kan_dialect.cli.start import kan_flow; kan_flow()"
+    command = [sys.executable, "-c", code, "prove", "nowhere"]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
