@@ -32,9 +32,9 @@ from seeded_bugs import ROOT, SHARED, Compiled, Network, networks
 sys.path.insert(0, str(ROOT / "tests"))
 from fuzz.text_mutants import CHANGES, Mutant, TextChange, mutants
 from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.cycles.readings import difference_of_readings
 from kan_dialect.flows.prove.netlist import Netlist
 from kan_dialect.flows.prove.prove import prove
-from kan_dialect.flows.prove.readings import difference_of_readings
 from kan_dialect.flows.prove.text import check_text
 from kan_dialect.flows.simulate.simulation import compare, simulate
 from kan_dialect.flows.tools.toolchain import find_simulator

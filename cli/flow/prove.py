@@ -75,7 +75,7 @@ def add_prove(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--second",
         action="store_true",
-        help="compare with a second opinion: a solver, and a reader and a model of its own "
+        help="compare with a second opinion: a solver, with arithmetic of its own "
         "(needs Bitwuzla: kan-dialect[proof])",
     )
 

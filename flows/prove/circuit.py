@@ -31,7 +31,6 @@ from kan_dialect.flows.prove.forms import (
     Image,
     TooHard,
     Undefined,
-    UndefinedAt,
     add,
     apply,
     bounds,
@@ -57,35 +56,8 @@ from kan_dialect.flows.prove.netlist import (
     number,
     width_without_extension,
 )
+from kan_dialect.flows.prove.plans import MAX_WIDTH, Cut
 from kan_dialect.ir.constants import IntArray
-
-MAX_WIDTH = 62
-"""Most bits of a word: forms hold int64."""
-
-
-@dataclass(frozen=True, eq=False)
-class Cut:
-    """A signal taken as a free variable: a node that has a proof of its own."""
-
-    name: str
-    cycle: int
-    """The cycle in which the signal holds the node of the sample that enters in cycle 0."""
-
-    low: int
-    high: int
-    bits: tuple[Bit, ...]
-    """The signal's wires, each once."""
-
-    patterns: IntArray | None = None
-    """Bit patterns of the wires for the values low..high of the signal; None: the value itself.
-
-    A value that the signal never takes has the pattern of the next lower value that it takes.
-    """
-
-    @property
-    def width(self) -> int:
-        return len(self.bits)
-
 
 Source: TypeAlias = Cell | InputPort | Cut
 Key: TypeAlias = tuple[Source, int]
@@ -370,10 +342,7 @@ class Circuit:
             case "mux" if self._chooses_constants(cell):
                 return self._choice_of_constants(cell, cycle)
             case "mux":
-                return self._choice(cycle, ports["S"], [ports["A"], ports["B"]])
-            case "pmux":
-                words = [ports["B"][i : i + width] for i in range(0, len(ports["B"]), width)]
-                return self._choice(cycle, ports["S"], [ports["A"], *words])
+                return self._choice(cell, cycle)
             case "memrd" | "memrd_v2":
                 return self._lookup(cell, cycle)
             case "shiftx":
@@ -401,38 +370,10 @@ class Circuit:
             value = self._within(value, max(len(bits), width), 0)
         return shift(cell.kind, value, amount, width)
 
-    def _choice(self, cycle: int, selects: Sequence[Bit], words: Sequence[Sequence[Bit]]) -> Form:
-        """The word whose select is 1, the first one where none is; two selects are undefined."""
-        forms: list[Form | None] = []
-        for word in words:
-            try:
-                forms.append(self._modulo(word, cycle))
-            except Unknown:
-                forms.append(None)
-        defined = [form for form in forms if form is not None]
-
-        def choose_word(columns: Sequence[IntArray]) -> IntArray:
-            chosen = np.zeros(columns[0].shape, dtype=np.int64)
-            hot = columns[: len(selects)]
-            count = np.sum(hot, axis=0)
-            values = iter(columns[len(selects) :])
-            for index, form in enumerate(forms):
-                here = count == 0 if index == 0 else hot[index - 1] != 0
-                if form is not None:
-                    chosen = np.where(here, next(values), chosen)
-                elif bool(here.any()):
-                    raise UndefinedAt(int(np.flatnonzero(here)[0]))
-            if bool((count > 1).any()):
-                raise UndefinedAt(int(np.flatnonzero(count > 1)[0]))
-            return chosen
-
-        conditions = [self._exact([bit], cycle, False) for bit in selects]
-        try:
-            return apply(choose_word, [*conditions, *defined])
-        except TooHard:
-            if len(selects) != 1 or len(defined) != 2:
-                raise
-        return choose(conditions[0], defined[1], defined[0])
+    def _choice(self, cell: Cell, cycle: int) -> Form:
+        condition = self._exact(cell.connections["S"], cycle, False)
+        zero, one = (self._modulo(cell.connections[port], cycle) for port in "AB")
+        return choose(condition, one, zero)
 
     # A long table is a tree of multiplexers between constants. It is evaluated as one function: the
     # values of every multiplexer at every code would take much memory.

@@ -26,13 +26,8 @@ from typing import NamedTuple, SupportsInt, TypeAlias
 
 import numpy as np
 
+from kan_dialect.flows.prove.plans import MAX_POINTS, MAX_VALUES
 from kan_dialect.ir.constants import Array, IntArray
-
-MAX_POINTS = 1 << 20
-"""No table is listed over more points, and no image over more sums."""
-
-MAX_VALUES = 16 * MAX_POINTS
-"""No variable has more values. One alone is listed as it is, for what only passes it on."""
 
 MAX_SPLIT_POINTS = 4 * MAX_POINTS
 """No table is split into parts that have more points together."""
@@ -334,49 +329,11 @@ def add(left: Form, right: Form) -> Form:
         case (Choice(), _) | (_, Choice()):
             return combined(lambda a, b: a + b, left, right)
         case _:
-            for rule in (_add_low_bits, _add_to_quotient, _add_remainder, _add_listed):
+            for rule in (_add_to_quotient, _add_remainder, _add_listed):
                 found = rule(left, right)
                 if found is not None:
                     return found
             return combined(lambda a, b: a + b, left, right)
-
-
-def _add_low_bits(left: Form, right: Form) -> Form | None:
-    """A sum's upper bits and its lower ones are the sum; the lower ones may be of fewer variables.
-
-    2^k floor(a / 2^k) + (a mod 2^k) = a, where what is left of a modulo 2^k is among the other's
-    parts.
-    """
-    for image, other in ((left, right), (right, left)):
-        if not isinstance(image, Image) or isinstance(other, Image | Choice):
-            continue
-        image, rest = _primitive(image), as_total(other)
-        quotient = _as_quotient(image)
-        if quotient is None:
-            continue
-        (factor, exponent, offset), start = quotient
-        unit, odd = divmod(factor, 1 << exponent)
-        if odd:
-            continue
-        lower = {
-            over: part
-            for over, part in image.of.parts.items()
-            if bool((unit * part % factor).any())
-        }
-        same = all(
-            over in rest.parts and not bool(((rest.parts[over] - unit * part) % factor).any())
-            for over, part in lower.items()
-        )
-        if not lower or not same:
-            continue
-        bits = Total(unit * (offset % (1 << exponent)), {over: rest.parts[over] for over in lower})
-        ends = sorted([0, unit * ((1 << exponent) - 1)])
-        if bits.low < ends[0] or bits.high > ends[1]:
-            continue
-        start += unit * offset - bits.constant
-        apart = {over: part for over, part in rest.parts.items() if over not in lower}
-        return _simple(_plus(_times(image.of, unit), Total(rest.constant + start, apart)))
-    return None
 
 
 def _simple(total: Total) -> Form:

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.design import Design
 from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import Tool
+from kan_dialect.model.interface import Interface
 
 Bit: TypeAlias = int | str
 """A bit of a connection: the number of a net, or the constant `0`, `1` or `x`."""
@@ -303,6 +305,35 @@ def require_ports(netlist: Netlist, expected: Mapping[str, tuple[str, int]], own
                 for port in (expected.get(name), found.get(name))
             )
             raise KanError(f"port {name} of {owner} must be {wanted}, and is {got}")
+
+
+def require_interface(netlist: Netlist, interface: Interface) -> None:
+    """Refuse a module whose ports are not those of a network's interface, in their order.
+
+    Raises
+    ------
+    KanError : names the first port that is another one.
+    """
+    inputs = {port.name: port.width for port in interface.inputs}
+    outputs = {port.name: port.width for port in interface.outputs}
+    if not interface.combinational:
+        inputs = dict.fromkeys(("clk", "rst", "in_valid"), 1) | inputs
+        outputs = {"out_valid": 1} | outputs
+    for side, expected, found in (
+        ("inputs", inputs, netlist.inputs),
+        ("outputs", outputs, netlist.outputs),
+    ):
+        widths = {name: len(bits) for name, bits in found.items()}
+        wrong = [n for n in {**expected, **widths} if expected.get(n) != widths.get(n)]
+        if wrong:
+            name = wrong[0]
+            raise KanError(
+                f"the {side} of the RTL are not those of the model: {name} has "
+                f"{widths.get(name, 0)} bits, not {expected.get(name, 0)}"
+            )
+    for found, expected in zip(netlist.ports, Design(interface).ports, strict=True):
+        if found != expected:
+            raise KanError(f"port {found} of the RTL stands where {expected} should")
 
 
 def check_clock(netlist: Netlist, register: Cell, clock: str = "clk") -> None:

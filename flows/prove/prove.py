@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -13,23 +11,26 @@ from typing import TypeVar
 import numpy as np
 
 from kan_dialect.errors import KanError
-from kan_dialect.files.interruption import end_on_signals, holding_signals
 from kan_dialect.flows.prove.carry_stops import separated
-from kan_dialect.flows.prove.circuit import Circuit, Cut
+from kan_dialect.flows.prove.circuit import Circuit
+from kan_dialect.flows.prove.cycles.readings import difference_of_readings
 from kan_dialect.flows.prove.difference import difference
+from kan_dialect.flows.prove.form_arithmetic import FormArithmetic, expanded
 from kan_dialect.flows.prove.forms import (
     Assignment,
     Form,
     TooHard,
     Undefined,
+    Variable,
+    bounds,
     evaluate,
     mapped,
     variables,
 )
 from kan_dialect.flows.prove.linear_circuit import LinearCircuit
 from kan_dialect.flows.prove.netlist import InputPort, Netlist, read_design
-from kan_dialect.flows.prove.obligations import Obligation, Plan, plan
-from kan_dialect.flows.prove.readings import difference_of_readings
+from kan_dialect.flows.prove.plans import Cut, Obligation, Plan, plan
+from kan_dialect.flows.prove.processes import in_processes
 from kan_dialect.flows.prove.samples import Ranges, Samples, evaluate_on, leaf_form, leaf_variable
 from kan_dialect.flows.prove.text import read_text
 from kan_dialect.flows.prove.valid import check_valid
@@ -73,24 +74,20 @@ class Proof(Shown):
     netlist: Netlist
     """The design, as slang reads it in the subset of `docs/reference/rtl-subset.md`."""
 
-    plan: Plan
+    plan: Plan[Form, Variable]
     engine: str
     deadline: float | None = None
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
     valid_problem: str | None = None
     readings_problem: str | None = None
-    """Where Yosys reads something else in the file."""
+    """The signal that Yosys reads otherwise."""
 
     seconds: float = 0.0
 
     @property
     def proven(self) -> bool:
-        return self.holds and self.readings_problem is None
-
-    @property
-    def holds(self) -> bool:
-        """Whether all is proven of this reading."""
-        return self.valid_problem is None and all(outcome.proven for outcome in self.outcomes)
+        problems = (self.readings_problem, self.valid_problem)
+        return problems == (None, None) and all(outcome.proven for outcome in self.outcomes)
 
     @property
     def nodes(self) -> int:
@@ -107,7 +104,7 @@ class Proof(Shown):
         """How many nodes no result depends on."""
         return len(self.plan.dead)
 
-    def _pairs(self) -> Iterator[tuple[Outcome, Obligation]]:
+    def _pairs(self) -> Iterator[tuple[Outcome, Obligation[Form]]]:
         return zip(self.outcomes, self.plan.obligations, strict=False)
 
     @property
@@ -148,8 +145,8 @@ def prove(
 ) -> Proof:
     """Prove the design in `rtl` equal to `integer`, with the marks of `circuit`.
 
-    The file is read by slang, in the subset of `docs/reference/rtl-subset.md`, and by Yosys. The
-    proof is one of both readings.
+    The file is read twice: by slang, in the subset of `docs/reference/rtl-subset.md`, and by Yosys.
+    The proof is of the first reading, and needs both to be one design.
 
     Raises
     ------
@@ -164,16 +161,13 @@ def prove(
     engine = f"exact tables and sums, read by slang and by yosys {yosys.version}"
     proof = _planned(netlist, integer, circuit, engine, deadline)
     count = len(proof.plan.obligations)
-    for number, outcome in enumerate(_prove_all(proof, jobs), start=1):
+    for number, outcome in enumerate(in_processes(_Prover(proof).prove, count, jobs), start=1):
         proof.outcomes.append(outcome)
         if progress is not None:
             progress(outcome, number, count)
-    _check_valid(proof)
-    if difference_of_readings(netlist, second) is not None:
-        other = _planned(second, integer, circuit, engine, deadline)
-        other.outcomes.extend(_prove_all(other, jobs))
-        _check_valid(other)
-        proof.readings_problem = _disagreement(proof, other)
+    if not proof.interface.combinational:
+        proof.valid_problem = check_valid(proof.netlist, proof.interface.latency)
+    proof.readings_problem = difference_of_readings(netlist, second)
     proof.seconds = time.monotonic() - start
     return proof
 
@@ -184,7 +178,7 @@ def _planned(
     interface = circuit.interface()
     netlist = separated(netlist)
     try:
-        obligations = plan(integer, circuit, netlist, interface)
+        obligations = plan(integer, circuit, netlist, interface, FormArithmetic())
     except TooHard as error:
         raise KanError(
             f"@{integer.name} cannot be proven: {error}", remedy="simulate it, or use fewer bits"
@@ -192,137 +186,113 @@ def _planned(
     return Proof(circuit, integer, interface, netlist, obligations, engine, deadline)
 
 
-def _check_valid(proof: Proof) -> None:
-    if not proof.interface.combinational:
-        proof.valid_problem = check_valid(proof.netlist, proof.interface.latency)
+class _LeavesRange(Exception):
+    """A signal has numbers beyond the range of its mark."""
 
 
-def _disagreement(ours: Proof, theirs: Proof) -> str | None:
-    """Where one reading is proven and the other is not."""
-    by_name = {outcome.name: outcome for outcome in theirs.outcomes}
-    pairs = [(o.name, o.proven, by_name[o.name].proven) for o in ours.outcomes if o.name in by_name]
-    pairs.append(("out_valid", ours.valid_problem is None, theirs.valid_problem is None))
-    for name, first, second in pairs:
-        if first != second:
-            able, unable = ("slang", "Yosys") if first else ("Yosys", "slang")
-            return f"{name} is proven as {able} reads the file, and not as {unable} does"
-    missing = sorted(by_name.keys() ^ {outcome.name for outcome in ours.outcomes})
-    if missing:
-        return f"only one of them has a signal for {missing[0]}"
-    return None
-
-
-def _prove_all(proof: Proof, jobs: int) -> Iterator[Outcome]:
-    """The obligations in order; each rank shares a circuit, and so what its nodes share."""
-    obligations = proof.plan.obligations
-    jobs = min(jobs, len(obligations), os.cpu_count() or 1)
-    if jobs > 1 and "fork" in multiprocessing.get_all_start_methods():
-        context = multiprocessing.get_context("fork")
-        with holding_signals():
-            pool = context.Pool(jobs, _start_worker, (proof,))
-        with pool:
-            yield from pool.imap(_prove_one, range(len(obligations)), chunksize=1)
-        return
-    _take(proof)
-    yield from map(_prove_one, range(len(obligations)))
-
-
-class _Worker:
-    """The task of a process of the pool: inherited by the fork, since forms are large."""
-
-    proof: Proof
-    circuits: dict[tuple[int, type[Circuit]], Circuit]
-
-
-def _start_worker(proof: Proof) -> None:
-    """Set up a process of the pool."""
-    end_on_signals()
-    _take(proof)
-
-
-def _take(proof: Proof) -> None:
-    _Worker.proof, _Worker.circuits = proof, {}
-
-
-def _prove_one(index: int) -> Outcome:
-    proof, start = _Worker.proof, time.monotonic()
-    obligation = proof.plan.obligations[index]
-    outcome = _outcome(proof, obligation, obligation.rank)
-    if outcome.proven:
-        return outcome
-    # Codes of free nodes may never come together: less and less is free, down to the inputs.
-    for rank in range(obligation.rank - 1, 0, -1):
-        try:
-            expected = proof.plan.expanded(obligation.expected, rank)
-        except TooHard:
-            continue
-        again = _outcome(proof, replace(obligation, expected=expected), rank)
-        if again.proven:
-            return replace(again, seconds=time.monotonic() - start)
-    return outcome
+SAMPLES = 20_000
+"""Number of assignments that are tried for a node that forms cannot decide."""
 
 
 _C = TypeVar("_C", bound=Circuit)
 
 
-def _circuit_of(rank: int, kind: type[_C]) -> _C:
-    """The design with all nodes below a rank free."""
-    circuits = _Worker.circuits
-    circuit = circuits.get((rank, kind))
-    if not isinstance(circuit, kind):
-        circuit = circuits[rank, kind] = _circuit(_Worker.proof, rank, kind)
-    return circuit
+@dataclass
+class _Prover:
+    """Proves each obligation; those of a rank share a circuit, and so what their nodes share."""
 
+    proof: Proof
+    circuits: dict[tuple[int, type[Circuit]], Circuit] = field(
+        default_factory=dict[tuple[int, type[Circuit]], Circuit]
+    )
 
-def _circuit(proof: Proof, rank: int, kind: type[_C]) -> _C:
-    netlist, ranges = proof.netlist, proof.ranges
+    def prove(self, index: int) -> Outcome:
+        plan, start = self.proof.plan, time.monotonic()
+        obligation = plan.obligations[index]
+        outcome = self.outcome(obligation, obligation.rank)
+        if outcome.proven:
+            return outcome
+        # Codes of free nodes may never come together: less and less is free, down to the inputs.
+        for rank in range(obligation.rank - 1, 0, -1):
+            try:
+                expected = expanded(plan, obligation.expected, rank)
+            except TooHard:
+                continue
+            again = self.outcome(replace(obligation, expected=expected), rank)
+            if again.proven:
+                return replace(again, seconds=time.monotonic() - start)
+        return outcome
 
-    def leaf(source: InputPort | Cut, cycle: int) -> Form:
-        return leaf_form(source, leaf_variable(netlist, source, cycle, ranges))
+    def circuit(self, rank: int, kind: type[_C]) -> _C:
+        """The design with all nodes below a rank free."""
+        found = self.circuits.get((rank, kind))
+        if isinstance(found, kind):
+            return found
+        netlist, ranges = self.proof.netlist, self.proof.ranges
 
-    circuit = kind(netlist, leaf, deadline=proof.deadline)
-    for cut in proof.plan.cuts_below(rank):
-        circuit.cut(cut)
-    return circuit
+        def leaf(source: InputPort | Cut, cycle: int) -> Form:
+            return leaf_form(source, leaf_variable(netlist, source, cycle, ranges))
 
+        circuit = kind(netlist, leaf, deadline=self.proof.deadline)
+        for _, cut in self.proof.plan.free_below(rank):
+            circuit.cut(cut)
+        self.circuits[rank, kind] = circuit
+        return circuit
 
-def _outcome(proof: Proof, obligation: Obligation, rank: int) -> Outcome:
-    """What becomes of an obligation with all nodes below a rank free."""
-    start = time.monotonic()
-
-    def failed(
-        problem: str,
-        assignment: Assignment | None = None,
-        expected: int | None = None,
-        got: int | None = None,
-        form: Form | None = None,
-    ) -> Outcome:
-        spent = time.monotonic() - start
-        return Outcome(obligation.name, spent, problem, assignment, expected, got, form)
-
-    try:
+    def outcome(self, obligation: Obligation[Form], rank: int) -> Outcome:
+        """What becomes of an obligation with all nodes below a rank free."""
+        found, start = Outcome(obligation.name, 0.0), time.monotonic()
         try:
-            got, assignment = _decided(obligation, _circuit_of(rank, Circuit))
+            got, assignment = self.decided(obligation, rank)
+        except _LeavesRange:
+            found = replace(found, problem="leaves the range that its mark says")
+        except Undefined as error:
+            found = replace(found, problem="undefined", assignment=error.assignment)
         except TooHard as error:
-            got, assignment = _decided_by_quotients(obligation, rank, error)
-    except _LeavesRange:
-        return failed("leaves the range that its mark says")
-    except Undefined as error:
-        return failed("undefined", error.assignment)
-    except TooHard as error:
-        return _by_samples(proof, obligation, error, failed)
-    if assignment is None:
-        return Outcome(obligation.name, time.monotonic() - start)
-    values = {of: np.array([code]) for of, code in assignment.items()}
-    expected, found = (int(evaluate(f, values).ravel()[0]) for f in (obligation.expected, got))
-    return failed("differs", assignment, expected, found, got)
+            found = self.by_samples(obligation, error)
+        else:
+            if assignment is not None:
+                values = {of: np.array([code]) for of, code in assignment.items()}
+                forms = obligation.expected, got
+                wanted, seen = (int(evaluate(form, values).ravel()[0]) for form in forms)
+                found = Outcome(obligation.name, 0.0, "differs", assignment, wanted, seen, got)
+        return replace(found, seconds=time.monotonic() - start)
+
+    def decided(self, obligation: Obligation[Form], rank: int) -> tuple[Form, Assignment | None]:
+        """As `_decided`; at last with quotients of sums as variables."""
+        try:
+            return _decided(obligation, self.circuit(rank, Circuit))
+        except TooHard as error:
+            try:
+                return _decided(obligation, self.circuit(rank, LinearCircuit))
+            except TooHard:
+                raise error from None
+
+    def by_samples(self, obligation: Obligation[Form], error: TooHard) -> Outcome:
+        """Where the forms cannot decide, a difference may still be found."""
+        proof, name = self.proof, obligation.name
+        samples = Samples(SAMPLES, error.hints, np.random.default_rng(0))
+        cuts = [cut for _, cut in proof.plan.free_below(obligation.rank)]
+        word = (obligation.bits, obligation.cycle, obligation.signed)
+        try:
+            (got,) = evaluate_on(samples, proof.netlist, proof.ranges, cuts, [word])
+        except Undefined as undefined:
+            row = next(iter(undefined.assignment.values()), 0)
+            return Outcome(name, 0.0, "undefined", samples.assignment(row))
+        for of in variables(obligation.expected):
+            samples.column(of)
+        expected = np.broadcast_to(evaluate(obligation.expected, samples.columns), got.shape)
+        got = obligation.compared(got)
+        rows = np.flatnonzero(got != expected)
+        if not rows.size:
+            problem = f"undecided: {error}; no difference in {SAMPLES} assignments"
+            return Outcome(name, 0.0, problem)
+        row = int(rows[0])
+        codes = int(expected[row]), int(got[row])
+        return Outcome(name, 0.0, "differs", samples.assignment(row), *codes)
 
 
-class _LeavesRange(Exception):
-    """A signal has numbers beyond the range of its mark."""
-
-
-def _decided(obligation: Obligation, circuit: Circuit) -> tuple[Form, Assignment | None]:
+def _decided(obligation: Obligation[Form], circuit: Circuit) -> tuple[Form, Assignment | None]:
     """The signal as it is compared, and where it differs.
 
     Raises
@@ -331,45 +301,9 @@ def _decided(obligation: Obligation, circuit: Circuit) -> tuple[Form, Assignment
     _LeavesRange : the signal is not within its mark.
     """
     got = circuit.value(obligation.bits, obligation.cycle, obligation.signed)
-    if obligation.unsaturated is not None:
-        if obligation.leaves_range(got):
+    if (mark := obligation.unsaturated) is not None:
+        low, high = bounds(got)
+        if low < mark.values.low or high > mark.values.high:
             raise _LeavesRange
         got = mapped(obligation.compared, got)
     return got, difference(got, obligation.expected)
-
-
-def _decided_by_quotients(
-    obligation: Obligation, rank: int, error: TooHard
-) -> tuple[Form, Assignment | None]:
-    """As `_decided`, with quotients of sums as variables; else the error of the first attempt."""
-    try:
-        return _decided(obligation, _circuit_of(rank, LinearCircuit))
-    except TooHard:
-        raise error from None
-
-
-SAMPLES = 20_000
-"""Number of assignments that are tried for a node that forms cannot decide."""
-
-
-def _by_samples(
-    proof: Proof, obligation: Obligation, error: TooHard, failed: Callable[..., Outcome]
-) -> Outcome:
-    """Where the forms cannot decide, a difference may still be found."""
-    samples = Samples(SAMPLES, error.hints, np.random.default_rng(0))
-    cuts = proof.plan.cuts_below(obligation.rank)
-    word = (obligation.bits, obligation.cycle, obligation.signed)
-    try:
-        (got,) = evaluate_on(samples, proof.netlist, proof.ranges, cuts, [word])
-    except Undefined as undefined:
-        row = next(iter(undefined.assignment.values()), 0)
-        return failed("undefined", samples.assignment(row))
-    for of in variables(obligation.expected):
-        samples.column(of)
-    expected = np.broadcast_to(evaluate(obligation.expected, samples.columns), got.shape)
-    got = obligation.compared(got)
-    rows = np.flatnonzero(got != expected)
-    if not rows.size:
-        return failed(f"undecided: {error}; no difference in {SAMPLES} assignments")
-    row = int(rows[0])
-    return failed("differs", samples.assignment(row), int(expected[row]), int(got[row]))

@@ -12,9 +12,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from kan_dialect.flows.prove.circuit import Circuit, Cut
+from kan_dialect.flows.prove.circuit import Circuit
 from kan_dialect.flows.prove.forms import Assignment, Form, Table, Variable, listed, variable
 from kan_dialect.flows.prove.netlist import Bit, InputPort, Netlist
+from kan_dialect.flows.prove.plans import Cut
 from kan_dialect.ir.constants import IntArray
 
 Ranges: TypeAlias = dict[str, tuple[int, int]]

@@ -31,7 +31,7 @@ def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
     if proof.valid_problem is not None:
         problems.append(f"out_valid: {proof.valid_problem}")
     if proof.readings_problem is not None:
-        problems.append(f"the two readings of the file differ: {proof.readings_problem}")
+        problems.append(f"Yosys reads the file otherwise: {proof.readings_problem}")
     for problem in problems:
         print_line(problem, console, "red")
     explained = next((outcome for outcome in failed if outcome.assignment is not None), None)
@@ -73,7 +73,7 @@ def _rows(proof: Proof) -> Iterator[tuple[str, str, str, str]]:
     for outcome, of in zip(proof.outcomes, proof.plan.obligations, strict=False):
         layer = "outputs" if of.is_output else f"{of.name.rpartition('_')[0] or of.name} nodes"
         claims.append((layer, outcome.proven, outcome.seconds))
-        below[layer] = len(proof.plan.cuts_below(of.rank))
+        below[layer] = len(proof.plan.free_below(of.rank))
     for layer, done, seconds in grouped(claims):
         yield layer, done, quantity(below[layer], "node") if below[layer] else "inputs", seconds
     if not proof.interface.combinational:

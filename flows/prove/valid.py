@@ -7,9 +7,10 @@ step is proven for all values of the signals that it reads.
 from __future__ import annotations
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.prove.circuit import Circuit, Cut
+from kan_dialect.flows.prove.circuit import Circuit
 from kan_dialect.flows.prove.forms import Table, Variable, variable, variables
 from kan_dialect.flows.prove.netlist import Bit, Cell, InputPort, Netlist, check_clock
+from kan_dialect.flows.prove.plans import Cut
 
 
 def check_valid(netlist: Netlist, latency: int) -> str | None:

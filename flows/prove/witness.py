@@ -24,9 +24,10 @@ from kan_dialect.flows.prove.forms import (
     variables,
 )
 from kan_dialect.flows.prove.netlist import Bit
-from kan_dialect.flows.prove.obligations import Mark, Obligation
+from kan_dialect.flows.prove.plans import Obligation, code_of
 from kan_dialect.flows.prove.prove import Outcome, Proof
 from kan_dialect.flows.prove.samples import Samples, evaluate_on
+from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.constants import Array, IntArray
 
 STREAMS = 20_000
@@ -71,7 +72,7 @@ def find_witness(proof: Proof, outcome: Outcome) -> Witness | None:
 @dataclass
 class _Search:
     proof: Proof
-    obligation: Obligation
+    obligation: Obligation[Form]
     assignment: Assignment
     form: Form | None
     """The signal's wrong value, where it is known."""
@@ -163,14 +164,14 @@ class _Search:
         self,
         of: Variable,
         code: int,
-        hidden: dict[Variable, tuple[str, Mark]],
+        hidden: dict[Variable, tuple[str, NodeAttr]],
         rng: np.random.Generator,
     ) -> Assignment:
         """Inputs that give a free node some code; of deeper networks only likely to."""
         name, mark = hidden[of]
         form: Form = self.proof.plan.reference.nodes[name]
         found: Assignment = {}
-        for v, value in (preimage(form, int(mark.code(np.array(code))), rng) or {}).items():
+        for v, value in (preimage(form, int(code_of(mark, np.array(code))), rng) or {}).items():
             found |= self.inputs_for(v, value, hidden, rng) if v in hidden else {v: value}
         return found
 

@@ -11,6 +11,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, result_def
 
 from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.exact_arithmetic import ExactArithmetic, ExactMeaning, NumberT
 from kan_dialect.ir.operation import Named
 from kan_dialect.ir.types import IntType, int_type, range_of
 from kan_dialect.ir.wire_interface import WireInterface
@@ -28,7 +29,7 @@ SATURATE_INPUTS = 4
 
 
 @irdl_op_definition
-class ClampOp(WireOp, Named, WireInterface, HasFolderInterface):
+class ClampOp(WireOp, Named, WireInterface, ExactMeaning, HasFolderInterface):
     """Saturation: the input, but at least lo and at most hi of the result's range.
 
     Example:
@@ -56,6 +57,10 @@ class ClampOp(WireOp, Named, WireInterface, HasFolderInterface):
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         target = range_of(self.result)
         return (np.clip(operands[0], target.low, target.high),)
+
+    def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
+        target = range_of(self.result)
+        return math.clamped(operands[0], target.low, target.high)
 
     def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
         target = range_of(self.result)

@@ -21,6 +21,7 @@ from xdsl.irdl import (
 )
 
 from kan_dialect.ir.constants import Array
+from kan_dialect.ir.exact_arithmetic import ExactArithmetic, ExactMeaning, NumberT
 from kan_dialect.ir.operation import Named
 from kan_dialect.ir.types import IntType, int_type, range_of
 from kan_dialect.ir.verifier import require
@@ -62,7 +63,7 @@ def _surely_first(one: Sequence[IntType], other: Sequence[IntType]) -> bool:
 
 
 @irdl_op_definition
-class PrecedesOp(WireOp, Named, WireInterface):
+class PrecedesOp(WireOp, Named, WireInterface, ExactMeaning):
     """Whether the left candidate comes before the right one: 1 if its value is larger, or equal
     with a smaller index, else 0.
 
@@ -105,6 +106,9 @@ class PrecedesOp(WireOp, Named, WireInterface):
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (is_first(*operands).astype(np.int64),)
+
+    def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
+        return math.precedes(operands)
 
     @property
     def compared_bits(self) -> int:
@@ -152,7 +156,7 @@ class PrecedesOp(WireOp, Named, WireInterface):
 
 
 @irdl_op_definition
-class SelectOp(WireOp, Named, WireInterface):
+class SelectOp(WireOp, Named, WireInterface, ExactMeaning):
     """One of two values: `one` where the condition is 1, `other` where it is 0.
 
     The larger of two values, which `kan.precedes` compares, is at least the larger one of their
@@ -228,6 +232,9 @@ class SelectOp(WireOp, Named, WireInterface):
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (np.where(operands[0] != 0, operands[1], operands[2]),)
 
+    def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
+        return math.chosen(operands, self.ends)
+
     def c_expression(self, operands: Sequence[str]) -> str:
         condition, one, other = operands
         return f"{condition} ? {one} : {other}"
@@ -248,7 +255,7 @@ class SelectOp(WireOp, Named, WireInterface):
 
 
 @irdl_op_definition
-class GreaterOp(WireOp, Named, WireInterface):
+class GreaterOp(WireOp, Named, WireInterface, ExactMeaning):
     """Whether a value is greater than a constant: 1 if input > bound, else 0.
 
     Example:
@@ -280,6 +287,10 @@ class GreaterOp(WireOp, Named, WireInterface):
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return ((operands[0] > self.bound.value.data).astype(np.int64),)
+
+    def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
+        above = math.total([operands[0], math.constant(-self.bound.value.data)])
+        return math.clamped(above, 0, 1)
 
     def c_expression(self, operands: Sequence[str]) -> str:
         return f"{operands[0]} > {self.bound.value.data}"

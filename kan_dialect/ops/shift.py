@@ -11,6 +11,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def
 
 from kan_dialect.ir.constants import Array
+from kan_dialect.ir.exact_arithmetic import ExactArithmetic, ExactMeaning, NumberT
 from kan_dialect.ir.operation import Named
 from kan_dialect.ir.rounding import round_shift
 from kan_dialect.ir.types import IntType, int_type, range_of
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @irdl_op_definition
-class ShiftOp(WireOp, Named, WireInterface):
+class ShiftOp(WireOp, Named, WireInterface, ExactMeaning):
     """Division by 2^amount, rounded half to even; a negative amount multiplies.
 
     Example:
@@ -60,6 +61,9 @@ class ShiftOp(WireOp, Named, WireInterface):
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (round_shift(operands[0], self.amount.value.data),)
+
+    def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
+        return math.divided(operands[0], self.amount.value.data)
 
     def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
         return [int_type(*shift_range(operands[0], self.amount.value.data))]

@@ -50,6 +50,7 @@ from kan_dialect.ir.constants import (
     to_integers,
     to_numpy,
 )
+from kan_dialect.ir.exact_arithmetic import ExactArithmetic, ExactMeaning, NumberT
 from kan_dialect.ir.operation import Named, operands_of, require_identifier
 from kan_dialect.ir.quant import storage_for
 from kan_dialect.ir.semantics import Evaluable
@@ -316,7 +317,7 @@ class ExtractOp(WireOp, WiresOnly, WireInterface):
 
 
 @irdl_op_definition
-class SumOp(WireOp, Named, Evaluable):
+class SumOp(WireOp, Named, Evaluable, ExactMeaning):
     """The exact sum of one or more integers.
 
     Example:
@@ -365,6 +366,9 @@ class SumOp(WireOp, Named, Evaluable):
         for operand in operands[1:]:
             total = total + operand
         return (total,)
+
+    def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
+        return math.total(operands)
 
 
 def sum_range(values: Sequence[SSAValue]) -> tuple[int, int]:
@@ -625,7 +629,7 @@ def _low_zeros_of_entries(raw: bytes, size: int) -> int:
 
 
 @irdl_op_definition
-class DelayOp(WireOp, Named, Evaluable, WiresOnly, HasFolderInterface):
+class DelayOp(WireOp, Named, Evaluable, ExactMeaning, WiresOnly, HasFolderInterface):
     """Registers: the same value, `cycles` clock cycles later.
 
     Example:
@@ -661,6 +665,9 @@ class DelayOp(WireOp, Named, Evaluable, WiresOnly, HasFolderInterface):
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (operands[0],)
+
+    def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
+        return operands[0]
 
 
 @irdl_op_definition

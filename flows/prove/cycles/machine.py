@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from functools import reduce
+from itertools import count, groupby
 from typing import ClassVar, TypeAlias
 
 from kan_dialect.errors import KanError
@@ -23,13 +24,13 @@ from kan_dialect.flows.prove.netlist import (
     Netlist,
     Source,
     check_clock,
+    width_without_extension,
 )
 
 Key: TypeAlias = tuple[Source, int]
 """What drives a signal, and the cycle."""
 
 REGISTERS = ("dff",)
-READS = ("memrd", "memrd_v2")
 
 _UNREAD = frozenset({"CLK", "EN", "ARST", "SRST"})
 
@@ -72,18 +73,26 @@ class Machine:
     """Words read from a memory, by cycle and address, that are not variables."""
     instance_word: Callable[[Cell, int], Term] | None = None
     """Outputs of instances, by cycle."""
-    clock: str = "clk"
+    clock: str | None = "clk"
+    """Of all registers; None: they are not checked."""
     readings: dict[Key, Reading] = field(default_factory=dict[Key, Reading])
+    cuts: Mapping[tuple[Bit, int], tuple[Term, int]] = field(
+        default_factory=dict[tuple[Bit, int], tuple[Term, int]]
+    )
+    """By net and cycle: a term that stands for it, and which bit of that."""
+    partial: dict[Term, int] | None = None
+    """Of tables without a word for each index, the last index. None: these are refused, and so are
+    divisions and bits that are picked out of signals."""
     _known: dict[Key, Term] = field(default_factory=dict[Key, Term])
     undefined: ClassVar[Iterator[int]] = count()
 
     def __post_init__(self) -> None:
         # An output port that is given in a cycle stands for what drives it.
-        self._given_bits: dict[tuple[Bit, int], Term] = {}
+        self._given_bits = dict(self.cuts)
         for (port, cycle), term in self.given.items():
             bits = self.netlist.outputs.get(port)
             if bits is not None and len(bits) == 1:
-                self._given_bits[bits[0], cycle] = term
+                self._given_bits[bits[0], cycle] = term, 0
 
     def port(self, name: str, cycle: int) -> Term:
         """An input or output port in a cycle."""
@@ -167,47 +176,32 @@ class Machine:
 
     def _joined(self, bits: Sequence[Bit], cycle: int) -> Term:
         """Bits of sources that are known, side by side."""
-        pool = self.pool
-        whole: Term | None = None
-        start = 0
-        while start < len(bits):
-            end = start + 1
-            bit = bits[start]
-            if isinstance(bit, str):
-                unknown = bit not in ("0", "1")
-                while end < len(bits) and isinstance(bits[end], str):
-                    if (bits[end] not in ("0", "1")) != unknown:
-                        break
-                    end += 1
-                piece = (
-                    self._undefined(end - start)
-                    if unknown
-                    else pool.constant(self._number(bits[start:end]), end - start)
-                )
-            elif (bit, cycle) in self._given_bits:
-                piece = self._given_bits[bit, cycle]
+        least = width_without_extension(bits)
+        if least < len(bits):
+            return self.pool.extended(self._joined(bits[:least], cycle), len(bits), signed=True)
+        return self.pool.row(self._pieces(bits, cycle))
+
+    def _pieces(self, bits: Sequence[Bit], cycle: int) -> Iterator[Term]:
+        """Neighbouring bits of one term each, the lowest first."""
+        for (source, shift), run in groupby(enumerate(bits), lambda at: self._place(*at, cycle)):
+            places = [index for index, _ in run]
+            first, width = places[0], len(places)
+            if isinstance(source, Term):
+                yield self.pool.part(source, first + shift, width)
+            elif source == "x":
+                yield self._undefined(width)
             else:
-                source, low = self._driver(bit)
-                while end < len(bits):
-                    each = bits[end]
-                    if isinstance(each, str) or (each, cycle) in self._given_bits:
-                        break
-                    if self._driver(each) != (source, low + end - start):
-                        break
-                    end += 1
-                piece = pool.part(self._known[source, cycle], low, end - start)
-            # Copies of the highest bit extend a word by its sign.
-            copies = 0
-            while whole is None and start == 0 and end + copies < len(bits):
-                if bits[end + copies] != bits[end - 1] or isinstance(bits[end - 1], str):
-                    break
-                copies += 1
-            if copies:
-                piece = pool.extended(piece, piece.width + copies, signed=True)
-            whole = piece if whole is None else pool.joined(piece, whole)
-            start = end + copies
-        assert whole is not None
-        return whole
+                yield self.pool.constant(self._number(bits[first : first + width]), width)
+
+    def _place(self, index: int, bit: Bit, cycle: int) -> tuple[Term | str, int]:
+        """What a bit of a word is a bit of, and its place there less `index`."""
+        if isinstance(bit, str):
+            return ("constant" if bit in ("0", "1") else "x"), 0
+        if (bit, cycle) in self._given_bits:
+            term, place = self._given_bits[bit, cycle]
+            return term, place - index
+        source, place = self._driver(bit)
+        return self._known[source, cycle], place - index
 
     def _undefined(self, width: int) -> Term:
         """A new variable: an unknown value that differs at each use."""
@@ -246,7 +240,8 @@ class Machine:
 
         match kind:
             case "dff":
-                check_clock(self.netlist, cell, self.clock)
+                if self.clock is not None:
+                    check_clock(self.netlist, cell, self.clock)
                 if cycle == 0:
                     return self.start.get(cell) or pool.variable(f"{cell.name}@0", width)
                 return self._joined(ports["D"], cycle - 1)
@@ -278,6 +273,13 @@ class Machine:
             case "reduce_and":
                 word = self._joined(ports["A"], cycle)
                 return pool.equal(word, pool.constant(-1, word.width))
+            case "reduce_xor" | "reduce_xnor":
+                word = self._joined(ports["A"], cycle)
+                bits = [pool.part(word, index, 1) for index in range(word.width)]
+                odd = reduce(lambda a, b: pool.make("xor", 1, [a, b]), bits)
+                return odd if kind == "reduce_xor" else pool.inverted(odd)
+            case "shl" | "sshl" | "shr" | "sshr":
+                return self._shifted(cell, cycle, width)
             case "mux":
                 return pool.chosen(
                     self._joined(ports["S"], cycle),
@@ -285,7 +287,9 @@ class Machine:
                     self._joined(ports["A"], cycle),
                 )
             case "shiftx":
-                return self._bit_of_constant(cell, cycle, width)
+                return self._picked(cell, cycle, width)
+            case "div" | "mod" if self.partial is not None:
+                return pool.opaque(f"{kind}, signed: {signed}", width, operands(width))
             case _:
                 raise KanError(
                     f"{cell.place}: the proof does not know Yosys's cell ${cell.kind}",
@@ -309,27 +313,57 @@ class Machine:
             case _:
                 return pool.inverted(pool.make(less, 1, [right, left]))
 
-    def _bit_of_constant(self, cell: Cell, cycle: int, width: int) -> Term:
-        """`width` bits of a constant, from the one on that an index says."""
+    def _shifted(self, cell: Cell, cycle: int, width: int) -> Term:
+        """A choice between shifts by powers of two, for each bit of the amount."""
+        pool, left = self.pool, cell.kind in ("shl", "sshl")
+        signed = bool(cell.parameters.get("A_SIGNED")) and cell.kind != "shr"
+        size = max(width, len(cell.connections["A"]))
+        word = self._operand(cell, "A", cycle, size, signed=bool(cell.parameters.get("A_SIGNED")))
+        amount = self._joined(cell.connections["B"], cycle)
+        for place in range(amount.width):
+            by = min(1 << place, size)
+            zeros = pool.constant(0, by)
+            if left:
+                moved = pool.part(pool.joined(word, zeros), 0, size)
+            else:
+                moved = pool.part(pool.extended(word, size + by, signed=signed), by, size)
+            word = pool.chosen(pool.part(amount, place, 1), moved, word)
+        return pool.part(word, 0, width)
+
+    def _picked(self, cell: Cell, cycle: int, width: int) -> Term:
+        """`width` bits of a word, from the one on that an index says."""
         bits = cell.connections["A"]
-        if not all(isinstance(bit, str) for bit in bits) or cell.parameters.get("B_SIGNED"):
+        is_constant = all(isinstance(bit, str) for bit in bits)
+        if self.partial is not None and not is_constant:
+            return self._shifted(cell, cycle, width)
+        if not is_constant or cell.parameters.get("B_SIGNED"):
             raise KanError(f"{cell.place}: bits are picked out of a signal, not of a constant")
         index = self._joined(cell.connections["B"], cycle)
-        if len(bits) < (1 << index.width) + width - 1:
-            raise KanError(f"{cell.place}: an index may lie beyond the constant that it picks from")
-        whole = self._number(bits)
-        mask = (1 << width) - 1
-        entries = tuple(whole >> low & mask for low in range(1 << index.width))
-        return self.pool.make("table", width, [index], entries)
+        whole, mask = self._number(bits), (1 << width) - 1
+        words = [whole >> low & mask for low in range(len(bits) - width + 1)]
+        return self._table(cell, width, index, words)
+
+    def _table(self, cell: Cell, width: int, index: Term, words: Sequence[int]) -> Term:
+        """A word of a table, by its index."""
+        size = 1 << index.width
+        entries = [*words[:size], *[0] * (size - len(words))]
+        found = self.pool.make("table", width, [index], tuple(entries))
+        if len(words) < size:
+            if self.partial is None or index.is_constant:
+                raise KanError(f"{cell.place}: an index may lie beyond the table that it reads")
+            last = len(words) - 1
+            self.partial[found] = min(last, self.partial.get(found, last))
+        return found
 
     def _reading(self, cell: Cell, cycle: int, width: int) -> Term:
         if cell.parameters.get("CLK_ENABLE"):
             raise KanError(f"{cell.place}: a memory that is read with a clock of its own")
         address = self._joined(cell.connections["ADDR"], cycle)
         memory = self.netlist.memories[cell.memory]
-        whole = len(memory.entries) >= 1 << address.width and None not in memory.entries
-        if not memory.writes and whole:
-            return self.pool.make("table", width, [address], tuple(memory.entries))
+        words = [word for word in memory.entries if word is not None]
+        whole = self.partial is not None or len(words) >= 1 << address.width
+        if not memory.writes and whole and len(words) == len(memory.entries):
+            return self._table(cell, width, address, words)
         if self.read_word is not None:
             word = self.read_word(cell, cycle, address)
         else:

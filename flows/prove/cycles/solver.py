@@ -50,10 +50,11 @@ class Solver:
 
     deadline: float | None = None
     """In seconds of `time.monotonic`."""
+    needed_by: str = "a proof of hardware that trains"
     module: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.module = load_bitwuzla("a proof of hardware that trains")
+        self.module = load_bitwuzla(self.needed_by)
         self.manager = self.module.TermManager()
         self.options = self.module.Options()
         self.options.set(self.module.Option.PRODUCE_MODELS, True)

@@ -27,6 +27,8 @@ class Term:
     """A constant's value, a variable's name, an extraction's lowest bit, a table's entries."""
     number: int = 0
     """Counts up: operands have lower ones."""
+    support: int = 0
+    """The variables that it is made of, as bits: bit n for `Pool.variables[n]`."""
 
     @property
     def is_constant(self) -> bool:
@@ -44,6 +46,7 @@ class Pool:
     """Makes terms, simplified where that is easy."""
 
     known: dict[tuple[Any, ...], Term] = field(default_factory=dict[tuple[Any, ...], Term])
+    variables: list[Term] = field(default_factory=list[Term])
 
     def constant(self, value: int, width: int) -> Term:
         return self._new("const", width, (), value & ((1 << width) - 1))
@@ -61,10 +64,19 @@ class Pool:
             return self.constant(int(value), width)
         return self._new(kind, width, tuple(args), data)
 
+    def opaque(self, kind: str, width: int, args: Sequence[Term]) -> Term:
+        """A function of its operands of which no more is known."""
+        return self._new(kind, width, tuple(args), None)
+
     def _new(self, kind: str, width: int, args: tuple[Term, ...], data: Any) -> Term:
         key = (kind, width, data, *(arg.number for arg in args))
         if key not in self.known:
-            self.known[key] = Term(kind, width, args, data, len(self.known))
+            support = 1 << len(self.variables) if kind == "var" else 0
+            for arg in args:
+                support |= arg.support
+            term = self.known[key] = Term(kind, width, args, data, len(self.known), support)
+            if kind == "var":
+                self.variables.append(term)
         return self.known[key]
 
     def _simplified(self, kind: str, width: int, args: Sequence[Term], data: Any) -> Term | None:
@@ -138,6 +150,11 @@ class Pool:
             and upper.data == lower.data + lower.width
         ):
             return self.part(lower.args[0], lower.data, upper.width + lower.width)
+        if lower.kind == "concat":
+            # Words of one variable stand side by side.
+            middle, rest = lower.args
+            if upper.support and is_simple(upper) and upper.support == middle.support:
+                return self.joined(self.joined(upper, middle), rest)
         return self.make("concat", upper.width + lower.width, [upper, lower])
 
     def row(self, words: Iterable[Term]) -> Term:
@@ -206,6 +223,11 @@ class Pool:
             changed = any(new is not old for new, old in zip(args, each.args, strict=True))
             done[each] = self.make(each.kind, each.width, args, each.data) if changed else each
         return done[term]
+
+
+def is_simple(term: Term) -> bool:
+    """Whether a term is made of at most one variable."""
+    return not term.support & (term.support - 1)
 
 
 def ordered(roots: Iterable[Term], known: Mapping[Term, object] | None = None) -> list[Term]:
@@ -278,18 +300,32 @@ def _bit(truth: Column) -> Column:
     return int(truth) if isinstance(truth, bool) else truth.astype(np.uint64)
 
 
-def evaluate(term: Term, values: Mapping[str, Column]) -> Column:
-    """The numbers of a term, by those of its variables: arrays of uint64, or of Python integers."""
-    return evaluate_all([term], values)[term]
+def evaluate(
+    term: Term, values: Mapping[str, Column], given: Mapping[Term, Column] | None = None
+) -> Column:
+    """The numbers of a term, by those of its variables: arrays of uint64, or of Python integers.
+
+    Parameters
+    ----------
+    given : numbers of terms that are known, in place of their variables'.
+    """
+    return evaluate_all([term], values, given)[term]
 
 
-def evaluate_all(roots: Sequence[Term], values: Mapping[str, Column]) -> dict[Term, Column]:
+def evaluate_all(
+    roots: Sequence[Term],
+    values: Mapping[str, Column],
+    given: Mapping[Term, Column] | None = None,
+) -> dict[Term, Column]:
     """The numbers of terms and of all their parts."""
-    terms = ordered(roots)
+    done: dict[Term, Column] = dict(given or {})
+    terms = ordered(roots, done)
     wide = any(term.width > 64 for term in terms)
     kind = np.dtype(object) if wide else np.dtype(np.uint64)
-    done: dict[Term, Column] = {}
-    count = max((len(values[t.data]) for t in terms if t.kind == "var"), default=1)
+    if wide:
+        done = {term: column.astype(kind) for term, column in done.items()}
+    columns = [*done.values(), *(values[t.data] for t in terms if t.kind == "var")]
+    count = max(map(len, columns), default=1)
     for term in terms:
         if term.kind == "var":
             column = np.asarray(values[term.data]).astype(kind)

@@ -20,7 +20,6 @@ from kan_dialect.flows.prove.interfaces.clock_enable import enable_outcomes
 from kan_dialect.flows.prove.interfaces.induction import Induction
 from kan_dialect.flows.prove.interfaces.model import WrapperModel
 from kan_dialect.flows.prove.interfaces.of_build import BuiltWrapper
-from kan_dialect.flows.prove.interfaces.paths import combinational_inputs
 from kan_dialect.flows.prove.interfaces.registers.ports import register_ports
 from kan_dialect.flows.prove.interfaces.registers.sample_model import SampleModel
 from kan_dialect.flows.prove.interfaces.registers.training_model import TrainingModel
@@ -148,13 +147,22 @@ class _Prover:
     def _paths(self) -> Iterator[Outcome]:
         for starts, end in self.model.paths:
             start = time.monotonic()
-            found = combinational_inputs(self.proof.netlist, end, self.signals.inner_paths)
-            wrong = [port for port in starts if port in found]
+            support = self._support(end)
+            wrong = [port for port in starts if self.signals.port(port, 0).support & support]
             problem = f"there is one from {wrong[0]}" if wrong else None
             named = " or ".join(starts) if len(starts) < 3 else "an input"
             yield Outcome(
                 "paths", f"no path from {named} to {end}", time.monotonic() - start, problem
             )
+
+    def _support(self, output: str) -> int:
+        """The variables that an output may change with in the same cycle, as bits."""
+        support = self.signals.port(output, 0).support
+        # An address is read before the words that depend on it.
+        for reading in reversed(self.signals.machine.readings.values()):
+            if reading.word.support & support:
+                support |= reading.address.support
+        return support
 
     def _silence(self) -> Iterator[Outcome]:
         """Behind a cycle of reset nothing is taken or offered, whatever came before."""

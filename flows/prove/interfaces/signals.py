@@ -86,16 +86,6 @@ class WrapperSignals(ABC):
 
     # The core.
 
-    @property
-    def inner_paths(self) -> Mapping[str, str]:
-        """Outputs of the core that depend on one of its inputs in the same cycle."""
-        return {}
-
-    @property
-    def core_outputs(self) -> dict[str, int]:
-        """Width of each output of the core."""
-        return {port: len(bits) for port, bits in self.core.outputs.items()}
-
     @abstractmethod
     def core_port(self, port: str, cycle: int) -> Term | None:
         """What the contract says of an output of the core; None: the core has none of the name."""

@@ -10,7 +10,6 @@ words are any: which they must be is the proof of the hardware itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
@@ -53,10 +52,6 @@ class TrainingCore(WrapperSignals):
         )
         self.network = network
         self._free = {port.name: port.width for port in network.ports.read}
-
-    @property
-    def inner_paths(self) -> Mapping[str, str]:
-        return {"in_ready": "mem_valid"}
 
     def taken(self, age: int, cycle: int) -> Term:
         """A sample was taken `age` cycles earlier."""

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.cycles.integers import Arithmetic, Integer
 from kan_dialect.flows.prove.cycles.solver import Solver, Values
 from kan_dialect.flows.prove.cycles.terms import (
     Column,
@@ -25,7 +26,6 @@ from kan_dialect.flows.prove.cycles.terms import (
     evaluate_all,
     ordered,
 )
-from kan_dialect.flows.prove.on_chip.integers import Arithmetic, Integer
 from kan_dialect.flows.prove.on_chip.reference import Part
 from kan_dialect.ir.constants import IntArray
 

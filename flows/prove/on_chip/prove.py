@@ -15,6 +15,7 @@ from numpy.random import Generator
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.cycles.claims import Outcome, Progress, ProofOverCycles
+from kan_dialect.flows.prove.cycles.integers import Integer
 from kan_dialect.flows.prove.cycles.machine import Machine
 from kan_dialect.flows.prove.cycles.solver import Solver, Values
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
@@ -32,7 +33,6 @@ from kan_dialect.flows.prove.on_chip.handshake import (
     names_bank,
     observe,
 )
-from kan_dialect.flows.prove.on_chip.integers import Integer
 from kan_dialect.flows.prove.on_chip.matching import SAMPLES, Matching
 from kan_dialect.flows.prove.on_chip.reference import Part, Reference
 from kan_dialect.flows.prove.on_chip.step_ports import StepPorts, number_type

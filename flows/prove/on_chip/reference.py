@@ -16,8 +16,8 @@ from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.cycles.integers import Arithmetic, Integer
 from kan_dialect.flows.prove.cycles.terms import Pool
-from kan_dialect.flows.prove.on_chip.integers import Arithmetic, Integer
 from kan_dialect.flows.prove.on_chip.step_ports import number_type
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import tensor_shape

@@ -60,12 +60,6 @@ def find_witness(proof: TrainingProof, outcome: Outcome) -> Witness | None:
     return None if other is None else _shrunk(proof, other)
 
 
-def random_traces(proof: TrainingProof, count: int) -> Iterator[list[Cycle]]:
-    """Words, samples in few cells, accesses and resets between them, and all words again."""
-    search = _Search(proof)
-    return (search.random() for _ in range(count))
-
-
 def _run(proof: TrainingProof, trace: Sequence[Cycle]) -> Mismatch | None:
     outputs = play(proof.ports, trace)
     return first_mismatch(proof.step, proof.ports, proof.timing, trace, outputs)

@@ -1,1 +1,1 @@
-"""A second opinion on a proof: other readers, a solver, and no code of the first one."""
+"""A second opinion on a proof: another meaning of cells, and a solver in place of forms."""

@@ -1,20 +1,27 @@
 """Shows the claims of a second opinion, by induction over the ranks of nodes.
 
-`claims.py` states the claims. A claim is shown by lemmas on sums of tables; if these fail, with the
+`plans.py` states the claims. A claim is shown by lemmas on sums of tables; if these fail, with the
 codes of free nodes that the model gives them; if that fails too, random assignments look for a
 difference.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
-from kan_dialect.flows.prove.second_opinion.claims import Claim, Plan
+from kan_dialect.flows.prove.cycles.integers import Arithmetic, Integer
+from kan_dialect.flows.prove.cycles.machine import Machine
+from kan_dialect.flows.prove.cycles.solver import Solver, Values
+from kan_dialect.flows.prove.cycles.terms import Term, evaluate
+from kan_dialect.flows.prove.plans import Obligation, Plan
+from kan_dialect.flows.prove.second_opinion.codes import Code
+from kan_dialect.flows.prove.second_opinion.design import Design, Undecided, Variable
 from kan_dialect.flows.prove.second_opinion.lemmas import (
     RAW_BITS,
     Atom,
@@ -25,10 +32,6 @@ from kan_dialect.flows.prove.second_opinion.lemmas import (
     raw_bits,
     variables_of,
 )
-from kan_dialect.flows.prove.second_opinion.model import Tables
-from kan_dialect.flows.prove.second_opinion.solver import Signed, Term
-from kan_dialect.flows.prove.second_opinion.text import Undecided, Variable
-from kan_dialect.flows.prove.second_opinion.words import Words, evaluate
 from kan_dialect.ir.constants import IntArray
 
 SECONDS = 10.0
@@ -69,22 +72,29 @@ class Verdict:
 class Examiner:
     """Shows the claims of one design; they share lemmas on words."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.solver = plan.design.solver
-        self.lemmas = Lemmas(Words(plan.design))
+    def __init__(self, plan: Plan[Code, Variable], design: Design, solver: Solver) -> None:
+        self.plan, self.design, self.solver = plan, design, solver
+        self.lemmas = Lemmas(design, solver)
+        self._machines: dict[int, Machine] = {}
 
-    def examine(self, claim: Claim) -> Verdict:
-        """Whether a claim holds."""
-        start = time.monotonic()
+    def question(self, claim: Obligation[Code], rank: int) -> Question:
+        """A claim with the signals of all nodes below a rank free."""
+        if rank not in self._machines:
+            self._machines[rank] = self.design.machine(self.plan.free_below(rank))
+        word = self.design.word(self._machines[rank], claim.bits, claim.cycle)
+        return Question(self.lemmas, self.plan, claim, rank, word)
+
+    def examine(self, index: int) -> Verdict:
+        """Whether a claim of the plan holds."""
+        claim, start = self.plan.obligations[index], time.monotonic()
         try:
-            found = Question(self.lemmas, self.plan, claim, claim.rank).answer()
+            found = self.question(claim, claim.rank).answer()
             free = claim.rank
             # Codes of free nodes may never come together, and passes make use of that.
             for rank in range(claim.rank - 1, 0, -1):
                 if found.shown:
                     break
-                reached = Question(self.lemmas, self.plan, claim, rank).of_reached_codes()
+                reached = self.question(claim, rank).of_reached_codes()
                 if reached is not None:
                     found, free = reached, rank
             if found.differs and free > 1:
@@ -95,22 +105,19 @@ class Examiner:
 
     def valid_problem(self, latency: int) -> str | None:
         """The error in `out_valid`; None where it is `in_valid`, delayed, but for resets."""
-        design, solver = self.plan.design, self.solver
-        found = design.at("out_valid", latency)
-        expected = solver.constant(1, 1)
-        one = expected
-        for name, cycle in [("in_valid", 0), *(("rst", cycle) for cycle in range(latency))]:
-            of = design.by_place.get((name, cycle))
-            if of is None:
+        design, pool = self.design, self.design.pool
+        found = design.word(design.machine(()), design.netlist.outputs["out_valid"], latency)
+        read = [("in_valid", 0), *(("rst", cycle) for cycle in range(latency))]
+        ports = [design.input_term(name, cycle) for name, cycle in read]
+        for (name, cycle), port in zip(read, ports, strict=True):
+            if not found.support & port.support:
                 return f"out_valid does not depend on {name} in cycle {cycle}"
-            wanted = of.term if name == "in_valid" else solver.apply("BV_XOR", of.term, one)
-            expected = solver.apply("BV_AND", expected, wanted)
-        answer = solver.always(solver.apply("EQUAL", found, expected), (), SECONDS)
-        if answer is None:
+        expected = pool.both(ports[0], *map(pool.inverted, ports[1:]))
+        answer = self.solver.find([pool.inverted(pool.equal(found, expected))], SECONDS)
+        if answer == "unknown":
             return "undecided: no time is left"
-        return (
-            None if answer else f"out_valid is not in_valid {latency} cycles later, cleared by rst"
-        )
+        wrong = f"out_valid is not in_valid {latency} cycles later, cleared by rst"
+        return None if answer is None else wrong
 
 
 @dataclass
@@ -118,54 +125,43 @@ class Question:
     """One claim, and the ways to show it."""
 
     lemmas: Lemmas
-    plan: Plan
-    claim: Claim
+    plan: Plan[Code, Variable]
+    claim: Obligation[Code]
     rank: int
     """Signals of nodes below are free."""
+    word: Term
+    """The signal."""
 
     def __post_init__(self) -> None:
-        self.solver = self.lemmas.solver
-        self.word = self.lemmas.words.word(self.plan.term(self.claim, self.rank))
+        self.pool = self.lemmas.pool
+        self.math = Arithmetic(self.pool)
 
     def answer(self) -> Verdict:
-        doubtful = False
-        for atoms in self._attempts():
-            whole = atoms is self.whole
-            if not whole and raw_bits(atoms) > RAW_BITS:
-                continue
-            guess = self.guess(atoms, whole)
+        for depth, raw in ((0, False), (1, False), (2, False), (0, True), (None, True)):
+            atoms = list(self.lemmas.frontier(self.word, depth, raw=raw))
+            is_whole = depth is None
+            guess = self.guess(atoms, math.inf if is_whole else RAW_BITS)
             if guess is None:
                 continue
-            if whole and doubtful and (found := self.search()) is not None:
-                return found
-            answer, values = self.ask(guess, atoms)
-            if answer:
+            if is_whole and (difference := self.search()) is not None:
+                return difference
+            found = self.ask(guess, atoms)
+            if found is None:
                 inside = self.lemmas.stays_inside(self.word)
                 problem = None if inside else "undecided: an index may leave its table"
                 return Verdict(self.claim.name, problem=problem)
-            doubtful = doubtful or answer is False
-            if answer is False and not numbers_of(atoms):
-                row = dict(zip(self.variables_of(guess, atoms), values, strict=True))
-                found = self.judged({of: np.array([of.code(v)]) for of, v in row.items()})
-                if found is not None:
-                    return found
+            if found != "unknown" and not numbers_of(atoms):
+                row = self.codes_of(self.variables_of(guess, atoms), found)
+                verdict = self.judged({of: np.array([code]) for of, code in row.items()})
+                if verdict is not None:
+                    return verdict
         return self.search() or Verdict(self.claim.name, problem="undecided")
 
-    @cached_property
-    def whole(self) -> list[Atom]:
-        """The variables of the signal."""
-        return list(self.lemmas.frontier(self.word, None, raw=True))
+    def guess(self, atoms: Sequence[Atom], most_bits: float) -> Linear | None:
+        """The model's sum as a linear function of atoms and tables of the remaining variables.
 
-    def _attempts(self) -> Iterator[list[Atom]]:
-        found = self.lemmas.word(self.word)
-        if found is not None:
-            yield [found]
-        for depth, raw in ((0, False), (1, False), (0, True), (2, False)):
-            yield list(self.lemmas.frontier(self.word, depth, raw=raw))
-        yield self.whole
-
-    def guess(self, atoms: Sequence[Atom], whole: bool) -> Linear | None:
-        """The model's sum as a linear function of atoms and tables of the remaining variables."""
+        None where these have more bits, or a table is too long.
+        """
         code = self.claim.expected
         sums = numbers_of(atoms)
         raw = set(variables_of(atoms))
@@ -187,33 +183,40 @@ class Question:
                 tables[of] = rest
             else:
                 constant += int(rest[0])
-        if any(is_too_long(of, table) for of, table in tables.items()):
-            return None
-        if not whole and raw_bits({*raw, *tables}) > RAW_BITS:
+        too_long = any(is_too_long(of, table) for of, table in tables.items())
+        if too_long or raw_bits({*raw, *tables}) > most_bits:
             return None
         return Linear(dict(zip(sums, factors, strict=True)), tables, constant)
 
     def variables_of(self, guess: Linear, atoms: Sequence[Atom]) -> list[Variable]:
         return variables_of(dict.fromkeys([*atoms, *guess.tables]))
 
+    def codes_of(self, variables: Iterable[Variable], values: Values) -> dict[Variable, int]:
+        """The codes that the solver gives variables."""
+        return {of: of.code(values.get(of.term.data, of.low)) for of in variables}
+
     def ask(
         self, guess: Linear, atoms: Sequence[Atom], given: Sequence[Term] = ()
-    ) -> tuple[bool | None, list[int]]:
-        """Whether the signal holds the model's code, where the sum is as guessed."""
+    ) -> Values | Literal["unknown"] | None:
+        """Values at which the signal does not hold the model's code, if the sum is as guessed."""
         free = self.variables_of(guess, atoms)
         known, assumed = self.lemmas.given(dict.fromkeys([*atoms, *free]))
-        width = self.width(guess)
-        signal = self.solver.substituted(self.word.term, known)
-        got = Signed(self.solver, self.solver.resized(signal, width, signed=self.claim.signed))
-        claim = compared(self.claim, got, self.lemmas.linear_term(guess, width))
-        watched = [of.term for of in free]
-        return self.solver.counterexample(claim, [*assumed, *given], watched, SECONDS)
+        signal = self.pool.rebuilt(self.word, known)
+        top = 1 << signal.width
+        ends = (-top // 2, top // 2 - 1) if self.claim.signed else (0, top - 1)
+        claim = self.compared(self.claim, Integer(signal, *ends), self.lemmas.integer(guess))
+        return self.lemmas.solver.find([*assumed, *given, self.pool.inverted(claim)], SECONDS)
 
-    def width(self, guess: Linear) -> int:
-        """Bits in which nothing overflows, for the sums of the claim."""
-        largest = abs(guess.constant)
-        largest += sum(abs(factor) * of.top for of, factor in guess.factors.items())
-        return max(_width(self.claim, largest, guess.tables), self.word.width + 3)
+    def compared(self, claim: Obligation[Code], got: Integer, total: Integer) -> Term:
+        """The condition that a signal's code is the model's function of the sum."""
+        math, mark = self.math, claim.unsaturated
+        expected = claim.expected.term(math, total)
+        if mark is None or mark.within is None:
+            return math.equal(got, expected)
+        ends = mark.within.low - mark.offset, mark.within.high - mark.offset
+        right = math.equal(math.saturated(got, *ends), expected)
+        held = math.saturated(got, mark.values.low, mark.values.high)
+        return self.pool.both(right, math.equal(got, held))
 
     # Codes that free nodes have together.
 
@@ -224,37 +227,36 @@ class Question:
         waiting = [*free]
         while waiting:
             of = waiting.pop()
-            if self.plan.ranks.get(of, 0) >= self.rank:
-                claim = self.plan.held[of]
+            if self.plan.rank(of) >= self.rank:
+                claim = self.plan.free[of].obligation
                 given.append(self._held(of, claim))
                 waiting += [v for v in claim.expected.tables if v not in free]
                 free |= dict.fromkeys(claim.expected.tables)
-        inner = [of for of in free if self.plan.ranks.get(of, 0) >= self.rank]
+        inner = [of for of in free if self.plan.rank(of) >= self.rank]
         if sum(of.width for of in free if of not in inner) > DEEPEST:
             return None
         code = self.claim.expected
         guess = Linear({}, code.tables, code.constant)
-        answer, values = self.ask(guess, list(free), given)
-        if answer:
+        values = self.ask(guess, list(free), given)
+        if values is None:
             return Verdict(self.claim.name) if self.lemmas.stays_inside(self.word) else None
-        if answer is None:
+        if values == "unknown":
             return None
-        where = {of.name: of.code(v) for of, v in zip(free, values, strict=True) if of not in inner}
+        codes = self.codes_of((of for of in free if of not in inner), values)
+        where = {of.name: code for of, code in codes.items()}
         return Verdict(self.claim.name, problem="differs", where=where)
 
-    def _held(self, of: Variable, claim: Claim) -> Term:
+    def _held(self, of: Variable, claim: Obligation[Code]) -> Term:
         """That a free signal holds the model's code of a node."""
-        guess = Linear({}, claim.expected.tables, claim.expected.constant)
-        width = max(_width(claim, abs(guess.constant), guess.tables), of.width + 3)
-        signal = self.lemmas.table_term(of, self.plan.tables[of], width)
-        return compared(claim, signal, self.lemmas.linear_term(guess, width))
+        expected = Linear({}, claim.expected.tables, claim.expected.constant)
+        signal = self.lemmas.integer(Linear({}, {of: self.plan.free[of].numbers}, 0))
+        return self.compared(claim, signal, self.lemmas.integer(expected))
 
     # Codes that show a difference.
 
     def _read(self) -> list[Variable]:
         """The variables of the signal and of the model's code."""
-        variables = self.lemmas.words.variables
-        read = [of for of in variables if self.word.support >> of.number & 1]
+        read = self.lemmas.design.variables_of(self.word)
         return list(dict.fromkeys([*read, *self.claim.expected.tables]))
 
     def search(self) -> Verdict | None:
@@ -273,51 +275,24 @@ class Question:
         """The first row at which the signal differs."""
         rows = len(next(iter(columns.values()))) if columns else 1
         columns = {of: np.full(rows, of.low) for of in self._read()} | dict(columns)
-        words = self.lemmas.words
-        given = {words.free(of): of.patterns(column) for of, column in columns.items()}
-        got = np.broadcast_to(evaluate(self.word, given), rows).astype(np.int64)
+        given = {of.term: of.patterns(column) for of, column in columns.items()}
+        got = np.broadcast_to(evaluate(self.word, {}, given), rows).astype(np.int64)
         if self.claim.signed:
             half = 1 << self.word.width - 1
             got = (got + half) % (2 * half) - half
         expected = np.broadcast_to(self.claim.expected.numbers(columns), rows)
+        mark = self.claim.unsaturated
         wrong = np.zeros(rows, bool)
-        mark = self.claim.mark
-        if mark is not None and mark.within is not None:
+        if mark is not None:
             wrong = (got < mark.values.low) | (got > mark.values.high)
-            got = (got + mark.offset).clip(mark.within.low, mark.within.high)
-        elif mark is not None:
-            got = got + mark.offset
+        got = self.claim.compared(got)
         found = np.flatnonzero(wrong | (got != expected))
         if not len(found):
             return None
-        row = int(found[0])
+        row, offset = int(found[0]), self.claim.offset
         where = {of.name: int(column[row]) for of, column in columns.items()}
-        return Verdict(self.claim.name, 0, "differs", where, int(expected[row]), int(got[row]))
-
-
-def compared(claim: Claim, got: Signed, total: Signed) -> Term:
-    """The condition that a signal's code is the model's function of the sum."""
-    mark, expected = claim.mark, claim.expected.after(total)
-    if mark is None:
-        return got.equals(expected)
-    code = got + mark.offset
-    if mark.within is None:
-        return code.equals(expected)
-    right = code.clip(mark.within.low, mark.within.high).equals(expected)
-    return got.solver.apply("AND", right, got.is_in(mark.values.low, mark.values.high))
-
-
-def _width(claim: Claim, largest: int, tables: Tables) -> int:
-    """Bits in which nothing of a claim overflows, for sums that tables are added to."""
-    largest += sum(int(np.abs(table).max()) for table in tables.values())
-    for step in claim.expected.steps:
-        largest <<= max(0, -getattr(step, "shift", 0))
-        largest += sum(abs(getattr(step, name, 0)) for name in ("constant", "low", "high"))
-    if claim.mark is not None:
-        ends = [claim.mark.values, *([claim.mark.within] if claim.mark.within else [])]
-        largest += abs(claim.mark.offset)
-        largest += sum(max(abs(end.low), abs(end.high)) for end in ends)
-    return largest.bit_length() + 3
+        codes = int(expected[row]) + offset, int(got[row]) + offset
+        return Verdict(self.claim.name, 0, "differs", where, *codes)
 
 
 def _may_never_come(found: Verdict) -> str:

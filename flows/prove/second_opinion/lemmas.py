@@ -22,11 +22,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from kan_dialect.flows.prove.second_opinion.model import Tables
-from kan_dialect.flows.prove.second_opinion.solver import Signed, Solver, Term, width_of
-from kan_dialect.flows.prove.second_opinion.text import Undecided, Variable
-from kan_dialect.flows.prove.second_opinion.words import Numbers, Word, Words, cone, evaluate
+from kan_dialect.flows.prove.cycles.integers import Integer
+from kan_dialect.flows.prove.cycles.solver import Solver
+from kan_dialect.flows.prove.cycles.terms import Column, Term, evaluate, is_simple, ordered
+from kan_dialect.flows.prove.second_opinion.codes import Tables
+from kan_dialect.flows.prove.second_opinion.design import Design, Undecided, Variable
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.quant import storage_for
 
 WIDEST = 40
 """Bits of a word that may be cut: its sums stay exact in 64 bits."""
@@ -46,10 +48,10 @@ ROWS = 48
 SECONDS = 60.0
 """Time for one question to the solver."""
 
-_WIRING = ("BV_CONCAT", "BV_EXTRACT", "BV_NOT", "BV_ZERO_EXTEND", "BV_SIGN_EXTEND")
+_WIRING = ("concat", "extract", "not", "zext", "sext")
 """Operators that are no adders, tables or choices."""
 
-_ARITHMETIC = ("BV_ADD", "BV_SUB", "BV_NEG", "BV_MUL")
+_ARITHMETIC = ("add", "sub", "mul")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +72,7 @@ class Number:
 class Sum:
     """A word that is proven to be `factor` * `number` + `constant`, modulo 2^width."""
 
-    word: Word
+    word: Term
     factor: int
     constant: int
     number: Number
@@ -87,7 +89,7 @@ class Classes:
     of_code: IntArray
     """Of each code of the variable, the number."""
 
-    values: Mapping[Word, IntArray]
+    values: Mapping[Term, IntArray]
     """Of each word, its value for each number."""
 
 
@@ -108,20 +110,20 @@ class Linear:
 class Lemmas:
     """Which words of a design are proven to be sums of tables."""
 
-    words: Words
-    _sums: dict[Word, Sum | None] = field(default_factory=dict[Word, Sum | None])
+    design: Design
+    solver: Solver
+    _sums: dict[Term, Sum | None] = field(default_factory=dict[Term, Sum | None])
     _numbers: dict[tuple[tuple[int, bytes], ...], Number] = field(
         default_factory=dict[tuple[tuple[int, bytes], ...], Number]
     )
-    _classes: dict[frozenset[Word], Classes] = field(default_factory=dict[frozenset[Word], Classes])
-    _inside: dict[Word, bool] = field(default_factory=dict[Word, bool])
+    _classes: dict[frozenset[Term], Classes] = field(default_factory=dict[frozenset[Term], Classes])
+    _inside: dict[Term, bool] = field(default_factory=dict[Term, bool])
     _random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
-    @property
-    def solver(self) -> Solver:
-        return self.words.solver
+    def __post_init__(self) -> None:
+        self.pool = self.design.pool
 
-    def frontier(self, root: Word, depth: int | None, *, raw: bool) -> dict[Atom, None]:
+    def frontier(self, root: Term, depth: int | None, *, raw: bool) -> dict[Atom, None]:
         """The sums and variables that a word is computed from, without repetition.
 
         depth : sums of several variables to pass on each path; None for all.
@@ -133,11 +135,11 @@ class Lemmas:
 
     def _collect(
         self,
-        word: Word,
+        word: Term,
         depth: int | None,
         raw: bool,
         atoms: dict[Atom, None],
-        seen: set[tuple[Word, int | None]],
+        seen: set[tuple[Term, int | None]],
         *,
         may_cut: bool = True,
     ) -> bool:
@@ -145,7 +147,7 @@ class Lemmas:
         if not word.support or (word, depth) in seen:
             return False
         seen.add((word, depth))
-        if word.is_simple:
+        if is_simple(word):
             leaf = None if raw else self.table(word)
             atoms[leaf or self._variable_of(word)] = None
             return False
@@ -156,24 +158,28 @@ class Lemmas:
                 return False
             depth -= 1
         through = word.kind not in _WIRING
-        for part in word.needs:
-            joined = word.kind == part.kind == "BV_CONCAT"
+        for part in word.args:
+            joined = word.kind == part.kind == "concat"
             through |= self._collect(part, depth, raw, atoms, seen, may_cut=not joined)
         return through
 
-    def _variable_of(self, word: Word) -> Variable:
-        return self.words.variables[word.support.bit_length() - 1]
+    def _variable_of(self, word: Term) -> Variable:
+        return self.design.variables_of(word)[0]
 
     def together(self, atoms: Iterable[Atom]) -> dict[Atom, None]:
-        """The same, with words of one variable that have several numbers taken together."""
+        """The same, with the words of each variable taken together.
+
+        What reads them need not be linear then, as the extension of a sign is not.
+        """
         single: dict[Variable, list[Sum]] = {}
+        others: list[Atom] = []
         for atom in atoms:
             if isinstance(atom, Sum) and len(atom.number.tables) == 1:
                 single.setdefault(next(iter(atom.number.tables)), []).append(atom)
-        several = {of: sums for of, sums in single.items() if len(numbers_of(sums)) > 1}
-        joined = {atom for sums in several.values() for atom in sums}
-        classes = [self._in_classes(of, sums) for of, sums in several.items()]
-        return dict.fromkeys([*(atom for atom in atoms if atom not in joined), *classes])
+            else:
+                others.append(atom)
+        classes = [self._in_classes(of, sums) for of, sums in single.items()]
+        return dict.fromkeys([*others, *classes])
 
     def _in_classes(self, of: Variable, sums: Sequence[Sum]) -> Classes:
         key = frozenset(atom.word for atom in sums)
@@ -184,8 +190,8 @@ class Lemmas:
             ]
             values, of_code = np.unique(np.array(rows), axis=1, return_inverse=True)
             last = values.shape[1] - 1
-            width = max(1, last.bit_length())
-            index = Variable(of.name, of.cycle, width, 0, last, -1, self.solver.free(width))
+            name = f"classes {len(self._classes)}"
+            index = self.design.variable(name, max(1, last.bit_length()), 0, last)
             by_word = {atom.word: row for atom, row in zip(sums, values, strict=True)}
             self._classes[key] = Classes(of, index, of_code.ravel(), by_word)
         return self._classes[key]
@@ -194,49 +200,39 @@ class Lemmas:
 
     def given(self, atoms: Iterable[Atom]) -> tuple[dict[Term, Term], list[Term]]:
         """What stands for the words that atoms are, and what may be assumed of them."""
-        solver = self.solver
         known: dict[Term, Term] = {}
         assumed: list[Term] = []
         for atom in atoms:
             if isinstance(atom, Classes):
                 for word, values in atom.values.items():
-                    known[word.term] = self.table_term(atom.index, values, word.width).term
+                    known[word] = self.table_term(atom.index, values, word.width)
                 atom = atom.index
             if isinstance(atom, Variable):
-                assumed.append(self.number_of(atom, atom.width + 1).is_in(atom.low, atom.high))
+                assumed += self._range(atom)
                 continue
-            scaled = self._scaled(atom.number, atom.factor, atom.word.width)
-            known[atom.word.term] = (scaled + atom.constant).term
-        for number in numbers_of(atoms):
-            top = solver.constant(width_of(number.term), number.top)
-            assumed.append(solver.apply("BV_ULE", number.term, top))
+            scaled = self._scaled(atom.number.term, atom.factor, atom.word.width)
+            known[atom.word] = self.pool.sum(
+                scaled, self.pool.constant(atom.constant, atom.word.width)
+            )
+        assumed += [self.pool.at_most(number.term, number.top) for number in numbers_of(atoms)]
         return known, assumed
 
-    def number_of(self, of: Variable, width: int) -> Signed:
-        """The code of a variable, modulo 2^width."""
-        return Signed(self.solver, self.solver.resized(of.term, width, signed=of.signed))
+    def _range(self, of: Variable) -> list[Term]:
+        """That a variable is one of its codes."""
+        pool, kind = self.pool, "slt" if of.signed else "ult"
+        low, high = (pool.constant(end, of.width) for end in (of.low, of.high))
+        beyond = pool.make(kind, 1, [of.term, low]), pool.make(kind, 1, [high, of.term])
+        return [pool.inverted(term) for term in beyond]
 
-    def _scaled(self, of: Number, factor: int, width: int) -> Signed:
+    def _scaled(self, term: Term, factor: int, width: int, *, signed: bool = False) -> Term:
         """`factor` times a number, modulo 2^width."""
-        found = Signed(self.solver, self.solver.resized(of.term, width))
-        return found if factor == 1 else found * factor
+        word = self.pool.extended(term, width, signed=signed)
+        if factor == 1:
+            return word
+        return self.pool.make("mul", width, [word, self.pool.constant(factor, width)])
 
-    def _listed(self, of: Variable, entries: Sequence[int], width: int) -> Term:
-        """A table of a variable: entries by bit pattern, as choices bit by bit."""
-        solver = self.solver
-        one = solver.constant(1, 1)
-        known: dict[int, Term] = {entry: solver.constant(width, entry) for entry in set(entries)}
-        level = [known[entry] for entry in entries]
-        for bit in range(of.width):
-            chosen = solver.apply("EQUAL", solver.slice(of.term, bit, bit), one)
-            level = [
-                low if low is high else solver.apply("ITE", chosen, high, low)
-                for low, high in zip(level[::2], level[1::2], strict=True)
-            ]
-        return level[0]
-
-    def table_term(self, of: Variable, table: IntArray, width: int) -> Signed:
-        """A table of a variable's codes; of other patterns, any entry.
+    def table_term(self, of: Variable, table: IntArray, width: int) -> Term:
+        """A table of a variable's codes, modulo 2^width; of other patterns, any entry.
 
         Raises
         ------
@@ -246,76 +242,77 @@ class Lemmas:
             factor = factor_of(table)
             if factor is None:
                 raise Undecided(f"a table of {len(table)} codes of {of.name} is too long")
-            return self.number_of(of, width) * factor + (int(table[0]) - factor * of.low)
-        entries = np.full(1 << of.width, int(table[0]), np.int64)
-        entries[of.patterns(of.codes).astype(np.int64)] = table
-        return Signed(self.solver, self._listed(of, entries.tolist(), width))
+            start = self.pool.constant(int(table[0]) - factor * of.low, width)
+            return self.pool.sum(self._scaled(of.term, factor, width, signed=of.signed), start)
+        return self.design.table(of, table, width)
 
-    def linear_term(self, guess: Linear, width: int) -> Signed:
-        """A guess as a term of the given number of bits."""
-        found = Signed(self.solver, self.solver.constant(width, guess.constant))
+    def linear_term(self, guess: Linear, width: int) -> Term:
+        """A guess as a term, modulo 2^width."""
+        found = self.pool.constant(guess.constant, width)
         for of, factor in guess.factors.items():
-            found += self._scaled(of, factor, width)
+            found = self.pool.sum(found, self._scaled(of.term, factor, width))
         for of, table in guess.tables.items():
-            found += self.table_term(of, table, width)
+            found = self.pool.sum(found, self.table_term(of, table, width))
         return found
+
+    def integer(self, guess: Linear) -> Integer:
+        """A guess as the number that it is."""
+        ends = [(min(0, f * of.top), max(0, f * of.top)) for of, f in guess.factors.items()]
+        ends += [(int(table.min()), int(table.max())) for table in guess.tables.values()]
+        low = guess.constant + sum(low for low, _ in ends)
+        high = guess.constant + sum(high for _, high in ends)
+        return Integer(self.linear_term(guess, storage_for(low, high)[0]), low, high)
+
+    def always(self, claim: Term, given: Sequence[Term]) -> bool:
+        """Whether the solver shows a claim under assumptions."""
+        return self.solver.find([*given, self.pool.inverted(claim)], SECONDS) is None
 
     # Words of one variable.
 
-    def table(self, word: Word) -> Sum | None:
+    def table(self, word: Term) -> Sum | None:
         """A word of one variable as a proven table; None without a proof."""
         if word not in self._sums:
             self._sums[word] = self._table(word)
         return self._sums[word]
 
-    def _table(self, word: Word) -> Sum | None:
+    def _table(self, word: Term) -> Sum | None:
         of = self._variable_of(word)
         if of.width > LISTED_BITS or not 0 < word.width <= WIDEST:
             return None
         patterns = np.arange(1 << of.width, dtype=np.uint64)
-        found = evaluate(word, {self.words.free(of): patterns})
-        entries = np.broadcast_to(found, patterns.shape)
-        listed = self._listed(of, entries.tolist(), word.width)
-        claim = self.solver.apply("EQUAL", word.term, listed)
-        if self.solver.always(claim, (), SECONDS) is not True:
+        entries = evaluate(word, {}, {of.term: patterns}).astype(np.int64)
+        if not self.always(self.pool.equal(word, self.design.entry(of, entries, word.width)), ()):
             return None
-        table = entries[of.patterns(of.codes)].astype(np.int64)
+        table = entries[of.patterns(of.codes).astype(np.int64)]
         return self._as_sum(word, {of: table}, 0)
 
-    def word(self, word: Word) -> Sum | None:
-        """A word as a sum of tables; None where that is not known."""
-        return self.table(word) if word.is_simple and word.support else self.sum(word)
-
-    def stays_inside(self, root: Word) -> bool:
+    def stays_inside(self, root: Term) -> bool:
         """Whether no table that a word is made of is read beyond its end, where x is."""
-        return all(self._is_inside(word) for word in cone(root, {}) if word.address is not None)
+        partial = self.design.partial
+        return all(self._is_inside(word) for word in ordered([root]) if word in partial)
 
-    def _is_inside(self, table: Word) -> bool:
-        address, size = table.address, table.width
-        assert address is not None
-        if 1 << address.width <= size:
-            return True
+    def _is_inside(self, table: Term) -> bool:
         if table not in self._inside:
-            known, assumed = self.given(self.frontier(address, 0, raw=False))
-            end = self.solver.constant(address.width, size - 1)
-            claim = self.solver.apply("BV_ULE", self.solver.substituted(address.term, known), end)
-            self._inside[table] = self.solver.always(claim, assumed, SECONDS) is True
+            (index,) = table.args
+            known, assumed = self.given(self.frontier(index, 0, raw=False))
+            claim = self.pool.at_most(self.pool.rebuilt(index, known), self.design.partial[table])
+            self._inside[table] = self.always(claim, assumed)
         return self._inside[table]
 
     # Words of several variables.
 
-    def sum(self, word: Word) -> Sum | None:
+    def sum(self, word: Term) -> Sum | None:
         """A word of several variables as a sum of tables; None where that is not known."""
         if word not in self._sums:
             self._sums[word] = self._prove_sum(word)
         return self._sums[word]
 
-    def _prove_sum(self, word: Word) -> Sum | None:
+    def _prove_sum(self, word: Term) -> Sum | None:
         if not 1 < word.width <= WIDEST:
             return None
         if word.kind not in _ARITHMETIC:
             inputs: dict[Atom, None] = {}
-            if word.kind != "BV_CONCAT" or not self._collect(
+            if word.kind != "concat" or not self._collect(
                 word, 0, False, inputs, set(), may_cut=False
             ):
                 return None
@@ -326,7 +323,6 @@ class Lemmas:
             (0, "classes"),
             (1, "classes"),
             (2, "sums"),
-            (0, "raw"),
             (None, "raw"),
         ):
             atoms = self.frontier(word, depth, raw=how == "raw")
@@ -340,7 +336,7 @@ class Lemmas:
                 return self._composed(word, guess, atoms)
         return None
 
-    def guess(self, word: Word, atoms: Sequence[Atom]) -> Linear | None:
+    def guess(self, word: Term, atoms: Sequence[Atom]) -> Linear | None:
         """The linear function of atoms that a word seems to be."""
         numbers = numbers_of(atoms)
         variables = variables_of(atoms)
@@ -358,7 +354,7 @@ class Lemmas:
             column[count:] = self._random.integers(0, high, ROWS, endpoint=True)
             columns.append(column)
         given = self._given_numbers(atoms, dict(zip(parts, columns, strict=True)))
-        found = np.broadcast_to(evaluate(word, given), count + ROWS).astype(np.int64)
+        found = np.broadcast_to(evaluate(word, {}, given), count + ROWS).astype(np.int64)
         modulus = 1 << word.width
         constant = int(found[0])
         expected = np.full(count + ROWS, constant, np.int64)
@@ -378,29 +374,28 @@ class Lemmas:
 
     def _given_numbers(
         self, atoms: Sequence[Atom], columns: Mapping[Number | Variable, IntArray]
-    ) -> dict[Word, Numbers]:
+    ) -> dict[Term, Column]:
         """Numbers of the words that atoms are."""
-        given: dict[Word, Numbers] = {}
+        given: dict[Term, Column] = {}
         for atom in atoms:
             if isinstance(atom, Classes):
                 for word, values in atom.values.items():
                     given[word] = values[columns[atom.index]].astype(np.uint64)
                 continue
             if isinstance(atom, Variable):
-                given[self.words.free(atom)] = atom.patterns(columns[atom] + atom.low)
+                given[atom.term] = atom.patterns(columns[atom] + atom.low)
                 continue
             modulus = 1 << atom.word.width
             number = columns[atom.number] % modulus * atom.factor + atom.constant
             given[atom.word] = (number % modulus).astype(np.uint64)
         return given
 
-    def _holds(self, word: Word, guess: Linear, atoms: Sequence[Atom]) -> bool:
+    def _holds(self, word: Term, guess: Linear, atoms: Sequence[Atom]) -> bool:
         known, assumed = self.given(atoms)
-        found = Signed(self.solver, self.solver.substituted(word.term, known))
-        claim = found.equals(self.linear_term(guess, word.width))
-        return self.solver.always(claim, assumed, SECONDS) is True
+        found = self.pool.rebuilt(word, known)
+        return self.always(self.pool.equal(found, self.linear_term(guess, word.width)), assumed)
 
-    def _composed(self, word: Word, guess: Linear, atoms: Iterable[Atom]) -> Sum | None:
+    def _composed(self, word: Term, guess: Linear, atoms: Iterable[Atom]) -> Sum | None:
         """The value of a word for values of its atoms."""
         classes = {atom.index: atom for atom in atoms if isinstance(atom, Classes)}
         tables: dict[Variable, IntArray] = {}
@@ -415,7 +410,7 @@ class Lemmas:
                 tables[of] = tables.get(of, 0) + factor * table
         return self._as_sum(word, tables, guess.constant)
 
-    def _as_sum(self, word: Word, tables: Tables, constant: int) -> Sum | None:
+    def _as_sum(self, word: Term, tables: Tables, constant: int) -> Sum | None:
         """A word that is the sum of tables and a constant, modulo 2^width."""
         modulus = 1 << word.width
         if sum(int(np.ptp(table)) for table in tables.values()) >= modulus:
@@ -431,15 +426,15 @@ class Lemmas:
             tables, factor, constant = flipped, -factor, constant + factor * top
         key = _key(tables)
         if key not in self._numbers:
-            term = self.solver.free(max(1, top.bit_length()))
+            term = self.pool.variable(f"sum {len(self._numbers)}", max(1, top.bit_length()))
             self._numbers[key] = Number(tables, top, term)
         return Sum(word, factor % modulus, constant % modulus, self._numbers[key])
 
 
 def _key(tables: Tables) -> tuple[tuple[int, bytes], ...]:
     """Equal for equal tables."""
-    ordered = sorted(tables.items(), key=lambda item: item[0].number)
-    return tuple((of.number, table.tobytes()) for of, table in ordered)
+    by_number = sorted(tables.items(), key=lambda item: item[0].term.number)
+    return tuple((of.term.number, table.tobytes()) for of, table in by_number)
 
 
 def numbers_of(atoms: Iterable[Atom]) -> list[Number]:

@@ -1,11 +1,11 @@
-"""A second opinion on a design: reads the text by way of Yosys's SMT back end, and asks a solver.
+"""A second opinion on a design: Yosys reads the text, and a solver decides.
 
-It shares no code with the proof: neither reader, nor reference, nor arithmetic.
+It shares the meaning of the model with the proof (`reference.py`), but neither the meaning of cells
+nor the arithmetic.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,11 +13,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kan_dialect.files.interruption import end_on_signals, holding_signals
-from kan_dialect.flows.prove.second_opinion.claims import Claim, plan
+from kan_dialect.flows.prove.carry_stops import separated
+from kan_dialect.flows.prove.cycles.solver import Solver
+from kan_dialect.flows.prove.netlist import read_design
+from kan_dialect.flows.prove.plans import Obligation, plan
+from kan_dialect.flows.prove.processes import in_processes
+from kan_dialect.flows.prove.second_opinion.codes import Code, CodeArithmetic
+from kan_dialect.flows.prove.second_opinion.design import Design, Undecided
 from kan_dialect.flows.prove.second_opinion.induction import Examiner, Verdict
-from kan_dialect.flows.prove.second_opinion.solver import Solver
-from kan_dialect.flows.prove.second_opinion.text import Undecided, read_text
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.model.model import Model
 from kan_dialect.quantity import quantity
@@ -29,7 +32,7 @@ class Opinion:
 
     engine: str
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
-    claims: list[Claim] = field(default_factory=list[Claim])
+    claims: list[Obligation[Code]] = field(default_factory=list[Obligation[Code]])
     valid_problem: str | None = None
     problem: str | None = None
     """Why there are no claims."""
@@ -61,7 +64,7 @@ class Opinion:
         """How many outputs are shown."""
         return sum(v.shown and c.mark is None for v, c in self._pairs())
 
-    def _pairs(self) -> Iterator[tuple[Verdict, Claim]]:
+    def _pairs(self) -> Iterator[tuple[Verdict, Obligation[Code]]]:
         return zip(self.verdicts, self.claims, strict=True)
 
     def problems(self) -> list[str]:
@@ -117,50 +120,28 @@ def second_opinion(
     KanError : Yosys or Bitwuzla is missing, Yosys refuses the file, or ports differ.
     """
     start = time.monotonic()
-    solver = Solver(None if timeout is None else start + timeout)
+    solver = Solver(None if timeout is None else start + timeout, "a second opinion")
     yosys = find("yosys")
     interface = circuit.interface()
-    design = read_text(rtl, circuit.name, yosys, solver, timeout)
-    opinion = Opinion(f"lemmas, bitwuzla {solver.version}, read as SMT by yosys {yosys.version}")
+    netlist = read_design(rtl, circuit.name, yosys, timeout)
+    design = Design(separated(netlist), interface.latency)
+    opinion = Opinion(f"lemmas, bitwuzla {solver.version}, read by yosys {yosys.version}")
     try:
-        planned = plan(integer, circuit, design, interface)
+        planned = plan(integer, circuit, design.netlist, interface, CodeArithmetic(design))
     except Undecided as error:
         opinion.problem = f"undecided: {error}"
         return opinion
-    opinion.claims, opinion.dead = planned.claims, planned.dead
-    examiner = Examiner(planned)
-    for number, verdict in enumerate(_verdicts(examiner, jobs), start=1):
+    opinion.claims, opinion.dead = planned.obligations, len(planned.dead)
+    examiner = Examiner(planned, design, solver)
+    count = len(planned.obligations)
+    for number, verdict in enumerate(in_processes(examiner.examine, count, jobs), start=1):
         opinion.verdicts.append(verdict)
         if progress is not None:
-            progress(verdict, number, len(planned.claims))
+            progress(verdict, number, count)
     if not interface.combinational:
         opinion.valid_problem = examiner.valid_problem(interface.latency)
     opinion.seconds = time.monotonic() - start
     return opinion
-
-
-class _Worker:
-    """State of a process, which a fork inherits."""
-
-    examiner: Examiner
-
-
-def _verdicts(examiner: Examiner, jobs: int) -> Iterator[Verdict]:
-    """The verdicts on all claims, in order."""
-    count = len(examiner.plan.claims)
-    _Worker.examiner = examiner
-    if jobs > 1 and "fork" in multiprocessing.get_all_start_methods():
-        context = multiprocessing.get_context("fork")
-        with holding_signals():
-            pool = context.Pool(jobs, end_on_signals)
-        with pool:
-            yield from pool.imap(_examine, range(count), chunksize=max(1, count // (4 * jobs)))
-        return
-    yield from map(_examine, range(count))
-
-
-def _examine(index: int) -> Verdict:
-    return _Worker.examiner.examine(_Worker.examiner.plan.claims[index])
 
 
 def require_solver() -> None:
@@ -169,7 +150,7 @@ def require_solver() -> None:
     ------
     KanError : Bitwuzla is not installed.
     """
-    Solver()
+    Solver(needed_by="a second opinion")
 
 
 def print_opinion(opinion: Opinion, proven: bool, console: Console) -> None:

@@ -18,8 +18,8 @@ from xdsl.ir import SSAValue
 
 from kan_dialect.devices.device import ICE40
 from kan_dialect.evaluate.hardware import bit_width, simulate_hardware
+from kan_dialect.flows.prove.cycles.readings import difference_of_readings
 from kan_dialect.flows.prove.netlist import read_design
-from kan_dialect.flows.prove.readings import difference_of_readings
 from kan_dialect.flows.prove.text import NotInSubset, check_text, read_text
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.flows.tools.synthesis import synthesize

@@ -15,7 +15,7 @@ from fuzz.related import RelatedDrawing
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove import forms
 from kan_dialect.flows.prove.forms import Image, Table, Variable
-from kan_dialect.flows.prove.obligations import marks_of
+from kan_dialect.flows.prove.plans import marks_of
 from kan_dialect.flows.prove.prove import Proof
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context
@@ -96,8 +96,8 @@ def test_every_node_that_is_no_constant_has_a_signal() -> None:
     module = RelatedDrawing(np.random.default_rng([77, 22])).network("net").module()
     for stage in CompilePass().expand():
         stage.apply(make_context(), module)
-    marks = [mark for mark in marks_of(Model.of(module)).values() if mark is not None]
-    assert all(mark.signal or mark.low == mark.high for mark in marks)
+    marks = [mark for mark in marks_of(Model.of(module)).values() if not mark.is_dead]
+    assert all(mark.signal or mark.values.size == 1 for mark in marks)
 
 
 A, B, C = (Variable(name, 0, -2, 3) for name in "abc")

@@ -19,6 +19,7 @@ from xdsl.dialects import hw
 
 from kan_dialect.errors import KanError
 from kan_dialect.extras import install_command
+from kan_dialect.flows.prove.cycles.integers import Arithmetic, Integer
 from kan_dialect.flows.prove.cycles.solver import Solver
 from kan_dialect.flows.prove.cycles.terms import Pool, Term, apply, evaluate
 from kan_dialect.flows.prove.on_chip.bench import (
@@ -27,7 +28,6 @@ from kan_dialect.flows.prove.on_chip.bench import (
     play,
     play_in_icarus,
 )
-from kan_dialect.flows.prove.on_chip.integers import Arithmetic, Integer
 from kan_dialect.flows.prove.on_chip.prove import TrainingProof, prove_training
 from kan_dialect.flows.prove.on_chip.reference import Reference, unsettled
 from kan_dialect.flows.prove.on_chip.witness import find_witness

@@ -13,8 +13,8 @@ from xdsl.dialects import hw
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.cycles.readings import difference_of_readings
 from kan_dialect.flows.prove.netlist import read_design
-from kan_dialect.flows.prove.readings import difference_of_readings
 from kan_dialect.flows.prove.text import NotInSubset, check_text, read_text
 from kan_dialect.flows.prove.text.constructs import DEEPEST, KEYWORDS
 from kan_dialect.flows.prove.text.expressions import SIGNED
