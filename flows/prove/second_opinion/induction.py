@@ -204,8 +204,12 @@ class Question:
         signal = self.pool.rebuilt(self.word, known)
         top = 1 << signal.width
         ends = (-top // 2, top // 2 - 1) if self.claim.signed else (0, top - 1)
-        claim = self.compared(self.claim, Integer(signal, *ends), self.lemmas.integer(guess))
-        return self.lemmas.solver.find([*assumed, *given, self.pool.inverted(claim)], SECONDS)
+        total = self.lemmas.integer(guess)
+        claim = self.compared(self.claim, Integer(signal, *ends), total)
+        # Numbers that share variables may never have their ends together.
+        held = self.math.saturated(total, *self.claim.expected.sum_range)
+        asked = [*assumed, *given, self.math.equal(total, held), self.pool.inverted(claim)]
+        return self.lemmas.solver.find(asked, SECONDS)
 
     def compared(self, claim: Obligation[Code], got: Integer, total: Integer) -> Term:
         """The condition that a signal's code is the model's function of the sum."""
