@@ -37,7 +37,7 @@ from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.pipeline import build_pipeline
-from repository import TEST_DATA
+from repository import EXAMPLES, TEST_DATA
 
 pytest.importorskip("bitwuzla")
 needs_yosys = pytest.mark.skipif(
@@ -373,3 +373,22 @@ def test_published_networks_are_shown(name: str, shared_data: Path, tmp_path: Pa
     assert flow("build", tables, "-o", folder, "--simulator", "none") == 0
     assert flow("prove", folder, "--second", "--report") == 0
     assert json.loads((folder / "report.json").read_text())["proof"]["second"]["agrees"]
+
+
+@pytest.mark.ci
+@needs_yosys
+@pytest.mark.parametrize(
+    "options",
+    [
+        # A table of two bits, whose sign is extended.
+        "bits=4 target=xcup",
+        # A sum of two numbers that share variables.
+        "bits=5 target=xcup",
+    ],
+)
+def test_sums_that_are_not_linear_in_free_numbers_are_shown(options: str, tmp_path: Path) -> None:
+    model, folder = EXAMPLES / "wine.onnx", tmp_path / "out"
+    pipeline = f'kan-compile{{data="{model.with_suffix(".npz")}" cycles=2 {options}}}'
+    built = ["-p", pipeline, "--simulator", "none", "--no-check-passes", "-o", folder]
+    assert flow("build", model, *built) == 0
+    assert flow("prove", folder, "--second") == 0
