@@ -109,8 +109,12 @@ class _Reading:
         enables = {self._word([bit]): self.pool.constant(1, 1) for bit in cell.connections["EN"]}
         yield from self._clock(cell)
         yield from enables
-        for port in ("ADDR", "DATA"):
-            yield self.pool.rebuilt(self._word(cell.connections[port]), enables)
+        address, data = (
+            self.pool.rebuilt(self._word(cell.connections[port]), enables)
+            for port in ("ADDR", "DATA")
+        )
+        yield _number_of(address)
+        yield data
 
 
 def _number_of(address: Term) -> str:
