@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-import numpy as np
-
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.cell_functions import (
     BITWISE,
@@ -32,7 +30,6 @@ from kan_dialect.flows.prove.forms import (
     TooHard,
     Undefined,
     add,
-    apply,
     bounds,
     choose,
     combined,
@@ -57,7 +54,6 @@ from kan_dialect.flows.prove.netlist import (
     width_without_extension,
 )
 from kan_dialect.flows.prove.plans import MAX_WIDTH, Cut
-from kan_dialect.ir.constants import IntArray
 
 Source: TypeAlias = Cell | InputPort | Cut
 Key: TypeAlias = tuple[Source, int]
@@ -90,8 +86,6 @@ class Circuit:
     cuts: dict[Bit, tuple[Source, int]] = field(default_factory=dict[Bit, tuple[Source, int]])
     deadline: float | None = None
     _known: dict[Key, tuple[Form, int]] = field(default_factory=dict[Key, tuple[Form, int]])
-    _choosing: dict[Cell, bool] = field(default_factory=dict[Cell, bool])
-    """By multiplexer: True where all its alternatives are constants, through others or directly."""
 
     def cut(self, cut: Cut) -> None:
         for index, bit in enumerate(cut.bits):
@@ -147,9 +141,6 @@ class Circuit:
             return
         if source.kind == "dff":
             yield from self._reads(source.connections["D"], cycle - 1)
-            return
-        if source.kind == "mux" and self._chooses_constants(source):
-            yield from self._reads(self._selects(source), cycle)
             return
         for port, bits in source.connections.items():
             if port not in RESULTS and port not in _UNREAD:
@@ -339,8 +330,6 @@ class Circuit:
                 return reduction(kind, self._exact(ports["A"], cycle, False), len(ports["A"]))
             case "shl" | "sshl" | "shr" | "sshr":
                 return self._shift(cell, cycle, width)
-            case "mux" if self._chooses_constants(cell):
-                return self._choice_of_constants(cell, cycle)
             case "mux":
                 return self._choice(cell, cycle)
             case "memrd" | "memrd_v2":
@@ -374,70 +363,6 @@ class Circuit:
         condition = self._exact(cell.connections["S"], cycle, False)
         zero, one = (self._modulo(cell.connections[port], cycle) for port in "AB")
         return choose(condition, one, zero)
-
-    # A long table is a tree of multiplexers between constants. It is evaluated as one function: the
-    # values of every multiplexer at every code would take much memory.
-
-    def _alternatives(self, cell: Cell) -> Iterator[Cell | int | None]:
-        """The alternatives for select 0 and 1: a multiplexer, a constant, or else None."""
-        for bits in (cell.connections["A"], cell.connections["B"]):
-            source, low = (None, 0) if isinstance(bits[0], str) else self._driver(bits[0])
-            whole = [self._driver(bit) for bit in bits if isinstance(bit, int)]
-            if source is None:
-                yield number(bits)
-            elif (
-                isinstance(source, Cell)
-                and source.kind == "mux"
-                and whole == [(source, low + index) for index in range(len(bits))]
-                and low == 0
-                and len(source.connections["Y"]) == len(bits)
-            ):
-                yield source
-            else:
-                yield None
-
-    def _chooses_constants(self, cell: Cell) -> bool:
-        if cell not in self._choosing:
-            self._choosing[cell] = all(
-                isinstance(each, int) or (each is not None and self._chooses_constants(each))
-                for each in self._alternatives(cell)
-            )
-        return self._choosing[cell]
-
-    def _selects(self, cell: Cell) -> list[Bit]:
-        """The select bits of a tree of multiplexers, each once."""
-        found: dict[Bit, None] = {}
-        pending, seen = [cell], {cell}
-        while pending:
-            each = pending.pop()
-            found[each.connections["S"][0]] = None
-            inner = {a for a in self._alternatives(each) if isinstance(a, Cell)} - seen
-            seen |= inner
-            pending += inner
-        return list(found)
-
-    def _choice_of_constants(self, cell: Cell, cycle: int) -> Form:
-        selects = self._selects(cell)
-
-        def choose(columns: Sequence[IntArray]) -> IntArray:
-            by_bit = dict(zip(selects, columns, strict=True))
-            known: dict[Cell, IntArray] = {}
-
-            def value(each: Cell | int | None) -> IntArray | int:
-                if not isinstance(each, Cell):
-                    assert each is not None
-                    return each
-                if each not in known:
-                    low, high = map(value, self._alternatives(each))
-                    select = by_bit[each.connections["S"][0]]
-                    known[each] = np.where(select != 0, high, low).astype(np.int64)
-                return known[each]
-
-            found = value(cell)
-            assert not isinstance(found, int)
-            return found
-
-        return apply(choose, [self._exact([bit], cycle, False) for bit in selects])
 
     def _lookup(self, cell: Cell, cycle: int) -> Form:
         if cell.parameters.get("CLK_ENABLE"):
