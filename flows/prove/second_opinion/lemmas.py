@@ -454,8 +454,8 @@ def raw_bits(atoms: Iterable[Atom]) -> int:
 
 
 def _centred(numbers: IntArray, modulus: int) -> IntArray:
-    """The representatives that are nearest to 0."""
-    half = (modulus >> 1) - 1
+    """The representatives that are nearest to 0; of half the modulus, with the sign given."""
+    half = (modulus >> 1) - (numbers >= 0)
     return (numbers + half) % modulus - half
 
 
