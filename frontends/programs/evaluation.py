@@ -74,7 +74,7 @@ def _value(
             step = min(each.codes.step + n for each, n in zip(declared, shifts, strict=True))
             one, other = (_integers(each, step) for each in terms)
             joint = {"and": one & other, "or": one | other, "xor": one ^ other}[operation.kind]
-            return _quantised(joint * 2.0**step, codes)
+            return _quantised(np.ldexp(joint, step), codes)
 
 
 def _term(term: Term, values: Sequence[FloatArray]) -> FloatArray:

@@ -77,7 +77,10 @@ def _read_by(edge: SSAValue, nodes: Mapping[SSAValue, tuple[int, int]]) -> tuple
 def _source(value: SSAValue, layer: int, nodes: Mapping[SSAValue, tuple[int, int]]) -> str:
     """The input or node that an edge reads: its number, and its layer where it skips one."""
     while value not in nodes and isinstance(value, OpResult):
-        value = next(each for each in value.op.operands if not isinstance(each.owner, ConstantOp))
+        varying = [each for each in value.op.operands if not isinstance(each.owner, ConstantOp)]
+        if not varying:
+            return "constant"
+        value = varying[0]
     if isinstance(value, BlockArgument):
         return f"x{value.index}" if layer else str(value.index)
     at, number = nodes[value]

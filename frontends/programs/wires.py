@@ -206,8 +206,7 @@ class _Writer:
         constants = [(operation.constant.code, operation.constant.step)]
         for term in operation.terms:
             inner, others = self.summands[term.operation]
-            alone = self.uses[term.operation] == 1 and (len(operation.terms) > 1 or len(inner) < 2)
-            if not inner or not alone:
+            if not inner or self.uses[term.operation] > 1:
                 terms.append(term)
                 continue
             terms += [
@@ -249,22 +248,24 @@ class _Writer:
         fits = target.low <= low and high <= target.high
         if fits and not drop:
             return value
-        if low == high and fits:
-            return Value.of(self.constant(low), step)
+        if low == high:
+            within = (low - target.low & ((1 << bits) - 1)) + target.low
+            return Value.of(self.constant(within), step)
         is_signed = low < 0 if fits else target.is_signed
         if fits:
             bits = storage_for(low, high)[0]
         if value.modulus >= drop + bits and range_of(value.residue).bits >= drop + bits:
             source = value.residue
-        held = range_of(source).bits - drop
+        place = min(drop, range_of(source).bits - 1)  # the sign, where all other bits are dropped
+        held = range_of(source).bits - place
         if held < bits:  # A negative number as an unsigned one of more bits.
-            wire = self.signed(source, drop, held, (1 << bits) - (1 << (held - 1)))
+            wire = self.signed(source, place, held, (1 << bits) - (1 << (held - 1)))
             return Value.of(wire, step)
-        pattern = self.part(source, drop, bits)
+        pattern = self.part(source, place, bits)
         residue = pattern if drop else source
         if not is_signed:
             return Value(pattern, step, residue, bits, pattern)
-        wire = self.signed(source, drop, bits, -(1 << (bits - 1)))
+        wire = self.signed(source, place, bits, -(1 << (bits - 1)))
         return Value(wire, step, residue, bits, pattern, sign=1 << (bits - 1))
 
     def relu(self, value: Value) -> Value:
@@ -304,6 +305,8 @@ class _Writer:
         places = (read.codes << (read.step - source.codes.step)) - source.first
         care = (places >= 0) & (places < len(table.entries))
         entries = np.array(table.entries)[places.clip(0, len(table.entries) - 1)]
+        if isinstance(read.bits.owner, ConstantOp):
+            return Value.of(self.constant(int(entries[0])), table.codes.step)
         wire = self.add(TableOp([read.bits], entries, care=care))
         self.edges[wire, 1] = wire
         return Value.of(wire, table.codes.step)
