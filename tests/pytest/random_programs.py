@@ -230,8 +230,9 @@ def random_program(rng: random.Random, version: int, operations: int = 20) -> An
 
 def evaluate(content: Any, x: Sequence[Fraction]) -> list[Fraction]:
     """Outputs of a sample."""
-    version: int = LIST if type(content) is list else content["spec_version"]
-    fields: Any = content if version == LIST else content["model"]
+    fields, version = content, LIST
+    if isinstance(content, dict):
+        fields, version = content["model"], content["spec_version"]
     _, shifts, picked, out_shifts, signs, rows, _, _, tables = fields
     inputs = [value * two(shift) for value, shift in zip(x, shifts, strict=True)]
     values: list[Fraction] = []
