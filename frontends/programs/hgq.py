@@ -41,15 +41,16 @@ def load_hgq(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
 
 
 def hgq_original(path: Path, options: ImportOptions) -> Original:
-    """The model as Keras computes it.
+    """The model as Keras computes it. It is read when it is run.
 
     Raises
     ------
-    KanError : as `load_hgq`.
+    KanError : HGQ2 is not installed.
     """
-    model = _calibrated(path, options)
+    _libraries()
 
     def run(x: FloatArray) -> FloatArray:
+        model = _calibrated(path, options)
         outputs: Any = model.predict(_inputs(model, x), verbose=0)
         parts: Any = outputs if len(model.outputs) > 1 else [outputs]
         return np.concatenate([np.reshape(part, (len(x), -1)) for part in parts], axis=1)

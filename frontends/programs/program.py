@@ -59,6 +59,9 @@ class Constant:
     step: int
 
 
+ZERO = Constant(0, 0)
+
+
 @dataclass(frozen=True)
 class Operation:
     """One operation.
@@ -75,7 +78,7 @@ class Operation:
     codes: Codes
     first: int
     index: int = 0
-    constant: Constant = Constant(0, 0)
+    constant: Constant = ZERO
 
 
 @dataclass(frozen=True)

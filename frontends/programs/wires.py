@@ -17,7 +17,7 @@ from xdsl.ir import Attribute, Block, SSAValue
 from xdsl.ir import Operation as Op
 
 from kan_dialect.errors import KanError
-from kan_dialect.frontends.programs.file import MAX_BITS
+from kan_dialect.frontends.programs.fields import MAX_BITS
 from kan_dialect.frontends.programs.names import name_layers
 from kan_dialect.frontends.programs.program import Codes, Operation, Program, Term
 from kan_dialect.ir.attributes.module_attributes import argument_attributes
