@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pytest import importorskip
 
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import ImportOptions
@@ -29,6 +30,25 @@ def test_a_published_model(shared_data: Path) -> None:
     np.testing.assert_array_equal(
         hgq_original(folder / "model.keras", options).run(x[:100]), data["y"][:100]
     )
+
+
+@needs_hgq
+@pytest.mark.filterwarnings("ignore")
+def test_a_model_with_convolutions_of_tables_and_dense_layers(tmp_path: Path) -> None:
+    keras, layers = importorskip("keras"), importorskip("hgq.layers")
+    tables = importorskip("hgq.layers.table")
+    keras.utils.set_random_seed(0)
+    with importorskip("hgq.config").QuantizerConfigScope(place="all", overflow_mode="WRAP"):
+        source = keras.layers.Input((8, 2))
+        hidden = keras.layers.Flatten()(tables.QConvT1D(2, 3)(source))
+        hidden = layers.QDense(6, activation="relu")(hidden)
+        model = keras.Model(source, tables.QDenseT(3)(hidden))
+    path = tmp_path / "net.keras"
+    model.save(path)
+    x = np.random.default_rng(0).normal(size=(100, 16))
+    options = ImportOptions(samples=x)
+    outputs = Model.of(load_hgq(path, options)).run(x)
+    np.testing.assert_array_equal(outputs, hgq_original(path, options).run(x))
 
 
 @needs_hgq

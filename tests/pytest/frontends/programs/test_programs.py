@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import flow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -87,6 +88,26 @@ def test_programs_that_their_compilers_wrote(name: str) -> None:
     assert original is not None
     np.testing.assert_array_equal(original.run(x), y)
     np.testing.assert_array_equal(hardware(module).run(x[:50]), y[:50])
+
+
+def test_a_build_says_that_codes_wrap(tmp_path: Path) -> None:
+    program = TEST_DATA / "programs" / "da4ml.json"
+    assert flow("build", program, "-o", tmp_path / "net", "--simulator", "none") == 0
+    report = json.loads((tmp_path / "net" / "report.json").read_text())
+    inputs = [port for port in report["ports"] if port["name"].startswith("x")]
+    assert [port["wraps"] for port in inputs] == [True] * 4
+    assert "rounded down; codes wrap" in (tmp_path / "net" / "README.md").read_text()
+    assert "rounded down; codes wrap" in (tmp_path / "net" / "rtl" / "da4ml.sv").read_text()
+    assert flow("prove", tmp_path / "net") == 0
+
+
+def test_a_warning_says_that_inputs_wrap(tmp_path: Path) -> None:
+    program, data = TEST_DATA / "programs" / "da4ml.json", tmp_path / "x.npz"
+    np.savez(data, x=np.random.default_rng(0).normal(size=(50, 4)) * 1000)
+    options = ("--calibration", data, "--simulator", "none", "-o", tmp_path / "net")
+    assert flow("build", program, *options) == 0
+    report = json.loads((tmp_path / "net" / "report.json").read_text())
+    assert any(line.startswith("4 inputs wrap in up to") for line in report["warnings"])
 
 
 def test_the_written_programs_have_every_opcode_of_da4ml() -> None:
