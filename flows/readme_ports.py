@@ -55,6 +55,4 @@ def _meaning(port: Mapping[str, Any]) -> str:
         gain, offset = port["gain"], port["offset"]
         sign = "-" if offset < 0 else "+"
         meaning += f" = {name} * {gain} {sign} {abs(offset)}"
-    if "wraps" in port:
-        meaning += ", rounded down; codes wrap"
     return meaning

@@ -66,7 +66,7 @@ def value_of(entry: Mapping[str, Any]) -> str:
         return ""
     zero = entry["zero_point"]
     code = f"(code {'+' if zero < 0 else '-'} {abs(zero)})" if zero else "code"
-    return f"{code} * {entry['scale']}"
+    return f"{code} * {entry['scale']}{', rounded down; codes wrap' if 'wraps' in entry else ''}"
 
 
 def bus_text(bus: Mapping[str, Any]) -> str:
