@@ -35,6 +35,7 @@ from kan_dialect.ops.wire import (
     SumOp,
     TableOp,
     complement,
+    sum_range,
 )
 
 _INVERTED_BITS = 12
@@ -384,6 +385,7 @@ class _Writer:
         """The sum of wires times (sign * 2^shift) and of a constant."""
         terms: list[SSAValue] = []
         for wire, (sign, shift) in zip(wires, factors, strict=True):
+            _require_bits(range_of(wire).low << shift, range_of(wire).high << shift)
             if isinstance(wire.owner, ConstantOp):
                 constant += (sign * wire.owner.value.value.data) << shift
             elif (wire, 1) in self.edges:
@@ -394,11 +396,12 @@ class _Writer:
                 inverted, plus = self.negated(wire)
                 terms += [self.shifted(each, shift) for each in inverted]
                 constant += plus << shift
-        if not terms:
-            return self.constant(constant)
-        if constant:
+        if constant or not terms:
             terms.append(self.constant(constant))
-        return terms[0] if len(terms) == 1 else self.add(SumOp(terms))
+        if len(terms) == 1:
+            return terms[0]
+        _require_bits(*sum_range(terms))
+        return self.add(SumOp(terms))
 
     def scaled_edge(self, wire: SSAValue, factor: int) -> SSAValue:
         """The table of an edge with entries times a factor."""
@@ -445,13 +448,11 @@ class _Writer:
         return self.add(ExtractOp(wire, low, bits))
 
     def constant(self, code: int) -> SSAValue:
+        _require_bits(code, code)
         return self.add(ConstantOp(code))
 
     def add(self, op: Op) -> SSAValue:
         (result,) = op.results
-        kind = range_of(result)
-        if kind.bits > MAX_BITS:
-            raise KanError(f"it needs {kind.bits} bits, more than {MAX_BITS}", remedy="use fewer")
         key = op.name, tuple(op.operands), tuple(op.properties.items()), result.type
         if key in self.known:
             op.erase()
@@ -459,6 +460,12 @@ class _Writer:
             self.known[key] = result
             self.block.add_op(op)
         return self.known[key]
+
+
+def _require_bits(low: int, high: int) -> None:
+    bits, _ = storage_for(low, high)
+    if bits > MAX_BITS:
+        raise KanError(f"it needs {bits} bits, more than {MAX_BITS}", remedy="use fewer bits")
 
 
 def _encoding(low: int, high: int, step: int) -> Attribute:

@@ -87,6 +87,11 @@ CASES: dict[str, tuple[Callable[[Program], object], str]] = {
     "no tables": (lambda program: program[:8], "operation 2: it reads table 0 of 0"),
     "bit operation": (at(5, 2, slice(2, 4), to=[9, 7]), "its bit operation 7 is not known"),
     "shift": (at(5, 3, 3, to=99), r"operation 3: it has 2\^99"),
+    "wide edge": (
+        at(5, 3, slice(0, 4), to=[1, 2, 0, 62]),
+        "operation 3: it needs 64 bits, more than 52",
+    ),
+    "wide sum": (at(5, 3, 3, to=60), "operation 3: it needs 62 bits, more than 52"),
     "input shift": (at(1, to=[0, 70]), r"an input's shift has 2\^70"),
     "range": (at(5, 0, 4, to=[0.0, 3.0]), "operation 0: it has 2 entries in place of 3"),
     "text": (at(5, 0, 4, to=[0.0, "3", 1.0]), "operation 0: it has '3' in place of a number"),

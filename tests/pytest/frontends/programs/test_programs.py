@@ -20,7 +20,7 @@ from random_programs import LIST, PACKED, SHIFTING, UNPACKED, evaluate, random_p
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.errors import KanError
-from kan_dialect.frontends.frontend import import_file, original_of
+from kan_dialect.frontends.frontend import ImportOptions, import_file, original_of
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.programs.evaluation import evaluate_program
 from kan_dialect.frontends.programs.file import read_program
@@ -235,6 +235,8 @@ def test_json_is_told_apart_by_its_content(tmp_path: Path) -> None:
     with pytest.raises(KanError, match=r"config\.json"):
         import_file(saved(tmp_path, {"0_0_0": {"acive": 1, "values_int": [0, 1]}}))
     assert original_of(saved(tmp_path, {})) is None
+    with pytest.raises(KanError, match="the frontend program has no tables whose entries might"):
+        import_file(saved(tmp_path, program), ImportOptions(table_overflow="wrap"))
 
 
 @pytest.mark.parametrize(
