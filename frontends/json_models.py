@@ -27,10 +27,9 @@ def load_json(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
     ------
     KanError : the file holds neither; or an option is given that its kind does not take.
     """
-    if not is_program(path):
-        return load_tables(path, options)
-    options.require_none(path.name, f"the frontend {PROGRAM_FRONTEND.name}")
-    return load_program(path)
+    frontend = PROGRAM_FRONTEND if is_program(path) else TABLES_FRONTEND
+    options.require_among(frontend.options, path.name, f"the frontend {frontend.name}")
+    return load_program(path) if frontend is PROGRAM_FRONTEND else load_tables(path, options)
 
 
 def json_original(path: Path, options: ImportOptions) -> Original | None:
@@ -43,5 +42,6 @@ JSON_FRONTEND = replace(
     description=f"{TABLES_FRONTEND.description}; {PROGRAM_FRONTEND.description}",
     load=load_json,
     load_with=load_json,
+    takes=TABLES_FRONTEND.takes | {"strip_head"},  # refused by the name of the kind
     original=json_original,
 )
