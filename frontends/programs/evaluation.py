@@ -12,13 +12,14 @@ import numpy as np
 from kan_dialect.frontends.programs.program import Codes, Operation, Program, Term
 from kan_dialect.ir.constants import FloatArray, IntArray
 
-_CHUNK = 4096
-"""Samples that are evaluated at a time."""
+_NUMBERS = 1 << 22
+"""Results that are held at a time: 32 MiB."""
 
 
 def evaluate_program(program: Program, x: FloatArray) -> FloatArray:
     """Outputs (samples, outputs) of real inputs (samples, inputs), float64."""
-    parts = [_evaluate(program, x[at : at + _CHUNK]) for at in range(0, len(x), _CHUNK)]
+    samples = max(1, _NUMBERS // max(1, len(program.operations)))
+    parts = [_evaluate(program, x[at : at + samples]) for at in range(0, len(x), samples)]
     return np.concatenate(parts) if parts else np.zeros((0, len(program.results)))
 
 

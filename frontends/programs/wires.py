@@ -96,21 +96,20 @@ class _Writer:
         self.program, self.name = program, name
         self.ports = [self.port(index) for index in range(len(program.shifts))]
         self.block = Block(arg_types=[int_type(port.low, port.high) for port in self.ports])
-        self.values: list[Value] = []
+        self.values: dict[int, Value] = {}
         self.edges: dict[tuple[SSAValue, int], SSAValue] = {}
         self.nodes: set[SSAValue] = set()
         self.known: dict[object, SSAValue] = {}
-        uses = Counter(term.operation for each in program.operations for term in each.terms)
-        uses.update(term.operation for term in program.results if term is not None)
-        self.uses = uses
-        self.summands: list[tuple[tuple[Term, ...], list[tuple[int, int]]]] = []
+        self.inlined = _inlined(program)
 
     # The function
 
     def module(self) -> ModuleOp:
         for number, operation in enumerate(self.program.operations):
+            if number in self.inlined:
+                continue
             try:
-                self.values.append(self.value(operation))
+                self.values[number] = self.value(operation)
             except KanError as error:
                 raise KanError(
                     f"{self.program.name}: operation {number}: {error.message}", remedy=error.remedy
@@ -177,7 +176,6 @@ class _Writer:
 
     def value(self, operation: Operation) -> Value:
         codes = operation.codes
-        self.summands.append(((), []))
         match operation.kind:
             case "input":
                 port = self.ports[operation.index]
@@ -205,18 +203,19 @@ class _Writer:
         """A sum. It takes in the summands of sums that nothing else reads."""
         terms: list[Term] = []
         constants = [(operation.constant.code, operation.constant.step)]
-        for term in operation.terms:
-            inner, others = self.summands[term.operation]
-            if not inner or self.uses[term.operation] > 1:
+        pending = list(reversed(operation.terms))
+        while pending:
+            term = pending.pop()
+            if term.operation not in self.inlined:
                 terms.append(term)
                 continue
-            terms += [
-                Term(each.operation, each.is_negative != term.is_negative, each.shift + term.shift)
-                for each in inner
-            ]
+            inner = self.program.operations[term.operation]
             sign = -1 if term.is_negative else 1
-            constants += [(sign * code, step + term.shift) for code, step in others]
-        self.summands[-1] = tuple(terms), constants
+            constants.append((sign * inner.constant.code, inner.constant.step + term.shift))
+            pending += [
+                Term(each.operation, each.is_negative != term.is_negative, each.shift + term.shift)
+                for each in reversed(inner.terms)
+            ]
         read = [self.values[term.operation] for term in terms]
         steps = [value.step + term.shift for value, term in zip(read, terms, strict=True)]
         step = min([*steps, *(step for code, step in constants if code)], default=0)
@@ -460,6 +459,20 @@ class _Writer:
             self.known[key] = result
             self.block.add_op(op)
         return self.known[key]
+
+
+def _inlined(program: Program) -> set[int]:
+    """The sums that one other sum reads, and nothing else: it takes in their summands."""
+    uses = Counter(term.operation for each in program.operations for term in each.terms)
+    uses.update(term.operation for term in program.results if term is not None)
+    return {
+        term.operation
+        for each in program.operations
+        for term in each.terms
+        if each.kind == "sum"
+        and program.operations[term.operation].kind == "sum"
+        and uses[term.operation] == 1
+    }
 
 
 def _require_bits(low: int, high: int) -> None:
