@@ -1,6 +1,6 @@
 """Reads the JSON of da4ml's and alkaid's programs: `CombLogic.save`, `comb.json` of their RTL.
 
-da4ml 0.1 to 0.6 write a list, `CombLogic`'s fields. alkaid writes an object around it, with the
+da4ml 0.4 to 0.6 write a list, `CombLogic`'s fields. alkaid writes an object around it, with the
 version of its operations.
 """
 

@@ -94,7 +94,7 @@ class _Writer:
 
     def __init__(self, program: Program, name: str) -> None:
         self.program, self.name = program, name
-        self.ports = [self.port(index) for index in range(len(program.shifts))]
+        self.ports = self.input_ports()
         self.block = Block(arg_types=[int_type(port.low, port.high) for port in self.ports])
         self.values: dict[int, Value] = {}
         self.edges: dict[tuple[SSAValue, int], SSAValue] = {}
@@ -130,38 +130,37 @@ class _Writer:
         )
         return ModuleOp([function])
 
-    def port(self, index: int) -> Codes:
-        """The codes of a port: the finest step and the widest range of all that read it."""
-        shift = self.program.shifts[index]
-        read = [
-            each.codes
-            for each in self.program.operations
-            if each.kind == "input" and each.index == index
-        ]
-        if not read:
-            return Codes(False, 0, 0)
-        step = min(codes.step for codes in read)
-        is_signed = any(codes.is_signed for codes in read)
-        top = max(codes.step + codes.bits - codes.is_signed for codes in read)
-        bits = top - step + is_signed
+    def input_ports(self) -> list[Codes]:
+        """The codes of each input: the finest step and the widest range of all that read it."""
+        read: list[list[Codes]] = [[] for _ in self.program.shifts]
+        for operation in self.program.operations:
+            if operation.kind == "input":
+                read[operation.index].append(operation.codes)
+        ports: list[Codes] = []
+        for index, (codes, shift) in enumerate(zip(read, self.program.shifts, strict=True)):
+            step = min((each.step for each in codes), default=0)
+            is_signed = any(each.is_signed for each in codes)
+            top = max((each.step + each.bits - each.is_signed for each in codes), default=0)
+            bits = top - step + is_signed
+            self.require_port(bits, f"input {index}")
+            ports.append(Codes(is_signed, bits, step - shift if codes else 0))
+        return ports
+
+    def require_port(self, bits: int, what: str) -> None:
         if bits > MAX_STORAGE_BITS:
             raise KanError(
-                f"{self.program.name}: input {index} needs {bits} bits, more than "
-                f"{MAX_STORAGE_BITS}",
+                f"{self.program.name}: {what} needs {bits} bits, more than {MAX_STORAGE_BITS}",
                 remedy="quantise it with fewer bits",
             )
-        return Codes(is_signed, bits, step - shift)
 
     def result(self, term: Term | None) -> tuple[SSAValue, Attribute]:
         """A result, and the encoding of its port."""
-        value = Value.of(self.constant(0), 0) if term is None else self.termed(term)
+        if term is None:
+            return self.constant(0), _encoding(0, 0, 0)
+        self.require_port(range_of(self.values[term.operation].wire).bits, "an output")
+        value = self.termed(term)
         kind = range_of(value.wire)
-        if kind.bits > MAX_STORAGE_BITS:
-            raise KanError(
-                f"{self.program.name}: an output needs {kind.bits} bits, more than "
-                f"{MAX_STORAGE_BITS}",
-                remedy="quantise it with fewer bits",
-            )
+        self.require_port(kind.bits, "an output")
         return value.wire, _encoding(kind.low, kind.high, value.step)
 
     def erase_unread(self, results: Sequence[SSAValue]) -> None:

@@ -103,6 +103,10 @@ CASES: dict[str, tuple[Callable[[Program], object], str]] = {
     "wide": (at(5, 0, 4, to=[0.0, 2.0**60, 1.0]), "operation 0: it needs 61 bits, more than 52"),
     "huge": (at(5, 0, 4, to=[0.0, 1e300, 1e-300]), "operation 0"),
     "wide port": (at(5, 0, 4, to=[0.0, 2.0**40, 1.0]), "input 0 needs 41 bits, more than 32"),
+    "wide output": (
+        at(5, 3, slice(0, 4), to=[2, 1, 0, 33]),
+        "an output needs",
+    ),
     "wide table": (
         at(5, 0, 4, to=[0.0, 2.0**25, 1.0]),
         "operation 2: a table of 26 input bits, more than 20",
