@@ -45,9 +45,10 @@ def input_cautions(
     trained : whether the imported model was an integer model.
     """
     limit = NEARLY_ALWAYS if trained else OFTEN
+    verb = "wrap" if any(port.wraps for port in interface.inputs) else "saturate"
     calibration = _often(found["calibration"].inputs, found["calibration"].samples, limit)
     if calibration:
-        what = _told(calibration, "input", found["calibration"], "calibration")
+        what = _told(calibration, "input", found["calibration"], "calibration", verb)
         remedy = (
             "scale the samples as in training, or import the scales"
             if trained
@@ -59,7 +60,7 @@ def input_cautions(
     test = _often(found["test"].inputs, found["test"].samples, limit)
     if not test:
         return []
-    what = _told(test, "input", found["test"], "test")
+    what = _told(test, "input", found["test"], "test", verb)
     return [
         f"{what}{_reach(interface, test, dataset.x_test)}; the calibration samples do not cover "
         "the inputs: calibrate with samples of their whole range"
@@ -84,12 +85,18 @@ def _often(counts: dict[str, int], samples: int, limit: float) -> list[tuple[str
     return sorted(found, key=lambda each: -each[1])
 
 
-def _told(often: Sequence[tuple[str, int]], what: str, found: Saturation, name: str) -> str:
+def _told(
+    often: Sequence[tuple[str, int]],
+    what: str,
+    found: Saturation,
+    name: str,
+    verb: str = "saturate",
+) -> str:
     """The finding in words: number of ports or nodes, share of the samples, names."""
     named = ", ".join(found.name_of(each) for each, _ in often[:NAMED])
     rest = f" and {len(often) - NAMED} more" if len(often) > NAMED else ""
     share = often[0][1] / found.samples
-    saturate = f"{quantity(len(often), what)} saturate{'s' if len(often) == 1 else ''}"
+    saturate = f"{quantity(len(often), what)} {verb}{'s' if len(often) == 1 else ''}"
     most = f"{share:.0%}" if len(often) == 1 else f"up to {share:.0%}"
     return f"{saturate} in {most} of the {found.samples} {name} samples ({named}{rest})"
 

@@ -24,7 +24,8 @@ def port_entries(circuit: hw.HWModuleOp, data: Iterable[Port]) -> list[dict[str,
     -------
     An entry a port, with `name`, `direction` ("input" or "output") and `bits`. Ports in `data` add
     `data_name`, the name of their feature or class, if it is known; `signed`, `low`, `high`,
-    `scale` and `zero_point`; and `gain` and `offset` if the host applies them.
+    `scale` and `zero_point`; `gain` and `offset` if the host applies them; and `wraps`
+    if it rounds values down and wraps codes.
     """
     known = {port.name: port for port in data}
     ports: ArrayAttr[hw.ModulePort] = circuit.module_type.ports
@@ -54,6 +55,8 @@ def _numbers(port: Port) -> dict[str, Any]:
     }
     if (port.gain, port.offset) != (1.0, 0.0):
         entry |= {"gain": port.gain, "offset": port.offset}
+    if port.wraps:
+        entry["wraps"] = True
     return entry
 
 
@@ -63,7 +66,7 @@ def value_of(entry: Mapping[str, Any]) -> str:
         return ""
     zero = entry["zero_point"]
     code = f"(code {'+' if zero < 0 else '-'} {abs(zero)})" if zero else "code"
-    return f"{code} * {entry['scale']}"
+    return f"{code} * {entry['scale']}{', rounded down; codes wrap' if 'wraps' in entry else ''}"
 
 
 def bus_text(bus: Mapping[str, Any]) -> str:

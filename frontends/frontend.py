@@ -167,8 +167,8 @@ class Frontend:
     load : reads a file into `builtin.module { func.func @... }`; raises KanError if it cannot.
     load_with : the same with options, for frontends that take any.
     takes : names of the `ImportOptions` that `load_with` takes; others are refused.
-    original : opens the model of a file in its own runtime, if it has one; raises KanError as
-        `load_with` does.
+    original : opens the model of a file in its own runtime, None if it has none; raises KanError
+        as `load_with` does.
     """
 
     name: str
@@ -177,7 +177,7 @@ class Frontend:
     load: Callable[[Path], ModuleOp]
     load_with: Callable[[Path, ImportOptions], ModuleOp] | None = None
     takes: frozenset[str] = frozenset({"strip_head", "samples"})
-    original: Callable[[Path, ImportOptions], Original] | None = None
+    original: Callable[[Path, ImportOptions], Original | None] | None = None
 
     @property
     def options(self) -> frozenset[str]:

@@ -68,6 +68,8 @@ def codec_text(kind: str, interface: Interface, stream: StreamChoice | None = No
         text_literal=text_literal,
         place_type=_place_type,
         all_places=_all_places,
+        wraps=[place for place, port in enumerate(interface.inputs) if port.wraps],
+        flags=[int(port.wraps) for port in interface.inputs],
         **host_values(interface),
     )
 

@@ -509,6 +509,7 @@ def _changed_ports(before: Sequence[Port], after: Sequence[Port], *, inputs: boo
             "zero point": (old.zero_point, new.zero_point),
             "gain": (old.gain, new.gain),
             "offset": (old.offset, new.offset),
+            "wrapping": (old.wraps, new.wraps),
         }
         for what, (one, other) in meanings.items():
             if one != other:

@@ -44,6 +44,8 @@ class Port(Shown):
     zero_point: int = 0
     gain: float = 1.0
     offset: float = 0.0
+    wraps: bool = False
+    """Whether the host rounds values down and wraps codes, of which there are 2^n."""
     data_name: str = ""
     """Name of the feature or class that the port carries; empty where it is not known."""
 
@@ -76,10 +78,12 @@ class Port(Shown):
         zero_point: int = 0,
         gain: float = 1.0,
         offset: float = 0.0,
+        *,
+        wraps: bool = False,
     ) -> Port:
         """A port of the narrowest width that holds every code of low..high."""
         width = storage_for(low, high)[0]
-        return cls(name, width, low, high, scale, zero_point, gain, offset)
+        return cls(name, width, low, high, scale, zero_point, gain, offset, wraps)
 
     @classmethod
     def of_attribute(cls, attribute: PortAttr) -> Port:
@@ -87,7 +91,8 @@ class Port(Shown):
         codes, scale = attribute.codes, 1.0 if attribute.scale is None else attribute.scale
         affine = attribute.affine or (1.0, 0.0)
         return cls.of_range(
-            attribute.port, codes.low, codes.high, scale, attribute.zero_point, *affine
+            *(attribute.port, codes.low, codes.high, scale, attribute.zero_point, *affine),
+            wraps=attribute.wraps,
         )
 
     @property

@@ -99,6 +99,8 @@ def _ports(module: hw.HWModuleOp, names: Mapping[str, str]) -> Iterator[str]:
         if port.affine is not None:
             gain, offset = port.affine
             line += f" = {port.port} * {gain} + {offset}".replace("+ -", "- ")
+        if port.wraps:
+            line += ", rounded down; codes wrap"
         yield line
 
 

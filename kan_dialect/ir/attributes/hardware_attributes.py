@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from xdsl.dialects.builtin import FloatAttr, IntAttr, NoneAttr, StringAttr, f64
+from xdsl.dialects.builtin import FloatAttr, IntAttr, NoneAttr, StringAttr, UnitAttr, f64
 from xdsl.ir import Attribute, ParametrizedAttribute
 from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
@@ -44,6 +44,7 @@ class PortAttr(ParametrizedAttribute):
     zero_point_attr: IntAttr
     gain_attr: FloatAttr | NoneAttr
     offset_attr: FloatAttr | NoneAttr
+    wraps_attr: UnitAttr | NoneAttr
 
     def __init__(
         self,
@@ -52,6 +53,8 @@ class PortAttr(ParametrizedAttribute):
         scale: float | None = None,
         zero_point: int = 0,
         affine: tuple[float, float] | None = None,
+        *,
+        wraps: bool = False,
     ) -> None:
         """
         Parameters
@@ -60,6 +63,7 @@ class PortAttr(ParametrizedAttribute):
         codes : the range of the codes.
         scale, zero_point : of the codes; None of plain integers.
         affine : gain and offset of the host's affine in front of an input.
+        wraps : whether the host rounds values of an input down, and wraps codes.
         """
         gain, offset = affine or (None, None)
         super().__init__(
@@ -69,6 +73,7 @@ class PortAttr(ParametrizedAttribute):
             IntAttr(zero_point),
             _optional(gain),
             _optional(offset),
+            UnitAttr() if wraps else NoneAttr(),
         )
 
     @property
@@ -96,6 +101,11 @@ class PortAttr(ParametrizedAttribute):
             return None
         return self.gain_attr.value.data, self.offset_attr.value.data
 
+    @property
+    def wraps(self) -> bool:
+        """Whether the host rounds values down and wraps codes. It rounds to nearest otherwise."""
+        return isinstance(self.wraps_attr, UnitAttr)
+
     def verify(self) -> None:
         name, scale, affine = self.port, self.scale, self.affine
         require(
@@ -107,6 +117,13 @@ class PortAttr(ParametrizedAttribute):
             isinstance(self.gain_attr, NoneAttr) == isinstance(self.offset_attr, NoneAttr),
             f"{where}: a gain and an offset go together",
         )
+        if self.wraps:
+            require(self.is_input, f"{where}: only inputs wrap")
+            require(
+                self.codes.size.bit_count() == 1,
+                f"{where}: the number of codes that wrap must be a power of two, got "
+                f"{self.codes.size}",
+            )
         if scale is None:
             require(
                 self.zero_point == 0 and affine is None,
@@ -141,6 +158,7 @@ class PortAttr(ParametrizedAttribute):
             fields.get("zero_point", IntAttr(0)),
             fields.get("gain", none),
             fields.get("offset", none),
+            fields.get("wraps", none),
         ]
         return verified(cls, parameters, parser, start)
 
@@ -155,6 +173,8 @@ class PortAttr(ParametrizedAttribute):
             if self.affine is not None:
                 gain, offset = map(float_literal, self.affine)
                 printer.print_string(f", gain = {gain}, offset = {offset}")
+            if self.wraps:
+                printer.print_string(", wraps = true")
 
 
 @irdl_attr_definition
@@ -335,6 +355,11 @@ def _parse_integer(parser: AttrParser) -> Attribute:
     return IntAttr(parser.parse_integer())
 
 
+def _parse_true(parser: AttrParser) -> Attribute:
+    parser.parse_keyword("true")
+    return UnitAttr()
+
+
 def _parse_signal(parser: AttrParser) -> Attribute:
     return StringAttr(parser.parse_str_literal(": the name of a signal"))
 
@@ -344,6 +369,7 @@ _PORT_FIELDS: dict[str, _Field] = {
     "zero_point": _parse_integer,
     "gain": _parse_float,
     "offset": _parse_float,
+    "wraps": _parse_true,
 }
 _NODE_FIELDS: dict[str, _Field] = {
     "signal": _parse_signal,

@@ -33,6 +33,7 @@ from kan_dialect.ir.attributes.attribute_names import (
     NODES,
     OUTPUT_CODES,
     PORTS,
+    WRAPS,
 )
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr, PortAttr
 from kan_dialect.ir.quant import UniformQuantizedType
@@ -198,7 +199,7 @@ def fixed_output_codes(function: func.FuncOp) -> list[IntType | None] | None:
 
 
 def argument_attributes(
-    encoding: Attribute, affine: tuple[float, float] | None = None
+    encoding: Attribute, affine: tuple[float, float] | None = None, *, wraps: bool = False
 ) -> DictionaryAttr:
     """The attributes of a wire-level argument or result.
 
@@ -206,11 +207,14 @@ def argument_attributes(
     ----------
     encoding : the `!quant.uniform` of the codes.
     affine : gain and offset of the host's affine, where there is one.
+    wraps : whether the host rounds values down and wraps codes.
     """
-    if affine is None:
-        return DictionaryAttr({ENCODING: encoding})
-    pair = ArrayAttr(FloatAttr(number, f64) for number in affine)
-    return DictionaryAttr({ENCODING: encoding, AFFINE: pair})
+    found = {ENCODING: encoding}
+    if affine is not None:
+        found[AFFINE] = ArrayAttr(FloatAttr(number, f64) for number in affine)
+    if wraps:
+        found[WRAPS] = UnitAttr()
+    return DictionaryAttr(found)
 
 
 def wire_ports(function: func.FuncOp) -> tuple[list[PortAttr], list[PortAttr]]:
@@ -266,21 +270,20 @@ def _wire_ports(
     for index, kind in enumerate(kinds):
         assert isinstance(kind, IntType)
         entry = DictionaryAttr({}) if attributes is None else attributes.data[index]
-        encoding, affine = entry.data.get(ENCODING), entry.data.get(AFFINE)
         try:
-            ports.append(_wire_port(f"{letter}{index}", kind, encoding, affine))
+            ports.append(_wire_port(f"{letter}{index}", kind, entry))
         except VerifyException as error:
             raise KanError(f"@{function.sym_name.data}: {error}") from error
     return ports
 
 
-def _wire_port(
-    name: str, kind: IntType, encoding: Attribute | None, affine: Attribute | None
-) -> PortAttr:
+def _wire_port(name: str, kind: IntType, entry: DictionaryAttr) -> PortAttr:
+    encoding, wraps = entry.data.get(ENCODING), WRAPS in entry.data
     if not isinstance(encoding, UniformQuantizedType):
-        return PortAttr(name, kind)
+        return PortAttr(name, kind, wraps=wraps)
     scale, zero_point = float(encoding.scales[0]), int(encoding.zero_points[0])
-    return PortAttr(name, kind, scale, zero_point, _pair(affine))
+    affine = _pair(entry.data.get(AFFINE))
+    return PortAttr(name, kind, scale, zero_point, affine, wraps=wraps)
 
 
 def _pair(affine: Attribute | None) -> tuple[float, float] | None:

@@ -27,6 +27,16 @@ builtin.module attributes {a = #kan.port<"x0", 0:3, scale = 1.0, zero_point = 22
 
 // -----
 
+// CHECK: #kan.port x0: the number of codes that wrap must be a power of two, got 6
+builtin.module attributes {a = #kan.port<"x0", -3:2, wraps = true>} {}
+
+// -----
+
+// CHECK: #kan.port y0: only inputs wrap
+builtin.module attributes {a = #kan.port<"y0", -4:3, wraps = true>} {}
+
+// -----
+
 // CHECK: #kan.port x0: a gain and an offset go together
 builtin.module attributes {a = #kan.port<"x0", 0:3, scale = 1.0, gain = 2.0>} {}
 
@@ -47,7 +57,7 @@ builtin.module attributes {a = #kan.port<"x0", 0:3, scale = 1.0, scale = 1.0>} {
 
 // -----
 
-// CHECK: Expected one of 'gain', 'offset', 'scale', 'zero_point'
+// CHECK: Expected one of 'gain', 'offset', 'scale', 'wraps', 'zero_point'
 builtin.module attributes {a = #kan.port<"x0", 0:3, step = 1.0>} {}
 
 // -----

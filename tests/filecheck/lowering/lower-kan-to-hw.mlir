@@ -168,6 +168,13 @@ func.func @shift(%x: !kan.int<-8:7>) -> (!kan.int<-2:2>, !kan.int<-32:28>) {
   func.return %down, %up : !kan.int<-2:2>, !kan.int<-32:28>
 }
 
+// A port whose codes wrap stays one.
+// CHECK-LABEL: hw.module @wrapping
+// CHECK-SAME: kan.ports = [#kan.port<"x0", -4:3, scale = 0.5, wraps = true>, #kan.port<"y0", -4:3>]
+func.func @wrapping(%x: !kan.int<-4:3> {kan.encoding = !quant.uniform<i3:f32, 0.5>, kan.wraps}) -> !kan.int<-4:3> {
+  func.return %x : !kan.int<-4:3>
+}
+
 // What codes stand for, and which signal holds each node in which cycle, is listed.
 // CHECK-LABEL: hw.module @listed
 // CHECK-SAME: kan.ports = [#kan.port<"x0", 0:3, scale = 0.1, zero_point = 1, gain = 2.0, offset = -0.5>, #kan.port<"y0", 1:2, scale = 0.5>]

@@ -24,6 +24,7 @@ from kan_dialect.flows.host.codec import write_host
 from kan_dialect.flows.simulate.port_words import to_words
 from kan_dialect.lowering.wrappers.wrapper_ports import StreamChoice
 from kan_dialect.model.interface import Interface, Port
+from kan_dialect.model.port_codes import decode, encode
 
 TINY, HUGE = 5e-324, 1.7976931348623157e308
 SCALES = [1.0, 0.25, 0.1, 1 / 3, 0.0538, 5.38e-2 / 7, 3.7e5, 2.0**-40, 1e-300, TINY, HUGE, math.pi]
@@ -139,9 +140,12 @@ def compiler() -> str:
 @pytest.fixture(scope="module", params=list(INTERFACES))
 def codecs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Codecs:
     interface = INTERFACES[request.param]
+    return compiled(interface, tmp_path_factory.mktemp("host"), STREAMS[interface.name])
+
+
+def compiled(interface: Interface, folder: Path, stream: StreamChoice) -> Codecs:
     cc = compiler()
-    folder = tmp_path_factory.mktemp("host")
-    module_path, _ = write_host(folder, interface, STREAMS[interface.name])
+    module_path, _ = write_host(folder, interface, stream)
     name = interface.name
     (folder / "wrapper.c").write_text(WRAPPER.format(name=name, NAME=name.upper()))
     options = [*STRICT, "-O2", "-frounding-math", "-fPIC", "-shared", "-o", "codec.so", "wrapper.c"]
@@ -208,6 +212,54 @@ def test_many_values_encode_alike(codecs: Codecs) -> None:
     expected = codecs.python.encode(single)
     in_c = codecs.c("encode_f", single, len(low), codecs.code_type)
     np.testing.assert_array_equal(in_c, expected)
+
+
+def wrapped_code(x: float, port: Port) -> int:
+    """The code at a port that wraps, in integers; 0 turns where the quotient is infinite."""
+    quotient = x * port.gain + port.offset
+    quotient = quotient / port.scale
+    whole = 0 if math.isinf(quotient) else math.floor(quotient)
+    return (whole + port.zero_point - port.low) % (port.high - port.low + 1) + port.low
+
+
+def test_codes_wrap(tmp_path: Path) -> None:
+    ranges = [
+        (-8, 7, 0, 0.25),
+        (0, 63, 3, 0.1),
+        (-(1 << 31), (1 << 31) - 1, -5, 1e-300),
+        (0, 0, 0, 1.0),
+    ]
+    wrapping = [
+        Port.of_range(f"x{i}", low, high, scale, zero, 1.5, -0.25, wraps=True)
+        for i, (low, high, zero, scale) in enumerate(ranges)
+    ]
+    inputs = (*wrapping, Port.of_range("x4", -8, 7, 0.25))
+    interface = Interface("wrapping", inputs, ports("y", RANGES), latency=4)
+    codecs = compiled(interface, tmp_path, StreamChoice())
+    rng = np.random.default_rng(2)
+    steps = rng.integers(-400, 400, (2000, 5)) / 4 * [port.scale for port in inputs]
+    magnitudes = rng.normal(size=(2000, 5)) * 2.0 ** rng.integers(-1074, 1020, (2000, 5))
+    x = np.concatenate([steps, magnitudes, np.full((1, 5), HUGE / 2), np.full((1, 5), -TINY)])
+    expected = [
+        [
+            *[wrapped_code(v, port) for v, port in zip(row, wrapping, strict=False)],
+            code_of(row[4], inputs[4]),
+        ]
+        for row in x.tolist()
+    ]
+    np.testing.assert_array_equal(encode(inputs, x), expected)
+    np.testing.assert_array_equal(codecs.python.encode(x), expected)
+    np.testing.assert_array_equal(codecs.c("encode", x, 5, codecs.code_type), expected)
+    for column, value in enumerate([math.inf, -math.inf, math.inf, math.inf]):
+        infinite = np.zeros((1, 5))
+        infinite[0, column] = value
+        with pytest.raises(ValueError, match="infinite at a port whose codes wrap"):
+            codecs.python.encode(infinite)
+        with pytest.raises(KanError, match=f"input x{column} of sample 0 is infinite"):
+            encode(inputs, infinite)
+        codes = np.zeros((1, 5), dtype=codecs.code_type)
+        assert codecs.call("encode", infinite, codes) == 1
+        assert decode(inputs, codes.astype(np.int64))[0, column] == 0.0 or column == 3
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, HUGE, -HUGE, TINY, -TINY, 0.0, -0.0])
