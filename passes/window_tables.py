@@ -245,9 +245,11 @@ class _Windowing:
         key = increment, window.low, window.width
         if key not in self._extracts:
             value = self._value(increment, window.low + window.width)
-            extract = ExtractOp(value, window.low, window.width)
-            self._insert([extract], value)
-            self._extracts[key] = extract.result
+            self._extracts[key] = value
+            if window.low or range_of(value) != int_type(0, (1 << window.width) - 1):
+                extract = ExtractOp(value, window.low, window.width)
+                self._insert([extract], value)
+                self._extracts[key] = extract.result
         return self._extracts[key]
 
 

@@ -68,9 +68,7 @@ def test_only_tables_wider_than_a_lookup_table_share_a_code() -> None:
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("is_free", [False, True])
 @pytest.mark.parametrize("seed", range(6))
-def test_increments_are_shared_and_cost_what_is_said(
-    seed: int, is_free: bool, target: str
-) -> None:
+def test_increments_are_shared_and_cost_what_is_said(seed: int, is_free: bool, target: str) -> None:
     """Each table is behind a quantiser of its own; the choice reads all of them right."""
     rng = np.random.default_rng(seed)
     bits, costs = 7, TableCosts(device(target))
