@@ -263,9 +263,19 @@ def _by_source(tables: Iterable[TableOp]) -> dict[SSAValue, list[TableOp]]:
     """The tables of one input, by the value whose code determines them."""
     found: dict[SSAValue, list[TableOp]] = {}
     for table in tables:
-        if len(table.inputs) == 1 and range_of(source := _source(table)).bits <= MAX_BITS:
+        if len(table.inputs) == 1 and _is_examined(source := _source(table)):
             found.setdefault(source, []).append(table)
     return found
+
+
+def _is_examined(source: SSAValue) -> bool:
+    """Whether a value has few bits; one that may go into its readers is left for that."""
+    if range_of(source).bits > MAX_BITS:
+        return False
+    op = source.owner
+    return not isinstance(op, TableOp) or (
+        len(op.inputs) > 1 or range_of(op.inputs[0]).bits > range_of(source).bits
+    )
 
 
 @dataclass(frozen=True)
