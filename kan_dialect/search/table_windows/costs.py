@@ -30,13 +30,17 @@ class TableCosts:
 
     def of(self, ring: Ring, is_added: bool) -> float:
         """LUTs of a table, and of adding it to a sum if that is all that reads it."""
-        entries = (
-            ring.filled - int(ring.entries[ring.care].min(initial=0)) if is_added else ring.filled
-        )
+        entries = ring.filled - int(ring.filled.min()) if is_added else ring.filled
         key = entries.tobytes(), is_added
         if key not in self._known:
             self._known[key] = self._added(entries) if is_added else self._read(entries)
         return self._known[key]
+
+    def least(self, ring: Ring) -> float:
+        """LUTs of adding a table to a sum, however few inputs its bits have."""
+        entries = ring.entries[ring.care]
+        bits = int(entries.max() - entries.min()).bit_length()
+        return bits * float(self._device.summand_costs(1, ideal=True)[1])
 
     def bits_read(self, bits: int, inputs: int) -> float:
         """LUTs of some bits that something other than sums reads, each of as many inputs."""

@@ -136,20 +136,24 @@ class _CodeSearch:
         first, which = _classes([ring.filled[care] for ring in rings])
         bits = max(1, (len(first) - 1).bit_length())
         widths = [self._narrowest[index] for index in members]
-        if (
-            bits + LEAST_NARROWER > min(widths)
-            or self._costs.bits_read(bits, max(widths) - 1) > most
-        ):
+        of_code = self._costs.bits_read(bits, max(widths) - 1)
+        least = sum(self._costs.least(self._readers[index].ring) for index in members)
+        if bits + LEAST_NARROWER > min(widths) or of_code + least > most:
             return None
         numberings = (first, which), _by_first_code(first, which)
-        found = [self._numbered(members, care, *numbering) for numbering in numberings]
-        best = min(found, key=lambda reading: reading.luts)
-        return best if best.luts <= most else None
+        readings = [self._numbered(members, care, *each, most - of_code) for each in numberings]
+        found = [reading for reading in readings if reading and reading.luts <= most]
+        return min(found, key=lambda reading: reading.luts, default=None)
 
     def _numbered(
-        self, members: tuple[int, ...], care: BoolArray, first: IntArray, which: IntArray
-    ) -> Reading:
-        """The tables behind the code that numbers the classes so."""
+        self,
+        members: tuple[int, ...],
+        care: BoolArray,
+        first: IntArray,
+        which: IntArray,
+        most: float,
+    ) -> Reading | None:
+        """The tables behind the code that numbers the classes so, if they take no more LUTs."""
         readers = [self._readers[index] for index in members]
         bits = max(1, (len(first) - 1).bit_length())
         by_class = tuple(reader.ring.filled[care][first] for reader in readers)
@@ -157,6 +161,8 @@ class _CodeSearch:
             self._costs.of(_padded(entries, bits), reader.is_added)
             for reader, entries in zip(readers, by_class, strict=True)
         )
+        if behind > most:
+            return None
         ring = Ring(np.zeros(len(care), dtype=np.int64), care)
         ring.entries[care] = which
         windows = [(behind + _luts(each, self._costs, False), each) for each in windows_of(ring)]
