@@ -12,7 +12,9 @@ The parts:
   structure that reaches each; ns are at the clock asked for, or at the one reached if that is
   lower;
 - `passes`: logic cells on xcup with `cycles=2`, without one pass of the pipeline;
-- `alkaid`: the compiler beside alkaid, for the same tables, with the same tools.
+- `alkaid`: the compiler beside alkaid, for the same tables, with the same tools;
+- `trainers`: logic cells, registers and carry cells on xcup of networks of HGQ-LUT, each written in
+  three forms, beside da4ml's RTL at the same number of cycles.
 
 Networks are KANELÉ's four published models and six of its ablation, from `../shared/data` or
 `$KAN_SHARED_DATA`. Where KANELÉ's own RTL has no figure, it is that of its structure
@@ -40,9 +42,11 @@ import numpy as np
 from kanele_structure import OPERANDS, Structure, read_network
 from measurements import (
     DATA,
+    FORMS,
     NETWORKS,
     PUBLISHED,
     TABLE_OVERFLOW,
+    TRAINERS,
     Built,
     Measurements,
     geometric_mean,
@@ -332,6 +336,22 @@ class Bench:
             ratios[name] = value / best(design[name] for design in theirs)
         return Row(f"{network}, {stages}", stages, {**own, **figures}, ratios)
 
+    def trainers(self, form: str, network: str) -> Row:
+        theirs = json.loads((DATA / "hgq_lut" / "baseline.json").read_text())
+        cycles = theirs["cycles"][network]
+        ours = self._measured.build(f"{network}/{form}", cycles=cycles)
+        cells = self._measured.cells(ours.rtl, network, XCUP)
+        figures = {
+            "LC": cells["luts"],
+            "ff": cells["registers"],
+            "carry": cells["carries"],
+            "cycles": cycles,
+            "da4ml's LC": theirs["lc"][network],
+            "da4ml's ff": theirs["ff"][network],
+        }
+        ratios = {name: figures[name] / figures[f"da4ml's {name}"] for name in ("LC", "ff")}
+        return Row(network, form, figures, ratios)
+
     def _alkaid_figures(self, network: str, settings: Mapping[str, Any]) -> dict[str, float]:
         if self._alkaid_python is None:
             raise KanError("alkaid needs --alkaid, the Python of an environment that has it")
@@ -402,6 +422,9 @@ PARTS = {
     ),
     "clocks": Part("Clocks on ECP5", lambda b: product(CLOCKS, b.published), Bench.at_clock),
     "passes": Part("Logic cells without one pass", left_out, Bench.without),
+    "trainers": Part(
+        "Beside da4ml, networks of HGQ-LUT", lambda _: product(FORMS, TRAINERS), Bench.trainers
+    ),
     "alkaid": Part("Beside alkaid", lambda b: product(ALKAID, b.published), Bench.alkaid),
 }
 

@@ -46,10 +46,20 @@ PUBLISHED = ("jsc_openml", "wine", "drybean", "moons")
 SWEEP = ("bits4", "bits8", "width2", "width16", "pruned_half", "pruned_most")
 """Networks of KANELÉ's ablation, with the vendor's figures for its own RTL."""
 NETWORKS = (*PUBLISHED, *SWEEP)
+TRAINERS = ("openml_0_743", "openml_0_761", "cernbox_0_737", "cernbox_0_752")
+"""Networks of HGQ-LUT with da4ml's figures."""
+FORMS = ("one_table", "first_quantiser", "windows")
+"""How these are written: each edge one table, or with the first quantiser or a window as ops."""
 TABLE_OVERFLOW = "saturate"
 """Entries of tables beyond their layer's bits, as the checkpoints compute them."""
 FREQUENCY = 500.0
 """What nextpnr tries to reach, in MHz, as for the baseline."""
+
+
+def model_of(network: str) -> Path:
+    """The model file of a published network: its truth tables, or a form of one of `TRAINERS`."""
+    name, _, form = network.partition("/")
+    return DATA / "hgq_lut" / name / f"{form}.mlir" if form else tables_of(network)
 
 
 def tables_of(network: str) -> Path:
@@ -192,7 +202,7 @@ class Measurements:
         return value
 
     def build(self, network: str, passes: str | None = None, **options: Any) -> Built:
-        """Build a published network and prove it.
+        """Build a published network, and prove it or play its vectors.
 
         Parameters
         ----------
@@ -203,12 +213,13 @@ class Measurements:
         ------
         KanError : the build or its proof fails.
         """
-        tables = tables_of(network)
-        parts = (compiler_digest(), tables.read_text(), network, passes, options)
+        parts = (compiler_digest(), model_of(network).read_text(), network, passes, options)
         kept = self.kept("build", parts, lambda: self._build(network, passes, options))
         return Built(network, kept["rtl"], kept["cycles"])
 
     def _build(self, network: str, passes: str | None, options: dict[str, Any]) -> dict[str, Any]:
+        if network not in NETWORKS:
+            return self._compiled(network, options)
         given = kan_dialect.load(tables_of(network), name=network, table_overflow=TABLE_OVERFLOW)
         quick: dict[str, Any] = {"simulator": "none", "check_passes": False, "certificate": "never"}
         with tempfile.TemporaryDirectory() as folder:
@@ -217,8 +228,17 @@ class Measurements:
                 raise KanError(f"{network}: the design is not proven")
             return {"rtl": built.systemverilog(), "cycles": built.report["latency_cycles"]}
 
+    def _compiled(self, network: str, options: dict[str, Any]) -> dict[str, Any]:
+        """A form of one of `TRAINERS`: compared on its vectors, as no nodes divide its proof."""
+        given = kan_dialect.load(model_of(network), name=network.partition("/")[0])
+        compiled = given.compile(**options)
+        vectors = np.load(model_of(network).with_name("codes.npz"))
+        if not np.array_equal(compiled.run_codes(vectors["codes"]), vectors["outputs"]):
+            raise KanError(f"{network}: the design computes something else")
+        return {"rtl": compiled.systemverilog(), "cycles": compiled.latency_cycles}
+
     def cells(self, rtl: str, top: str, target: DeviceFamily) -> Mapping[str, int]:
-        """`luts` and `registers` that Yosys maps a design to (of Xilinx logic cells)."""
+        """`luts` (of Xilinx logic cells), `registers` and `carries` that Yosys maps a design to."""
         parts = (rtl, top, yosys_of(target).command, find("yosys").version)
         return self.kept("cells", parts, lambda: _cells(synthesized(rtl, top, target)))
 
@@ -276,7 +296,8 @@ def synthesized(
 
 
 def _cells(found: Synthesis) -> dict[str, int]:
-    return {"luts": found.cells.luts, "registers": found.cells.registers}
+    cells = found.cells
+    return {"luts": cells.luts, "registers": cells.registers, "carries": cells.carries}
 
 
 def _placed(

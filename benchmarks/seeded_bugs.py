@@ -56,6 +56,7 @@ def networks(folder: Path) -> dict[str, Network]:
         Network("alike", texts / "alike.mlir", small),
         Network("negative", texts / "negative.mlir", small),
         Network("composed", texts / "composed.mlir", small),
+        Network("rounded", texts / "rounded.mlir", small),
         Network("chains", texts / "negative.mlir", {"cycles": 2, "target": "ecp5"}),
         Network("mapped", texts / "alike.mlir", {**small, "bits": 6, "target": "ice40"}),
         Network("waiting", texts / "alike.mlir", {**clocked, "mhz": 100, "target": "ecp5"}),

@@ -60,6 +60,7 @@ _PASSES = {
     "kan-snap-symbolic": ("kan_dialect.passes.snap_symbolic", "SnapSymbolicPass"),
     "kan-split-adders": ("kan_dialect.passes.split_adders", "SplitAddersPass"),
     "kan-split-tables": ("kan_dialect.passes.split_tables", "SplitTablesPass"),
+    "kan-window-tables": ("kan_dialect.passes.window_tables", "WindowTablesPass"),
     "kan-wrap-interface": (
         "kan_dialect.lowering.wrappers.wrap_interface",
         "WrapInterfacePass",

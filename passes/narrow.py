@@ -211,6 +211,12 @@ def _only_sums_read(value: SSAValue) -> bool:
     return bool(users) and all(isinstance(user, SumOp) for user in users)
 
 
+def narrow(function: func.FuncOp) -> None:
+    """Give every value of a wire-level function its exact range, in place."""
+    _Narrowing().run(function)
+    remove_dead(function)
+
+
 @dataclass(frozen=True)
 class NarrowPass(FunctionPass):
     """Gives every value its exact range, and drops what the ranges prove to be superfluous."""
@@ -219,5 +225,4 @@ class NarrowPass(FunctionPass):
     works_at = ("wire",)
 
     def rewrite(self, function: func.FuncOp) -> None:
-        _Narrowing().run(function)
-        remove_dead(function)
+        narrow(function)

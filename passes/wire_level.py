@@ -17,6 +17,7 @@ from kan_dialect.passes.share_sums import ShareSumsPass
 from kan_dialect.passes.share_tables import ShareTablesPass
 from kan_dialect.passes.split_adders import SplitAddersPass
 from kan_dialect.passes.split_tables import SplitTablesPass
+from kan_dialect.passes.window_tables import WindowTablesPass
 
 
 def wire_level_passes(
@@ -49,6 +50,7 @@ def wire_level_passes(
         ExpandWiresPass(),
         NarrowPass(),
         FoldClampsPass(target=target),
+        WindowTablesPass(target=target),
         MergeTablesPass(target=target),
         ShareTablesPass(target=target),
         *last,

@@ -402,6 +402,50 @@ SEEDS = [
         ),
     ),
     *seeds_in(
+        "kan-window-tables",
+        "_Windowing._place",
+        (
+            "marks without the increment",
+            Replace("moved_mark(mark, moved.result, -amount)", "moved_mark(mark, moved.result)"),
+        ),
+        (
+            "a sum is moved twice",
+            Replace("self._values[free] = moved.result", "self._values[0] = moved.result"),
+        ),
+    ),
+    *seeds_in(
+        "kan-window-tables",
+        "_Windowing._reader",
+        (
+            "codes below zero in the wrong place",
+            Replace("(...) % size", "(...).clip(0, size - 1)"),
+        ),
+    ),
+    *seeds_in(
+        "kan-window-tables",
+        "_Windowing._extracted",
+        (
+            "the lowest bits of each value",
+            Replace("ExtractOp(value, window.low, ...)", "ExtractOp(value, 0, ...)"),
+        ),
+    ),
+    *seeds_in(
+        "kan-window-tables",
+        "Window.behind",
+        (
+            "tables turn the wrong way",
+            Replace("increment - self.increment", "self.increment - increment"),
+        ),
+    ),
+    *seeds_in(
+        "kan-window-tables",
+        "_CodeSearch._numbered",
+        (
+            "classes off by one",
+            Replace("ring.entries[care] = which", "ring.entries[care] = which ^ 1"),
+        ),
+    ),
+    *seeds_in(
         "kan-schedule",
         "insert_registers",
         (

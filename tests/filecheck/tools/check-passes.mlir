@@ -7,6 +7,7 @@
 // CHECK-NEXT: kan-expand-wires: exact on all 16 inputs, 2 nodes
 // CHECK-NEXT: kan-narrow: exact on all 16 inputs, 2 nodes
 // CHECK-NEXT: kan-fold-clamps: changed nothing
+// CHECK-NEXT: kan-window-tables: changed nothing
 // CHECK-NEXT: kan-merge-tables: exact on all 16 inputs, 2 nodes
 // CHECK-NEXT: kan-share-tables: changed nothing
 // CHECK-NEXT: kan-share-sums: changed nothing

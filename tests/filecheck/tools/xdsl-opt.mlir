@@ -19,4 +19,4 @@ func.func private @types(tensor<2x!quant.uniform<u2:f32, 0.5:1>>)
 // RUN: kan-opt --check-passes %s -p kan-narrow -o %t.mlir
 // RUN: python -c "t = open(r'%t.mlir').read(); open(r'%t.mlir', 'w').write(t.replace('func.func @f', 'func.func @g'))"
 // RUN: xdsl-opt %t.mlir -p kan-compile | filecheck %s --check-prefix EDITED
-// EDITED: kan.pipeline = ["kan-narrow", "(edited, or changed by a pass that leaves no record)", "kan-narrow", "kan-fold-clamps", "kan-merge-tables",
+// EDITED: kan.pipeline = ["kan-narrow", "(edited, or changed by a pass that leaves no record)", "kan-narrow", "kan-fold-clamps", "kan-window-tables",

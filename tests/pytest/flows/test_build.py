@@ -184,6 +184,7 @@ def test_every_stage_fed_back_gives_the_same_rtl(built: Path, tmp_path: Path) ->
         "kan-expand-wires",
         "kan-narrow",
         "kan-fold-clamps",
+        "kan-window-tables",
         "kan-merge-tables",
         "kan-share-tables",
         "kan-share-sums",
@@ -201,8 +202,8 @@ def test_every_stage_fed_back_gives_the_same_rtl(built: Path, tmp_path: Path) ->
         assert output.read_bytes() == rtl, source.name
     spelt = (
         f'kan-fold-affine,kan-calibrate{{data="{DATA}"}},kan-quantize{{bits=6}},kan-fold-tables,'
-        "kan-expand-wires,kan-narrow,kan-fold-clamps,kan-merge-tables,kan-share-tables,"
-        "kan-share-sums,kan-split-tables,kan-balance-sums,kan-schedule,lower-kan-to-hw,"
+        "kan-expand-wires,kan-narrow,kan-fold-clamps,kan-window-tables,kan-merge-tables,"
+        "kan-share-tables,kan-share-sums,kan-split-tables,kan-balance-sums,kan-schedule,lower-kan-to-hw,"
         "kan-form-carry-chains"
     )
     assert run(kan_opt, EXAMPLE, "-p", spelt, "-t", "systemverilog", "-o", output) == 0

@@ -42,7 +42,7 @@ func.func @net(%x: tensor<2xf32>, %y: tensor<1xf32>) -> tensor<2xf32> {
 }
 """
 
-STAGES = 15
+STAGES = 16
 """Passes of the pipeline with calibration data."""
 
 

@@ -59,7 +59,7 @@ func.func @net(%x0: !kan.int<0:3>, %x1: !kan.int<0:3>) -> !kan.int<-2:35> {
 FULL, SMALL = "[0, 9, 20, 31]", "[0, 1, 2, 1]"
 """Entries of the first table, and others of fewer bits."""
 FIRST, SECOND, SUM = "!kan.int<0:31>", "!kan.int<-2:4>", 'as "layer0_sum0" :'
-PIPELINE = "kan-narrow,kan-fold-clamps,kan-merge-tables,kan-share-tables"
+PIPELINE = "kan-narrow,kan-fold-clamps,kan-window-tables,kan-merge-tables,kan-share-tables"
 NAMES = PIPELINE.split(",")
 
 
