@@ -48,8 +48,9 @@ SWEEP = ("bits4", "bits8", "width2", "width16", "pruned_half", "pruned_most")
 NETWORKS = (*PUBLISHED, *SWEEP)
 TRAINERS = ("openml_0_743", "openml_0_761", "cernbox_0_737", "cernbox_0_752")
 """Networks of HGQ-LUT with da4ml's figures."""
-FORMS = ("one_table", "first_quantiser", "windows")
-"""How these are written: each edge one table, or with the first quantiser or a window as ops."""
+FORMS = ("program.json", "one_table.mlir", "first_quantiser.mlir", "windows.mlir")
+"""How these are written: as da4ml's program, as one table an edge, or with the first quantiser of
+an edge or the window of its table as ops."""
 TABLE_OVERFLOW = "saturate"
 """Entries of tables beyond their layer's bits, as the checkpoints compute them."""
 FREQUENCY = 500.0
@@ -58,8 +59,7 @@ FREQUENCY = 500.0
 
 def model_of(network: str) -> Path:
     """The model file of a published network: its truth tables, or a form of one of `TRAINERS`."""
-    name, _, form = network.partition("/")
-    return DATA / "hgq_lut" / name / f"{form}.mlir" if form else tables_of(network)
+    return DATA / "hgq_lut" / network if "/" in network else tables_of(network)
 
 
 def tables_of(network: str) -> Path:
@@ -218,23 +218,24 @@ class Measurements:
         return Built(network, kept["rtl"], kept["cycles"])
 
     def _build(self, network: str, passes: str | None, options: dict[str, Any]) -> dict[str, Any]:
-        if network not in NETWORKS:
-            return self._compiled(network, options)
-        given = kan_dialect.load(tables_of(network), name=network, table_overflow=TABLE_OVERFLOW)
+        file, (name, _, form) = model_of(network), network.partition("/")
+        if file.suffix == ".mlir":
+            return self._compiled(file, name, options)
+        overflow = "keep" if form else TABLE_OVERFLOW
+        given = kan_dialect.load(file, name=name, table_overflow=overflow)
         quick: dict[str, Any] = {"simulator": "none", "check_passes": False, "certificate": "never"}
         with tempfile.TemporaryDirectory() as folder:
-            built = given.build(Path(folder) / network, passes=passes, **quick, **options)
+            built = given.build(Path(folder) / name, passes=passes, **quick, **options)
             if not built.prove().proven:
                 raise KanError(f"{network}: the design is not proven")
             return {"rtl": built.systemverilog(), "cycles": built.report["latency_cycles"]}
 
-    def _compiled(self, network: str, options: dict[str, Any]) -> dict[str, Any]:
-        """A form of one of `TRAINERS`: compared on its vectors, as no nodes divide its proof."""
-        given = kan_dialect.load(model_of(network), name=network.partition("/")[0])
-        compiled = given.compile(**options)
-        vectors = np.load(model_of(network).with_name("codes.npz"))
+    def _compiled(self, file: Path, name: str, options: dict[str, Any]) -> dict[str, Any]:
+        """A form without nodes, which would divide a proof: compared on its vectors."""
+        compiled = kan_dialect.load(file, name=name).compile(**options)
+        vectors = np.load(file.with_name("codes.npz"))
         if not np.array_equal(compiled.run_codes(vectors["codes"]), vectors["outputs"]):
-            raise KanError(f"{network}: the design computes something else")
+            raise KanError(f"{file}: the design computes something else")
         return {"rtl": compiled.systemverilog(), "cycles": compiled.latency_cycles}
 
     def cells(self, rtl: str, top: str, target: DeviceFamily) -> Mapping[str, int]:
