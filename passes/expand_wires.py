@@ -214,6 +214,8 @@ class _Expansion:
         A table of the block holds 2^bits times its first result, and the number of codes that it
         lacks to the change. Added to the place in the block, the upper bits are the result.
         """
+        reached = range_of(wire)
+        each = each.between(reached.low, reached.high)
         ends = sorted(each.ends)
         if ends[0] == ends[1]:
             return self.add(ConstantOp(ends[0]))
