@@ -36,7 +36,7 @@ MAX_EVALUATIONS = 1 << 26
 MAX_TABLE_BITS = 16
 """Widest sums that a table reads."""
 
-_BIAS_BITS = 4
+_BIAS_BITS = 8
 """Bits below a unit that a result's bias keeps, if it is not a multiple of the unit."""
 
 _NEAR_INTEGER = 1e-4

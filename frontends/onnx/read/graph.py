@@ -31,6 +31,7 @@ from kan_dialect.frontends.onnx.read.inputs import (
     join_inputs,
 )
 from kan_dialect.frontends.onnx.read.names import names_of
+from kan_dialect.frontends.onnx.read.pipelines import expand_pipeline
 from kan_dialect.frontends.onnx.read.quantizers import Quantizer, expand_quantizers
 from kan_dialect.ir.attributes.data_names import NAMELESS, DataNames
 from kan_dialect.ir.constants import Array
@@ -219,7 +220,8 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
     """
     budget = Budget(path)
     source = model.graph
-    names = names_of(path, model)
+    classes = expand_pipeline(path, source)
+    names = names_of(path, model, classes)
     vector = join_inputs(path, source)
     quantizers = expand_quantizers(path, source)
     if len(source.node) > MAX_NODES:

@@ -8,20 +8,19 @@ Source: QONNX 1.0, `qonnx/custom_op/general`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import prod
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
-from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import STANDARD_DOMAINS
-from kan_dialect.frontends.onnx.read.file import Budget, dtype_of, read_tensor
+from kan_dialect.frontends.onnx.read.file import dtype_of
+from kan_dialect.frontends.onnx.read.standard_steps import EXPORT_AGAIN, Rewriting, Steps
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.quant import MAX_STORAGE_BITS, default_bounds
+from kan_dialect.limits import MAX_AXES
 
 _HALF_EVEN = ("ROUND", "HALF_EVEN")
 
@@ -70,107 +69,97 @@ def expand_quantizers(path: Path, graph: onnx.GraphProto) -> dict[str, Quantizer
     ------
     KanError : a quantiser cannot be expressed; names the node.
     """
-    expansion = _Expansion(path, graph)
-    for node in list(graph.node):
+    expansion = _Expansion(Rewriting.of(path, graph))
+    for node in graph.node:
         expansion.add(node)
-    graph.ClearField("node")
-    graph.node.extend(expansion.nodes)
-    graph.initializer.extend(expansion.tensors)
+    expansion.rewriting.finish(graph)
     return expansion.quantizers
 
 
 class _Expansion:
-    """Builds the list of standard operators.
+    """Writes quantisers.
 
     Attributes
     ----------
-    nodes, tensors : the operators, and constants that they read beside those of the file.
     quantizers : by the name of the result.
     """
 
-    def __init__(self, path: Path, graph: onnx.GraphProto) -> None:
-        self._path = path
-        self._tensors = {tensor.name: tensor for tensor in graph.initializer}
-        for node in graph.node:
-            if node.op_type == "Constant" and any(each.HasField("t") for each in node.attribute):
-                self._tensors[node.output[0]] = node.attribute[0].t
+    def __init__(self, rewriting: Rewriting) -> None:
+        self.rewriting = rewriting
         self._codes: dict[str, _LinearCodes] = {}
-        self.nodes: list[onnx.NodeProto] = []
-        self.tensors: list[onnx.TensorProto] = []
         self.quantizers: dict[str, Quantizer] = {}
 
     def add(self, node: onnx.NodeProto) -> None:
         """Add a node of the file, or the operators that take its place."""
+        to = _Steps(self.rewriting, node, expansion=self)
+        first = node.input[0] if node.input else ""
         if node.domain not in STANDARD_DOMAINS and node.op_type in _QONNX:
-            _QONNX[node.op_type](_Steps(self, node))
-        elif node.op_type == "QuantizeLinear":
-            self._quantize_linear(_Steps(self, node))
-        elif node.op_type == "DequantizeLinear":
-            self._dequantize_linear(_Steps(self, node))
-        elif node.op_type == "Clip" and node.input[0] in self._codes:
-            self._clip_codes(_Steps(self, node))
+            write, operands = _QONNX[node.op_type]
+            to.require_operands(operands)
+            to.kind = self._kind(node)
+            write(to)
+        elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            to.require_operands(2)
+            to.kind = self._kind(node)
+            if node.op_type == "QuantizeLinear":
+                self._quantize_linear(to)
+            else:
+                self._dequantize_linear(to)
+        elif node.op_type == "Clip" and first in self._codes:
+            to.require_operands(1)
+            to.kind = self._codes[first].kind
+            self._clip_codes(to)
         else:
-            if node.op_type in _MOVEMENTS and node.input and node.input[0] in self._codes:
-                self._codes[node.output[0]] = self._codes[node.input[0]]
-            self.nodes.append(node)
+            if node.op_type in _MOVEMENTS and first in self._codes:
+                self._codes.update((name, self._codes[first]) for name in node.output)
+            self.rewriting.nodes.append(node)
 
-    def constant(self, name: str) -> Array | None:
-        """The value of a constant of the file; None if it is computed, or large."""
-        tensor = self._tensors.get(name)
-        if tensor is None or prod(tensor.dims) > 1 << 16:
-            return None
-        return read_tensor(tensor, self._path, name, Budget(self._path))
-
-    def rank(self, name: str) -> int:
-        """Number of axes of a constant, or of values, which are (batch, features)."""
-        return len(self._tensors[name].dims) if name in self._tensors else 2
-
-    def kind(self, name: str) -> int:
-        """Element type of a constant of the file; FLOAT if it is computed."""
-        known = self._tensors.get(name)
-        return onnx.TensorProto.FLOAT if known is None else known.data_type
-
-    def error(self, node: onnx.NodeProto, reason: str, remedy: str) -> KanError:
-        name = node.name or (node.output[0] if node.output else "")
-        return KanError(
-            f"{self._path.name}: node '{name}' ({node.op_type}): {reason}", remedy=remedy
-        )
+    def _kind(self, node: onnx.NodeProto) -> int:
+        """Element type of the floats that a quantiser computes with: that of its scale."""
+        if node.input[0] in self._codes:
+            return self._codes[node.input[0]].kind
+        known = self.rewriting.tensors.get(node.input[1])
+        dtype = None if known is None else dtype_of(known.data_type)
+        if known is None or dtype is None or dtype.kind != "f":
+            return onnx.TensorProto.FLOAT
+        return known.data_type
 
     # ONNX's own quantisers
 
     def _quantize_linear(self, to: _Steps) -> None:
         node = to.node
-        bounds = self._storage(node)
+        bounds = self._storage(to)
         scale, zero_point = self._linear_parameters(to)
         scaled = to.step("Div", [node.input[0], scale], "scaled")
         codes = to.step("Round", [scaled], "rounded")
         if zero_point:
             codes = to.step("Add", [codes, zero_point], "shifted")
         to.clip(codes, *bounds, result=node.output[0])
-        self._codes[node.output[0]] = _LinearCodes(scaled, bounds)
+        self._codes[node.output[0]] = _LinearCodes(scaled, to.kind, bounds)
 
-    def _storage(self, node: onnx.NodeProto) -> tuple[int, int]:
+    def _storage(self, to: _Steps) -> tuple[int, int]:
         """Least and greatest code of a `QuantizeLinear`."""
-        kind = next((each.i for each in node.attribute if each.name == "output_dtype"), 0)
-        if len(node.input) > 2 and node.input[2]:
-            kind = self._tensors[node.input[2]].data_type if node.input[2] in self._tensors else 0
-        dtype = dtype_of(kind or onnx.TensorProto.UINT8)
+        node = to.node
+        kind = to.attribute("output_dtype", 0) or onnx.TensorProto.UINT8
+        if len(node.input) > 2 and node.input[2] in self.rewriting.tensors:
+            kind = self.rewriting.tensors[node.input[2]].data_type
+        dtype = dtype_of(kind)
         if dtype is None or dtype.kind not in "iu":
-            raise self.error(node, "its codes are not integers of 8, 16 or 32 bits", _INTEGERS)
+            raise to.refuse("its codes are not integers of 8, 16 or 32 bits", _INTEGERS)
         return default_bounds(8 * dtype.itemsize, dtype.kind == "i")
 
     def _clip_codes(self, to: _Steps) -> None:
         codes = self._codes[to.node.input[0]]
         ends = list(codes.bounds)
         for side, name in enumerate(to.node.input[1:3]):
-            bound = self.constant(name) if name else None
+            bound = self.rewriting.constant(name) if name else None
             if name and (bound is None or bound.size != 1):
-                raise self.error(to.node, "it clips codes at values that it computes", _CONSTANTS)
+                raise to.refuse("it clips codes at values that it computes", _CONSTANTS)
             if bound is not None:
                 end = int(bound.reshape(-1)[0])
                 ends[side] = max(ends[0], end) if side == 0 else min(ends[1], end)
         to.clip(to.node.input[0], *ends, result=to.node.output[0])
-        self._codes[to.node.output[0]] = _LinearCodes(codes.scaled, (ends[0], ends[1]))
+        self._codes[to.node.output[0]] = replace(codes, bounds=(ends[0], ends[1]))
 
     def _dequantize_linear(self, to: _Steps) -> None:
         node = to.node
@@ -190,17 +179,18 @@ class _Expansion:
     def _linear_parameters(self, to: _Steps) -> tuple[str, str]:
         """Names of scale and zero point as floats that broadcast against the values; "" for 0."""
         node = to.node
-        attributes = {each.name: each.i for each in node.attribute}
-        if attributes.get("block_size"):
-            raise self.error(node, "its scales hold for blocks", "use a scale for each channel")
-        axis = attributes.get("axis", 1)
-        behind = (-axis if axis < 0 else self.rank(node.input[0]) - axis) - 1
+        if to.attribute("block_size", 0):
+            raise to.refuse("its scales hold for blocks", "use a scale for each channel")
+        axis = to.attribute("axis", 1)
+        behind = (-axis if axis < 0 else self.rewriting.rank(node.input[0]) - axis) - 1
+        if behind >= MAX_AXES:
+            raise to.refuse(f"its axis {axis} does not exist", EXPORT_AGAIN)
         zero_point = node.input[2] if len(node.input) > 2 else ""
         if zero_point:
-            known = self.constant(zero_point)
+            known = self.rewriting.constant(zero_point)
             is_zero = known is not None and not known.any()
             zero_point = "" if is_zero else to.step("Cast", [zero_point], "zero point", to=to.kind)
-        if behind < 1 or self.rank(node.input[1]) != 1:
+        if behind < 1 or self.rewriting.rank(node.input[1]) != 1:
             return node.input[1], zero_point
         shape = to.tensor(np.array([-1] + [1] * behind), "parameter shape")
         names = [(node.input[1], "scales"), (zero_point, "zero points")]
@@ -212,73 +202,24 @@ class _Expansion:
 
 @dataclass(frozen=True)
 class _LinearCodes:
-    """Codes of a `QuantizeLinear` as floats: the value that was rounded, and their ends."""
+    """Codes of a `QuantizeLinear` as floats: the value that was rounded, its type, their ends."""
 
     scaled: str
+    kind: int
     bounds: tuple[int, int]
 
 
-@dataclass
-class _Steps:
-    """Adds the operators of one node; the last one has the node's result."""
+@dataclass(kw_only=True)
+class _Steps(Steps):
+    """Steps of quantisers."""
 
     expansion: _Expansion
-    node: onnx.NodeProto
-
-    @property
-    def kind(self) -> int:
-        """Element type of the values."""
-        return self.expansion.kind(self.node.input[1])
-
-    def step(
-        self, op_type: str, inputs: list[str], result: str | None = None, **attributes: object
-    ) -> str:
-        """Add an operator; returns the name of its result, that of the node without `result`."""
-        name = self.node.output[0] if result is None else f"{self.node.output[0]} {result}"
-        make: Any = helper.make_node
-        label = self.node.name or self.node.output[0]
-        self.expansion.nodes.append(make(op_type, inputs, [name], label, **attributes))
-        return name
-
-    def tensor(self, values: Array, role: str) -> str:
-        """Add a constant; returns its name."""
-        name = f"{self.node.output[0]} {role}"
-        self.expansion.tensors.append(numpy_helper.from_array(values, name))
-        return name
-
-    def number(self, value: float, role: str) -> str:
-        """Add a number in the type of the values."""
-        dtype = helper.tensor_dtype_to_np_dtype(self.kind)
-        return self.tensor(np.array(value, dtype), role)
 
     def clip(self, value: str, low: int, high: int, result: str | None = None) -> str:
         """Saturate codes; `result` is the node's own, or a further one."""
         ends = [self.number(low, "least"), self.number(high, "greatest")]
         name = None if result == self.node.output[0] else result
         return self.step("Clip", [value, *ends], name)
-
-    def attribute(self, name: str, default: object) -> Any:
-        found = [each for each in self.node.attribute if each.name == name]
-        if not found:
-            return default
-        value: object = helper.get_attribute_value(found[0])
-        return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-
-    def refuse(self, reason: str, remedy: str) -> KanError:
-        return self.expansion.error(self.node, reason, remedy)
-
-    def constant(self, index: int, what: str) -> Array:
-        """The value of an operand.
-
-        Raises
-        ------
-        KanError : it is not a constant.
-        """
-        given = index < len(self.node.input)
-        found = self.expansion.constant(self.node.input[index]) if given else None
-        if found is None or not found.size:
-            raise self.refuse(f"its {what} is not a constant of the file", _CONSTANTS)
-        return found
 
     def width(self, index: int, what: str) -> int:
         """An operand that is a number of bits.
@@ -435,11 +376,11 @@ _CONSTANTS = "export the model with constant parameters of its quantisers"
 _INTEGERS = "quantise to integers of 8 bits, with a Clip behind QuantizeLinear for fewer bits"
 
 _QONNX = {
-    "BipolarQuant": _bipolar,
-    "FloatQuant": _float_quant,
-    "IntQuant": _quant,
-    "MultiThreshold": _multi_threshold,
-    "Quant": _quant,
-    "Trunc": _trunc,
+    "BipolarQuant": (_bipolar, 2),
+    "FloatQuant": (_float_quant, 0),
+    "IntQuant": (_quant, 4),
+    "MultiThreshold": (_multi_threshold, 2),
+    "Quant": (_quant, 4),
+    "Trunc": (_trunc, 5),
 }
-"""Operators of QONNX."""
+"""Operators of QONNX: how they are written, and their least number of operands."""

@@ -18,6 +18,7 @@ from kan_dialect.frontends.onnx.quantised.common_units import common_unit
 from kan_dialect.ir.functions import functions_of
 from kan_dialect.ops.spline import EdgeOp
 from kan_dialect.ops.table import QuantizeOp, RequantizeOp, TablesOp
+from repository import TEST_DATA
 
 RNG = np.random.default_rng(5)
 
@@ -101,6 +102,7 @@ def test_operator(operator: Callable[[File], None], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "rounding", ["ROUND", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN"]
 )
+@pytest.mark.filterwarnings("ignore:numpy.fix")
 def test_operators_of_the_qonnx_package(rounding: str) -> None:
     quant = pytest.importorskip("qonnx.custom_op.general.intquant")
     file = File(3)
@@ -203,8 +205,9 @@ def test_qcdq_with_weights_by_channel(tmp_path: Path, caplog: pytest.LogCaptureF
     quantised = file.add("DequantizeLinear", *scales, axis=1)
     file.join("MatMul", [values, quantised])
     file.add("Relu")
-    file.linear(0.2, 0, np.uint8)
-    file.dense(weights(4, 2), 0.1, 3)
+    values = file.linear(0.2, 0, np.uint8)
+    file.last = file.constant(weights(4, 2))
+    file.join("MatMul", [values, file.linear(0.1, 0, np.int8, (-7, 7))])
     assert_integers(file, tmp_path / "m.onnx", inputs(3), caplog)
 
 
@@ -227,6 +230,18 @@ def test_wide_sums_are_rounded_without_tables(
 ) -> None:
     file = mlp((0.011, 0.007, 0.03), bits=8)
     assert_integers(file, tmp_path / "m.onnx", inputs(4, 0.011), caplog)
+
+
+@pytest.mark.parametrize("name", ["qonnx", "qcdq"])
+def test_exports_of_brevitas(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The integers give the outputs that Brevitas computes."""
+    folder = TEST_DATA / "brevitas"
+    data = np.load(folder / f"{name}.npz")
+    module = load_onnx(folder / f"{name}.onnx")
+    assert not caplog.messages
+    assert not any(isinstance(op, EdgeOp) for op in module.walk())
+    found = run(module, data["x"].astype(np.float64))
+    assert np.abs(found - data["y"]).max() < 1e-5 * np.ptp(data["y"])
 
 
 # Networks that are quantised in part, and refusals
