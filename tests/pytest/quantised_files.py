@@ -135,15 +135,11 @@ def _computed(op: str, v: list[Any], attributes: dict[str, Any], kind: np.dtype[
             limits = np.iinfo(kind)
             return np.clip(np.round(v[0] / v[1]) + v[2], limits.min, limits.max)
         case "DequantizeLinear":
-            spread = [
-                np.expand_dims(each, 1)
-                if "axis" in attributes and attributes["axis"] == 0
-                else each
-                for each in v[1:]
-            ]
-            return (v[0] - spread[1]) * spread[0]
+            return (v[0] - v[2]) * v[1]
         case "Clip":
             return np.clip(*v)
+        case "Abs":
+            return np.abs(v[0])
         case "Relu":
             return np.maximum(v[0], 0)
         case "Sigmoid":
