@@ -31,7 +31,6 @@ from kan_dialect.flows.prove.forms import (
     MAX_VALUES,
     Choice,
     Form,
-    Image,
     Table,
     Variable,
     add,
@@ -312,13 +311,10 @@ class _Planner:
         return _Held(wires, low, high, numbers, np.asarray(patterns))
 
     def dead(self, name: str, code: Form) -> Form:
-        """A node that no signal holds, as what reads it has it: itself, or any of its codes.
-
-        Tables that read a function of one sum may have taken it in.
-        """
+        """A node that no signal holds, as what reads it has it: itself, or any of its codes."""
         self.plan.dead.append(name)
         low, high = bounds(code)
-        if low == high or len(variables(code)) == 1 or isinstance(code, Image):
+        if low == high or len(variables(code)) == 1:
             return code
         # No signal's name has a space in it.
         of = Variable(f"{name} (dead)", 0, low, high)

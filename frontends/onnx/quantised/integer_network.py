@@ -45,6 +45,9 @@ _NEAR_INTEGER = 1e-4
 _FLOAT32 = 2.0**-20
 """The same, relative to the multiple, which is computed from float32 values."""
 
+_LEAST_SCALE, _MAX_ZERO_POINT = 1e-30, 1 << 32
+"""Scales and zero points that float64 holds with all codes."""
+
 _ZERO = 1e-12
 """Steps of an edge below this share of the largest are rounding."""
 
@@ -192,9 +195,12 @@ class _Builder:
                 raise _node(quantized.tensor).refuse("its scale depends on the input")
             spread = np.broadcast_to(value.astype(np.float64), quantized.tensor.shape)
             found.append(spread.ravel())
-        if not bool((found[0] > 0).all() and np.isfinite(found[0]).all()):
-            raise _node(quantized.tensor).refuse("its scale is not positive")
-        return _Parameters(found[0], found[1])
+        scale, zero_point = found
+        if not bool(((scale > _LEAST_SCALE) & (scale < 1 / _LEAST_SCALE)).all()):
+            raise _node(quantized.tensor).refuse("its scale is not positive, or out of range")
+        if not bool((np.abs(zero_point) < _MAX_ZERO_POINT).all()):
+            raise _node(quantized.tensor).refuse(f"its zero point is beyond {_MAX_ZERO_POINT}")
+        return _Parameters(scale, zero_point)
 
     def _scaled(self, quantized: QuantizedTensor) -> Tensor | None:
         name = quantized.quantizer.scaled
@@ -268,11 +274,12 @@ class _Builder:
             integers = self._summed(sums, tables, unit, division.bias, name, node)
             return self._add(RequantizeOp(integers, element, bounds=bounds, name=name))
         integers = self._summed(sums, sums.tables, sums.unit, None, name, node)
+        storage = quantized_type(integers)
         affine = known.affine(sums.unit, parameters.scale)
-        if affine is not None:
+        # Where codes are as fine as sums, tables go into the edges that read them.
+        if affine is not None and storage.bits > element.bits:
             requantize = RequantizeOp(integers, element, bounds=bounds, name=name, affine=affine)
             return self._add(requantize)
-        storage = quantized_type(integers)
         if storage.bits > MAX_TABLE_BITS:
             raise node.refuse(
                 f"its codes are no rounded line, and its sums have {storage.bits} bits, more than "
