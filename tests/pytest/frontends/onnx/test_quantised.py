@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_function
+from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.onnx.load import load_onnx, onnx_original
 from kan_dialect.frontends.onnx.quantised.common_units import common_unit
 from kan_dialect.ir.functions import functions_of
@@ -316,6 +318,34 @@ def test_refusals(change: str, reason: str, tmp_path: Path) -> None:
     with pytest.raises(KanError) as caught:
         load_onnx(_refused(change).save(tmp_path / "m.onnx"))
     assert reason in str(caught.value) and caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["brevitas/qonnx", "brevitas/qcdq", "sklearn/logistic"])
+def test_mutated_files(name: str, tmp_path: Path) -> None:
+    """A file with some bytes changed is imported, or refused in one message."""
+    data = (TEST_DATA / f"{name}.onnx").read_bytes()
+    rng, path = np.random.default_rng(1), tmp_path / "m.onnx"
+    refused = 0
+    for _ in range(40):
+        changed = bytearray(data)
+        for place in rng.integers(0, len(data), 2).tolist():
+            changed[place] = rng.choice([0, 1, 127, 128, 255, changed[place] ^ 1])
+        path.write_bytes(changed)
+        try:
+            load_onnx(path, ImportOptions(strip_head=name.startswith("sklearn")))
+        except KanError:
+            refused += 1
+    assert refused
+
+
+def test_extreme_parameters(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Scales and zero points that no type of codes holds leave a file quantised in part."""
+    for number, (scale, zero) in enumerate(((0.0, 0), (-0.5, 0), (1e-37, 0), (0.5, 1e30))):
+        file = File(2)
+        file.quant(scale, 3, zero)
+        with suppress(KanError):
+            load_onnx(file.save(tmp_path / f"m{number}.onnx"))
+        assert "its scale is" in caplog.messages[-1] or "its zero point" in caplog.messages[-1]
 
 
 def test_common_units() -> None:
