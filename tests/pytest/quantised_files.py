@@ -125,6 +125,11 @@ def _computed(op: str, v: list[Any], attributes: dict[str, Any], kind: np.dtype[
             return (rounding(np.clip(v[0] / v[1] + v[2], low, high)) - v[2]) * v[1]
         case "BipolarQuant":
             return np.where(v[0] >= 0, 1.0, -1.0) * v[1]
+        case "Trunc" if len(v) == 6:
+            low, high = ends(int(v[5]), attributes["signed"], attributes["narrow"])
+            shift = 2.0 ** np.round(np.log2(v[4] / v[1]))
+            codes = rounding(np.clip(np.round(v[0] / v[1] + v[2]) / shift, low, high))
+            return (codes - v[2] / shift) * v[4]
         case "Trunc":
             codes = np.round(v[0] / v[1] + v[2]) / 2.0 ** (v[3] - v[4])
             return (rounding(codes) - v[2]) * v[1]
