@@ -32,6 +32,11 @@ class FloatModel:
     imported: Model
     original: Original | None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether floats are computed anywhere: a file of codes may have its own runtime."""
+        return self.original is not None or not self.imported.has_codes
+
     def run(self, x: FloatArray) -> FloatArray:
         """Outputs (samples, outputs) for inputs (samples, features)."""
         return self.imported.run(x) if self.original is None else self.original.run(x)
@@ -67,7 +72,7 @@ def _score_head(
     accuracy_of = None if labels is None else head.accuracy(decided, labels)
     if accuracy_of is not None:
         found["accuracy"] = accuracy_of
-    if not real.imported.has_codes:
+    if real.is_known:
         as_float = head.decide(real.run(_as_read(stages, x)))
         found["agreement"] = float((decided == as_float).all(axis=1).mean())
     report.head = {**(report.head or {}), **found}
@@ -96,7 +101,7 @@ def _score(
 ) -> None:
     x, labels, on = _scored(dataset)
     models = {"integer": integer.run(x)}
-    if not real.imported.has_codes:
+    if real.is_known:
         models = {"float": real.run(_as_read(stages, x)), **models}
         report.float_engine = None if real.original is None else real.original.engine
     targets = targets_of(labels, models["integer"].shape[1])

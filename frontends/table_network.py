@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.errors import KanError
-from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.ir.constants import Array, BoolArray, FloatArray, IntArray
 from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.quant import UniformQuantizedType, storage_for
 from kan_dialect.ir.types import bounds_constant, quantized_type, tensor_shape
@@ -89,23 +89,9 @@ class TableNetwork:
             )
         if mask is None:
             mask = np.ones(tables.shape[:2], dtype=np.bool_)
-        tables = np.where(mask[..., np.newaxis], tables, 0).astype(np.int64)
         name = f"layer{self._layers}"
-        lower, upper = tables.min(axis=-1), tables.max(axis=-1)
-        edge_type = _type_for(lower, upper, scale)
-        bounds = bounds_constant(TensorType(edge_type, lower.shape), lower, upper)
-        edges = self._add(TablesOp(self._codes, tables, edge_type, bounds=bounds, name=name))
-        low_sum, high_sum = lower.sum(axis=1), upper.sum(axis=1)
-        sum_type = TensorType(_type_for(low_sum, high_sum, scale), low_sum.shape)
-        self._codes = self._add(
-            NodeSumOp(
-                edges,
-                mask=mask,
-                bounds=bounds_constant(sum_type, low_sum, high_sum),
-                result_type=sum_type,
-                name=name,
-            )
-        )
+        for op in sum_of_tables(self._codes, tables, mask, scale=scale, name=name):
+            self._codes = self._add(op)
         if saturate is not None:
             bits, signed = storage_for(*saturate)
             code_type = UniformQuantizedType(bits, signed, scale, bounds=saturate)
@@ -119,6 +105,46 @@ class TableNetwork:
         return module_of(self.name, self._block, result)
 
 
-def _type_for(lower: IntArray, upper: IntArray, scale: float) -> UniformQuantizedType:
+def sum_of_tables(
+    codes: SSAValue,
+    tables: IntArray,
+    mask: BoolArray,
+    *,
+    scale: float | FloatArray,
+    bias: IntArray | None = None,
+    name: str,
+) -> tuple[TablesOp, NodeSumOp]:
+    """The ops of a layer: its tables, and the exact sums.
+
+    Parameters
+    ----------
+    codes : tensor of codes, (in).
+    tables : (out, in, entries), int64. Entry k of an edge is its code for the k-th lowest code of
+        its input.
+    mask : (out, in), edges that exist.
+    scale : real value of one unit of the sums, of all or of each (out).
+    bias : (out), int64, added to the sums.
+    """
+    tables = np.where(mask[..., np.newaxis], tables, 0).astype(np.int64)
+    lower, upper = tables.min(axis=-1), tables.max(axis=-1)
+    edge_type = _type_for(lower, upper, scale)
+    bounds = bounds_constant(TensorType(edge_type, lower.shape), lower, upper)
+    edges = TablesOp(codes, tables, edge_type, bounds=bounds, name=name)
+    offset = np.zeros(len(tables), dtype=np.int64) if bias is None else bias
+    low_sum, high_sum = lower.sum(axis=1) + offset, upper.sum(axis=1) + offset
+    sum_type = TensorType(_type_for(low_sum, high_sum, scale), low_sum.shape)
+    sums = NodeSumOp(
+        edges,
+        mask=mask,
+        bias=offset,
+        bounds=bounds_constant(sum_type, low_sum, high_sum),
+        result_type=sum_type,
+        name=name,
+    )
+    return edges, sums
+
+
+def _type_for(lower: IntArray, upper: IntArray, scale: float | FloatArray) -> UniformQuantizedType:
     bits, signed = storage_for(min(int(lower.min()), 0), max(int(upper.max()), 0))
-    return UniformQuantizedType(bits, signed, scale)
+    axis = 0 if isinstance(scale, np.ndarray) else None
+    return UniformQuantizedType(bits, signed, scale, axis=axis)

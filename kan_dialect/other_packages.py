@@ -23,6 +23,7 @@ EXTENSION_GROUPS = (
     "xdsl.universe",
     "kan_dialect.frontends",
     "kan_dialect.devices",
+    "kan_dialect.onnx_recognisers",
 )
 """Entry point groups by which other packages extend the commands."""
 

@@ -214,6 +214,8 @@ class _Expansion:
         A table of the block holds 2^bits times its first result, and the number of codes that it
         lacks to the change. Added to the place in the block, the upper bits are the result.
         """
+        reached, is_sum = range_of(wire), isinstance(wire.owner, Operation)
+        each = each.between(reached.low, reached.high)
         ends = sorted(each.ends)
         if ends[0] == ends[1]:
             return self.add(ConstantOp(ends[0]))
@@ -223,6 +225,9 @@ class _Expansion:
             wire = self.offset(self.add(ClampOp(wire, least, most)), -least)
             each = each.within(least, most)
         kind, blocks = range_of(wire), each.blocks()
+        if is_sum and bool((np.diff(each.entries) == 1).all()):
+            # A table would go into the edges that read it, and the node could not be proven.
+            return self.add(ClampOp(self.offset(wire, ends[0] - kind.low), *ends, name=name))
         if kind.bits <= _LISTED or not blocks.bits:
             return self.add(TableOp([wire], each.entries, name=name))
         size, start = 1 << blocks.bits, min(0, ends[0])

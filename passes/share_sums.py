@@ -25,8 +25,8 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ir.derived_names import derived_name
 from kan_dialect.ir.operation import ops_of
-from kan_dialect.ir.types import range_of
-from kan_dialect.ops.wire import SumOp, TableOp, complement
+from kan_dialect.ir.types import IntType, range_of
+from kan_dialect.ops.wire import MAX_TABLE_BITS, SumOp, TableOp, complement
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.sums import rebuild_sum
@@ -66,8 +66,17 @@ def _share(function: func.FuncOp, device: DeviceFamily) -> None:
     entries = [{x: t.by_bit_pattern for x, t in node.tables.items()} for node in nodes]
     for pair in shared_sums(entries, device):
         first, second = nodes[pair.first], nodes[pair.second]
+        if not _can_be_shared(first, pair):
+            continue
         common = _add_common_sum(first, pair, before=sums[min(pair.first, pair.second)])
         _read_common_sum(first, second, pair, common)
+
+
+def _can_be_shared(node: _Node, pair: SharedSum) -> bool:
+    """Whether the complement of the common sum, where it is needed, is a table of few bits."""
+    kinds = [range_of(node.tables[x].result) for x in pair.inputs]
+    common = IntType(sum(kind.low for kind in kinds), sum(kind.high for kind in kinds))
+    return pair.sign > 0 or common.bits <= MAX_TABLE_BITS
 
 
 def _add_common_sum(node: _Node, pair: SharedSum, *, before: SumOp) -> SSAValue:

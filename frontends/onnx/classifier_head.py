@@ -192,6 +192,8 @@ def _has_classes(actual: FloatArray, logits: FloatArray, tolerance: float, *, in
             return False
         scores = logits
     else:
+        if logits.shape[1] == 1:
+            actual = actual[:, -1:]  # Of two classes, the second.
         if actual.shape != logits.shape:
             return False
         if logits.shape[1] == 1:
@@ -227,13 +229,26 @@ class _HeadSearch:
                 count = self._constants.get(self._before_movement(node.inputs[1]))
                 one = count is not None and count.size == 1 and int(count.reshape(-1)[0]) == 1
                 return Head(node, node.inputs[0]) if one and name == node.outputs[1] else None
-            case "Clip" | "Log":
+            case "Concat":
+                return self._of_both_classes(node)
+            case "Gather" if node.inputs[0] in self._constants:  # Labels of classes.
+                return self.head_of(node.inputs[1])
+            case "Clip" | "Log" | "LpNormalization":
                 inner = self.head_of(node.inputs[0])
                 return None if inner is None or inner.is_index else inner
             case "Div" | "Mul" | "Sub":
                 return self._written_out(node)
             case _:
                 return None
+
+    def _of_both_classes(self, node: Node) -> Head | None:
+        """The sigmoid p of outputs 1 - p, p, for two classes; None for others."""
+        first = self._producers.get(node.inputs[0])
+        if first is None or first.op_type != "Sub" or first.inputs[1:] != node.inputs[1:]:
+            return None
+        one = self._constants.get(first.inputs[0])
+        is_one = one is not None and bool((one == 1.0).all())
+        return self.head_of(node.inputs[1]) if is_one else None
 
     def _before_movement(self, name: str) -> str:
         """The value before movement, broadcast and casts."""

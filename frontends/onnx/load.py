@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 from xdsl.dialects import func
@@ -23,9 +25,13 @@ from kan_dialect.frontends.onnx.discover.layer_search import (
     default_comparison_inputs,
     search_layers,
 )
+from kan_dialect.frontends.onnx.quantised.integer_network import integer_network
 from kan_dialect.frontends.onnx.read.graph import Graph, Unrecognised, read_graph
+from kan_dialect.frontends.onnx.recognise.layers import ImportedNetwork
 from kan_dialect.frontends.onnx.recognise.traced_batches import recognise
 from kan_dialect.ir.attributes.data_names import verify_names
+
+_LOG = logging.getLogger(__name__)
 
 
 def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
@@ -45,16 +51,43 @@ def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
     else:
         require_no_head(whole)
         graph = whole
+    graph, network = _integers(graph, options) or _layers(graph, options)
+    if options.strip_head:
+        check_classes(whole, graph, network)
+    _name(whole, network.function)
+    return network.module
+
+
+def _integers(graph: Graph, options: ImportOptions) -> tuple[Graph, ImportedNetwork] | None:
+    """The network of a graph that is quantised throughout; None, with a warning, of another."""
+    if not graph.quantizers:
+        return None
+    try:
+        graph, network = recognise(graph, integer_network)
+        inputs = default_comparison_inputs(graph, options)
+        if inputs.thresholds is not None:
+            # Codes are chosen in float64, and a file's thresholds have the rounding of its types.
+            rows = inputs.thresholds.rows(graph.input_dtype)
+            inputs = replace(inputs, groups=[rows, *inputs.groups], thresholds=None)
+        check_network(graph, network, inputs)
+    except (Unrecognised, Differs) as error:
+        _LOG.warning(
+            "%s; the quantisers of the file remain as functions, and kan-quantize chooses codes",
+            error.message,
+        )
+        return None
+    return graph, network
+
+
+def _layers(graph: Graph, options: ImportOptions) -> tuple[Graph, ImportedNetwork]:
+    graph = replace(graph, quantizers={})
     try:
         graph, network = recognise(graph)
         check_network(graph, network, default_comparison_inputs(graph, options))
     except (Unrecognised, Differs) as error:
         # An unknown or misread form may still compute a Kolmogorov-Arnold network.
-        graph, network = search_layers(graph, options, error)
-    if options.strip_head:
-        check_classes(whole, graph, network)
-    _name(whole, network.function)
-    return network.module
+        return search_layers(graph, options, error)
+    return graph, network
 
 
 def _name(graph: Graph, function: func.FuncOp) -> None:

@@ -25,7 +25,7 @@ from kan_dialect.ir.constants import Array, FloatArray
 
 STANDARD_DOMAINS = ("", "ai.onnx")
 
-OPSETS = range(13, 22)
+OPSETS = range(13, 24)
 """Supported versions of the standard operator set."""
 
 INPUT, OUTPUT = "x", "y"

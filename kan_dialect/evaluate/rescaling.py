@@ -93,6 +93,10 @@ class Rescaling:
         start = least(lambda at: code(at) != first) - 1
         return max(self.source.low, start), least(lambda at: code(at) == last)
 
+    def between(self, low: int, high: int) -> Rescaling:
+        """The same for codes of the source from `low` to `high` only."""
+        return replace(self, source=replace(self.source, low=low, high=high))
+
     def within(self, low: int, high: int) -> Rescaling:
         """The same for codes of the source from `low` to `high`, counted from 0."""
         source = self.source

@@ -374,7 +374,7 @@ class RequantizeOp(KanOperation, Named, Evaluable, BoundedCodes, HasFolderInterf
 
     With `gain` and `offset`, (n) each, the result has the codes of `x * gain + offset` for the
     value x of a code, as `kan.quantize` computes them in float64, and scales have any ratio. This
-    form rounds the codes of ports.
+    form rounds the codes of ports, and sums of files that are quantised already.
 
     Example:
 

@@ -249,7 +249,7 @@ class _RowComparison:
             return np.ones(len(actual), dtype=np.bool_)
         finite = np.isfinite(wanted)
         largest = np.abs(np.where(finite, wanted, 0.0)).max(axis=1, keepdims=True)
-        allowed = tolerance * self.scale + _FLOAT32_ROUNDING * largest
+        allowed = tolerance * self.scale + _FLOAT32_ROUNDING * largest + self.network.rounding
         with np.errstate(all="ignore"):
             near = np.abs(actual - wanted) <= allowed
         return (finite & ~near).any(axis=1)

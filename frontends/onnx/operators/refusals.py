@@ -5,7 +5,7 @@ from __future__ import annotations
 _NO_NORM = (
     "train the model without it; a batch normalisation, which treats each input alone, is supported"
 )
-_FLOAT = "export the model in float32, before quantising it; kan-quantize chooses the widths here"
+_OTHER_FORM = "export the model with QuantizeLinear and DequantizeLinear, or in float32"
 REPLACE_BY_LAYER = "replace it by a layer whose edges are functions of one input each"
 """The remedy for an op that mixes the values of a layer."""
 
@@ -53,11 +53,9 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "ReduceL2": ("it mixes values by their norm", REPLACE_BY_LAYER),
     "ReduceSumSquare": ("it mixes values by their norm", REPLACE_BY_LAYER),
     "ReduceLogSumExp": ("it mixes values by the logarithm of a sum", REPLACE_BY_LAYER),
-    "QuantizeLinear": ("the model is quantised already", _FLOAT),
-    "DequantizeLinear": ("the model is quantised already", _FLOAT),
-    "DynamicQuantizeLinear": ("the model is quantised already", _FLOAT),
-    "QLinearMatMul": ("the model is quantised already", _FLOAT),
-    "MatMulInteger": ("the model is quantised already", _FLOAT),
+    "DynamicQuantizeLinear": ("the model is quantised already", _OTHER_FORM),
+    "QLinearMatMul": ("the model is quantised already", _OTHER_FORM),
+    "MatMulInteger": ("the model is quantised already", _OTHER_FORM),
     **{op: ("its result is random", "export the model in evaluation mode") for op in RANDOM},
 }
 """Operator -> reason and remedy."""

@@ -6,8 +6,8 @@ This file covers the structure only. `operators/` gives the meaning of operators
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from pathlib import Path
@@ -31,6 +31,8 @@ from kan_dialect.frontends.onnx.read.inputs import (
     join_inputs,
 )
 from kan_dialect.frontends.onnx.read.names import names_of
+from kan_dialect.frontends.onnx.read.pipelines import expand_pipeline
+from kan_dialect.frontends.onnx.read.quantizers import Quantizer, expand_quantizers
 from kan_dialect.ir.attributes.data_names import NAMELESS, DataNames
 from kan_dialect.ir.constants import Array
 
@@ -136,6 +138,7 @@ class Graph:
     input_shape : extents; None for an open one.
     vector : the value that is the input without its batch, in a file for one sample; else None.
     names : of features and classes, as far as the model has them.
+    quantizers : by the names of their results.
     """
 
     path: Path
@@ -150,6 +153,7 @@ class Graph:
     budget: Budget
     vector: str | None = None
     names: DataNames = NAMELESS
+    quantizers: Mapping[str, Quantizer] = field(default_factory=dict[str, Quantizer])
 
     @property
     def inputs(self) -> int:
@@ -216,8 +220,10 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
     """
     budget = Budget(path)
     source = model.graph
-    names = names_of(path, model)
+    classes = expand_pipeline(path, source)
+    names = names_of(path, model, classes)
     vector = join_inputs(path, source)
+    quantizers = expand_quantizers(path, source)
     if len(source.node) > MAX_NODES:
         raise KanError(f"{path.name}: {len(source.node)} nodes are more than {MAX_NODES}")
     if source.sparse_initializer:
@@ -235,7 +241,8 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
             remedy="export the model with one output",
         )
     output = source.output[0].name
-    pruned = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    standard = [entry for entry in model.opset_import if entry.domain in STANDARD_DOMAINS]
+    pruned = onnx.ModelProto(ir_version=model.ir_version, opset_import=standard)
     pruned.graph.CopyFrom(source)
     pruned.graph.name = source.name or "model"
     _prune(pruned.graph)
@@ -250,9 +257,7 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
     return Graph(
         path=path,
         model=pruned,
-        opset=max(
-            entry.version for entry in model.opset_import if entry.domain in STANDARD_DOMAINS
-        ),
+        opset=max(entry.version for entry in standard),
         nodes=nodes,
         constants=constants,
         input=graph_input.name,
@@ -262,6 +267,7 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
         budget=budget,
         vector=vector,
         names=names,
+        quantizers=quantizers,
     )
 
 
@@ -280,8 +286,8 @@ def _prune(graph: onnx.GraphProto) -> set[str]:
     names = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in names]
     kept = onnx.GraphProto(node=nodes[::-1], initializer=tensors, input=inputs)
-    for field in ("node", "initializer", "input", "value_info"):
-        graph.ClearField(field)
+    for part in ("node", "initializer", "input", "value_info"):
+        graph.ClearField(part)
     graph.MergeFrom(kept)
     return needed
 

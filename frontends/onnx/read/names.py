@@ -18,8 +18,12 @@ from kan_dialect.frontends.onnx.read.inputs import column_names
 from kan_dialect.ir.attributes.data_names import DataNames
 
 
-def names_of(path: Path, model: onnx.ModelProto) -> DataNames:
+def names_of(path: Path, model: onnx.ModelProto, known: list[str]) -> DataNames:
     """The names in a model whose inputs are not joined yet.
+
+    Parameters
+    ----------
+    known : names of the classes that operators of the model have; metadata has precedence.
 
     Raises
     ------
@@ -27,7 +31,7 @@ def names_of(path: Path, model: onnx.ModelProto) -> DataNames:
     """
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     features, classes = (_listed(path, metadata, key) for key in TEXTS)
-    return DataNames.read(path.name, features or column_names(model.graph), classes)
+    return DataNames.read(path.name, features or column_names(model.graph), classes or known)
 
 
 def _listed(path: Path, metadata: dict[str, str], key: str) -> list[str]:

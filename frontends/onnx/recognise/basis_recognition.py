@@ -8,6 +8,7 @@ parameters are exactly those of the file, and the form of a recursion does not m
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -29,6 +30,7 @@ from kan_dialect.frontends.onnx.recognise.bases import (
     SplineBasis,
 )
 from kan_dialect.frontends.onnx.recognise.linear_terms import affine_in
+from kan_dialect.frontends.onnx.recognise.recognisers import EdgeFunctions, other_recognisers
 from kan_dialect.frontends.onnx.recognise.regions import (
     Probe,
     Region,
@@ -39,6 +41,7 @@ from kan_dialect.frontends.onnx.recognise.regions import (
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.maths import bsplines, functions
 from kan_dialect.ops.spline import MAX_DEGREE
+from kan_dialect.other_packages import naming
 
 TOLERANCE = 1e-6
 """Largest error of a recognised function: constants of formulas are in float32."""
@@ -72,6 +75,12 @@ def recognise(top: Tensor, probe: Probe) -> BasisCombination | None:
             combination = recogniser(region, bottleneck, columns)
             if combination is not None:
                 return combination
+        for other in other_recognisers():
+            read = EdgeFunctions(bottleneck.size, columns, partial(region.evaluate, bottleneck))
+            with naming(f"recogniser {other.name!r}", other.recognise):
+                basis = other.recognise(read)
+            if basis is not None:
+                return _one_to_one(bottleneck, basis, columns, ranks(columns))
     return None
 
 

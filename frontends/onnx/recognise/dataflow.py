@@ -8,6 +8,7 @@ first op whose result is no sum of functions of one value each.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,15 +18,37 @@ from kan_dialect.frontends.onnx.operators.elementwise import ELEMENTWISE
 from kan_dialect.frontends.onnx.operators.movement import MOVEMENTS
 from kan_dialect.frontends.onnx.operators.refusals import REFUSALS, UNKNOWN
 from kan_dialect.frontends.onnx.read.graph import MAX_WIDTH, Graph, Node
+from kan_dialect.frontends.onnx.read.quantizers import Quantizer
 from kan_dialect.frontends.onnx.recognise.operator_rules import RULES
 from kan_dialect.frontends.onnx.recognise.tensor_builder import TensorBuilder, Value, given_operands
+from kan_dialect.ir.constants import IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedTensor:
+    """The result of a quantiser.
+
+    Attributes
+    ----------
+    variables : the variable that each element of the quantiser's operand depends on.
+    """
+
+    tensor: Tensor
+    variables: IntArray
+    quantizer: Quantizer
 
 
 class Dataflow(TensorBuilder):
-    """The tensors of a graph, complete once `run` has interpreted all nodes."""
+    """The tensors of a graph, complete once `run` has interpreted all nodes.
+
+    Attributes
+    ----------
+    quantized : results of the graph's quantisers, in order; each is a source.
+    """
 
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
+        self.quantized: list[QuantizedTensor] = []
         self._values: dict[str, Value] = {**graph.constants, graph.input: self.input}
 
     def run(self) -> Tensor:
@@ -50,6 +73,8 @@ class Dataflow(TensorBuilder):
                 # NumPy's message names the mismatch; the operands come from the file.
                 raise node.refuse(f"its operands do not fit it: {error}") from None
             self._values.update(zip(node.outputs, results, strict=False))
+            for name in self.graph.quantizers.keys() & set(node.outputs):
+                self._make_codes(name)
         output = self._values[self.graph.output]
         if not isinstance(output, Tensor):
             raise self.graph.error("the output does not depend on the input")
@@ -60,6 +85,18 @@ class Dataflow(TensorBuilder):
             size = 64 * self.batch * self.widest
             self.graph.budget.check(size, f"a batch of {self.batch} samples")
         return output
+
+    def value(self, name: str) -> Value | None:
+        """A tensor or a constant of the graph; None if it is not interpreted yet."""
+        return self._values.get(name)
+
+    def _make_codes(self, name: str) -> None:
+        """Turn the result of a quantiser into variables of their own, unless it is constant."""
+        tensor = self._values[name]
+        if isinstance(tensor, Tensor):
+            variables = tensor.variables
+            self.make_source(tensor, needed=True)
+            self.quantized.append(QuantizedTensor(tensor, variables, self.graph.quantizers[name]))
 
     def _interpret(self, node: Node) -> Sequence[Value]:
         operands = [self._value(node, name) if name else None for name in node.inputs]

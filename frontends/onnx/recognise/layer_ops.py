@@ -209,7 +209,7 @@ class LayerWriter:
         total: SSAValue | None = None
         kept = np.zeros((layer.outputs, layer.inputs), dtype=np.bool_)
         names: set[str] = set()
-        for edges in sorted(self._edges, key=lambda each: _KINDS.index(each.kind)):
+        for edges in sorted(self._edges, key=lambda each: _rank(each.kind)):
             kept |= edges.kept
             value = to.add(edges.build(self._free_name(edges.kind, names)))
             total = value if total is None else to.add(arith.AddfOp(total, value))
@@ -236,6 +236,11 @@ class LayerWriter:
             count += 1
         taken.add(name)
         return name
+
+
+def _rank(kind: str) -> int:
+    """Place of a kind of edges in a sum; kinds of other packages come last."""
+    return _KINDS.index(kind) if kind in _KINDS else len(_KINDS)
 
 
 def _only(terms: Terms, elements: IntArray) -> Terms:

@@ -39,12 +39,14 @@ class ImportedNetwork:
     ----------
     layers : number of layers.
     widest : most elements of a value of the graph, for one sample.
+    rounding : largest error of results that is meant: their codes do not hold the file's biases.
     """
 
     module: ModuleOp
     function: func.FuncOp
     layers: int
     widest: int
+    rounding: float = 0.0
 
 
 def recognise_layers(graph: Graph, *, first: int = 0) -> ImportedNetwork:

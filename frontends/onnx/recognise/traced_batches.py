@@ -6,7 +6,7 @@ the input's batch is open, or as a missing dimension.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from kan_dialect.frontends.onnx.operators.folding import known_constants
@@ -20,16 +20,22 @@ _SHAPED = ("Expand", "Reshape", "Tile")
 """Operators that take the batch's extent as a number."""
 
 
-def recognise(graph: Graph) -> tuple[Graph, ImportedNetwork]:
+def recognise(
+    graph: Graph, layers_of: Callable[[Graph], ImportedNetwork] = recognise_layers
+) -> tuple[Graph, ImportedNetwork]:
     """Recognise the layers of a graph; returns the graph for a batch with which it runs, and the
     network.
+
+    Parameters
+    ----------
+    layers_of : recognises them, for a batch as it is.
 
     Raises
     ------
     Unrecognised : the farthest op that recognition reached.
     """
     try:
-        return graph, recognise_layers(graph)
+        return graph, layers_of(graph)
     except Unrecognised as error:
         farthest = error
     if farthest.node.op_type not in _SHAPED or None not in graph.input_shape:
@@ -37,7 +43,7 @@ def recognise(graph: Graph) -> tuple[Graph, ImportedNetwork]:
     place = {node.outputs[0]: index for index, node in enumerate(graph.nodes)}
     for candidate in fixed_batches(graph):
         try:
-            return candidate, recognise_layers(candidate)
+            return candidate, layers_of(candidate)
         except Unrecognised as error:
             farthest = max(farthest, error, key=lambda each: place.get(each.node.outputs[0], -1))
     raise farthest

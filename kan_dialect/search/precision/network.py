@@ -292,7 +292,9 @@ def write_chain(function: func.FuncOp, chain: TableChain, *, saturate: bool = Fa
 def _layer_ops(
     function: func.FuncOp,
 ) -> list[tuple[TablesOp, NodeSumOp, RequantizeOp | None]] | None:
-    """The ops of each layer, in order; None if they are no chain with one input and one result."""
+    """The ops of each layer, in order; None if they are no chain with one input and one result, or
+    sums are rounded to other multiples than powers of two.
+    """
     terminator = function.get_return_op()
     if len(function.args) != 1 or terminator is None or len(terminator.operands) != 1:
         return None
@@ -308,6 +310,8 @@ def _layer_ops(
         lookup = sums.edges.owner
         if requantize is None and found:
             # The next layer reads the sums: they are codes that never saturate.
+            return None
+        if requantize is not None and requantize.affine is not None:
             return None
         found.append((lookup, sums, requantize))
         value = lookup.input

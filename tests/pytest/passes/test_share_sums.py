@@ -125,3 +125,13 @@ def test_networks_side_by_side_share_what_each_shares_alone(seeds: list[int]) ->
 
     alone = [table for each in networks for table in tables(each)]
     assert tables(*networks) == sorted(alone)
+
+
+def test_wide_sums_are_not_complemented() -> None:
+    """The table that inverts the bits of a sum has an entry for each of its values."""
+    entries = alike(5, 1, 8, 6) << 14
+    entries = np.concatenate([entries, -entries])
+    codes = np.random.default_rng(6).integers(0, 64, (100, 8))
+    function = run(layer(entries), ShareSumsPass())
+    expected = [sum(entries[node, i][codes[:, i]] for i in range(8)) for node in range(2)]
+    np.testing.assert_array_equal(outputs(function, codes), expected)

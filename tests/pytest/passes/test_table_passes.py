@@ -13,6 +13,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Block
 from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
 
 from kan_dialect.analysis.nodes import dead_nodes, saturated
 from kan_dialect.checking import Checker, run_passes
@@ -22,10 +23,11 @@ from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.ir.functions import module_of
 from kan_dialect.ir.quant import UniformQuantizedType, default_bounds, storage_for
-from kan_dialect.ir.types import range_of
+from kan_dialect.ir.types import bounds_constant, range_of
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.model.model import Model
-from kan_dialect.ops.table import RequantizeOp
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.table import DequantizeOp, RequantizeOp
 from kan_dialect.ops.wire import MarkOp, TableOp
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.expand_wires import ExpandWiresPass
@@ -238,3 +240,30 @@ def test_tables_must_fit_the_layer_before() -> None:
     network.add_layer(np.zeros((4, 2, 8), dtype=np.int64), saturate=(-2, 1))
     with pytest.raises(KanError, match=r"layer 1: tables must have shape \(out, 4, 4\)"):
         network.add_layer(np.zeros((1, 4, 8), dtype=np.int64))
+
+
+@pytest.mark.parametrize("gain", [0.3, -1.7, 1.0])
+def test_sums_that_are_narrower_than_their_bounds_are_rounded(gain: float) -> None:
+    """The bounds of a sum may hold more than its edges give."""
+    rng = np.random.default_rng(4)
+    network = TableNetwork("net", UniformQuantizedType(3, False, 1.0), 2)
+    tables = rng.integers(-20, 50, (3, 2, 8))
+    network.add_layer(tables, scale=0.5)
+    module = network.module()
+    (dequantize,) = (op for op in module.walk() if isinstance(op, DequantizeOp))
+    sums = dequantize.input.owner
+    assert isinstance(sums, NodeSumOp)
+    low, high = -500, 500
+    wide = UniformQuantizedType(10, True, 0.5)
+    bounds = bounds_constant(TensorType(wide, (3,)), np.full(3, low), np.full(3, high))
+    wider = NodeSumOp(sums.edges, bounds=bounds, result_type=TensorType(wide, (3,)))
+    codes = UniformQuantizedType(4, True, 2.0)
+    rounded = RequantizeOp(wider, codes, affine=(np.full(3, gain), np.array([0.1, 1.0, -2.0])))
+    Rewriter.replace_op(sums, [wider, rounded])
+    Rewriter.replace_op(dequantize, DequantizeOp(rounded))
+    every = np.stack(np.meshgrid(np.arange(8), np.arange(8)), -1).reshape(-1, 2)
+    expected = Model.of(module).run_codes(every)
+    assert len(np.unique(expected)) > 4
+    ExpandWiresPass().apply(Context(), module)
+    module.verify()
+    np.testing.assert_array_equal(Model.of(module).run_codes(every), expected)

@@ -111,8 +111,8 @@ def scaled(op: str, first: str, second: str, scale: float) -> onnx.ModelProto:
 MALFORMED: dict[str, tuple[onnx.ModelProto | bytes, str]] = {
     "text": (b"# a text file, not a model\n", "not an ONNX file, or a truncated"),
     "zeros": (bytes(64), "not an ONNX file, or a truncated"),
-    "opset 12": (network(opset=12), "operator set 12 is not supported, only 13 to 21"),
-    "opset 22": (network(opset=22), "operator set 22 is not supported, only 13 to 21"),
+    "opset 12": (network(opset=12), "operator set 12 is not supported, only 13 to 23"),
+    "opset 24": (network(opset=24), "operator set 24 is not supported, only 13 to 23"),
     "no opset": (changed(lambda m: m.ClearField("opset_import")), "names no operator set"),
     "operands that do not broadcast": (
         network(

@@ -1,0 +1,1 @@
+"""Compiles a graph that is quantised throughout to its integers."""
