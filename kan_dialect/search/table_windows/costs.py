@@ -28,6 +28,11 @@ class TableCosts:
         self._splitter = splitter_for(device, PARTS) if absorbs else None
         self._known: dict[tuple[bytes, bool], float] = {}
 
+    @property
+    def counts_parts(self) -> bool:
+        """Whether a table that a sum reads costs as much as in parts."""
+        return self._splitter is not None
+
     def of(self, ring: Ring, is_added: bool) -> float:
         """LUTs of a table, and of adding it to a sum if that is all that reads it."""
         entries = ring.filled - int(ring.filled.min()) if is_added else ring.filled

@@ -18,8 +18,10 @@ from kan_dialect.search.table_windows.costs import WIDTH, TableCosts
 from kan_dialect.search.table_windows.windows import Ring, Window, windows_of
 
 LEAST_SAVED = 3.0
-LEAST_SHARE = 0.2
-"""LUTs that a shared code has to save, and their share: it brings a level of logic."""
+"""LUTs that a shared code has to save: it brings a level of logic."""
+LEAST_SHARE, LEAST_SHARE_WHOLE = 0.2, 0.4
+"""The share that it has to save; the latter where costs are those of whole tables, which
+`kan-split-tables` makes cheaper."""
 LEAST_NARROWER = 2
 """Bits by which the code has to be narrower than the windows of the tables."""
 MAX_TABLES = 24
@@ -125,7 +127,8 @@ class _CodeSearch:
         members = tuple(index for reading in group for index in reading.members)
         if members not in self._known:
             before = _luts_of(group)
-            most = before - max(LEAST_SAVED, LEAST_SHARE * before)
+            share = LEAST_SHARE if self._costs.counts_parts else LEAST_SHARE_WHOLE
+            most = before - max(LEAST_SAVED, share * before)
             self._known[members] = self._coded(members, most)
         return self._known[members]
 
