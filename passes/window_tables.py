@@ -62,21 +62,18 @@ def _source(table: TableOp) -> SSAValue:
 
 
 def _operand(value: SSAValue) -> SSAValue | None:
-    """The one value that a value is a function of; None of inputs and sums of several."""
+    """The one value that a value is a function of; None of inputs, sums of several, and nodes."""
     op = value.owner
+    if any(isinstance(use.operation, MarkOp) for use in value.uses):
+        return None
     if isinstance(op, ExtractOp):
         return op.input
-    if isinstance(op, TableOp) and len(op.inputs) == 1 and not _is_node(value):
+    if isinstance(op, TableOp) and len(op.inputs) == 1:
         return op.inputs[0]
     if type(op) is SumOp:
         variables, _ = variables_and_constant(op.inputs)
         return variables[0] if len(variables) == 1 else None
     return None
-
-
-def _is_node(value: SSAValue) -> bool:
-    """Whether the value is marked as a node: `kan-merge-tables` decides on its readers."""
-    return any(isinstance(use.operation, MarkOp) for use in value.uses)
 
 
 def _is_added(table: TableOp) -> bool:
@@ -138,15 +135,17 @@ class _Windowing:
             for reader in readers
         )
 
-    def run(self) -> None:
+    def run(self) -> bool:
+        """Whether windows are worth it; then they are built."""
         readers = [self._reader(table) for table in self.tables]
         readings = readings_of(readers, self.costs, self.device.lut_inputs)
         choice = choose_increments(readings, self._bits, self.costs, is_free=self._is_free)
         if choice.luts > self._luts_before() - LEAST_SAVED:
-            return
+            return False
         self._place(choice.free)
         for reading, (increment, window) in zip(readings, choice.windows, strict=True):
             self._build(reading, increment, window)
+        return True
 
     def _luts_before(self) -> float:
         """LUTs of the tables as they are, and of what is between them and the value."""
@@ -166,7 +165,7 @@ class _Windowing:
     def _luts_of(self, table: TableOp) -> float:
         patterns = table.by_bit_pattern
         ring = Ring(patterns, np.ones(len(patterns), dtype=np.bool_))
-        return self.costs.of(ring, _is_added(table)) + WIDTH * ring.bits
+        return self.costs.of(ring, _is_added(table)) + WIDTH * _bits_read(patterns)
 
     def _luts_between(self, value: SSAValue) -> float:
         op = value.owner
@@ -253,6 +252,12 @@ class _Windowing:
         return self._extracts[key]
 
 
+def _bits_read(patterns: IntArray) -> int:
+    """Number of bits of its input that a table depends on."""
+    halves = (patterns.reshape(-1, 2, 1 << bit) for bit in range(len(patterns).bit_length() - 1))
+    return sum(bool((below_above[:, 0] != below_above[:, 1]).any()) for below_above in halves)
+
+
 def _replace(table: TableOp, value: SSAValue, entries: IntArray, care: BoolArray) -> None:
     kind = range_of(table.result)
     new = TableOp([value], entries, care=care, result_type=kind, name=table.given_name)
@@ -291,6 +296,9 @@ class WindowTablesPass(FunctionPass, TargetPass):
         ops = ops_of(function.body.block)
         found = _by_source(op for op in ops if isinstance(op, TableOp))
         # The last first: a table that others read is replaced behind these.
-        for source, tables in reversed(found.items()):
+        windowed = [
             _Windowing(source, tables, self.device, costs).run()
-        narrow(function)
+            for source, tables in reversed(found.items())
+        ]
+        if any(windowed):
+            narrow(function)
