@@ -104,7 +104,7 @@ def read_json(path: Path, what: str) -> Mapping[str, object]:
     try:
         content = parse_json(path.read_bytes())
     except FileNotFoundError:
-        raise KanError(f"there is no {what} {path}", remedy=f"put {path.name} there") from None
+        raise KanError(f"{path} is missing, {what}", remedy=f"put {path.name} there") from None
     except OSError as error:
         raise KanError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:

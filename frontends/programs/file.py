@@ -43,13 +43,14 @@ _REMEDY = "write it again with CombLogic.save of da4ml or alkaid"
 def is_program(path: Path) -> bool:
     """Whether the JSON of a file is a list, or an object with the key `meta`.
 
-    A file that is no JSON is not a program.
+    A list that is cut short is a program, which `read_program` refuses.
     """
     try:
-        content = parse_json(_unpacked(path))
+        data = _unpacked(path)
+        content = None if data.lstrip().startswith(b"[") else parse_json(data)
     except (KanError, ValueError, RecursionError):
         return False
-    return isinstance(content, list) or (isinstance(content, dict) and "meta" in content)
+    return content is None or (isinstance(content, dict) and "meta" in content)
 
 
 def read_program(path: Path) -> Program:

@@ -946,7 +946,7 @@ _config_text("no key", "that is an empty object", b"{}")
 _config_text("", "with a number of a million digits", b'{"layers": ' + b"9" * 10**6 + b"}")
 
 
-@case("there is no", "config missing")
+@case("is missing", "config missing")
 def _no_config(folder: Path) -> Path:
     path = checkpoint(folder, {"model_state_dict": state_dict()})
     (folder / "config.json").unlink()

@@ -145,6 +145,9 @@ def test_text_that_is_no_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     for text in (whole[:-20], "[" * 100_000, "", '{"meta": 1, "meta": 2}', "\xff"):
         path.write_text(text, encoding="latin-1")
         refused(path, "is not JSON")
+    path.write_text(whole[:-20])
+    assert opt(path) == 1
+    assert "is not JSON" in capsys.readouterr().err
     path = tmp_path / "net.json.gz"
     path.write_bytes(b"\x1f\x8b" + whole.encode())
     assert opt(path) == 1
