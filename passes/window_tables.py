@@ -80,19 +80,26 @@ def _is_added(table: TableOp) -> bool:
     return all(type(use.operation) is SumOp for use in table.result.uses)
 
 
+def _between(value: SSAValue, source: SSAValue) -> Iterator[SSAValue]:
+    """The values from one back to its source, without the source."""
+    while value is not source:
+        yield value
+        before = _operand(value)
+        assert before is not None
+        value = before
+
+
 def _codes(value: SSAValue, source: SSAValue) -> IntArray:
     """The codes of a value for all codes of its source, the lowest one first."""
-    if value is source:
-        return np.arange(range_of(source).low, range_of(source).high + 1)
-    op = value.owner
-    assert isinstance(op, ExtractOp | TableOp | SumOp)
-    operands = [
-        np.array([each.owner.value.value.data])
-        if isinstance(each.owner, ConstantOp)
-        else _codes(each, source)
-        for each in op.operands
-    ]
-    return op.evaluate(operands)[0]
+    codes = np.arange(range_of(source).low, range_of(source).high + 1)
+    for step in reversed(list(_between(value, source))):
+        op = step.owner
+        assert isinstance(op, ExtractOp | TableOp | SumOp)
+        owners = [operand.owner for operand in op.operands]
+        (codes,) = op.evaluate(
+            [np.array([o.value.value.data]) if isinstance(o, ConstantOp) else codes for o in owners]
+        )
+    return codes
 
 
 def _cares(table: TableOp, source: SSAValue) -> tuple[IntArray, BoolArray]:
@@ -123,17 +130,20 @@ class _Windowing:
 
     def _only_these_read(self, value: SSAValue) -> bool:
         """Whether a value leads to these tables only."""
-        readers = [use.operation for use in value.uses]
-        return all(
-            reader in self.tables
-            or isinstance(reader, MarkOp)
-            or (
-                isinstance(reader, ExtractOp | SumOp)
-                and _operand(reader.result) is value
-                and self._only_these_read(reader.result)
-            )
-            for reader in readers
-        )
+        pending = [value]
+        while pending:
+            value = pending.pop()
+            for use in value.uses:
+                reader = use.operation
+                if isinstance(reader, MarkOp) or reader in self.tables:
+                    continue
+                if (
+                    not isinstance(reader, ExtractOp | SumOp)
+                    or _operand(reader.result) is not value
+                ):
+                    return False
+                pending.append(reader.result)
+        return True
 
     def run(self) -> bool:
         """Whether windows are worth it; then they are built."""
@@ -150,17 +160,12 @@ class _Windowing:
     def _luts_before(self) -> float:
         """LUTs of the tables as they are, and of what is between them and the value."""
         luts = sum(map(self._luts_of, self.tables))
-        between = {value for table in self.tables for value in self._between(table.inputs[0])}
+        between = {
+            value for table in self.tables for value in _between(table.inputs[0], self.source)
+        }
         return luts + sum(
             map(self._luts_between, between - {table.result for table in self.tables})
         )
-
-    def _between(self, value: SSAValue) -> Iterator[SSAValue]:
-        while value is not self.source:
-            yield value
-            before = _operand(value)
-            assert before is not None
-            value = before
 
     def _luts_of(self, table: TableOp) -> float:
         patterns = table.by_bit_pattern
