@@ -54,7 +54,7 @@ def require_replaceable(
                 f"{folder} cannot be replaced: {problem}",
                 remedy=f"name another folder, such as {folder / 'build'}",
             )
-        with locked(place.parent) if place.is_dir() else nullcontext():
+        with locked(place.parent) if place.parent.is_dir() else nullcontext():
             require_ours(folder, owner, force=force, spared=spared)
 
 
@@ -101,8 +101,9 @@ def replacing_folder(
         new, old = work / "new", work / "old"
         try:
             new.mkdir()
-            if place.is_dir():
-                _copy_access(place, new)
+            with locked(above):  # Another process may be between two renames.
+                if place.is_dir():
+                    _copy_access(place, new)
             yield new
             place.parent.mkdir(parents=True, exist_ok=True)
             with undisturbed(), locked(place.parent):

@@ -67,5 +67,5 @@ def test_refusals(shared_data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(INSTALLED, reason="HGQ2 is installed")
 def test_without_hgq(tmp_path: Path) -> None:
-    with pytest.raises(KanError, match=r"reading \.keras files needs Keras.*kan-dialect\[hgq\]"):
+    with pytest.raises(KanError, match=r"reading \.keras files needs Keras.*\[hgq\]"):
         load_hgq(tmp_path / "net.keras", ImportOptions(samples=np.zeros((3, 2))))
