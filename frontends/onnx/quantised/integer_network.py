@@ -129,7 +129,7 @@ class _Sum:
 
     @property
     def mask(self) -> BoolArray:
-        return self.tables.any(axis=-1)
+        return np.logical_or.reduce(self.tables, axis=-1)
 
     @property
     def ends(self) -> tuple[IntArray, IntArray]:
