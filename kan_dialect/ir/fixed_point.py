@@ -91,7 +91,7 @@ class FixedType(ParametrizedAttribute, TypeAttribute):
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
         start = parser.pos
         with parser.in_angle_brackets():
-            storage = re.fullmatch(r"([su])(\d{1,3})", parser.parse_identifier("a storage as s16"))
+            storage = re.fullmatch(r"([su])(\d{1,3})", parser.parse_optional_identifier() or "")
             if storage is None:
                 parser.raise_error("expected a storage such as s16 or u6", start, parser.pos)
             parser.parse_punctuation(":")
