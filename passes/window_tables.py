@@ -280,7 +280,7 @@ def _by_source(tables: Iterable[TableOp]) -> dict[SSAValue, list[TableOp]]:
 
 def _is_examined(source: SSAValue) -> bool:
     """Whether a value has few bits; one that may go into its readers is left for that."""
-    if range_of(source).bits > MAX_BITS:
+    if range_of(source).bits > MAX_BITS or range_of(source).size == 1:
         return False
     op = source.owner
     return not isinstance(op, TableOp) or (

@@ -7,10 +7,10 @@ same at the same edge: then what is proven of one is proven of the other.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Container, Hashable, Iterator, Sequence
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.prove.cycles.machine import Machine
+from kan_dialect.flows.prove.cycles.machine import REGISTERS, Machine
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.netlist import Bit, Cell, Netlist
 
@@ -31,23 +31,44 @@ def difference_of_readings(first: Netlist, second: Netlist) -> str | None:
     if (missing := next((name for name in names if name not in second.names), None)) is not None:
         return missing
     pool = Pool()
+    held = _held(first, names) & _held(second, names)
     try:
-        ours, theirs = (dict(_Reading(each, names, pool).facts()) for each in (first, second))
+        ours, theirs = (dict(_Reading(each, names, held, pool).facts()) for each in (first, second))
     except KanError as error:
         return str(error)
     return next((key for key in [*ours, *theirs] if ours.get(key) != theirs.get(key)), None)
 
 
+def _held(netlist: Netlist, names: Sequence[str]) -> set[tuple[str, int]]:
+    """The names, each with the index of a bit, of bits that registers hold."""
+    registers = {
+        bit
+        for source, _ in netlist.drivers.values()
+        if isinstance(source, Cell) and source.kind in REGISTERS
+        for bit in source.connections["Q"]
+    }
+    return {
+        (name, index)
+        for name in names
+        for index, bit in enumerate(netlist.names[name])
+        if bit in registers
+    }
+
+
 class _Reading:
     """One netlist in a cycle; the pool is shared."""
 
-    def __init__(self, netlist: Netlist, names: Sequence[str], pool: Pool) -> None:
+    def __init__(
+        self, netlist: Netlist, names: Sequence[str], held: Container[tuple[str, int]], pool: Pool
+    ) -> None:
         self.netlist, self.names, self.pool = netlist, names, pool
         self.named: dict[Bit, tuple[str, int]] = {}
-        """Of each net its first name, and which bit of that it is."""
+        """Of each bit of a register its first name in both readings, and which bit of that it is. A
+        signal that is a register's in one reading alone is a function of it in the other."""
         for name in names:
             for index, bit in enumerate(netlist.names[name]):
-                self.named.setdefault(bit, (name, index))
+                if (name, index) in held:
+                    self.named.setdefault(bit, (name, index))
         self.partial: dict[Term, int] = {}
         self.machine = Machine(
             netlist,

@@ -105,3 +105,12 @@ func.func @wide(%x: !kan.int<0:8191>, %z: !kan.int<0:3>) -> !kan.int<0:18> {
   %q = kan.sum %t, %z as "q" : !kan.int<0:15>, !kan.int<0:3> -> !kan.int<0:18>
   func.return %q : !kan.int<0:18>
 }
+
+// A table of a value that is always the same is left for kan-narrow.
+// CHECK-LABEL: @fixed
+// CHECK-NEXT: kan.table %x as "t"
+func.func @fixed(%x: !kan.int<3:3>, %z: !kan.int<0:3>) -> !kan.int<0:18> {
+  %t = kan.table %x as "t" entries dense<[7]> : tensor<1xi8> : !kan.int<3:3> -> !kan.int<0:15>
+  %q = kan.sum %t, %z as "q" : !kan.int<0:15>, !kan.int<0:3> -> !kan.int<0:18>
+  func.return %q : !kan.int<0:18>
+}

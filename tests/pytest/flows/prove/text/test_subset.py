@@ -625,6 +625,33 @@ def test_yosys_reads_expressions_alike(tmp_path: Path) -> None:
     assert difference_of_readings(read_text(path, "expressions"), theirs) == "left"
 
 
+CHOSEN_BY_A_CONSTANT = """
+module chosen (
+  input  wire logic clk,
+  input  wire logic [3:0] x,
+  output wire logic [3:0] y
+);
+  logic [3:0] held;
+  always_ff @(posedge clk) held <= x;
+  wire logic [3:0] after = 1'b0 ? 4'd7 : held;
+  assign y = after;
+endmodule
+"""
+
+
+def test_a_signal_that_yosys_makes_the_register_itself(tmp_path: Path) -> None:
+    """`after`, the first name, is a net of its own in one reading only."""
+    yosys = look_for("yosys")
+    if yosys is None:
+        pytest.skip("Yosys is not installed")
+    path = tmp_path / "chosen.sv"
+    path.write_text(WHOLE.format(CHOSEN_BY_A_CONSTANT))
+    theirs = read_design(path, "chosen", yosys)
+    assert difference_of_readings(read_text(path, "chosen"), theirs) is None
+    path.write_text(path.read_text().replace("1'b0 ?", "1'b1 ?"))
+    assert difference_of_readings(read_text(path, "chosen"), theirs) == "after"
+
+
 # The page.
 
 
