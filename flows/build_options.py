@@ -20,7 +20,7 @@ from kan_dialect.passbase.option_bounds import SEED, Bounds, bounded, require_bo
 
 @dataclass(kw_only=True)
 class CommonOptions:
-    """Options that builds of all networks have, also of those that train themselves."""
+    """Options of every build, of hardware that trains itself or not."""
 
     simulator: SimulatorName | None = "verilator"
     """None: do not simulate."""

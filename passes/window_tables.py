@@ -102,7 +102,7 @@ def _codes(value: SSAValue, source: SSAValue) -> IntArray:
     return codes
 
 
-def _cares(table: TableOp, source: SSAValue) -> tuple[IntArray, BoolArray]:
+def _entries_by_code(table: TableOp, source: SSAValue) -> tuple[IntArray, BoolArray]:
     """Entries of a table for all codes of its source, and whether they matter."""
     index = _codes(table.inputs[0], source) - range_of(table.inputs[0]).low
     return table.filled[index], table.care_array[index].astype(np.bool_)
@@ -185,7 +185,7 @@ class _Windowing:
         kind, size = range_of(self.source), 1 << self._bits
         at = (np.arange(kind.low, kind.high + 1) - self._first) % size
         ring = Ring(np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.bool_))
-        ring.entries[at], ring.care[at] = _cares(table, self.source)
+        ring.entries[at], ring.care[at] = _entries_by_code(table, self.source)
         return Reader(ring, _is_added(table))
 
     def _place(self, free: int) -> None:
@@ -206,14 +206,14 @@ class _Windowing:
                 Rewriter.replace_op(mark, moved_mark(mark, moved.result, -amount))
         self._values[free] = moved.result
 
-    def _value(self, increment: int, bits: int) -> SSAValue:
-        """The value with an increment, and at least some bits."""
+    def _value(self, increment: int) -> SSAValue:
+        """The value with an increment, of at least as many bits as a ring has."""
         if increment not in self._values:
             (free, value), *_ = self._values.items()
             amount, kind = increment - free, range_of(value)
             low, high = kind.low + amount, kind.high + amount
-            if int_type(low, high).bits < bits:
-                high = max(high, (1 << bits) - 1)
+            if int_type(low, high).bits < self._bits:
+                high = (1 << self._bits) - 1
             constant = ConstantOp(amount)
             moved = SumOp([value, constant.result], result_type=int_type(low, high))
             self._insert([constant, moved], value)
@@ -248,7 +248,7 @@ class _Windowing:
     def _extracted(self, increment: int, window: Window) -> SSAValue:
         key = increment, window.low, window.width
         if key not in self._extracts:
-            value = self._value(increment, window.low + window.width)
+            value = self._value(increment)
             self._extracts[key] = value
             if window.low or range_of(value) != int_type(0, (1 << window.width) - 1):
                 extract = ExtractOp(value, window.low, window.width)

@@ -83,7 +83,7 @@ VariableT = TypeVar("VariableT", bound=HasRange)
 
 
 class PlanArithmetic(ExactArithmetic[NumberT], Generic[NumberT, VariableT]):
-    """Integers of which a plan asks ranges and variables."""
+    """Integers as a plan needs them: with ranges and variables."""
 
     @abstractmethod
     def input(self, port: Port) -> NumberT:

@@ -19,7 +19,7 @@ class _Forked:
 
 
 def in_processes(task: Callable[[int], ResultT], count: int, jobs: int) -> Iterator[ResultT]:
-    """`task(0)`, `task(1)`, ... in order, in at most so many processes as there are processors."""
+    """`task(0)`, `task(1)`, ... in order, in at most one process a processor."""
     jobs = min(jobs, count, os.cpu_count() or 1)
     if jobs <= 1 or "fork" not in multiprocessing.get_all_start_methods():
         yield from map(task, range(count))

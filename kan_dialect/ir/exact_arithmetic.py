@@ -1,4 +1,4 @@
-"""What a wire-level op means for a proof: exact integers, of which a proof knows functions only."""
+"""What a wire-level op means for a proof, as functions of exact integers."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Pool:
         return self._new(kind, width, tuple(args), data)
 
     def opaque(self, kind: str, width: int, args: Sequence[Term]) -> Term:
-        """A function of its operands of which no more is known."""
+        """An unknown function of its operands."""
         return self._new(kind, width, tuple(args), None)
 
     def _new(self, kind: str, width: int, args: tuple[Term, ...], data: Any) -> Term:

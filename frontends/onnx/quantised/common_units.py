@@ -1,4 +1,4 @@
-"""Finds the real number of which the edges of a node are integer multiples."""
+"""Finds the unit of a node: the values of its edges are integer multiples of it."""
 
 from __future__ import annotations
 

@@ -36,13 +36,8 @@ def choose_increments(
     is_free : one increment costs nothing, as the value is a sum that takes it in; else it is 0.
     """
     increments = sorted({window.increment for each in readings for _, window in each.windows})
-    luts = {
-        increment: [
-            min((cost for cost, window in each.windows if window.takes(increment)))
-            for each in readings
-        ]
-        for increment in increments
-    }
+    behind = {increment: [each.behind(increment) for each in readings] for increment in increments}
+    luts = {increment: [cost for cost, _ in found] for increment, found in behind.items()}
 
     def total(chosen: Sequence[int], free: int) -> float:
         added = sum(costs.increment((each - free) % (1 << bits), bits) for each in chosen)
@@ -59,9 +54,7 @@ def choose_increments(
 
     least, free, chosen = min(map(grown, increments if is_free else [0]))
     windows: list[tuple[int, Window]] = []
-    for index, reading in enumerate(readings):
+    for index in range(len(readings)):
         increment = min(chosen, key=lambda each: (luts[each][index], chosen.index(each)))
-        found = reading.behind(increment)
-        assert found is not None  # Each takes every increment by a window that leaves out no bit.
-        windows.append((increment, found[1]))
+        windows.append((increment, behind[increment][index][1]))
     return Choice(least, free, windows)

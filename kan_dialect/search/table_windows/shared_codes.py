@@ -1,4 +1,4 @@
-"""Tables that read a value by one narrower code, of which each is a smaller table.
+"""Shared codes: one table narrows a value, and several smaller tables read its code.
 
 Two codes of the value are in one class where all these tables have the same entries. If there are
 few classes, a table gives the class, and the tables read that: a disjoint decomposition of several
@@ -64,10 +64,13 @@ class Reading:
         """LUTs by the cheapest window."""
         return min(luts for luts, _ in self.windows)
 
-    def behind(self, increment: int) -> tuple[float, Window] | None:
-        """The cheapest window of the value + an increment, with its LUTs."""
+    def behind(self, increment: int) -> tuple[float, Window]:
+        """The cheapest window of the value + an increment, with its LUTs.
+
+        One window leaves out no lowest bit, and takes every increment.
+        """
         taken = [(luts, window) for luts, window in self.windows if window.takes(increment)]
-        return min(taken, key=lambda each: each[0], default=None)
+        return min(taken, key=lambda each: each[0])
 
 
 def readings_of(readers: Sequence[Reader], costs: TableCosts, lut_inputs: int) -> list[Reading]:

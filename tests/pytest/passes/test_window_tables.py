@@ -31,7 +31,7 @@ class Chains:
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
-        ranges = [(-8, 7), (0, 15), (-3, 12), (0, 30)]
+        ranges = [(-8, 7), (0, 15), (-3, 12), (0, 30), (-20, -1)]
         kinds = [IntType(*ranges[i]) for i in self._rng.integers(len(ranges), size=2)]
         self.block = Block(arg_types=kinds)
 

@@ -26,9 +26,7 @@ def readings(of: list[Reader], target: str) -> list[Reading]:
 
 def values(reading: Reading, bits: int, increment: int) -> list[IntArray]:
     """The entries of each member for all codes, read by the window for an increment."""
-    found = reading.behind(increment)
-    assert found is not None
-    _, window = found
+    _, window = reading.behind(increment)
     codes = ((np.arange(1 << bits) + increment) % (1 << bits) >> window.low) % (1 << window.width)
     table = window.behind(increment).entries[codes]
     return [entries[table] for entries in reading.by_class] or [table]
@@ -84,12 +82,12 @@ def test_increments_are_shared_and_cost_what_is_said(seed: int, is_free: bool, t
         for each in {increment for increment, _ in choice.windows} - {choice.free}
     )
     for reading, (increment, window) in zip(found, choice.windows, strict=True):
-        best = reading.behind(increment)
-        assert best is not None and best[1] is window
-        total += best[0]
+        cost, best = reading.behind(increment)
+        assert best is window
+        total += cost
         for index, entries in zip(reading.members, values(reading, bits, increment), strict=True):
             np.testing.assert_array_equal(entries, tables[index])
     assert choice.luts == pytest.approx(total)
     assert is_free or choice.free == 0
-    without = sum(reading.behind(0)[0] for reading in found if reading.behind(0))  # type: ignore[index]
+    without = sum(reading.behind(0)[0] for reading in found)
     assert choice.luts <= without + 1e-9
