@@ -17,7 +17,7 @@ from typing import Any, Unpack, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
-from xdsl.dialects import func
+from xdsl.dialects import func, hw
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
@@ -41,8 +41,7 @@ from kan_dialect.api.stages import Pass, lack_data, passes_of, run_stages
 from kan_dialect.api.training import NOT_TRAINABLE, TRAINABLE, training_choice
 from kan_dialect.api.tuning import TuneChoice, Tuned, tune_network
 from kan_dialect.devices.device import device as device_of
-from kan_dialect.devices.estimate import Estimate
-from kan_dialect.devices.estimate import estimate as estimate_of
+from kan_dialect.devices.estimate import Estimate, estimate
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_inside
 from kan_dialect.files.data_sets import Dataset
@@ -63,6 +62,7 @@ from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.module_verifier import verify_module
 from kan_dialect.ir.types import bounds_constant, quantized_type, tensor_shape
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.estimate import estimate_design, of_hardware
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.data_columns import join_names
@@ -485,7 +485,9 @@ class Network:
     # Hardware.
 
     def estimate(self, device: str = "xcup") -> Estimate:
-        """Resources and delay on a device, estimated from the wire level, before any tool has run.
+        """Resources and delay on a device, before any tool has run.
+
+        The logic of the hardware is mapped to LUTs as synthesis does; delays are of the wires.
 
         Parameters
         ----------
@@ -510,7 +512,11 @@ class Network:
                 f"@{self.name} is at {self.level} level; estimates are made from the wire level",
                 remedy=remedy,
             )
-        return estimate_of(next(wire_functions(module)), family)
+        function = next(wire_functions(module))
+        for op in self._module.ops:
+            if isinstance(op, hw.HWModuleOp):
+                return of_hardware(estimate(function, family), op, family)
+        return estimate_design(function, family)
 
     def systemverilog(self) -> str:
         """The network as SystemVerilog, in the subset of docs/reference/rtl-subset.md.

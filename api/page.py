@@ -11,9 +11,9 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import XCUP
-from kan_dialect.devices.estimate import estimate
 from kan_dialect.errors import KanError
 from kan_dialect.flows.pictures import edge_picture, network_picture
+from kan_dialect.lowering.estimate import estimate_design
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
@@ -75,7 +75,7 @@ def _ports(ports: Sequence[Port]) -> str:
 
 def _cost(circuit: ModuleOp) -> str:
     try:
-        found = estimate(next(wire_functions(circuit)))
+        found = estimate_design(next(wire_functions(circuit)), XCUP)
     except KanError as error:
         return str(error)
     return (

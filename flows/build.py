@@ -38,6 +38,7 @@ from kan_dialect.flows.interfaces.write import (
     write_interface,
     write_packages,
 )
+from kan_dialect.flows.layer_costs import apportion_luts
 from kan_dialect.flows.page.page import write_page
 from kan_dialect.flows.pass_runs import Progress
 from kan_dialect.flows.pictures.of_build import write_pictures
@@ -254,6 +255,10 @@ def _report(
     stages: Stages, interface: Interface, circuit: Model, tops: Sequence[hw.HWModuleOp]
 ) -> Report:
     total, kept = stages.edges or (0, 0)
+    estimate = {} if stages.estimate is None else estimate_entry(stages.estimate, tops)
+    if estimate:
+        luts = estimate.get("core", estimate)["luts"]
+        apportion_luts(stages.layers, stages.runs.files, luts)
     return Report(
         name=circuit.name,
         inputs=len(interface.inputs),
@@ -265,7 +270,7 @@ def _report(
         shapes=stages.shapes,
         bits=stages.chosen_bits,
         trained=stages.trained,
-        estimate={} if stages.estimate is None else estimate_entry(stages.estimate, tops),
+        estimate=estimate,
         tools=versions(),
         ports=_ports(circuit, interface),
         stages=stages.runs.files,

@@ -9,9 +9,9 @@ from xdsl.dialects import hw
 
 from kan_dialect.devices.device import device
 from kan_dialect.devices.estimate import Estimate
-from kan_dialect.devices.module_cost import module_cost
 from kan_dialect.flows.part_fit import part_caution, part_entry
 from kan_dialect.ir.attributes.module_attributes import declared_latency
+from kan_dialect.search.logic_mapping.module_cost import ModuleCost, module_cost
 
 
 def estimate_entry(found: Estimate, modules: Sequence[hw.HWModuleOp]) -> dict[str, Any]:
@@ -22,27 +22,25 @@ def estimate_entry(found: Estimate, modules: Sequence[hw.HWModuleOp]) -> dict[st
 
     Parameters
     ----------
-    found : the estimate of the network.
+    found : the estimate of the network at wire level.
     modules : the network's module, and the wrapper if there is one.
     """
-    luts, registers, shifts, top = (found.luts, found.registers, found.shift_registers, modules[-1])
-    wraps = any(isinstance(op, hw.InstanceOp) for op in top.body.block.ops)
-    if wraps:
-        added = module_cost(top, device(found.target))
-        luts, registers = luts + added.luts, registers + added.registers
-        shifts += added.shift_registers
-    part = part_entry(found.target, luts, registers)
+    family, top = device(found.target), modules[-1]
+    costs = [module_cost(module, family) for module in modules]
+    core, whole = costs[0], ModuleCost(*map(sum, zip(*costs, strict=True)))
+    clocked = found.of_size(*core, family)
+    part = part_entry(found.target, whole.luts, whole.registers)
     latency = max(declared_latency(top) or 0, 1)
     return {
         "target": found.target,
-        "luts": luts,
-        "registers": registers,
+        "luts": whole.luts,
+        "registers": whole.registers,
         "levels": found.levels,
-        "delay_ns": round(found.period_ns, 3),
-        "latency_ns": round(latency * found.period_ns, 3),
-        **({} if found.fmax_mhz is None else {"fmax_mhz": round(found.fmax_mhz, 1)}),
-        **({"shift_registers": shifts} if shifts else {}),
-        **({"core": {"luts": found.luts, "registers": found.registers}} if wraps else {}),
+        "delay_ns": round(clocked.period_ns, 3),
+        "latency_ns": round(latency * clocked.period_ns, 3),
+        **({} if clocked.fmax_mhz is None else {"fmax_mhz": round(clocked.fmax_mhz, 1)}),
+        **({"shift_registers": whole.shift_registers} if whole.shift_registers else {}),
+        **({"core": {"luts": core.luts, "registers": core.registers}} if len(modules) > 1 else {}),
         **({} if part is None else {"part": part}),
     }
 

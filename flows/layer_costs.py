@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from xdsl.dialects import func
@@ -26,8 +26,8 @@ OTHER = "other"
 def layer_costs(function: func.FuncOp, device: DeviceFamily) -> list[dict[str, Any]]:
     """The entries `layers` of `report.json`, of a wire-level function.
 
-    A layer's LUTs are counted by themselves. Their sum may differ from the estimate of the whole
-    network, where layers share logic.
+    A layer's LUTs are counted by the costs of its ops; `apportion_luts` makes them parts of the
+    estimate of the whole network.
 
     Raises
     ------
@@ -54,6 +54,39 @@ def layer_costs(function: func.FuncOp, device: DeviceFamily) -> list[dict[str, A
         if name in edges:
             entry["edge_luts"] = [[round(each, 2) for each in row] for row in edges[name][1]]
         found.append(entry)
+    return found
+
+
+def apportion_luts(
+    layers: Sequence[Mapping[str, Any]], stages: Sequence[dict[str, Any]], total: int
+) -> None:
+    """Bring LUTs by costs in proportion to those of the whole network.
+
+    Parameters
+    ----------
+    layers : the entries of `layer_costs`, whose sum becomes the total.
+    stages : the entries `stages` of `report.json`; the last one with `luts` becomes the total.
+    total : LUTs of the network by estimate.
+    """
+    kinds = [(layer["luts"], kind) for layer in layers for kind in layer["luts"]]
+    parts = _apportioned([luts[kind] for luts, kind in kinds], total)
+    for (luts, kind), part in zip(kinds, parts, strict=True):
+        luts[kind] = part
+    counted = [stage for stage in stages if "luts" in stage]
+    whole = counted[-1]["luts"] if counted else 0
+    for stage in counted:
+        stage["luts"] = round(stage["luts"] * total / whole) if whole else stage["luts"]
+
+
+def _apportioned(costs: Sequence[int], total: int) -> list[int]:
+    """Whole numbers in proportion to costs, whose sum is the total, by largest remainders."""
+    whole = sum(costs)
+    if not whole:
+        return list(costs)
+    found = [cost * total // whole for cost in costs]
+    places = sorted(range(len(costs)), key=lambda place: -(costs[place] * total % whole))
+    for place in places[: total - sum(found)]:
+        found[place] += 1
     return found
 
 

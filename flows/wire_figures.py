@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 from xdsl.dialects import func
 
 from kan_dialect.devices.device import device
-from kan_dialect.devices.estimate import estimate
 from kan_dialect.errors import KanError
 from kan_dialect.ir.types import range_of
+from kan_dialect.lowering.estimate import estimate_design
 from kan_dialect.model.model import Model
 from kan_dialect.ops.wire import TableOp
 
@@ -37,7 +37,7 @@ def wire_figures(model: Model, target: str, lowered: Sequence[str] = ()) -> Figu
             remedy="end the pipeline with kan-compile, or with passes of wire level",
         )
     design = "\n".join([str(model.op), *lowered])
-    found = estimate(model.op, device(target))
+    found = estimate_design(model.op, device(target))
     cycles = model.latency()
     tables = [op for op in model.op.body.block.ops if isinstance(op, TableOp)]
     return {

@@ -192,6 +192,10 @@ class CompilePass(CompositePass):
             return []
         return [sharing(self, MapTablesPass)]
 
+    def hardware_passes(self) -> Sequence[KanPass]:
+        """The end of the pipeline: from the wire level to hardware, in order."""
+        return [LowerKanToHwPass(), *self._chains(), *self._luts()]
+
     def passes(self) -> Sequence[KanPass]:
         """The pipeline, in order."""
         chooses = self.precision == "auto"
@@ -213,9 +217,7 @@ class CompilePass(CompositePass):
             *self._head(),
             *wire_level,
             sharing(self, SchedulePass),
-            LowerKanToHwPass(),
-            *self._chains(),
-            *self._luts(),
+            *self.hardware_passes(),
         ]
 
     def require_read(self, module: ModuleOp) -> None:

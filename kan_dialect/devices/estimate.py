@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
@@ -55,6 +55,14 @@ class Estimate(Shown):
     def figures(self) -> dict[str, object]:
         """All fields."""
         return vars(self)
+
+    def of_size(
+        self, luts: int, registers: int, shift_registers: int, device: DeviceFamily
+    ) -> Estimate:
+        """The same paths in a design of another size."""
+        clock = None if self.fmax_mhz is None else 1000 / device.period_of(self.delay_ns, luts)
+        size = {"luts": luts, "registers": registers, "shift_registers": shift_registers}
+        return replace(self, fmax_mhz=clock, **size)
 
     @property
     def period_ns(self) -> float:

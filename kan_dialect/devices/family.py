@@ -88,6 +88,11 @@ class Adders:
     Yosys's results for four networks (docs/rationale/hardware.md)."""
     shortest_chain: int = 0
     """Bits of the shortest carry chain; synthesis makes narrower sums of lookup tables."""
+    beside_luts: bool = False
+    """Cells of a carry chain make carries only. A lookup table makes the sum of a bit, which
+    synthesis merges with others."""
+    cell_bits: int = 1
+    """Bits of a cell of a carry chain: chains take whole cells."""
     chain_luts: int = 0
     """LUTs that a carry chain takes beside its bits, at its ends. Not counted where adders share
     chains."""
@@ -210,6 +215,14 @@ class DeviceFamily:
         """
         period = delay * self.timing.growth_of(luts)
         return period if self.highest_mhz is None else max(period, 1000 / self.highest_mhz)
+
+    @property
+    def lut_areas(self) -> Sequence[float]:
+        """Areas of functions of 1, 2, ... inputs, by which synthesis chooses."""
+        if self.yosys is not None and self.yosys.lut_areas:
+            return self.yosys.lut_areas
+        inputs = range(1, max(self.lut_inputs, self.wide_inputs) + 1)
+        return [float(1 << max(0, each - self.lut_inputs)) for each in inputs]
 
     @property
     def small_inputs(self) -> int:

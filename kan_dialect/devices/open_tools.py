@@ -26,6 +26,9 @@ class Yosys:
     """Lookup tables. Its group is the number of inputs."""
     register: str
     """Flip-flops of every kind: with and without enable, set and reset."""
+    lut_areas: tuple[float, ...] = ()
+    """Areas of functions of 1, 2, ... inputs in Yosys's library, by which ABC chooses; empty: 1 for
+    a lookup table, twice as much for each further input."""
     carry: str = NO_CELL
     """Cells of a carry chain."""
     carry_luts: int = 0

@@ -35,6 +35,8 @@ def search_library() -> ctypes.CDLL:
     library.kan_extend_pairing.argtypes = [_HANDLE, _DATA, _NUMBER]
     library.kan_best_pair.argtypes = [_HANDLE, _NUMBER, _NUMBER, _DATA]
     library.kan_take_pair.argtypes = [_HANDLE, _NUMBER, _NUMBER, _DATA]
+    # logic_mapping/c/cover.c
+    library.kan_cover.argtypes = [_DATA] * 7
     # lut_mapping/c/resubstitution.c
     library.kan_resubstitute.argtypes = [_DATA] * 6
     # table_split/c/search.c

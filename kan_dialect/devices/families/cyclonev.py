@@ -13,6 +13,8 @@ CYCLONEV = DeviceFamily(
     yosys=Yosys(
         "synth_intel_alm -family cyclonev -noiopad -noclkbuf",
         lut=r"MISTRAL_(?:ALUT|NOT)([2-6]?)",
+        # `abc9_lut` of `intel_alm/common/alm_sim.v`.
+        lut_areas=(1, 1, 1, 1, 1, 2),
         register=r"MISTRAL_FF",
         carry=r"MISTRAL_ALUT_ARITH",
         carry_luts=1,

@@ -21,7 +21,14 @@ ECP5 = DeviceFamily(
     # An adder takes a bit for the zero that stops its carry, and half a bit as a chain has an even
     # number. The carry cells at both ends, of two bits each, are those of a chain of many adders.
     # Yosys's `arith_map.v` tells which sums take a carry chain.
-    Adders(carry_in_luts=1.0, further_luts=1.5, shortest_chain=5, chain_luts=4, joined_bits=48),
+    Adders(
+        carry_in_luts=1.0,
+        further_luts=1.5,
+        shortest_chain=5,
+        cell_bits=2,
+        chain_luts=4,
+        joined_bits=48,
+    ),
     wide_inputs=7,
     parts_factor=1.15,
     keeps_gates=False,

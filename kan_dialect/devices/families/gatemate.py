@@ -1,6 +1,6 @@
 """Cologne Chip GateMate. Lookup tables are halves of a CPE, which full adders take as well."""
 
-from kan_dialect.devices.family import DeviceFamily, Timing
+from kan_dialect.devices.family import Adders, DeviceFamily, Timing
 from kan_dialect.devices.open_tools import Cell, Nextpnr, Yosys
 from kan_dialect.devices.parts import Part
 
@@ -10,6 +10,7 @@ GATEMATE = DeviceFamily(
     3,
     # Of speed mode and the worst corner, by nextpnr.
     Timing(register=0.65, lut=2.2, carry=2.5, carry_bit=0.1),
+    Adders(shortest_chain=3),
     yosys=Yosys(
         # nextpnr places the cells of `-luttree`, and no CC_MX8.
         "synth_gatemate -noiopad -noclkbuf -luttree -nomx8",

@@ -1,6 +1,6 @@
 """Gowin GW1N (LittleBee) and GW2A (Arora)."""
 
-from kan_dialect.devices.family import DeviceFamily, Timing
+from kan_dialect.devices.family import Adders, DeviceFamily, Timing
 from kan_dialect.devices.open_tools import Cell, NetlistModule, Nextpnr, Yosys
 from kan_dialect.devices.parts import Part
 
@@ -24,6 +24,7 @@ GOWIN = DeviceFamily(
     4,
     # Of GW1N at speed grade C6/I5, by nextpnr.
     Timing(register=0.8, lut=1.45, carry=2.3, carry_bit=0.057),
+    Adders(shortest_chain=3),
     wide_inputs=8,
     yosys=Yosys(
         "synth_gowin -family gw1n -noiopads",

@@ -19,7 +19,9 @@ ICE40 = DeviceFamily(
     ),
     # A bit at a carry input takes a carry cell and no lookup table. A further adder takes lookup
     # tables for its last carry and where only one of its numbers has bits.
-    Adders(constant_luts=0, carry_in_luts=1.0, further_luts=1.5),
+    Adders(
+        constant_luts=0, carry_in_luts=1.0, further_luts=1.5, shortest_chain=3, beside_luts=True
+    ),
     expected_wide_factor=1.125,
     chooses_by_luts=True,
     mapped_factor=0.55,

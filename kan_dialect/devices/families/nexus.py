@@ -24,7 +24,7 @@ NEXUS = DeviceFamily(
     # Of speed grade 9, by nextpnr.
     Timing(register=0.4, lut=0.45, carry=0.8, carry_bit=0.03),
     # A carry cell, of two lookup tables, feeds the carry in.
-    Adders(chain_luts=2),
+    Adders(shortest_chain=5, cell_bits=2, chain_luts=2),
     wide_inputs=5,
     yosys=Yosys(
         "synth_nexus -noiopad -abc9",

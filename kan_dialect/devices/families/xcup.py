@@ -7,6 +7,8 @@ from kan_dialect.devices.parts import Part
 XILINX_CELLS = Yosys(
     "synth_xilinx -family xcup -flatten -noiopad -noclkbuf -abc9",
     lut=r"LUT(\d)",
+    # `abc9_lut` of `xilinx/cells_sim.v`.
+    lut_areas=(1, 2, 3, 3, 3, 5, 10, 20),
     register=r"FD[RSCP]E(_1)?",
     carry=r"CARRY[48]",
     mux=r"MUXF[789]",
@@ -32,6 +34,7 @@ XCUP = DeviceFamily(
         whole_bits=False,
         bit_luts=0.5,
         constant_luts=0,
+        shortest_chain=3,
         absorbed_luts=(0.5, 0.5, 0.5, 0.5, 1.0, 1.25),
     ),
     shared_inputs=4,

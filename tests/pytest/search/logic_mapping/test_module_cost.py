@@ -11,7 +11,6 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import SSAValue
 
 from kan_dialect.devices.device import device
-from kan_dialect.devices.module_cost import ModuleCost, module_cost
 from kan_dialect.flows.tools.synthesis import synthesize
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.frontends.loading import make_context
@@ -21,6 +20,7 @@ from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.hw_builder import HwBuilder, integer
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
+from kan_dialect.search.logic_mapping.module_cost import ModuleCost, module_cost
 
 WRAPPERS = {
     "ready-valid": WrapInterfacePass("ready-valid"),

@@ -1,0 +1,1 @@
+"""Lookup tables that hardware takes, by mapping its logic as synthesis does."""
