@@ -1,16 +1,14 @@
-"""Error of the cost model (`kan_dialect/devices`) against Yosys's mapping.
+"""Error of the cost model of passes (`kan_dialect/devices`) against Yosys's mapping.
 
     python benchmarks/calibrate_cost.py                     all targets (many minutes)
     python benchmarks/calibrate_cost.py --targets ecp5 --cases 100
-    python benchmarks/calibrate_cost.py --designs           whole designs (half an hour)
 
 The cases are random tables (random, smooth, monotone and with few values; full and with don't-care
 entries), adders, trees of adders, clamps, roundings of ports with formats, and nodes (tables, their
 sum and its clamp). They go through lowering and emitter, then through Yosys, many in one run.
 Hierarchy is kept, so that each case is counted by itself. The error is estimated over measured
-cells, less one. `--designs` takes the networks of KANELÉ's generator and the wine example instead,
-with two stages each. It compares LUTs and registers with Yosys, and the clock with nextpnr on
-devices that it places, with one seed. Results are in `benchmarks/results/estimate.md`.
+cells, less one. Results are in `benchmarks/results/estimate.md`; those of whole designs are of
+`benchmarks/estimate.py`.
 """
 
 from __future__ import annotations
@@ -21,19 +19,16 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from measurements import EXAMPLES, PUBLISHED, MarkdownTable, print_versions, some_of, tables_of
+from measurements import MarkdownTable, print_versions, some_of
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Block, Operation, SSAValue
 
-import kan_dialect
-from kan_dialect import Network
 from kan_dialect.devices.device import DEVICES, Yosys
 from kan_dialect.devices.estimate import estimate
-from kan_dialect.flows.tools.place_and_route import is_placed
 from kan_dialect.flows.tools.synthesis import Cells, read_statistics, yosys_of
 from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import find
@@ -54,8 +49,6 @@ STYLES = ("random", "smooth", "monotone", "few values", "never come")
 BATCH = 20
 """Cases in one run of Yosys."""
 TARGETS = ("xcup", "ecp5", "ice40", "lut6")
-FURTHER_TARGETS = ("nexus", "gowin", "gatemate", "xc7", "cyclonev")
-"""Targets of whole designs."""
 
 
 @dataclass(frozen=True)
@@ -212,17 +205,13 @@ def measure(texts: Sequence[tuple[int, str]], target: Yosys, folder: Path) -> di
 def main() -> None:
     parser = argparse.ArgumentParser(description="How far the cost model is from Yosys.")
     parser.add_argument("--targets", type=some_of(DEVICES), help="some of " + ", ".join(DEVICES))
-    parser.add_argument("--designs", action="store_true", help="compare whole designs")
     parser.add_argument("--cases", type=int, default=100, help="of each kind (default: 100)")
     parser.add_argument(
         "--seed", type=int, default=0, help="0: the cases that the model was made with (default)"
     )
     parser.add_argument("--kind", help="only cases of this kind, such as port")
     options = parser.parse_args()
-    print_versions(tools=["yosys", "nextpnr-nexus", "nextpnr-himbaechel-gowin"])
-    if options.designs:
-        compare_designs(options.targets or FURTHER_TARGETS)
-        return
+    print_versions(tools=["yosys"])
     cases = list(make_cases(options.cases, options.seed))
     cases = [case for case in cases if options.kind in (None, case.kind)]
     texts = [(index, prepare(case, index)) for index, case in enumerate(cases)]
@@ -260,36 +249,6 @@ def show(lines: Sequence[tuple[str, str, int, int]]) -> None:
         median, most = np.percentile(error, (50, 90))
         sums = measured.sum(), estimated.sum()
         table.add(target, kind, len(pairs), *sums, f"{median:.0%}", f"{most:.0%}")
-
-
-def compare_designs(targets: Sequence[str]) -> None:
-    """Print whole designs by estimate, by Yosys and by nextpnr."""
-    table = MarkdownTable(
-        "target", "network", "LUTs: Yosys", "estimated", "placed", "registers: Yosys", "estimated",
-        "MHz: nextpnr", "estimated",
-    )  # fmt: skip
-    for target in targets:
-        for name, network, options in designs():
-            with tempfile.TemporaryDirectory() as folder:
-                built = network.build(
-                    folder, simulator="none", check_passes=False, target=target, cycles=2, **options
-                )
-                expected, cells = built.report["estimate"], built.synthesize(target).cells
-                placed = mhz = "—"
-                if is_placed(target):
-                    summary = built.place_and_route(target, seeds=1).summary()
-                    placed, mhz = summary["luts"], f"{summary['fmax_with_inputs_mhz']:.1f}"
-            luts = (cells.luts, expected["luts"], placed)
-            registers = (cells.registers, expected["registers"])
-            table.add(target, name, *luts, *registers, mhz, f"{1000 / expected['delay_ns']:.1f}")
-
-
-def designs() -> Iterator[tuple[str, Network, dict[str, Any]]]:
-    """Name, network and options of each design."""
-    for name in PUBLISHED:
-        yield name, kan_dialect.load(tables_of(name), name=name), {}
-    wine = kan_dialect.load(EXAMPLES / "wine.onnx", data=EXAMPLES / "wine.npz")
-    yield "example", wine, {"bits": 4}
 
 
 if __name__ == "__main__":

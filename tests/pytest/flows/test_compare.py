@@ -25,7 +25,6 @@ from xdsl.universe import Universe
 from kan_dialect import multiverse
 from kan_dialect.cli.flow import compare as compare_command
 from kan_dialect.devices.device import device
-from kan_dialect.devices.estimate import estimate
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.compare.pipelines import parse_change, parse_named, without
@@ -40,6 +39,7 @@ from kan_dialect.flows.trials.runners import Outcome, Work
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import dense
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.estimate import estimate_design
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.model.model import Model
 from kan_dialect.ops.wire import TableOp
@@ -278,7 +278,7 @@ def test_figures_are_those_of_the_pipeline(tmp_path: Path) -> None:
         if not isinstance(stage, LowerKanToHwPass):
             stage.apply(make_context(), module)
     model = Model.of(module)
-    found = estimate(model.op, device("ecp5"))  # type: ignore[arg-type]
+    found = estimate_design(model.op, device("ecp5"))  # type: ignore[arg-type]
     assert int(row["estimate_luts"]) == found.luts
     assert int(row["estimate_registers"]) == found.registers
     assert data.x_test is not None and data.y_test is not None

@@ -1,4 +1,4 @@
-"""The estimate of wrappers: registers are exact, LUTs are near those of synthesis."""
+"""What modules cost: registers are exact, LUTs are near those of synthesis."""
 
 from __future__ import annotations
 
@@ -81,6 +81,44 @@ def test_chains_of_registers_are_shift_registers(
     for _ in range(5):
         wire = build.register(wire)
     assert cost(build, wire, target) == cost_of_chain
+
+
+def test_equal_registers_are_one_and_those_of_constants_none() -> None:
+    build, x = builder()
+    first, second = build.register(x), build.register(x)
+    still = build.register(build.constant(5, 8))
+    later = [build.register(first), build.register(second), still]
+    assert cost(build, build.joined(later, 24), "ecp5") == (0, 16, 0)
+
+
+@pytest.mark.parametrize(
+    ("target", "luts"),
+    [("xcup", 4), ("ecp5", 8), ("ice40", 8), ("gowin", 8), ("nexus", 10), ("cyclonev", 8)],
+)
+def test_chains_take_cells_of_the_family(target: str, luts: int) -> None:
+    """On xcup, a gate a bit drives the chain, and two of two inputs share a LUT."""
+    build, x = builder()
+    y = build.input("y", integer(8))
+    total = build.added([x, y])
+    assert cost(build, total, target).luts == luts
+
+
+@pytest.mark.parametrize(("target", "luts"), [("ice40", 8), ("gowin", 16)])
+def test_sums_beside_a_chain_merge_with_what_reads_them(target: str, luts: int) -> None:
+    build, x = builder()
+    y, mask = build.input("y", integer(8)), build.input("mask", integer(8))
+    total = build.all_of([build.added([x, y]), mask])
+    assert cost(build, total, target).luts == luts
+
+
+def test_entries_behind_the_end_of_an_array_are_its_last_one() -> None:
+    build, x = builder()
+    array = build.array(np.array([0, 1, 1]), 1, None)
+    word = build.entry(array, build.part(x, 0, 2), 1)
+    assert cost(build, word, "lut3") == (1, 0, 0)
+    build, x = builder()
+    constant = build.entry(build.array(np.array([1, 1, 1]), 1, None), build.part(x, 0, 2), 1)
+    assert cost(build, constant, "lut3") == (0, 0, 0)
 
 
 def wrapped(wrapper: str, target: str) -> tuple[ModuleOp, list[hw.HWModuleOp]]:
