@@ -248,8 +248,8 @@ static void keep_best(Cover *c, int32_t number, int count)
         c->found[best] = c->found[place];
     }
     gate->best = gate->cuts[0];
-    if (gate->best.size < 2) gate->count = 1;
-    else gate->cuts[gate->count++] = itself(number);
+    /* What is a wire of another gate is read as that one. */
+    if (gate->best.size > 1) gate->cuts[gate->count++] = itself(number);
 }
 
 static void visit(Cover *c, int32_t number, int round)
