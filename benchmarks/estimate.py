@@ -122,7 +122,7 @@ def trained(folder: Path, seed: int) -> Iterator[Design]:
             point = found.front[int(share * (len(found.front) - 1))]
             load = partial(kan_dialect.from_ir, point.network.text())
             yield Design("trained", f"{name} for {target}, {share:g}", load, {"cycles": 2})
-        if found.network.outputs == 1:
+        if len(found.network.outputs) == 1:
             continue  # a decision of two classes is a bit already
         load = partial(kan_dialect.from_ir, found.network.text())
         argmax = {"cycles": 2, "head": "argmax"}
