@@ -84,7 +84,7 @@ class CompileOptionTypes(TypedDict, total=False):
     levels: int | None
     """The most levels of logic between two registers; 4 where no other limit is given."""
     cycles: int | None
-    """The latency, in stages of as few levels as it allows; 0: all combinational."""
+    """The latency, in stages of nearly the least delay; 0: all combinational."""
     mhz: float | None
     """The clock that every stage reaches, by the typical delays of the target."""
     combinational: bool
@@ -211,7 +211,7 @@ class BuildOptionTypes(TypedDict, total=False):
     levels: int | None
     """The most levels of logic between two registers; 4 where no other limit is given."""
     cycles: int | None
-    """The latency, in stages of as few levels as it allows; 0: all combinational."""
+    """The latency, in stages of nearly the least delay; 0: all combinational."""
     mhz: float | None
     """The clock that every stage reaches, by the typical delays of the target."""
     combinational: bool

@@ -1,9 +1,9 @@
 """`kan-schedule`: pipeline registers, so that every path has the same number of cycles.
 
-Each op gets a stage: `kan_dialect.search.retiming` for a clock, else `kan_dialect.search.stages`. A
-value that a later stage reads is delayed, one register a stage, which all its readers share.
-Results leave from registers. Marks say in which cycle their node is there. Registers of an earlier
-schedule are removed first.
+Each op gets a stage: `kan_dialect.search.retiming` for a clock and for given cycles, else
+`kan_dialect.search.stages`. A value that a later stage reads is delayed, one register a stage,
+which all its readers share. Results leave from registers. Marks say in which cycle their node is
+there. Registers of an earlier schedule are removed first.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.target_pass import TargetPass
-from kan_dialect.search.retiming.stages import fewest_registers
-from kan_dialect.search.stages import StageLimit, Stages, stages_of_cycles
+from kan_dialect.search.retiming.stages import fewest_registers, stages_of_cycles
+from kan_dialect.search.stages import StageLimit, Stages
 
 DEFAULT_LEVELS = 4
 """Levels of logic in a stage, if no option says otherwise."""
@@ -108,7 +108,7 @@ class SchedulePass(FunctionPass, TargetPass):
     levels: int | None = bounded(None, Bounds(1, 1_000_000))
     """The most levels of logic between two registers; 4 where no other limit is given."""
     cycles: int | None = bounded(None, Bounds(0, 1000), tried=(0, 1, 2, 3, 4, 5, 6, 8))
-    """The latency, in stages of as few levels as it allows; 0: all combinational."""
+    """The latency, in stages of nearly the least delay; 0: all combinational."""
     mhz: float | None = bounded(None, Bounds(0, 1e6, above=True))
     """The clock that every stage reaches, by the typical delays of the target."""
     combinational: bool = False
@@ -165,15 +165,15 @@ class SchedulePass(FunctionPass, TargetPass):
         declare_latency(function, latency)
 
     def _stages(self, function: func.FuncOp) -> Stages:
-        levels = cache(partial(levels_of, device=self.device))
+        delays = cache(partial(delays_of, device=self.device))
         if self.cycles is not None:
-            return stages_of_cycles(function, self.cycles, levels)
+            return stages_of_cycles(function, delays, self.cycles)
         if self.mhz is not None:
             luts = self.device.pack(count_luts(function.body.block.ops, self.device))
             limit = self._limit_of_clock(function, self.mhz, luts)
             tightest = self.device.timing.logic_ns(MARGIN * self.mhz, luts)
-            delays = cache(partial(delays_of, device=self.device))
             return fewest_registers(function, delays, limit.limit, tightest)
+        levels = cache(partial(levels_of, device=self.device))
         return StageLimit(levels, self.levels or DEFAULT_LEVELS).fewest(function)
 
     def _limit_of_clock(self, function: func.FuncOp, mhz: float, luts: int) -> StageLimit:

@@ -1,4 +1,4 @@
-"""In which pipeline stage each value of a function is computed: the search of `kan-schedule`.
+"""In which pipeline stage each value is computed: the search of `kan-schedule` by levels of logic.
 
 Ops are assigned as early as possible. An op joins the stage of its operands while the costs along
 every path through the stage stay within the limit; else its operands are registered and the op
@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import count
 
 from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
@@ -23,9 +22,6 @@ from kan_dialect.analysis.wires import layers_of
 from kan_dialect.ir.operation import operands_of, ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import ConstantOp, DeadOp, ExtractOp, MarkOp, TableOp
-
-MOST_UNEVEN = 1.5
-"""Largest ratio of levels in a stage, with stages of layers to without, for as many cycles."""
 
 _NOT_IN_TURN = {ConstantOp, DeadOp, MarkOp, func.ReturnOp, TableOp, ExtractOp}
 """Ops that get no stage, or get it from their readers, as tables and bits do."""
@@ -67,29 +63,6 @@ class StageLimit:
         """As few stages as possible, with registers at the nodes if that takes no more."""
         anywhere, at_nodes = self.assign(function), self.assign(function, at_nodes=True)
         return at_nodes if at_nodes.result_stage <= anywhere.result_stage else anywhere
-
-
-def stages_of_cycles(
-    function: func.FuncOp, cycles: int, levels_of: Callable[[Operation], int]
-) -> Stages:
-    """At most `cycles` stages of as few levels of logic as possible.
-
-    Registers are at the nodes if stages then have at most `MOST_UNEVEN` times the levels.
-    """
-
-    def fewest_levels(*, at_nodes: bool) -> tuple[int, Stages]:
-        for levels in count(1):
-            stages = StageLimit(levels_of, levels).assign(function, at_nodes=at_nodes)
-            if stages.result_stage < cycles:
-                return levels, stages
-        raise AssertionError("levels are counted without an end")
-
-    levels, stages = fewest_levels(at_nodes=False)
-    if max(layers_of(function).values(), default=0) < cycles:
-        more, at_nodes = fewest_levels(at_nodes=True)
-        if more <= levels * MOST_UNEVEN:
-            return at_nodes
-    return stages
 
 
 class _Assignment:

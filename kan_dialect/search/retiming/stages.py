@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from xdsl.dialects import func
@@ -31,6 +32,10 @@ STEPS = 4
 """Limits that are tried between two."""
 MORE_BITS = 1.05
 """Bits of registers for a smaller limit, as a multiple of the fewest."""
+LONGER = 4 / 3
+"""The largest cost of a stage for a given latency, as a multiple of the least."""
+CLOSE = 0.01
+"""Relative error of this least cost."""
 
 
 class Place(NamedTuple):
@@ -62,6 +67,7 @@ def fewest_registers(
     cost: Callable[[Operation], float | Delay],
     limit: float,
     tightest: float | None = None,
+    cycles: int = 1,
 ) -> Stages:
     """The fewest stages, and in them the fewest bits of registers.
 
@@ -72,19 +78,53 @@ def fewest_registers(
         more has a stage of its own.
     tightest : a smaller limit that stages keep if they take no more cycles for it and hardly more
         registers, or one between the two. Default: `limit`.
+    cycles : the latency, where the limit allows a smaller one.
     """
     graph = Graph(function, cost, limit)
     wires, slowest = graph.wires(), max(delay.whole for delay in graph.delays)
-    stages = retimed(graph, limit)
+    stages = retimed(graph, limit, cycles)
     allowed = MORE_BITS * bits_of_registers(stages, wires)
     for tight in _between(limit if tightest is None else tightest, limit):
         if slowest > tight or earliest(graph, tight)[-1].stage >= stages[-1]:
             continue
-        found = retimed(graph, tight)
+        found = retimed(graph, tight, cycles)
         if bits_of_registers(found, wires) <= allowed:
             stages = found
             break
     return _as_stages(function, graph, stages)
+
+
+def stages_of_cycles(
+    function: func.FuncOp, cost: Callable[[Operation], float | Delay], cycles: int
+) -> Stages:
+    """Stages for a given latency: few bits of registers, in stages of nearly the least cost.
+
+    Parameters
+    ----------
+    cost : as for `fewest_registers`.
+    cycles : at least 1.
+    """
+    shortest = _shortest_limit(function, cost, cycles)
+    return fewest_registers(function, cost, LONGER * shortest, shortest, cycles)
+
+
+def _shortest_limit(
+    function: func.FuncOp, cost: Callable[[Operation], float | Delay], cycles: int
+) -> float:
+    """The least limit with which `cycles` stages are enough and no op costs more.
+
+    To within `CLOSE`.
+    """
+    whole = Graph(function, cost, inf)
+    enough = max(place.end for place in earliest(whole, inf))
+    short = max(enough / cycles, *(delay.whole for delay in whole.delays))
+    while enough - short > CLOSE * enough:
+        limit = (short + enough) / 2
+        if earliest(Graph(function, cost, limit), limit)[whole.results].stage < cycles:
+            enough = limit
+        else:
+            short = limit
+    return enough
 
 
 def _between(tightest: float, limit: float) -> Iterator[float]:
@@ -94,13 +134,17 @@ def _between(tightest: float, limit: float) -> Iterator[float]:
             yield tightest + (limit - tightest) * step / STEPS
 
 
-def retimed(graph: Graph, limit: float) -> list[int]:
+def retimed(graph: Graph, limit: float, cycles: int = 1) -> list[int]:
     """The stage of each node, with the fewest bits of registers; the latency is that of the last.
 
     Results leave from registers.
+
+    Parameters
+    ----------
+    cycles : the latency, where the limit allows a smaller one.
     """
     stages = [place.stage for place in earliest(graph, limit)]
-    stages[graph.results] += 1
+    stages[graph.results] = max(stages[graph.results] + 1, cycles)
     return with_fewest_bits(stages, bounds_of(graph, limit), graph.wires(), {INPUTS, graph.results})
 
 

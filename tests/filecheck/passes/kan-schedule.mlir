@@ -59,12 +59,14 @@ func.func @stages(%x: !kan.int<0:3>, %y: !kan.int<0:3>) -> (!kan.int<0:3>, !kan.
   // LEVELS-NEXT: kan.sum [[T1]], [[Y1:%.*]] as "s"
   // LEVELS: kan.mark {{%.*}} as "node" offset 0 cycle 2
 
-  // More cycles than stages of one level: results wait.
-  // CYCLES: [[C:%.*]] = kan.clamp {{%.*}} as "c"
-  // CYCLES-NEXT: [[C3:%.*]] = kan.delay [[C]] by 1 as "c_s3"
+  // More cycles than ops: results wait. The adder absorbs the table, so both are in one stage.
+  // CYCLES: [[S1:%.*]] = kan.delay {{%.*}} by 1 as "s_s1"
+  // CYCLES-NEXT: [[C:%.*]] = kan.clamp [[S1]] as "c"
+  // CYCLES-NEXT: [[C2:%.*]] = kan.delay [[C]] by 1 as "c_s2"
+  // CYCLES-NEXT: [[C3:%.*]] = kan.delay [[C2]] by 1 as "c_s3"
   // CYCLES-NEXT: [[C4:%.*]] = kan.delay [[C3]] by 1 as "c_s4"
   // CYCLES-NEXT: [[C5:%.*]] = kan.delay [[C4]] by 1 as "c_s5"
-  // CYCLES-NEXT: kan.mark [[C]] as "node" offset 0 cycle 2
+  // CYCLES-NEXT: kan.mark [[C]] as "node" offset 0 cycle 1
   // CYCLES-NEXT: func.return [[C5]]
   %t = kan.table %x as "t" entries dense<[0, 1, 2, 3]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:3>
   %s = kan.sum %t, %y as "s" : !kan.int<0:3>, !kan.int<0:3> -> !kan.int<0:6>
@@ -152,15 +154,6 @@ func.func @dead(%x: !kan.int<0:1>) -> !kan.int<0:1> {
   func.return %x : !kan.int<0:1>
 }
 
-// A layer has stages of its own where that takes no more cycles: only the node is registered, which
-// has fewer bits than what is summed. Without a mark there is no node, and registers come as early as
-// levels allow.
-// NODES-LABEL: @layers
-// NODES: [[N:%.*]] = kan.clamp
-// NODES-NEXT: [[R:%.*]] = kan.delay [[N]] by 1
-// NODES-NEXT: kan.mark [[N]] as "node" offset 0 cycle 0
-// NODES-NEXT: kan.table [[R]]
-// NODES-NOT: kan.delay {{.*}} !kan.int<0:7>
 func.func @layers(%x: !kan.int<0:7>, %y: !kan.int<0:7>, %z: !kan.int<0:7>) -> !kan.int<0:31> {
   %p = kan.sum %x, %y as "p" : !kan.int<0:7>, !kan.int<0:7> -> !kan.int<0:14>
   %s = kan.sum %p, %z as "s" : !kan.int<0:14>, !kan.int<0:7> -> !kan.int<0:21>
@@ -168,4 +161,20 @@ func.func @layers(%x: !kan.int<0:7>, %y: !kan.int<0:7>, %z: !kan.int<0:7>) -> !k
   kan.mark %n as "node" offset 0 cycle 0 : !kan.int<0:3>
   %t = kan.table %n as "t" entries dense<[5, 0, 9, 31]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:31>
   func.return %t : !kan.int<0:31>
+}
+
+// Given cycles put registers where few bits pass: at the node.
+// NODES-LABEL: @nodes
+// NODES: [[N:%.*]] = kan.clamp
+// NODES-NEXT: [[R:%.*]] = kan.delay [[N]] by 1
+// NODES-NEXT: kan.mark [[N]] as "node" offset 0 cycle 0
+// NODES-NEXT: kan.table [[R]]
+// NODES-NOT: kan.delay {{.*}} !kan.int<0:7>
+func.func @nodes(%x: !kan.int<0:7>, %y: !kan.int<0:7>) -> !kan.int<0:62> {
+  %s = kan.sum %x, %y as "s" : !kan.int<0:7>, !kan.int<0:7> -> !kan.int<0:14>
+  %n = kan.clamp %s as "n" : !kan.int<0:14> -> !kan.int<0:3>
+  kan.mark %n as "node" offset 0 cycle 0 : !kan.int<0:3>
+  %t = kan.table %n as "t" entries dense<[5, 0, 9, 31]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:31>
+  %u = kan.sum %t, %t as "u" : !kan.int<0:31>, !kan.int<0:31> -> !kan.int<0:62>
+  func.return %u : !kan.int<0:62>
 }

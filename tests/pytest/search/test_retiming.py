@@ -20,7 +20,16 @@ from kan_dialect.ops.wire import ConstantOp, DelayOp, ExtractOp, SumOp, TableOp
 from kan_dialect.passes.schedule import insert_registers
 from kan_dialect.search.retiming.closure import heaviest_closure
 from kan_dialect.search.retiming.graph import Graph
-from kan_dialect.search.retiming.stages import Place, earliest, fewest_registers, latest
+from kan_dialect.search.retiming.stages import (
+    CLOSE,
+    LONGER,
+    MORE_BITS,
+    Place,
+    earliest,
+    fewest_registers,
+    latest,
+    stages_of_cycles,
+)
 from kan_dialect.search.stages import StageLimit
 
 Costs: TypeAlias = Callable[[Operation], float | Delay]
@@ -186,6 +195,31 @@ def test_fewest_registers(seed: int, limit: float, costs: Costs) -> None:
     assert longest(function, costs) <= limit + 1e-6
 
 
+@pytest.mark.parametrize("costs", [cost, rippling, merging])
+@pytest.mark.parametrize("cycles", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(8))
+def test_stages_of_cycles(seed: int, cycles: int, costs: Costs) -> None:
+    """Against all stages of small graphs: hardly longer than the shortest, with few bits."""
+    function = random_function(np.random.default_rng(seed), 6)
+    graph = Graph(function, costs, np.inf)
+    found = stages_of_cycles(function, costs, cycles)
+    assert found.result_stage == cycles - 1
+
+    values = [op.results[0] for op in graph.ops]
+    possible: list[tuple[float, int]] = []
+    for choice in product(range(cycles), repeat=len(values)):
+        stages = {**dict.fromkeys(function.args, 0), **dict(zip(values, choice, strict=True))}
+        if _possible(graph, stages, np.inf, costs):
+            possible.append(
+                (_longest_of(graph, stages, costs), register_bits(graph, stages, cycles))
+            )
+    shortest = min(length for length, _ in possible)
+    length, bits = _longest_of(graph, found.of, costs), register_bits(graph, found.of, cycles)
+    assert _possible(graph, found.of, np.inf, costs)
+    assert length <= LONGER * shortest * (1 + 2 * CLOSE)
+    assert bits <= MORE_BITS * min(bits for length, bits in possible if length <= LONGER * shortest)
+
+
 def _most(delay: float | Delay) -> float:
     return delay.whole + max(delay.onward, 0.0) if isinstance(delay, Delay) else delay
 
@@ -203,11 +237,17 @@ def _possible(graph: Graph, stages: Mapping[SSAValue, int], limit: float, costs:
             if stages.get(operand, 0) > stage(op):
                 return False
 
+    return _longest_of(graph, stages, costs) <= limit + 1e-6
+
+
+def _longest_of(graph: Graph, stages: Mapping[SSAValue, int], costs: Costs) -> float:
+    """What the costliest path within a stage costs."""
+
     def together(first: Operation, second: Operation) -> bool:
-        return first in graph.ops and stage(first) == stage(second)
+        return first in graph.ops and stages[first.results[0]] == stages[second.results[0]]
 
     paths = (path for op in graph.ops for path in paths_to(op, together))
-    return all(path_cost(path, costs) <= limit + 1e-6 for path in paths)
+    return max((path_cost(path, costs) for path in paths), default=0.0)
 
 
 @pytest.mark.parametrize("costs", [cost, rippling, merging])
