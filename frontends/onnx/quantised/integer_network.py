@@ -299,10 +299,11 @@ class _Builder(LayerBuilder):
             offset = (parameters.zero_point - zero_point) * parameters.scale
             value = writer.affine(value, np.ones(root.size), offset)
         low, high = quantizer.bounds
-        code_of_zero, is_relu = int(zero_point[0]), isinstance(value.owner, MapOp)
-        if is_relu and value.owner.function.data == "relu" and (zero_point == code_of_zero).all():
+        code_of_zero, owner = int(zero_point[0]), value.owner
+        is_relu = isinstance(owner, MapOp) and owner.function.data == "relu"
+        if isinstance(owner, MapOp) and is_relu and bool((zero_point == code_of_zero).all()):
             # Codes that saturate at 0 need no ReLU.
-            value, low = value.owner.input, min(max(low, code_of_zero), high - 1)
+            value, low = owner.input, min(max(low, code_of_zero), high - 1)
         if root is self.dataflow.input:
             # A quantiser of the argument itself would be that of a port.
             value = writer.map("identity", value)
