@@ -158,7 +158,7 @@ class _Expansion:
         if len(node.input) > 2 and node.input[2] in self.rewriting.tensors:
             kind = self.rewriting.tensors[node.input[2]].data_type
         dtype = dtype_of(kind)
-        if dtype is None or dtype.kind not in "iu":
+        if dtype is None or dtype.kind not in "iu" or dtype.itemsize > 4:
             raise to.refuse("its codes are not integers of 8, 16 or 32 bits", _INTEGERS)
         return default_bounds(8 * dtype.itemsize, dtype.kind == "i")
 
@@ -172,6 +172,8 @@ class _Expansion:
             if bound is not None:
                 end = int(bound.reshape(-1)[0])
                 ends[side] = max(ends[0], end) if side == 0 else min(ends[1], end)
+        if ends[0] >= ends[1]:
+            raise to.refuse("it leaves a single code, or none", "clip codes to a range")
         to.clip(to.node.input[0], *ends, result=to.node.output[0])
         self._codes[to.node.output[0]] = replace(codes, bounds=(ends[0], ends[1]))
 
@@ -257,6 +259,18 @@ class _Steps(Steps):
                 f"give one whole number from 1 to {MAX_STORAGE_BITS} for all channels",
             )
         return int(found[0])
+
+    def scale(self, index: int, what: str) -> Array:
+        """An operand that is a scale.
+
+        Raises
+        ------
+        KanError : it is not positive and finite.
+        """
+        found = self.constant(index, what)
+        if not bool(((found > 0) & (found < np.inf)).all()):
+            raise self.refuse(f"its {what} is not positive and finite", "train the model again")
+        return found
 
     def shifted(self, value: str, zero_point: str) -> str:
         """x / scale + zero point; `zero_point` may be ""."""
@@ -356,7 +370,7 @@ def _trunc(to: _Steps) -> None:
     scale, bounds = to.node.input[1], None
     if second:
         scale, bounds = to.node.input[4], to.bounds(after)
-        ratio = to.constant(4, "output scale") / to.constant(1, "scale")
+        ratio = to.scale(4, "output scale") / to.scale(1, "scale")
         divisor = np.exp2(np.rint(np.log2(ratio)))
         zero = divisor if zero_point else None
     else:
