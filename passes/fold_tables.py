@@ -80,7 +80,8 @@ def _tables(op: QuantizeOp, node_sum: NodeSumOp | None) -> tuple[SSAValue, IntAr
     require_no_nan(values, chain, layer)
     element = quantized_type(op.result)
     scale, zero_point = element.scale_for(kept.ndim), element.zero_point_for(kept.ndim)
-    return chain.source, code_table(values, scale, zero_point, *bounds_of(op.result))
+    table = code_table(values, scale, zero_point, *bounds_of(op.result), op.rounding_name)
+    return chain.source, table
 
 
 def _narrowed_lookup(op: QuantizeOp, node_sum: NodeSumOp) -> TablesOp:

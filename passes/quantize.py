@@ -25,9 +25,12 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.quantization_points import (
+    has_codes_only,
     is_spline,
+    leads_to_codes,
     observer,
     quantization_points,
+    quantizers_inside,
     readers,
     spline_functions,
 )
@@ -37,9 +40,15 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import evaluate_chain, find_chain, require_no_nan
 from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.attributes.module_attributes import fix_output_codes
-from kan_dialect.ir.constants import FloatArray
-from kan_dialect.ir.types import is_float_tensor, tensor_shape
-from kan_dialect.model.code_choice import CodeChoice, GivenCodes, PointCodes, with_formats
+from kan_dialect.ir.constants import BoolArray, FloatArray
+from kan_dialect.ir.types import is_float_tensor, quantized_type, tensor_shape
+from kan_dialect.model.code_choice import (
+    CodeChoice,
+    GivenCodes,
+    LayerCodes,
+    PointCodes,
+    with_formats,
+)
 from kan_dialect.model.function_formats import FunctionFormats
 from kan_dialect.model.model import levels_in
 from kan_dialect.model.number_formats import PortFormats
@@ -55,7 +64,7 @@ from kan_dialect.passbase.record import passes_in_force, recorded_names, recorde
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.port_formats import CodedFormats, give_formats
 from kan_dialect.search.calibrated_codes import CalibratedCodes, ScaleOptions, codes_of_windows
-from kan_dialect.search.layer_rounding import round_layer
+from kan_dialect.search.layer_rounding import RoundedLayer, round_layer
 from kan_dialect.search.scales import SCALE_METHODS
 
 BITS = "kan.bits"
@@ -72,6 +81,9 @@ WIDTH = Bounds(1, MAX_BITS, remedy="a table has 2^bits entries")
 PERCENTILE = Bounds(50, 100, above=True)
 
 GUARD_BITS = Bounds(0, 8)
+
+_ROUNDED_RATIO = 1e-9
+"""Rounding of a ratio of scales, in powers of two."""
 
 
 def quantize_function(function: func.FuncOp, choice: CodeChoice) -> None:
@@ -132,8 +144,25 @@ def _quantize_layer(op: NodeSumOp, choice: CodeChoice, point: int, only_result: 
     mask = choice.kept(op, point)
     values[:, ~mask] = 0.0
     require_no_nan(values, chain, layer)
-    codes = choice.of_layer(op, values, point, only_result=only_result)
+    codes = _beside_quantisers(
+        op.result, choice.of_layer(op, values, point, only_result=only_result)
+    )
     integers = round_layer(values, op.bias_array, codes, chain, layer)
+    ops = _integer_sums(op, integers, mask)
+    quantiser = _sole_quantiser(op.result)
+    if quantiser is not None and codes.saturates:
+        element, bounds = codes.nodes
+        ops.append(RequantizeOp(ops[-1], element, bounds=bounds, name=op.given_name))
+        _replace(op.result, ops, InsertPoint.before(op))
+        Rewriter.replace_op(quantiser, (), ops[-1].results)
+    else:
+        exact = _add_values(op, ops, codes, layer)
+        _replace(op.result, ops, InsertPoint.before(op), exact)
+    Rewriter.erase_op(op)
+
+
+def _integer_sums(op: NodeSumOp, integers: RoundedLayer, mask: BoolArray) -> list[Operation]:
+    """The ops of an exact sum of rounded edges; the sum is the last."""
     rounded = integers.rounded
     ops: list[Operation] = []
     if rounded.constants.any():
@@ -144,7 +173,6 @@ def _quantize_layer(op: NodeSumOp, choice: CodeChoice, point: int, only_result: 
         mask=mask,
         bounds=integers.edges.bounds,
     )
-    ops.append(edges)
     sums = NodeSumOp(
         edges,
         mask=mask,
@@ -153,15 +181,69 @@ def _quantize_layer(op: NodeSumOp, choice: CodeChoice, point: int, only_result: 
         result_type=TensorType(integers.sums.element, mask.shape[:1]),
         name=op.given_name,
     )
-    ops.append(sums)
+    return [*ops, edges, sums]
+
+
+def _add_values(
+    op: NodeSumOp, ops: list[Operation], codes: LayerCodes, layer: str
+) -> Operation | None:
+    """Add the real values of integer sums: of their codes, and of the sums for quantisers.
+
+    Returns
+    -------
+    The value of the exact sums, if quantisers of the file read it.
+    """
+    sums, (element, bounds) = ops[-1], codes.nodes
+    coded = any(map(leads_to_codes, readers(op.result)))
+    exact: Operation | None = None
+    if coded:
+        _require_table(sums, layer)
+        exact = DequantizeOp(sums)
+        ops.append(exact)
+    if coded and has_codes_only(op.result):
+        return exact
     overrides: FloatArray | None = None
-    if codes.saturates:
-        element, bounds = codes.nodes
+    if codes.saturates or coded:
         ops.append(RequantizeOp(sums, element, bounds=bounds, name=op.given_name))
         overrides = codes_of_windows(op.result, element, f"{layer}, node")
     ops.append(DequantizeOp(ops[-1], overrides))
-    _replace(op.result, ops, InsertPoint.before(op))
-    Rewriter.erase_op(op)
+    return exact
+
+
+def _beside_quantisers(value: SSAValue, codes: LayerCodes) -> LayerCodes:
+    """The codes of a layer, with sums that the quantisers of the file can read.
+
+    A sole quantiser gives the codes, and steps of edges divide its scale by a power of two.
+    Functions of quantisers read the exact sums.
+    """
+    quantiser = _sole_quantiser(value)
+    if quantiser is None:
+        coded = any(map(leads_to_codes, readers(value)))
+        return codes._replace(saturates=False) if coded else codes
+    element = quantized_type(quantiser.result)
+    finest = codes.edges if element.axis is not None else codes.edges.min()
+    shifts = np.ceil(np.log2(element.scales / finest) - _ROUNDED_RATIO).clip(0)
+    steps = element.scales / np.exp2(shifts)
+    saturates = quantiser.rounding is None  # as kan.requantize rounds
+    return LayerCodes(PointCodes(element, quantiser.bounds), steps, saturates)
+
+
+def _sole_quantiser(value: SSAValue) -> QuantizeOp | None:
+    """The quantiser of the file that alone reads a value; None if anything else does."""
+    found = readers(value)
+    only = found[0] if len(found) == 1 else None
+    return only if isinstance(only, QuantizeOp) else None
+
+
+def _require_table(sums: Operation, layer: str) -> None:
+    """Refuse sums that are too wide for the table of the quantiser that reads them."""
+    bits = quantized_type(sums.results[0]).bits
+    if bits > MAX_BITS:
+        raise KanError(
+            f"{layer}: its sums have {bits} bits, and the quantiser of the file that reads them is "
+            f"a table of at most {MAX_BITS}",
+            remedy="use fewer bits, or a quantiser that rounds half to even",
+        )
 
 
 def _quantize_value(
@@ -179,12 +261,22 @@ def _quantize_value(
     _replace(value, [quantize, DequantizeOp(quantize)], InsertPoint.after(owner))
 
 
-def _replace(value: SSAValue, ops: list[Operation], place: InsertPoint) -> None:
-    """Insert `ops`; their last result replaces the value, whose observers are erased."""
+def _replace(
+    value: SSAValue, ops: list[Operation], place: InsertPoint, exact: Operation | None = None
+) -> None:
+    """Insert `ops`; their last result replaces the value, whose observers are erased.
+
+    Parameters
+    ----------
+    exact : the one of `ops` whose result replaces the value for quantisers.
+    """
     Rewriter.insert_op(ops, place)
     while (op := observer(value)) is not None:
         Rewriter.replace_op(op, (), [value])
-    value.replace_uses_with_if(ops[-1].results[0], lambda use: use.operation not in ops)
+    others = [use for use in value.uses if use.operation not in ops]
+    for use in others:
+        chosen = exact if exact is not None and leads_to_codes(use.operation) else ops[-1]
+        use.operation.operands[use.index] = chosen.results[0]
 
 
 def _concatenate_codes(block: Block) -> None:
@@ -399,9 +491,20 @@ class QuantizePass(KanPass):
             return False
 
     def _given(self, function: func.FuncOp) -> Quantizers | None:
-        """The quantisers of the file, with those that it leaves out as chosen for a function."""
+        """The quantisers of the file, with those that it leaves out as chosen for a function.
+
+        Raises
+        ------
+        KanError : the file cannot be read, or the function has quantisers of its model's file.
+        """
         if self.quantizers is None:
             return None
+        if is_spline(function) and quantizers_inside(function):
+            raise KanError(
+                f"{self.quantizers} has no meaning for @{function.sym_name.data}, whose file has "
+                "quantisers of its own",
+                remedy="leave quantizers out",
+            )
         if not self._is_partial():
             return read_quantizers(self.quantizers)
         chosen = function.clone()
@@ -452,7 +555,9 @@ class QuantizePass(KanPass):
     def _bits(self, function: func.FuncOp) -> tuple[int, ...]:
         """Bits of each quantisation point; arguments share the first number."""
         widths = self.widths or (_chosen_bits(function),)
-        points, arguments = len(quantization_points(function)), len(function.args)
+        values = quantization_points(function)
+        points = len(values)
+        arguments = sum(isinstance(value, BlockArgument) for value in values)
         layers = points - arguments
         if len(widths) == 1:
             return widths * points

@@ -55,6 +55,10 @@ SEEDS = [
                 "round_layer(values, np.floor(op.bias_array / codes.edges) * codes.edges, ...)",
             ),
         ),
+    ),
+    *seeds_in(
+        "kan-quantize",
+        "_integer_sums",
         (
             "biases are lost",
             Replace(
@@ -117,10 +121,8 @@ SEEDS = [
         (
             "tables start at the second code",
             Replace(
-                "code_table(values, scale, zero_point, *bounds_of(op.result))",
-                "np.roll(\n"
-                "    code_table(values, scale, zero_point, *bounds_of(op.result)), 1, axis=-1\n"
-                ")",
+                "code_table(...)",
+                "np.roll(code_table(...), 1, axis=-1)",
             ),
         ),
         (
@@ -151,10 +153,15 @@ SEEDS = [
     *seeds_in(
         "kan-fold-tables",
         "code_table",
-        ("tables round down", Replace("np.rint(values / scale)", "np.floor(values / scale)")),
+        (
+            "tables round down",
+            Replace("quantize(...)", "quantize(values, scale, zero_point, lower, upper, 'floor')"),
+        ),
         (
             "tables round half up",
-            Replace("np.rint(values / scale)", "np.floor(values / scale + 0.5)"),
+            Replace(
+                "quantize(values, ...)", "quantize(np.floor(values / scale + 0.5) * scale, ...)"
+            ),
             "half a step is exact in float64 for no edge of these networks",
         ),
     ),

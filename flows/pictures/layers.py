@@ -15,7 +15,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_values
 from kan_dialect.ir.attributes.data_names import named_port
 from kan_dialect.ir.code_bounds import bounds_of
-from kan_dialect.ir.constants import Array, BoolArray, FloatArray, IntArray, to_floats
+from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray, to_floats
 from kan_dialect.ir.quant import storage_for
 from kan_dialect.ir.types import is_quantized, quantized_type, tensor_shape
 from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp
@@ -194,12 +194,8 @@ def float_edges(function: func.FuncOp, layer: str, x: FloatArray) -> FloatArray 
         source = edge_source(edges)
         if source is None or tensor_shape(source) != (x.shape[1],):
             return None
-        known: dict[SSAValue, Array] = {source: x}
-        if is_quantized(source):
-            readers = [use.operation for use in source.uses]
-            known = {each.result: x for each in readers if isinstance(each, DequantizeOp)}
         with np.errstate(all="ignore"):
-            (y,) = evaluate_values([edges], known, ops=function.body.block.ops)
+            (y,) = evaluate_values([edges], {source: x}, ops=function.body.block.ops)
         return np.where(np.isfinite(y), y, np.nan)
     return None
 
@@ -218,9 +214,8 @@ def _of_codes(
     names: dict[SSAValue, str],
 ) -> LayerEdges:
     """Edges as codes: tables, or functions of floats between quantisers."""
-    inner = edges.owner.input if isinstance(edges.owner, QuantizeOp) else edges
-    source = edge_source(inner)
-    if source is None or not is_quantized(source):
+    source = _codes_read(edges)
+    if source is None:
         raise KanError(f"the edges of {name} are no functions of one vector of codes")
     element, result = quantized_type(source), quantized_type(edges)
     first, last = element.bounds
@@ -249,6 +244,15 @@ def _of_codes(
         steps,
         edge_name="edge" if rank == 2 else "table",
     )
+
+
+def _codes_read(edges: SSAValue) -> SSAValue | None:
+    """The codes that tables read, or functions of floats between quantisers."""
+    owner = edges.owner
+    if isinstance(owner, TablesOp):
+        return owner.input
+    value = edge_source(owner.input) if isinstance(owner, QuantizeOp) else None
+    return value.owner.input if value and isinstance(value.owner, DequantizeOp) else None
 
 
 def _with_node_bits(layer: LayerEdges, nodes: SSAValue) -> LayerEdges:

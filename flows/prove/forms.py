@@ -18,7 +18,7 @@ value (`apply`). What leaves the forms is refused (`TooHard`), never approximate
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -329,7 +329,7 @@ def add(left: Form, right: Form) -> Form:
         case (Choice(), _) | (_, Choice()):
             return combined(lambda a, b: a + b, left, right)
         case _:
-            for rule in (_add_to_quotient, _add_remainder, _add_listed):
+            for rule in (_add_to_quotient, _add_remainder, _add_listed, _add_shares):
                 found = rule(left, right)
                 if found is not None:
                     return found
@@ -405,6 +405,18 @@ def _add_listed(left: Form, right: Form) -> Form | None:
             if points > MAX_POINTS or _split_points(over) > MAX_SPLIT_POINTS:
                 return None
             form = Table(over, listed(form, over))
+        terms.append(as_total(form))
+    return _simple(_plus(*terms))
+
+
+def _add_shares(left: Form, right: Form) -> Form | None:
+    """Functions of sums to which each variable adds a share of its own, as tables of steps do."""
+    terms: list[Total] = []
+    for form in (left, right):
+        if isinstance(form, Image):
+            form = _apply_to_classes(lambda columns: columns[0], [form], variables(form)) or form
+        if not isinstance(form, Table | Total):
+            return None
         terms.append(as_total(form))
     return _simple(_plus(*terms))
 
@@ -661,6 +673,9 @@ def apply(function: Function, forms: Sequence[Form]) -> Form:
         wide = [v.name for v in over if v.size > MAX_POINTS]
         if wide:
             raise _too_wide(wide, hints)
+        by_classes = _apply_to_classes(function, forms, over)
+        if by_classes is not None:
+            return by_classes
         raise TooHard(f"an operation on different sums of {len(over)} variables", hints)
     shape = tuple(v.size for v in over)
     columns = [np.broadcast_to(_listed(form, over), shape).ravel() for form in forms]
@@ -669,6 +684,83 @@ def apply(function: Function, forms: Sequence[Form]) -> Form:
     except UndefinedAt as error:
         raise Undefined(_assignment(over, np.unravel_index(error.index, shape))) from None
     return _shrunk(Table(over, values.reshape(shape)))
+
+
+def _apply_to_classes(function: Function, forms: Sequence[Form], over: Over) -> Form | None:
+    """The function of forms that depend on few classes of their variables' values, as steps do.
+
+    It is a total where each variable adds its own share, else a function of the sum whose digits
+    number the classes. None where the classes have too many combinations.
+    """
+    if len(over) > MAX_POINTS.bit_length():
+        return None
+    classes = [_classes_of(each, forms) for each in over]
+    shape = tuple(len(first) for first, _ in classes)
+    if prod(shape) > MAX_POINTS:
+        return None
+    grid = np.ix_(*(first + each.low for each, (first, _) in zip(over, classes, strict=True)))
+    values = dict(zip(over, grid, strict=True))
+    columns = [np.broadcast_to(evaluate(form, values), shape).ravel() for form in forms]
+    try:
+        found = np.asarray(function(columns), dtype=np.int64).reshape(shape)
+    except UndefinedAt as error:
+        at = np.unravel_index(error.index, shape)
+        point = [first[index] for (first, _), index in zip(classes, at, strict=True)]
+        raise Undefined(_assignment(over, point)) from None
+    start, shares = int(found.flat[0]), _shares(found)
+    total = sum(np.ix_(*shares), start=np.array(start))
+    if np.array_equal(found, total):
+        return _simple(Total(start, _numbered(over, classes, shares)))
+    strides = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    digits = [np.arange(size) * stride for size, stride in zip(shape, strides, strict=True)]
+    return Image(Total(0, _numbered(over, classes, digits)), found.ravel())
+
+
+def _numbered(
+    over: Over, classes: Sequence[tuple[IntArray, IntArray]], numbers: Sequence[IntArray]
+) -> dict[Over, IntArray]:
+    """Parts of a total: the number of the class of each variable's values."""
+    each = zip(over, classes, numbers, strict=True)
+    return {(v,): number[which] for v, (_, which), number in each if bool(number.any())}
+
+
+def _classes_of(of: Variable, forms: Sequence[Form]) -> tuple[IntArray, IntArray]:
+    """The first value of each class of a variable's values, less the lowest, and all classes.
+
+    Values are in one class where all parts of the forms are the same at them. The lowest value is
+    in class 0.
+    """
+    which = np.zeros(of.size, dtype=np.int64)
+    for over, part in _parts_of(forms):
+        if of in over:
+            rows = np.moveaxis(part, over.index(of), 0).reshape(of.size, -1)
+            rows = np.concatenate([which[:, np.newaxis], rows], axis=1)
+            _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+            which = first.argsort().argsort()[which.ravel()]
+    _, first = np.unique(which, return_index=True)
+    return first, which
+
+
+def _parts_of(forms: Sequence[Form]) -> Iterator[tuple[Over, IntArray]]:
+    for form in forms:
+        match form:
+            case Table():
+                yield form.over, form.values
+            case Total():
+                yield from form.parts.items()
+            case Image():
+                yield from form.of.parts.items()
+            case Choice():
+                yield from _parts_of((form.condition, form.one, form.other))
+
+
+def _shares(grid: IntArray) -> list[IntArray]:
+    """What each axis of a grid adds to its first value, if it adds anything of its own."""
+    first = [0] * grid.ndim
+    return [
+        grid[(*first[:axis], slice(None), *first[axis + 1 :])] - grid[tuple(first)]
+        for axis in range(grid.ndim)
+    ]
 
 
 def _apply_to_choice(function: Function, forms: Sequence[Form], choice: Choice) -> Form:

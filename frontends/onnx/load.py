@@ -59,7 +59,7 @@ def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
 
 
 def _integers(graph: Graph, options: ImportOptions) -> tuple[Graph, ImportedNetwork] | None:
-    """The network of a graph that is quantised throughout; None, with a warning, of another."""
+    """The network of a graph with quantisers; None, with a warning, if they have no place in it."""
     if not graph.quantizers:
         return None
     try:
@@ -76,6 +76,10 @@ def _integers(graph: Graph, options: ImportOptions) -> tuple[Graph, ImportedNetw
             error.message,
         )
         return None
+    if network.real is not None:
+        _LOG.warning(
+            "%s; kan-quantize chooses codes where the file has no quantisers", network.real.message
+        )
     return graph, network
 
 

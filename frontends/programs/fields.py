@@ -39,6 +39,13 @@ def as_integer(content: object, where: str) -> int:
     return content
 
 
+def as_word(content: object, where: str) -> int:
+    """An integer of 64 bits, which a file may also hold without a sign."""
+    if type(content) is int and 1 << 63 <= content < 1 << 64:
+        return content - (1 << 64)
+    return as_integer(content, where)
+
+
 def as_integers(content: object, where: str, count: int | None = None) -> list[int]:
     return [as_integer(each, where) for each in as_list(content, where, count)]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -69,7 +68,8 @@ def _calibrated(path: Path, options: ImportOptions) -> Any:
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises what its layers raise.
-        raise _refused(path, "Keras", error) from None
+        remedy = "install the versions of Keras and HGQ2 that wrote the file"
+        raise _refused(path, "Keras", error, remedy) from None
     options.check_samples(path.name, sum(_sizes(model)))
     try:
         hgq.trace_minmax(model, _inputs(model, options.samples), verbose=0)
@@ -83,15 +83,17 @@ def _traced(model: Any, path: Path) -> Program:
     converter = require_extra("da4ml.converter", "da4ml", "hgq", _TASK)
     trace = require_extra("da4ml.trace", "da4ml", "hgq", _TASK)
     with TemporaryDirectory() as folder:
-        file = Path(folder) / "comb.json"
+        file = Path(folder) / path.name  # which messages name
         try:
             trace.comb_trace(*converter.trace_model(model)).save(file)
         except Exception as error:
             raise _refused(path, "da4ml", error) from None
-        return replace(read_program(file), name=path.name)
+        return read_program(file)
 
 
 _TASK = "reading .keras files"
+
+_TRACEABLE = "the model must have layers of HGQ2 that da4ml traces"
 
 
 def _libraries() -> tuple[Any, Any]:
@@ -102,10 +104,10 @@ def _libraries() -> tuple[Any, Any]:
     return keras, require_extra("hgq.utils", "HGQ2", "hgq", _TASK)
 
 
-def _refused(path: Path, library: str, error: Exception) -> KanError:
+def _refused(path: Path, library: str, error: Exception, remedy: str = _TRACEABLE) -> KanError:
     return KanError(
         f"{path.name}: {library} refuses the model: {type(error).__name__}: {reason(error)}",
-        remedy="the model must have layers of HGQ2 that da4ml traces",
+        remedy=remedy,
     )
 
 

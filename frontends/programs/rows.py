@@ -12,6 +12,7 @@ from kan_dialect.frontends.programs.fields import (
     as_integer,
     as_integers,
     as_list,
+    as_word,
 )
 from kan_dialect.frontends.programs.program import ZERO, Codes, Constant, Kind, Operation, Term
 
@@ -79,7 +80,8 @@ def read_operation(content: object, number: int, version: int) -> Operation:
     fields = as_list(content, "it", 7 if version < UNPACKED_VERSION else 6)
     codes, first = as_codes(fields[-3], "it")
     if version < UNPACKED_VERSION:
-        row = _unpacked(as_integers(fields[:4], "it"), codes, first, version)
+        numbers = [*as_integers(fields[:3], "it"), as_word(fields[3], "it")]
+        row = _unpacked(numbers, codes, first, version)
     else:
         operands, payload = (as_integers(fields[place], "it") for place in (0, 2))
         data = [0] if version < SHIFTING_VERSION and fields[1] == 3 else payload

@@ -26,6 +26,7 @@ from kan_dialect.analysis.quantization_points import (
     observer,
     point_behind,
     quantization_points,
+    quantizers_inside,
     unobserved,
 )
 from kan_dialect.deferred import deferred
@@ -123,6 +124,8 @@ class _Certifier:
 
     def run(self) -> tuple[FloatArray, FloatArray]:
         """Bounds (outputs), and the box (inputs, 2)."""
+        if quantizers_inside(self.real):
+            raise NoEnclosureError("the model's file has quantisers of its own")
         sums = [value for value in self.points if isinstance(value.owner, NodeSumOp)]
         others = len(self.points) - len(sums) - len(self.real.args)
         if (len(sums), others) != (len(self.layers), len(self.tables)):

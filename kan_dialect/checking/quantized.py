@@ -13,12 +13,16 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import BlockArgument, SSAValue
 
-from kan_dialect.analysis.quantization_points import observer, quantization_points
+from kan_dialect.analysis.quantization_points import (
+    has_codes_only,
+    observer,
+    quantization_points,
+)
 from kan_dialect.checking.edges import edges_problem
 from kan_dialect.evaluate.code_ports import code_values, rounded_codes
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import FloatArray, IntArray, to_floats, to_integers
-from kan_dialect.ir.types import quantized_type
+from kan_dialect.ir.types import is_float_tensor, quantized_type
 from kan_dialect.model.function_formats import FunctionFormats
 from kan_dialect.model.number_formats import NumberFormat
 from kan_dialect.model.quantizers import Quantizers
@@ -66,16 +70,17 @@ def quantization_problem(
     if problem is not None:
         return problem
     arguments = [v for v in values if isinstance(v, BlockArgument)]
-    sums = [v for v in values if isinstance(v.owner, NodeSumOp)]
     sources, _ = code_values(after)
-    quantized = [op for op in after.body.block.ops if isinstance(op, NodeSumOp)]
     codes: dict[SSAValue, SSAValue] = {
-        value: rounded_codes(source) for value, source in zip(arguments, sources, strict=True)
+        value: rounded_codes(sources[value.index]) for value in arguments
     }
     problem = _ports_problem(formats, after)
     if problem is not None:
         return problem
-    for value, op in zip(sums, quantized, strict=True):
+    for before_op, op in _float_layers(before, after):
+        value = before_op.result
+        if has_codes_only(value):
+            continue  # Codes of the file, not of these bits.
         codes[value] = next(
             (u.operation.result for u in op.result.uses if isinstance(u.operation, RequantizeOp)),
             op.result,
@@ -261,16 +266,25 @@ def codes_problem(found: Quantizers, given: Quantizers) -> str | None:
 def _layers_problem(before: func.FuncOp, after: func.FuncOp) -> str | None:
     """A missing argument or layer, or an edge that is off by more than half a step, in words."""
     values = quantization_points(before)
-    sums = [v.owner for v in values if isinstance(v.owner, NodeSumOp)]
     sources, _ = code_values(after)
-    quantized = [op for op in after.body.block.ops if isinstance(op, NodeSumOp)]
-    if len(sources) != len(before.args) or len(quantized) != len(sums):
-        return f"{len(sums)} layers became {len(quantized)}"
-    for old, new in zip(sums, quantized, strict=True):
-        problem = edges_problem(old, new, values)
+    old, new = _sums(before), _sums(after)
+    if len(sources) != len(before.args) or len(old) != len(new):
+        return f"{len(old)} layers became {len(new)}"
+    for real, integer in _float_layers(before, after):
+        problem = edges_problem(real, integer, values)
         if problem is not None:
-            return f"{new.given_name or 'a layer'}: {problem}"
+            return f"{integer.given_name or 'a layer'}: {problem}"
     return None
+
+
+def _float_layers(before: func.FuncOp, after: func.FuncOp) -> list[tuple[NodeSumOp, NodeSumOp]]:
+    """The layers of floats, each with the layer of codes that it became."""
+    pairs = zip(_sums(before), _sums(after), strict=True)
+    return [(real, integer) for real, integer in pairs if is_float_tensor(real.result)]
+
+
+def _sums(function: func.FuncOp) -> list[NodeSumOp]:
+    return [op for op in function.body.block.ops if isinstance(op, NodeSumOp)]
 
 
 def _range_problem(codes: SSAValue, observed: Observed, bits: int, method: str) -> str | None:

@@ -20,7 +20,7 @@ from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.ir.semantics import is_univariate
 from kan_dialect.ir.types import quantized_type, tensor_shape
 from kan_dialect.limits import require_evaluable
-from kan_dialect.ops.table import DequantizeOp, QuantizeOp
+from kan_dialect.ops.table import HALF_EVEN, DequantizeOp, QuantizeOp, quantize
 
 
 @dataclass(frozen=True)
@@ -135,14 +135,19 @@ def place_of(chain: Chain, entry: int, edge: int) -> str:
 
 
 def code_table(
-    values: FloatArray, scale: FloatArray, zero_point: IntArray, lower: IntArray, upper: IntArray
+    values: FloatArray,
+    scale: FloatArray,
+    zero_point: IntArray,
+    lower: IntArray,
+    upper: IntArray,
+    rounding: str = HALF_EVEN,
 ) -> IntArray:
     """Quantise values (entries, ...), float64, to a table of codes (..., entries), int64.
 
     Parameters
     ----------
-    scale, zero_point, lower, upper : quantiser of the codes; broadcast against the values.
+    scale, zero_point, lower, upper, rounding : quantiser of the codes; arrays broadcast against the
+        values.
     """
-    with np.errstate(over="ignore"):
-        codes = np.clip(np.rint(values / scale) + zero_point, lower, upper)
-    return np.moveaxis(codes.astype(np.int64), 0, -1)
+    codes = quantize(values, scale, zero_point, lower, upper, rounding)
+    return np.moveaxis(codes, 0, -1)

@@ -9,7 +9,12 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import BlockArgument, SSAValue
 
-from kan_dialect.analysis.quantization_points import quantization_points, readers, unobserved
+from kan_dialect.analysis.quantization_points import (
+    quantization_points,
+    quantizers_inside,
+    readers,
+    unobserved,
+)
 from kan_dialect.errors import KanError
 from kan_dialect.ir.quant import MAX_STORAGE_BITS, UniformQuantizedType, default_bounds, storage_for
 from kan_dialect.ir.types import tensor_shape
@@ -38,17 +43,26 @@ class FunctionFormats:
 
         Raises
         ------
-        KanError : a format is given for a port that the function does not have, or for some of
-            the results that are computed together, or for a result that has none of its own.
+        KanError : a format is given for a port that the function does not have, or that has codes
+            of the model's file, or for some of the results that are computed together, or for a
+            result that has none of its own.
         """
         if inputs is None and outputs is None:
             return cls(function, (), ())
-        quantization_points(function)  # refuses what is no vector
+        points = quantization_points(function)  # refuses what is no vector
+        some_coded = quantizers_inside(function)
         name, terminator = function.sym_name.data, function.get_return_op()
         assert terminator is not None
         found: list[Sequence[NumberFormat | None]] = []
         sides = (("x", inputs, function.args), ("y", outputs, terminator.operands))
         for letter, given, values in sides:
+            coded = some_coded and any(unobserved(value) not in points for value in values)
+            if given is not None and coded:
+                raise KanError(
+                    f"@{name} cannot have formats of {'inputs' if letter == 'x' else 'outputs'}: "
+                    "its file quantises them",
+                    remedy="leave the formats out",
+                )
             count = sum(tensor_shape(value)[0] for value in values)
             found.append(() if given is None else given.of_ports(letter, count, name))
         formats = cls(function, *found)

@@ -17,6 +17,7 @@ from kan_dialect.analysis.nodes import (
     table_nodes,
     wire_nodes,
 )
+from kan_dialect.analysis.quantization_points import is_spline, quantizers_inside
 from kan_dialect.analysis.wires import latency_of
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values, host_affine
@@ -37,7 +38,7 @@ from kan_dialect.model.model_ports import (
 )
 from kan_dialect.model.on_chip.training_step import as_step, infer, is_trainable
 from kan_dialect.model.port_codes import decode, encode
-from kan_dialect.ops.table import QuantizeOp, dequantize, quantize
+from kan_dialect.ops.table import dequantize, quantize
 
 Level: TypeAlias = Literal["spline", "table", "wire", "hardware"]
 
@@ -272,7 +273,7 @@ def _level(function: func.FuncOp) -> Level:
     types = [*function.function_type.inputs.data, *function.function_type.outputs.data]
     if types and all(isinstance(kind, IntType) for kind in types):
         return "wire"
-    if any(isinstance(op, QuantizeOp) for op in function.body.block.ops):
+    if quantizers_inside(function) and not is_spline(function):
         return "table"
     if any(is_quantized(argument) for argument in function.args):
         return "table"

@@ -10,6 +10,7 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import BlockArgument, SSAValue
 
+from kan_dialect.analysis.quantization_points import is_spline
 from kan_dialect.evaluate.code_ports import code_values, host_affine, rounded_argument
 from kan_dialect.evaluate.edge_tables import find_chain
 from kan_dialect.ir.attributes.module_attributes import fixed_output_codes
@@ -25,6 +26,8 @@ from kan_dialect.ops.table import QuantizeOp, RequantizeOp, TablesOp
 def quantized_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
     """The functions at table level that quantise an argument."""
     for op in functions_of(module):
+        if is_spline(op):
+            continue
         quantizers = [each for each in op.body.block.ops if isinstance(each, QuantizeOp)]
         if any(reads_argument(each.input) for each in quantizers):
             yield op

@@ -6,12 +6,13 @@ dequantise `(q - zero_point) * scale`, sums exact; only quantise and requantise 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import numpy as np
 from xdsl.dialects.builtin import (
     DenseIntOrFPElementsAttr,
+    StringAttr,
     TensorType,
 )
 from xdsl.interfaces import HasFolderInterface
@@ -57,9 +58,27 @@ from kan_dialect.ir.types import (
 from kan_dialect.ir.verifier import require, require_shape, shape_text
 from kan_dialect.ops.layer import reads_argument
 
+HALF_EVEN = "half_even"
+
+ROUNDINGS: dict[str, Callable[[FloatArray], FloatArray]] = {
+    HALF_EVEN: np.rint,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "down": np.trunc,
+    "up": lambda x: np.copysign(np.ceil(np.abs(x)), x),
+    "half_up": lambda x: np.copysign(np.floor(np.abs(x) + 0.5), x),
+    "half_down": lambda x: np.copysign(np.ceil(np.abs(x) - 0.5), x),
+}
+"""Roundings to an integer; the last four are symmetric about 0."""
+
 
 def quantize(
-    x: FloatArray, scale: FloatArray, zero_point: IntArray, lower: IntArray, upper: IntArray
+    x: FloatArray,
+    scale: FloatArray,
+    zero_point: IntArray,
+    lower: IntArray,
+    upper: IntArray,
+    rounding: str = HALF_EVEN,
 ) -> IntArray:
     """Codes of real values; infinite values saturate, NaN is refused.
 
@@ -67,10 +86,13 @@ def quantize(
     ------
     ValueError : a value is NaN.
     """
-    return np.clip(unsaturated_codes(x, scale, zero_point), lower, upper).astype(np.int64)
+    codes = unsaturated_codes(x, scale, zero_point, rounding)
+    return np.clip(codes, lower, upper).astype(np.int64)
 
 
-def unsaturated_codes(x: FloatArray, scale: FloatArray, zero_point: IntArray) -> FloatArray:
+def unsaturated_codes(
+    x: FloatArray, scale: FloatArray, zero_point: IntArray, rounding: str = HALF_EVEN
+) -> FloatArray:
     """Codes of real values before saturation, as float64, without limits.
 
     Raises
@@ -78,7 +100,7 @@ def unsaturated_codes(x: FloatArray, scale: FloatArray, zero_point: IntArray) ->
     ValueError : a value is NaN.
     """
     with np.errstate(over="ignore"):
-        scaled: FloatArray = np.rint(x / scale) + zero_point.astype(np.float64)
+        scaled: FloatArray = ROUNDINGS[rounding](x / scale) + zero_point.astype(np.float64)
     if bool(np.isnan(scaled).any()):
         raise ValueError("a value to quantise is NaN")
     return scaled
@@ -111,6 +133,9 @@ class QuantizeOp(KanOperation, Evaluable, BoundedCodes):
     the elements that are 1. The others have the code of 0 whatever the input is, NaN included:
     edges that are pruned behind the op may be undefined.
 
+    `rounding` takes the place of rounding half to even: "floor", "ceil", and, symmetric about 0,
+    "down", "up", "half_up", "half_down". Codes of arguments are rounded half to even.
+
     Example:
 
         %q = kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32, 0.5>>
@@ -121,12 +146,13 @@ class QuantizeOp(KanOperation, Evaluable, BoundedCodes):
     input = operand_def(TensorType)
     mask = opt_prop_def(DenseIntOrFPElementsAttr)
     bounds = opt_prop_def(DenseIntOrFPElementsAttr)
+    rounding = opt_prop_def(StringAttr)
     result = result_def(TensorType)
 
     traits = traits_def(_KeepsPorts())
     assembly_format = (
-        "$input (`mask` custom<Constant>($mask)^)? (`bounds` custom<Constant>($bounds)^)? "
-        "attr-dict `:` type($input) `->` type($result)"
+        "$input (`rounding` $rounding^)? (`mask` custom<Constant>($mask)^)? "
+        "(`bounds` custom<Constant>($bounds)^)? attr-dict `:` type($input) `->` type($result)"
     )
 
     def __init__(
@@ -136,6 +162,7 @@ class QuantizeOp(KanOperation, Evaluable, BoundedCodes):
         *,
         mask: DenseAttr | Array | None = None,
         bounds: DenseAttr | None = None,
+        rounding: str = HALF_EVEN,
     ) -> None:
         """
         Parameters
@@ -144,6 +171,7 @@ class QuantizeOp(KanOperation, Evaluable, BoundedCodes):
         element : type of the codes.
         mask : in the shape of the input, of 0 and 1; all 1 is stored as no mask.
         bounds : (shape, 2), integers within the storage of `element`.
+        rounding : a key of `ROUNDINGS`.
         """
         value = SSAValue.get(input)
         self.set_up(
@@ -151,7 +179,13 @@ class QuantizeOp(KanOperation, Evaluable, BoundedCodes):
             [TensorType(element, tensor_shape(value))],
             mask=mask_constant(mask),
             bounds=bounds,
+            rounding=None if rounding == HALF_EVEN else rounding,
         )
+
+    @property
+    def rounding_name(self) -> str:
+        """The key of the rounding in `ROUNDINGS`."""
+        return HALF_EVEN if self.rounding is None else self.rounding.data
 
     @property
     def mask_array(self) -> BoolArray:
@@ -164,6 +198,10 @@ class QuantizeOp(KanOperation, Evaluable, BoundedCodes):
         require_shape(result, shape, "result")
         verifier.mask(self.mask, shape)
         verifier.per_element_bounds(self.bounds, shape, element)
+        if self.rounding is not None:
+            known = ", ".join(ROUNDINGS)
+            require(self.rounding_name in ROUNDINGS, f"rounding must be one of {known}")
+            require(not reads_argument(self.input), "codes of arguments are rounded half to even")
 
     def code_bounds(self) -> tuple[IntArray, IntArray]:
         lower, upper = element_bounds(cast(QuantTensor, self.result.type), self.bounds)
@@ -182,7 +220,7 @@ class QuantizeOp(KanOperation, Evaluable, BoundedCodes):
             real = np.where(self.mask_array, real, 0.0)
         scale, zero_point = element.scale_for(rank), element.zero_point_for(rank)
         try:
-            return (quantize(real, scale, zero_point, lower, upper),)
+            return (quantize(real, scale, zero_point, lower, upper, self.rounding_name),)
         except ValueError:
             sample, *place = np.argwhere(np.isnan(real))[0].tolist()
             raise KanError(

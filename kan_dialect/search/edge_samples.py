@@ -14,6 +14,7 @@ from kan_dialect.evaluate.interpreter import evaluate_values
 from kan_dialect.ir.constants import Array, BoolArray, FloatArray, to_floats, to_integers
 from kan_dialect.ir.semantics import is_univariate
 from kan_dialect.ops.layer import NodeSumOp, ObserveOp
+from kan_dialect.ops.table import DequantizeOp
 
 POINTS = 127
 """Number of points at which edges are sampled."""
@@ -57,10 +58,9 @@ def sample_edges(function: func.FuncOp, nodes: NodeSumOp) -> EdgeSamples | None:
         return None
     seen = seen_of(source)
     if seen is None:
-        raise KanError(
-            f"@{function.sym_name.data}: the inputs' ranges of {nodes.given_name or 'a layer'} "
-            "are not known",
-            remedy="run kan-calibrate first",
+        layer = nodes.given_name or "a layer"
+        raise unknown_range(
+            source, f"@{function.sym_name.data}: the inputs' ranges of {layer} are not known"
         )
     t = np.linspace(-BEYOND, BEYOND, POINTS)
     low, high = to_floats(seen.seen).T
@@ -72,14 +72,24 @@ def sample_edges(function: func.FuncOp, nodes: NodeSumOp) -> EdgeSamples | None:
     return EdgeSamples(source, t, centre, half, values, weights, kept)
 
 
+def unknown_range(source: SSAValue, message: str) -> KanError:
+    """The error that a layer reads values whose range nobody observed."""
+    coded = isinstance(source.owner, DequantizeOp)
+    remedy = "its inputs have codes of the model's file; leave this pass or option out"
+    return KanError(message, remedy=remedy if coded else "run kan-calibrate first")
+
+
 def edge_source(edges: SSAValue) -> SSAValue | None:
-    """The one value that edges are functions of; None where they read several."""
+    """The one value that edges are functions of; None where they read several.
+
+    Values of codes are such a value, results of `kan.dequantize`.
+    """
     sources: set[SSAValue] = set()
     pending = [edges]
     while pending:
         value = pending.pop()
         owner = value.owner
-        if isinstance(owner, Block) or not is_univariate(owner):
+        if isinstance(owner, Block | DequantizeOp) or not is_univariate(owner):
             sources.add(value)
         else:
             pending.extend(owner.operands)

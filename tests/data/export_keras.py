@@ -4,8 +4,14 @@ To regenerate `tests/data/keras`: pip install keras jax jax2onnx, then
 
     KERAS_BACKEND=jax python tests/data/export_keras.py
 
+which writes `dense` and `kan`, and pip install keras tensorflow-cpu tf2onnx, then
+
+    KERAS_BACKEND=tensorflow python tests/data/export_keras.py
+
+which writes `convolutions` and `two_inputs` by tf2onnx, as Keras calls it.
+
 The .npz of the same name holds `x`, (samples, in) float32, and `y`, the outputs, as Keras 3.15 on
-JAX computes them.
+JAX and on TensorFlow 2.21 computes them. Several inputs are side by side in `x`.
 """
 
 from __future__ import annotations
@@ -41,8 +47,43 @@ class KanLayer(layers.Layer):
         return ops.matmul(hats, self.hats) + ops.matmul(ops.silu(x), self.base)
 
 
+def write(name: str, model: Any, *inputs: Any) -> None:
+    y = model.predict(inputs[0] if len(inputs) == 1 else list(inputs), verbose=0)
+    model.export(FOLDER / f"{name}.onnx", format="onnx", verbose=False)
+    x = np.concatenate([each.reshape(len(each), -1) for each in inputs], axis=1)
+    np.savez_compressed(FOLDER / f"{name}.npz", x=x, y=y)
+
+
+def by_tensorflow() -> None:
+    rng = np.random.default_rng(0)
+    convolutions = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(3, 3, strides=2, activation="relu"),
+            layers.AveragePooling2D(2),
+            layers.Flatten(),
+            layers.Dense(4, activation="softmax"),
+        ]
+    )
+    write("convolutions", convolutions, rng.normal(size=(SAMPLES, 8, 8, 1)).astype(np.float32))
+    one, other = keras.Input((4,)), keras.Input((3,))
+    branches = [layers.Dense(5, "tanh")(one), layers.Dense(5, "silu")(other)]
+    hidden = layers.Concatenate()(branches)
+    hidden = layers.LeakyReLU()(layers.Add()([layers.Dense(10)(hidden), hidden]))
+    two_inputs = keras.Model([one, other], layers.Dense(2)(hidden))
+    inputs = (rng.normal(size=(SAMPLES, width)).astype(np.float32) for width in (4, 3))
+    write("two_inputs", two_inputs, *inputs)
+
+
 def main() -> None:
     keras.utils.set_random_seed(0)
+    if keras.backend.backend() == "tensorflow":
+        by_tensorflow()
+    else:
+        by_jax()
+
+
+def by_jax() -> None:
     x = np.random.default_rng(0).normal(size=(256, 5)).astype(np.float32)
     dense = keras.Sequential(
         [
@@ -65,10 +106,7 @@ def main() -> None:
     for name, (model, targets, loss) in cases.items():
         model.compile("adam", loss)
         model.fit(x, targets, epochs=3, verbose=0)  # Batch norms measure means and variances.
-        model.export(FOLDER / f"{name}.onnx", format="onnx", verbose=False)
-        samples = x[:SAMPLES]
-        y = model.predict(samples, verbose=0)
-        np.savez_compressed(FOLDER / f"{name}.npz", x=samples, y=y)
+        write(name, model, x[:SAMPLES])
 
 
 if __name__ == "__main__":

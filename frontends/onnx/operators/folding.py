@@ -53,7 +53,7 @@ def fold(node: Node, operands: Sequence[Array | None], opset: int, budget: Budge
     except NotImplementedError:
         raise node.refuse("the operator is not known for constants", _REMEDY) from None
     except Exception as error:  # The reference implementation raises errors of many types.
-        raise node.refuse(f"its operands do not fit it: {first_line(error)}") from None
+        raise node.misfit(first_line(error)) from None
     if any(each.dtype.kind not in "fiub" for each in results):
         raise node.refuse("the constant has no numeric value")
     return results

@@ -48,7 +48,7 @@ def infer_types(
         imports = [helper.make_opsetid("", opset)]
         return infer(schema, node.proto, types, data, opset_imports=imports)
     except Exception as error:  # The C++ library raises errors of many types.
-        raise node.refuse(f"its operands do not fit it: {first_line(error)}") from None
+        raise node.misfit(first_line(error)) from None
 
 
 def extents_of(value: onnx.TypeProto) -> tuple[int, ...] | None:

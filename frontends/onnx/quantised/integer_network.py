@@ -1,4 +1,7 @@
-"""Writes a graph that is quantised throughout at table level, with the integers of the file.
+"""Writes a quantised graph with the integers of the file.
+
+A graph that is quantised throughout comes out at table level. Layers without integers are written
+at spline level, between the quantisers of the file.
 
 Every node sums edges whose values are integer multiples of a unit, at every code of their inputs.
 The quantiser of a node is a function of this sum, known at each of its values. Functions are those
@@ -7,6 +10,7 @@ of the file's operators, evaluated in float64.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -17,18 +21,24 @@ from xdsl.ir import Block, Operation, SSAValue
 from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, Source, Tensor
 from kan_dialect.frontends.onnx.quantised.common_units import common_unit
 from kan_dialect.frontends.onnx.quantised.sum_rounding import SumCodes
-from kan_dialect.frontends.onnx.read.graph import Graph, Node
+from kan_dialect.frontends.onnx.read.graph import Graph, Node, Unrecognised
+from kan_dialect.frontends.onnx.read.quantizers import Quantizer
 from kan_dialect.frontends.onnx.recognise.dataflow import Dataflow, QuantizedTensor
-from kan_dialect.frontends.onnx.recognise.layers import ImportedNetwork, finished_network
+from kan_dialect.frontends.onnx.recognise.function_ops import FunctionWriter
+from kan_dialect.frontends.onnx.recognise.layers import (
+    ImportedNetwork,
+    LayerBuilder,
+    finished_network,
+)
 from kan_dialect.frontends.onnx.recognise.linear_terms import affine_in, expand
-from kan_dialect.frontends.onnx.recognise.regions import Probe, Region, columns_of, region_of
+from kan_dialect.frontends.onnx.recognise.regions import Region, columns_of, region_of
 from kan_dialect.frontends.table_network import sum_of_tables
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 from kan_dialect.ir.quant import MAX_STORAGE_BITS, UniformQuantizedType, storage_for
 from kan_dialect.ir.types import bounds_constant, quantized_type
-from kan_dialect.ops.layer import AffineOp, ConcatOp
-from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp, TablesOp
+from kan_dialect.ops.layer import AffineOp, ConcatOp, MapOp
+from kan_dialect.ops.table import HALF_EVEN, DequantizeOp, QuantizeOp, RequantizeOp, TablesOp
 
 MAX_EVALUATIONS = 1 << 26
 """Most values of a layer's edges, and of its nodes' functions, at all codes and sums."""
@@ -53,11 +63,11 @@ _ZERO = 1e-12
 
 
 def integer_network(graph: Graph) -> ImportedNetwork:
-    """The network of a graph's integers.
+    """The network of a graph's integers, and of real functions where it has none.
 
     Raises
     ------
-    Unrecognised : the graph is not quantised throughout, or not to integers; names the node.
+    Unrecognised : a quantiser has no place in the network; names the node.
     """
     with np.errstate(all="ignore"):  # Functions may overflow at sums that do not occur.
         dataflow = Dataflow(graph)
@@ -67,7 +77,7 @@ def integer_network(graph: Graph) -> ImportedNetwork:
         builder = _Builder(dataflow, block)
         result = builder.build(output)
     network = finished_network(graph, block, result, builder.layers, dataflow.widest)
-    return replace(network, rounding=builder.rounding)
+    return replace(network, rounding=builder.rounding, real=builder.real)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +107,14 @@ class _Parameters:
     def stored_zero_point(self) -> IntArray:
         """The zero point as a type holds it; 0 where one is not an integer."""
         return (self.zero_point if self.is_whole else 0 * self.zero_point).astype(np.int64)
+
+    def kept_zero_point(self, quantizer: Quantizer) -> IntArray:
+        """The zero point of codes that are rounded before it is added; the rest is added before."""
+        if not quantizer.is_shifted:
+            return np.ceil(self.zero_point).astype(np.int64)
+        commutes = {HALF_EVEN: 2, "floor": 1, "ceil": 1}.get(quantizer.rounding)
+        whole = self.stored_zero_point
+        return 0 * whole if commutes is None else whole - whole % commutes
 
     @property
     def is_whole(self) -> bool:
@@ -137,52 +155,80 @@ class _Sum:
         return self.tables.min(axis=-1).sum(axis=-1), self.tables.max(axis=-1).sum(axis=-1)
 
 
-class _Builder:
-    """Writes quantisers and the sums between them into `block`.
+class _Builder(LayerBuilder):
+    """Writes quantisers and the layers between them into `block`.
 
     Attributes
     ----------
     rounding : largest rounding of a result's bias.
+    real : the first refusal of a layer as integers.
     """
 
     def __init__(self, dataflow: Dataflow, block: Block) -> None:
-        self._dataflow = dataflow
-        self._block = block
-        self._probe = Probe()
+        super().__init__(dataflow, block, 0)
         self._codes: dict[Tensor, _Codes] = {}
         self._sums: dict[Tensor, _Sum] = {}
-        self.layers = 0
         self.rounding = 0.0
+        self.real: Unrecognised | None = None
 
     def build(self, output: Tensor) -> SSAValue:
-        for quantized in self._dataflow.quantized:
+        for quantized in self.dataflow.quantized:
             self._add_quantizer(quantized)
         known = self._codes.get(output)
         if known is not None and _is_stored(known):
             return self._add(DequantizeOp(known.ssa))
-        return self._add(DequantizeOp(self._result(output)))
+        return self._or_real(
+            lambda: self._add(DequantizeOp(self._result(output))), lambda: self.functions(output)
+        )
+
+    def value(self, source: Source) -> SSAValue:
+        """The real value of a source; that of the codes of a quantiser."""
+        codes = self._codes.get(source.tensor)
+        if codes is None or source in self._values:
+            return super().value(source)
+        value = self._add(DequantizeOp(codes.ssa))
+        offset = (quantized_type(codes.ssa).zero_point_for(1) - codes.zero_point) * codes.scale
+        if offset.any():
+            value = self._add(AffineOp(value, np.ones(source.count), offset))
+        self._values[source] = value
+        return value
+
+    def _or_real(self, integers: Callable[[], SSAValue], real: Callable[[], SSAValue]) -> SSAValue:
+        """What `integers` writes, or, where it is refused, what `real` writes."""
+        layers = self.layers
+        try:
+            return integers()
+        except Unrecognised as error:
+            self.real = self.real or error
+            self.layers = layers
+            return real()
 
     def _add(self, op: Operation) -> SSAValue:
-        self._block.add_op(op)
+        self.block.add_op(op)
         return op.results[0]
 
     # Quantisers
 
     def _add_quantizer(self, quantized: QuantizedTensor) -> None:
         tensor, parameters = quantized.tensor, self._parameters(quantized)
-        region = region_of(tensor, self._probe)
+        region = region_of(tensor, self.probe)
         roots = [each for each in region.tensors if each is not tensor and _is_root(each)]
         if len(roots) != 1 or bool((quantized.variables == CONSTANT).any()):
             raise _node(tensor).refuse("it quantises several layers at once")
         (root,) = roots
         assert root.source is not None
         columns = quantized.variables.ravel() - root.source.first
-        if root is self._dataflow.input:
-            ssa = self._quantized_input(quantized, parameters)
-        elif root in self._codes:
-            ssa = self._mapped_codes(region, root, columns, parameters)
-        else:
-            ssa = self._quantized_sum(quantized, region, root, columns, parameters)
+
+        def integers() -> SSAValue:
+            if root is self.dataflow.input:
+                return self._quantized_input(quantized, parameters)
+            if root in self._codes:
+                return self._mapped_codes(region, root, columns, parameters)
+            return self._quantized_sum(quantized, region, root, columns, parameters)
+
+        ssa = self._or_real(
+            integers, lambda: self._quantized_function(quantized, root, columns, parameters)
+        )
         self._codes[tensor] = _Codes(ssa, parameters.scale, parameters.zero_point)
 
     def _parameters(self, quantized: QuantizedTensor) -> _Parameters:
@@ -190,7 +236,7 @@ class _Builder:
         for given in (quantized.quantizer.scale, quantized.quantizer.zero_point):
             value = given
             if isinstance(given, str):
-                value = self._dataflow.value(given) if given else np.zeros(())
+                value = self.dataflow.value(given) if given else np.zeros(())
             if not isinstance(value, np.ndarray):
                 raise _node(quantized.tensor).refuse("its scale depends on the input")
             spread = np.broadcast_to(value.astype(np.float64), quantized.tensor.shape)
@@ -204,19 +250,19 @@ class _Builder:
 
     def _scaled(self, quantized: QuantizedTensor) -> Tensor | None:
         name = quantized.quantizer.scaled
-        value = self._dataflow.value(name) if name else None
+        value = self.dataflow.value(name) if name else None
         return value if isinstance(value, Tensor) else None
 
     def _quantized_input(self, quantized: QuantizedTensor, parameters: _Parameters) -> SSAValue:
         """Codes of the input: the host computes them from x * gain + offset."""
         node, quantizer = _node(quantized.tensor), quantized.quantizer
-        x, scaled = self._dataflow.input, self._scaled(quantized)
-        if not quantizer.half_even or quantizer.bounds is None or scaled is None:
+        x, scaled = self.dataflow.input, self._scaled(quantized)
+        if quantizer.rounding != HALF_EVEN or quantizer.bounds is None or scaled is None:
             raise node.refuse("it quantises the input, and does not round half to even")
         line = affine_in(scaled, x)
         if line is None or not np.array_equal(line[0], np.arange(x.size)):
             raise node.refuse("it quantises a function of the input that is not affine")
-        if self._block.ops:
+        if any(isinstance(op, QuantizeOp) for op in self.block.ops):
             raise node.refuse("the input has several quantisers")
         _, gain, offset = line
         zero_point = parameters.stored_zero_point
@@ -224,12 +270,45 @@ class _Builder:
             # Rounding half to even after an odd shift is not rounding before it.
             offset, zero_point = offset - (zero_point - zero_point % 2), zero_point - zero_point % 2
         gain, offset = gain * parameters.scale, offset * parameters.scale
-        value: SSAValue = self._block.args[0]
+        value: SSAValue = self.block.args[0]
         near = np.isclose(gain, 1.0, rtol=1e-6, atol=0.0)
         if not bool(near.all()) or offset.any():
             value = self._add(AffineOp(value, np.where(near, 1.0, gain), offset))
         element = _code_type(quantizer.bounds, parameters.scale, zero_point)
         return self._add(QuantizeOp(value, element))
+
+    def _quantized_function(
+        self,
+        quantized: QuantizedTensor,
+        root: Tensor,
+        columns: IntArray,
+        parameters: _Parameters,
+    ) -> SSAValue:
+        """Codes of a real function of a value that has no codes yet."""
+        node, quantizer = _node(quantized.tensor), quantized.quantizer
+        operand = self.dataflow.value(quantizer.operand) if quantizer.operand else None
+        if not isinstance(operand, Tensor) or quantizer.bounds is None:
+            raise node.refuse("its codes are not the rounding of a value")
+        if not np.array_equal(columns, np.arange(root.size)):
+            raise node.refuse("it reorders the values that it quantises")
+        assert root.source is not None
+        writer = FunctionWriter(self.block, self.value(root.source), self.probe)
+        value = writer.value(operand, columns)
+        zero_point = parameters.kept_zero_point(quantizer)
+        if quantizer.is_shifted:
+            offset = (parameters.zero_point - zero_point) * parameters.scale
+            value = writer.affine(value, np.ones(root.size), offset)
+        low, high = quantizer.bounds
+        code_of_zero, owner = int(zero_point[0]), value.owner
+        is_relu = isinstance(owner, MapOp) and owner.function.data == "relu"
+        if isinstance(owner, MapOp) and is_relu and bool((zero_point == code_of_zero).all()):
+            # Codes that saturate at 0 need no ReLU.
+            value, low = owner.input, min(max(low, code_of_zero), high - 1)
+        if root is self.dataflow.input:
+            # A quantiser of the argument itself would be that of a port.
+            value = writer.map("identity", value)
+        element = _code_type((low, high), parameters.scale, zero_point)
+        return self._add(QuantizeOp(value, element, rounding=quantizer.rounding))
 
     def _mapped_codes(
         self, region: Region, root: Tensor, columns: IntArray, parameters: _Parameters
@@ -262,7 +341,7 @@ class _Builder:
         ends = known.codes.min(axis=0), known.codes.max(axis=0)
         constant = ends[0] == ends[1]
         sums.tables[constant] = 0
-        name = self._next_name()
+        name = self.next_name()
         zero_point = parameters.stored_zero_point
         stored = ends[0] + zero_point, ends[1] + zero_point
         element = _code_type(_reached(*stored), parameters.scale, zero_point)
@@ -311,7 +390,7 @@ class _Builder:
         top = self._scaled(quantized)
         scaled = None
         if top is not None:
-            scaled = region_of(top, self._probe).evaluate(root, points)
+            scaled = region_of(top, self.probe).evaluate(root, points)
             if quantized.quantizer.is_shifted:
                 scaled = scaled - parameters.stored_zero_point
         return SumCodes(integers[:, columns], codes, scaled)
@@ -326,7 +405,7 @@ class _Builder:
     def _make_sum(self, tensor: Tensor) -> _Sum:
         node = _node(tensor)
         expansion = expand(tensor, lambda each, _: each is not tensor and each in self._codes)
-        sources = self._sources_of(list(expansion.terms), node)
+        sources = self._quantised_sources(list(expansion.terms), node)
         values = [self._codes[source.tensor].ssa for source in sources]
         inputs = values[0] if len(values) == 1 else self._add(ConcatOp(values))
         first, last = quantized_type(inputs).bounds
@@ -335,18 +414,18 @@ class _Builder:
         self._require_few(prod(shape), node)
         edges = np.zeros(shape)
         for operand, terms in expansion.terms.items():
-            (source,) = self._sources_of([operand], node)
+            (source,) = self._quantised_sources([operand], node)
             read = self._codes[source.tensor]
             values = read.at(np.arange(first, last + 1))
             if operand is not source.tensor:
-                values = region_of(operand, self._probe).evaluate(source.tensor, values)
+                values = region_of(operand, self.probe).evaluate(source.tensor, values)
             columns = columns_of(operand, source.tensor)[terms.elements]
             start = starts[sources.index(source)]
             added = terms.weights[:, np.newaxis] * values.T[terms.elements]
             np.add.at(edges, (terms.rows, start + columns), added)
         return _integers_of(inputs, edges, expansion.bias, node)
 
-    def _sources_of(self, operands: list[Tensor], node: Node) -> list[Source]:
+    def _quantised_sources(self, operands: list[Tensor], node: Node) -> list[Source]:
         """The quantisers on which operands of a sum depend, in order.
 
         Raises
@@ -354,7 +433,7 @@ class _Builder:
         Unrecognised : they depend on a value that is not quantised.
         """
         found = np.unique(np.concatenate([each.variables.ravel() for each in operands]))
-        sources = [self._dataflow.source_of(int(each)) for each in found]
+        sources = [self.dataflow.source_of(int(each)) for each in found]
         for source in sources:
             if source.tensor not in self._codes or CONSTANT in found:
                 name = source.tensor.name
@@ -375,7 +454,7 @@ class _Builder:
         integers = np.rint(bias * factor).astype(np.int64)
         self.rounding = float(np.abs((bias * factor - integers) * sums.unit / factor).max())
         tables, unit = sums.tables * factor, sums.unit / factor
-        return self._summed(sums, tables, unit, integers, self._next_name(), node)
+        return self._summed(sums, tables, unit, integers, self.next_name(), node)
 
     def _summed(
         self,

@@ -111,6 +111,10 @@ class Node:
         """The error that recognition stopped at this node."""
         return Unrecognised(self, reason, remedy)
 
+    def misfit(self, reason: object) -> Unrecognised:
+        """The error that the node's operands have wrong shapes or types."""
+        return self.refuse(f"its operands do not fit it: {reason}", "export the model again")
+
     # The checker of the `onnx` package has compared attributes with the operators' schemas.
 
     def integer(self, name: str, default: int) -> int:

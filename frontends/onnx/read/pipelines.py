@@ -87,8 +87,11 @@ def _numbers(to: Steps, name: str) -> FloatArray:
 
 
 def _texts(to: Steps, name: str) -> list[str]:
-    found: list[bytes] = to.attribute(name, [])
-    return [each.decode("utf-8", "replace") for each in found]
+    found: list[object] = to.attribute(name, [])
+    texts = [each.decode("utf-8", "replace") for each in found if isinstance(each, bytes)]
+    if len(texts) < len(found):
+        raise to.refuse(f"its attribute {name} is not a list of texts", EXPORT_AGAIN)
+    return texts
 
 
 def _scaler(to: Steps) -> None:

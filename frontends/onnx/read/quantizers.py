@@ -21,8 +21,20 @@ from kan_dialect.frontends.onnx.read.standard_steps import EXPORT_AGAIN, Rewriti
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.quant import MAX_STORAGE_BITS, default_bounds
 from kan_dialect.limits import MAX_AXES
+from kan_dialect.ops.table import HALF_EVEN
 
-_HALF_EVEN = ("ROUND", "HALF_EVEN")
+_ROUNDINGS = {
+    "ROUND": HALF_EVEN,
+    "HALF_EVEN": HALF_EVEN,
+    "CEIL": "ceil",
+    "FLOOR": "floor",
+    "UP": "up",
+    "DOWN": "down",
+    "ROUND_TO_ZERO": "down",
+    "HALF_UP": "half_up",
+    "HALF_DOWN": "half_down",
+}
+"""Rounding modes of QONNX -> those of `kan.quantize`."""
 
 _MAGNITUDE_ROUNDING = {
     "UP": ("Ceil", 0.0),
@@ -47,7 +59,8 @@ class Quantizer:
     scaled : name of the value x / scale whose rounding is the code; "" if codes are not rounded.
     is_shifted : whether `scaled` contains the zero point.
     bounds : least and greatest code; None if the operator does not saturate.
-    half_even : whether the nearest code is taken, of two equally near ones the even one.
+    rounding : key of `kan_dialect.ops.table.ROUNDINGS` of the code; "" if codes are not rounded.
+    operand : name of the value x; "" if the code is not a rounding of it.
     """
 
     scale: str | Array
@@ -55,7 +68,8 @@ class Quantizer:
     scaled: str = ""
     is_shifted: bool = False
     bounds: tuple[int, int] | None = None
-    half_even: bool = False
+    rounding: str = ""
+    operand: str = ""
 
 
 def expand_quantizers(path: Path, graph: onnx.GraphProto) -> dict[str, Quantizer]:
@@ -135,7 +149,7 @@ class _Expansion:
         if zero_point:
             codes = to.step("Add", [codes, zero_point], "shifted")
         to.clip(codes, *bounds, result=node.output[0])
-        self._codes[node.output[0]] = _LinearCodes(scaled, to.kind, bounds)
+        self._codes[node.output[0]] = _LinearCodes(node.input[0], scaled, to.kind, bounds)
 
     def _storage(self, to: _Steps) -> tuple[int, int]:
         """Least and greatest code of a `QuantizeLinear`."""
@@ -144,7 +158,7 @@ class _Expansion:
         if len(node.input) > 2 and node.input[2] in self.rewriting.tensors:
             kind = self.rewriting.tensors[node.input[2]].data_type
         dtype = dtype_of(kind)
-        if dtype is None or dtype.kind not in "iu":
+        if dtype is None or dtype.kind not in "iu" or dtype.itemsize > 4:
             raise to.refuse("its codes are not integers of 8, 16 or 32 bits", _INTEGERS)
         return default_bounds(8 * dtype.itemsize, dtype.kind == "i")
 
@@ -158,6 +172,8 @@ class _Expansion:
             if bound is not None:
                 end = int(bound.reshape(-1)[0])
                 ends[side] = max(ends[0], end) if side == 0 else min(ends[1], end)
+        if ends[0] >= ends[1]:
+            raise to.refuse("it leaves a single code, or none", "clip codes to a range")
         to.clip(to.node.input[0], *ends, result=to.node.output[0])
         self._codes[to.node.output[0]] = replace(codes, bounds=(ends[0], ends[1]))
 
@@ -173,7 +189,12 @@ class _Expansion:
         to.step("Mul", [value, scale])
         if codes is not None:
             self.quantizers[node.output[0]] = Quantizer(
-                scale, zero_point, codes.scaled, bounds=codes.bounds, half_even=True
+                scale,
+                zero_point,
+                codes.scaled,
+                bounds=codes.bounds,
+                rounding=HALF_EVEN,
+                operand=codes.operand,
             )
 
     def _linear_parameters(self, to: _Steps) -> tuple[str, str]:
@@ -202,8 +223,11 @@ class _Expansion:
 
 @dataclass(frozen=True)
 class _LinearCodes:
-    """Codes of a `QuantizeLinear` as floats: the value that was rounded, its type, their ends."""
+    """Codes of a `QuantizeLinear` as floats: its operand, the value that was rounded, its type,
+    their ends.
+    """
 
+    operand: str
     scaled: str
     kind: int
     bounds: tuple[int, int]
@@ -236,6 +260,18 @@ class _Steps(Steps):
             )
         return int(found[0])
 
+    def scale(self, index: int, what: str) -> Array:
+        """An operand that is a scale.
+
+        Raises
+        ------
+        KanError : it is not positive and finite.
+        """
+        found = self.constant(index, what)
+        if not bool(((found > 0) & (found < np.inf)).all()):
+            raise self.refuse(f"its {what} is not positive and finite", "train the model again")
+        return found
+
     def shifted(self, value: str, zero_point: str) -> str:
         """x / scale + zero point; `zero_point` may be ""."""
         scaled = self.step("Div", [value, self.node.input[1]], "scaled")
@@ -248,18 +284,18 @@ class _Steps(Steps):
             raise self.refuse("its zero point is not an integer", "train with whole zero points")
         return self.node.input[index] if found.any() else ""
 
-    def rounded(self, value: str, default: str) -> tuple[str, bool]:
+    def rounded(self, value: str, default: str) -> tuple[str, str]:
         """Round a value as the attribute `rounding_mode` says.
 
         Returns
         -------
-        Name of the result, and whether it is rounded half to even.
+        Name of the result, and of the rounding of `kan.quantize`.
         """
         mode = str(self.attribute("rounding_mode", default)).upper()
-        if mode in _HALF_EVEN:
-            return self.step("Round", [value], "rounded"), True
+        if _ROUNDINGS.get(mode) == HALF_EVEN:
+            return self.step("Round", [value], "rounded"), HALF_EVEN
         if mode in ("CEIL", "FLOOR"):
-            return self.step(mode.capitalize(), [value], "rounded"), False
+            return self.step(mode.capitalize(), [value], "rounded"), _ROUNDINGS[mode]
         if mode not in _MAGNITUDE_ROUNDING:
             known = ["ROUND", "CEIL", "FLOOR", *_MAGNITUDE_ROUNDING]
             raise self.refuse(f"rounding mode '{mode}' is not known", f"use {', '.join(known)}")
@@ -270,7 +306,7 @@ class _Steps(Steps):
             magnitude = self.step("Add", [magnitude, addend], "offset magnitude")
         whole = self.step(op_type, [magnitude], "whole magnitude")
         sign = self.step("Sign", [value], "sign")
-        return self.step("Mul", [sign, whole], "rounded"), False
+        return self.step("Mul", [sign, whole], "rounded"), _ROUNDINGS[mode]
 
     def value_of(self, codes: str, zero_point: str) -> None:
         """(codes - zero point) * scale, the node's result."""
@@ -300,10 +336,11 @@ def _quant(to: _Steps) -> None:
         return
     low, high = to.bounds(bits)
     scaled = to.shifted(to.node.input[0], zero_point)
-    codes, half_even = to.rounded(to.clip(scaled, low, high, "clipped"), "ROUND")
+    codes, rounding = to.rounded(to.clip(scaled, low, high, "clipped"), "ROUND")
     to.value_of(codes, zero_point)
-    scale = to.node.input[1]
-    to.record(Quantizer(scale, zero_point, scaled, bool(zero_point), (low, high), half_even))
+    x, scale = to.node.input[:2]
+    is_shifted, bounds = bool(zero_point), (low, high)
+    to.record(Quantizer(scale, zero_point, scaled, is_shifted, bounds, rounding, x))
 
 
 def _bipolar(to: _Steps) -> None:
@@ -312,7 +349,12 @@ def _bipolar(to: _Steps) -> None:
     ones = [to.number(1.0, "one"), to.number(-1.0, "minus one")]
     sign = to.step("Where", [positive, *ones], "sign")
     to.step("Mul", [sign, to.node.input[1]])
-    to.record(Quantizer(np.asarray(2 * to.constant(1, "scale")), np.array(0.5), bounds=(0, 1)))
+    scale, zero_point = np.asarray(2 * to.constant(1, "scale")), np.array(0.5)
+    # Code 1 + floor(x / scale).
+    quantizer = Quantizer(
+        scale, zero_point, bounds=(0, 1), rounding="floor", operand=to.node.input[0]
+    )
+    to.record(quantizer)
 
 
 def _trunc(to: _Steps) -> None:
@@ -328,7 +370,7 @@ def _trunc(to: _Steps) -> None:
     scale, bounds = to.node.input[1], None
     if second:
         scale, bounds = to.node.input[4], to.bounds(after)
-        ratio = to.constant(4, "output scale") / to.constant(1, "scale")
+        ratio = to.scale(4, "output scale") / to.scale(1, "scale")
         divisor = np.exp2(np.rint(np.log2(ratio)))
         zero = divisor if zero_point else None
     else:

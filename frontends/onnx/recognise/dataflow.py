@@ -71,7 +71,7 @@ class Dataflow(TensorBuilder):
                 MemoryError,
             ) as error:
                 # NumPy's message names the mismatch; the operands come from the file.
-                raise node.refuse(f"its operands do not fit it: {error}") from None
+                raise node.misfit(error) from None
             self._values.update(zip(node.outputs, results, strict=False))
             for name in self.graph.quantizers.keys() & set(node.outputs):
                 self._make_codes(name)

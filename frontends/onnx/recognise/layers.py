@@ -40,6 +40,7 @@ class ImportedNetwork:
     layers : number of layers.
     widest : most elements of a value of the graph, for one sample.
     rounding : largest error of results that is meant: their codes do not hold the file's biases.
+    real : why a part of a quantised graph has no integers; None if all has, or is not quantised.
     """
 
     module: ModuleOp
@@ -47,6 +48,7 @@ class ImportedNetwork:
     layers: int
     widest: int
     rounding: float = 0.0
+    real: Unrecognised | None = None
 
 
 def recognise_layers(graph: Graph, *, first: int = 0) -> ImportedNetwork:
@@ -69,8 +71,8 @@ def _recognise_layers(graph: Graph, first: int) -> ImportedNetwork:
     output = dataflow.run()
     block = Block(arg_types=[TensorType(f32, [dataflow.input.size])])
     block.args[0].name_hint = "x"
-    builder = _LayerBuilder(dataflow, block, first)
-    result = builder.build_output(output)
+    builder = LayerBuilder(dataflow, block, first)
+    result = builder.build(output)
     return finished_network(graph, block, result, builder.layers, dataflow.widest)
 
 
@@ -87,42 +89,64 @@ def finished_network(
     return ImportedNetwork(ModuleOp([function]), function, layers, widest)
 
 
-class _LayerBuilder:
-    """Writes layers into `block`."""
+class LayerBuilder:
+    """Writes layers into `block`.
+
+    Attributes
+    ----------
+    layers : number of layers that are written.
+    """
 
     def __init__(self, dataflow: Dataflow, block: Block, first: int) -> None:
-        self._dataflow = dataflow
+        self.dataflow = dataflow
         self._first = first
-        self._block = block
+        self.block = block
         self._values: dict[Source, SSAValue] = {dataflow.sources[0]: block.args[0]}
         self._combinations: dict[Tensor, BasisCombination | None] = {}
         half = dataflow.graph.input_dtype == np.float16
-        self._probe = Probe(HALF_FACTOR if half else 1.0)
+        self.probe = Probe(HALF_FACTOR if half else 1.0)
         self.layers = 0
 
-    def build_output(self, output: Tensor) -> SSAValue:
+    def build(self, output: Tensor) -> SSAValue:
         """Write all layers, then the functions after the last one."""
         head = output.source or self._head_of(output)
         if head is not None:
             head.needed = True
-        for source in self._dataflow.sources[1:]:
+        for source in self.dataflow.sources:
             if source.needed:
-                self._values[source] = self._build_layer(source.tensor)
+                self.value(source)
+        return self.functions(output)
+
+    def functions(self, tensor: Tensor) -> SSAValue:
+        """A value that holds a tensor: functions of one source each, or of a layer."""
+        head = tensor.source or self._head_of(tensor)
         if head is not None:
-            elements = np.arange(output.size, dtype=np.int64)
+            head.needed = True
+            elements = np.arange(tensor.size, dtype=np.int64)
             # A head that no elementwise ops compute becomes a layer with one edge for each node.
             # Ops left behind are dead.
+            writer = FunctionWriter(self.block, self.value(head), self.probe)
             with suppress(Unrecognised):
-                head_value = self._values[head]
-                return FunctionWriter(self._block, head_value, self._probe).value(output, elements)
-        return self._build_layer(output)
+                return writer.value(tensor, elements)
+        return self.build_layer(tensor)
+
+    def value(self, source: Source) -> SSAValue:
+        """The value of a source; its layer is written where it is missing."""
+        if source not in self._values:
+            self._values[source] = self.build_layer(source.tensor)
+        return self._values[source]
+
+    def next_name(self) -> str:
+        """The name of the next layer, which is counted."""
+        self.layers += 1
+        return f"layer{self._first + self.layers - 1}"
 
     def _head_of(self, output: Tensor) -> Source | None:
         """The source whose elements, in order, the output's elements are functions of; or None."""
         variables = output.variables.ravel()
         if bool((variables == CONSTANT).any()):
             return None
-        source = self._dataflow.source_of(int(variables[0]))
+        source = self.dataflow.source_of(int(variables[0]))
         own = np.arange(source.first, source.first + source.count)
         if not np.array_equal(variables, own):
             return None
@@ -136,9 +160,8 @@ class _LayerBuilder:
         summed = [each for each in below.terms if each.kind is Kind.CONTRACTION]
         return None if any(each.source is not source for each in summed) else source
 
-    def _build_layer(self, tensor: Tensor) -> SSAValue:
+    def build_layer(self, tensor: Tensor) -> SSAValue:
         """Write the layer whose nodes are the elements of `tensor`."""
-        name = f"layer{self._first + self.layers}"
         expansion = expand(
             tensor, lambda each, contracted: self._ends_expansion(each, contracted, tensor)
         )
@@ -155,27 +178,26 @@ class _LayerBuilder:
         ]
         sources = self._sources_of(bottlenecks)
         variables = [np.arange(each.first, each.first + each.count) for each in sources]
-        budget = self._dataflow.graph.budget
+        budget = self.dataflow.graph.budget
         layer = LayerEdges(tensor.size, np.concatenate(variables), budget)
         for combination, terms in combinations:
             layer.add(combination, terms)
-        functions = FunctionWriter(self._block, self._inputs(sources), self._probe)
+        functions = FunctionWriter(self.block, self._inputs(sources), self.probe)
         assert tensor.node is not None
-        writer = LayerWriter(name, tensor.node, layer, functions)
+        writer = LayerWriter(self.next_name(), tensor.node, layer, functions)
         for group in layer.merged_groups():
             writer.add_group(group)
         for operand, terms in written:
             writer.add_functions(operand, terms)
-        self.layers += 1
         return writer.write(expansion.bias)
 
     def _inputs(self, sources: Sequence[Source]) -> SSAValue:
         """The values of all sources side by side."""
-        values = [self._values[source] for source in sources]
+        values = [self.value(source) for source in sources]
         if len(values) == 1:
             return values[0]
         concat = ConcatOp(values)
-        self._block.add_op(concat)
+        self.block.add_op(concat)
         return concat.result
 
     def _ends_expansion(self, tensor: Tensor, contracted: bool, layer: Tensor) -> bool:
@@ -188,10 +210,10 @@ class _LayerBuilder:
         if tensor.kind is Kind.MOVEMENT and len(tensor.arguments) == 1:
             return False
         variables = tensor.variables[tensor.variables != CONSTANT]
-        if not all(self._dataflow.source_of(int(each)).needed for each in variables[:1]):
+        if not all(self.dataflow.source_of(int(each)).needed for each in variables[:1]):
             return False
         if tensor not in self._combinations:
-            self._combinations[tensor] = recognise(tensor, self._probe)
+            self._combinations[tensor] = recognise(tensor, self.probe)
         combination = self._combinations[tensor]
         if (
             combination is None
@@ -208,8 +230,8 @@ class _LayerBuilder:
         variables = np.unique(
             np.concatenate([[CONSTANT], *(each.variables.ravel() for each in tensors)])
         )
-        sources = {self._dataflow.source_of(int(each)) for each in variables if each != CONSTANT}
-        return sorted(sources, key=lambda source: source.first) or self._dataflow.sources[:1]
+        sources = {self.dataflow.source_of(int(each)) for each in variables if each != CONSTANT}
+        return sorted(sources, key=lambda source: source.first) or self.dataflow.sources[:1]
 
 
 def _is_node(tensor: Tensor) -> bool:

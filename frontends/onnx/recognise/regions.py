@@ -174,7 +174,7 @@ def _evaluate(tensor: Tensor, operands: list[Array]) -> Array:
     except (ValueError, IndexError, TypeError, RuntimeError) as error:
         # The message names the mismatch, such as a difference of truth values.
         assert tensor.node is not None
-        raise tensor.node.refuse(f"its operands do not fit it: {error}") from None
+        raise tensor.node.misfit(error) from None
 
 
 def _is_root(tensor: Tensor) -> bool:

@@ -22,7 +22,7 @@ from kan_dialect.ir.types import tensor_shape
 from kan_dialect.maths.bsplines import extend_grid, uniform_grid
 from kan_dialect.ops.layer import AffineOp, NodeSumOp, ObserveOp
 from kan_dialect.ops.spline import BSplineOp
-from kan_dialect.search.edge_samples import edge_source, seen_of
+from kan_dialect.search.edge_samples import edge_source, seen_of, unknown_range
 from kan_dialect.search.fits.spline_fit import fit_points, fit_splines, fit_weights, spline_values
 
 DEFAULT_CELLS = 8
@@ -104,10 +104,10 @@ def choose_grid(
     if spline is not None:
         ranges.append(spline.inner)
     if not ranges:
-        raise KanError(
+        raise unknown_range(
+            source,
             f"{where}: the ranges of its inputs are not known, and it has no B-spline "
             "whose grid could be taken",
-            remedy="run kan-calibrate first",
         )
     low: FloatArray = np.stack(ranges)[..., 0].min(axis=0)
     high: FloatArray = np.stack(ranges)[..., 1].max(axis=0)

@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType
 from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
+from kan_dialect.analysis.quantization_points import is_spline
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values, rounded_codes
 from kan_dialect.ir.attributes.module_attributes import fixed_output_codes
@@ -118,6 +119,8 @@ def table_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
     """Functions at table level."""
     for op in functions_of(module):
         inner = op.body.block.ops
+        if is_spline(op):
+            continue
         if any(isinstance(each, TablesOp | QuantizeOp | NodeSumOp) for each in inner) and (
             any(is_quantized(argument) for argument in op.args)
             or any(isinstance(each, QuantizeOp) for each in inner)

@@ -24,9 +24,6 @@ LEAST_SHARE, LEAST_SHARE_WHOLE = 0.2, 0.4
 `kan-split-tables` makes cheaper."""
 LEAST_NARROWER = 2
 """Bits by which the code has to be narrower than the windows of the tables."""
-LEAST_BITS = 3
-"""Bits of a code at least. Fewer are thresholds, which tables share as equal bits; codes of them
-make `kan-merge-tables` join more inputs than a proof can follow."""
 MAX_TABLES = 24
 """Tables of a value among which groups are looked for: each pair is examined."""
 
@@ -146,8 +143,6 @@ class _CodeSearch:
         bits = max(1, (len(first) - 1).bit_length())
         widths = [self._narrowest[index] for index in members]
         of_code = self._costs.bits_read(bits, max(widths) - 1)
-        if bits < LEAST_BITS:
-            return None
         least = sum(self._costs.least(self._readers[index].ring) for index in members)
         if bits + LEAST_NARROWER > min(widths) or of_code + least > most:
             return None

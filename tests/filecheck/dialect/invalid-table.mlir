@@ -354,3 +354,20 @@ func.func @f(%x: !kan.int<0:3>) -> !kan.int<-128:255> {
   %y = kan.table %x entries dense<[1, 2, 4, 200]> : tensor<4xui8> : !kan.int<0:3> -> !kan.int<-128:255>
   func.return %y : !kan.int<-128:255>
 }
+
+// -----
+
+func.func @f(%x: tensor<2xf32>) -> tensor<2x!quant.uniform<u2:f32, 0.5>> {
+  // CHECK: 'kan.quantize' op: codes of arguments are rounded half to even
+  %q = kan.quantize %x rounding "floor" : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32, 0.5>>
+  func.return %q : tensor<2x!quant.uniform<u2:f32, 0.5>>
+}
+
+// -----
+
+func.func @f(%x: tensor<2xf32>) -> tensor<2x!quant.uniform<u2:f32, 0.5>> {
+  %h = kan.map "abs" %x : tensor<2xf32>
+  // CHECK: 'kan.quantize' op: rounding must be one of half_even, floor, ceil, down, up, half_up, half_down
+  %q = kan.quantize %h rounding "nearest" : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32, 0.5>>
+  func.return %q : tensor<2x!quant.uniform<u2:f32, 0.5>>
+}

@@ -47,6 +47,17 @@ func.func @masked(%e: tensor<1x2xf32>) -> tensor<1x2x!edges> {
   func.return %r : tensor<1x2x!edges>
 }
 
+// Another rounding than half to even.
+// CHECK-LABEL: @rounding
+// GENERIC-LABEL: sym_name = "rounding"
+func.func @rounding(%x: tensor<2xf32>) -> tensor<2x!codes> {
+  %h = kan.map "abs" %x : tensor<2xf32>
+  // CHECK: kan.quantize %h rounding "floor" : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32, 0.5:1>>
+  // GENERIC: "kan.quantize"(%h) <{rounding = "floor"}>
+  %q = kan.quantize %h rounding "floor" : tensor<2xf32> -> tensor<2x!codes>
+  func.return %q : tensor<2x!codes>
+}
+
 // Bounds of each element: of codes, of tables, of sums.
 // CHECK-LABEL: @bounds
 // GENERIC-LABEL: sym_name = "bounds"

@@ -151,8 +151,9 @@ NETWORKS = {
     "a quotient of a quotient": (103, 40, 6, 60),
     "a quotient beside a sum": (109, 24, 8, 60),
     "a quotient that does not depend on all variables": (242, 60, 8, 200),
-    "a variable for a quotient of 40 steps": (263, 40, 8, 120),
-    "a variable for a quotient of 60 steps": (242, 60, 8, 20),
+    "a variable for a quotient of 40 steps": (333, 40, 8, 120),
+    "a variable for a quotient of 60 steps": (306, 60, 8, 20),
+    "tables of thresholds of many inputs": (5, 60, 8, 20),
 }
 """Seed, inputs, bits and spread of networks."""
 
@@ -173,6 +174,43 @@ def test_some_sums_of_steps_need_variables_for_quotients(
 ) -> None:
     monkeypatch.setattr(Quotients, "are_in", lambda *_: True)
     assert not compiled(steps(*NETWORKS[name])).proof(tmp_path).proven
+
+
+@needs_yosys
+@pytest.mark.parametrize("name", ["lower bits in another sum", "a quotient beside a sum"])
+def test_tables_of_thresholds_need_classes_of_values(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "_apply_to_classes", lambda *_: None)
+    assert not compiled(steps(*NETWORKS[name])).proof(tmp_path).proven
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_functions_of_steps_are_what_their_values_say(seed: int) -> None:
+    """Sums of steps of eight inputs have too many points to list; classes of values do not."""
+    rng = np.random.default_rng(seed)
+    inputs = [Variable(f"x{index}", 0, -128, 127) for index in range(8)]
+
+    def of_steps(width: int) -> Form:
+        chosen = [inputs[index] for index in rng.permutation(8)[:width]]
+        jumps = [np.arange(256) >= rng.integers(1, 256) for _ in chosen]
+        sizes = rng.integers(1, 9, width)
+        parts = {(x,): jump * size for x, jump, size in zip(chosen, jumps, sizes, strict=True)}
+        return Total(int(rng.integers(-5, 5)), parts)
+
+    one, other = of_steps(5), of_steps(6)
+    shared = forms.mapped(lambda v: v * v % 13, one)
+    values = {x: rng.integers(-128, 128, 300) for x in inputs}
+    at = [forms.evaluate(form, values) for form in (shared, other)]
+    found = forms.combined(lambda a, b: a * (b & 3), shared, other)
+    np.testing.assert_array_equal(forms.evaluate(found, values), at[0] * (at[1] & 3))
+    # A sum of a table of steps with the steps' own sums is a total.
+    moved = forms.add(forms.mapped(lambda v: 3 * v, one), other)
+    assert isinstance(moved, Total)
+    np.testing.assert_array_equal(
+        forms.evaluate(moved, values), 3 * forms.evaluate(one, values) + at[1]
+    )
 
 
 @needs_yosys

@@ -134,6 +134,8 @@ def test_labels_alone(tmp_path: Path) -> None:
          "its 2 intercepts are not 1"),
         ("LinearClassifier", {"coefficients": [1.0, 2.0, 3.0], "classlabels_ints": [0]},
          "it does not have two classes"),
+        ("LinearClassifier", {"coefficients": [1.0, 2.0, 3.0], "classlabels_strings": [0.5, 1.5]},
+         "its attribute classlabels_strings is not a list of texts"),
         ("Scaler", {"offset": [0.0]}, "its attribute scale is not a list of finite numbers"),
         ("Scaler", {"offset": 1, "scale": [1.0]}, "its attribute offset has another type"),
         ("Normalizer", {"norm": "MAX"}, "divides by the largest of a sample's values"),

@@ -281,7 +281,6 @@ def test_exports_of_brevitas(name: str, caplog: pytest.LogCaptureFixture) -> Non
     [
         ("input", "reads 'x', which has no quantiser"),
         ("unit", "not multiples of one step"),
-        ("rounding", "does not round half to even"),
     ],
 )
 def test_a_part_without_quantisers(
@@ -289,7 +288,7 @@ def test_a_part_without_quantisers(
 ) -> None:
     file = File(2)
     if leave_out != "input":
-        file.quant(0.5, 3, rounding="FLOOR" if leave_out == "rounding" else "ROUND")
+        file.quant(0.5, 3)
     if leave_out == "unit":
         file.add("Sigmoid")
         file.add("MatMul", file.constant(weights(2, 2)))
@@ -323,6 +322,15 @@ def _refused(change: str) -> File:
             file.quant(0.5, 1, signed=0, narrow=1)
         case "domain":
             file.add("Novel", domain="some.where")
+        case "clip":
+            file.linear(0.5, 0, np.int8, (7, -8))
+        case "shift":
+            file.quant(0.5, 4)
+            operands = [file.constant(each) for each in (0.5, 0, 4, 0.0, 3)]
+            attributes = {"rounding_mode": "FLOOR", "signed": 1, "narrow": 0}
+            file.add("Trunc", *operands, domain=QONNX, **attributes)
+        case "wide":
+            file.linear(0.5, 0, np.int64)
         case _:
             file.add("QuantizeLinear", one, file.constant(0, np.int8))
             file.add("QLinearMatMul")
@@ -339,6 +347,9 @@ def _refused(change: str) -> File:
         ("zero", "(Quant): its zero point is not an integer"),
         ("single", "(Quant): it has a single code"),
         ("domain", "operators of the domain 'some.where' are not known"),
+        ("shift", "(Trunc): its output scale is not positive and finite"),
+        ("clip", "(Clip): it leaves a single code, or none"),
+        ("wide", "(QuantizeLinear): its codes are not integers of 8, 16 or 32 bits"),
     ],
 )
 def test_refusals(change: str, reason: str, tmp_path: Path) -> None:

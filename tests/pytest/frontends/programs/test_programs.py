@@ -55,6 +55,18 @@ def hardware(module: ModuleOp) -> Model:
     return Model.of(module)
 
 
+@given(st.integers(0, 1 << 32))
+@settings(max_examples=20, deadline=None)
+def test_data_without_a_sign(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    """da4ml 0.6 writes some negative data as 64 bits without a sign."""
+    content: Any = random_program(random.Random(seed), LIST, 25)
+    folder = tmp_path_factory.mktemp("data")
+    expected = str(load_program(saved(folder, content)))
+    for row in content[5]:
+        row[3] %= 1 << 64
+    assert str(load_program(saved(folder, content))) == expected
+
+
 @given(st.integers(0, 1 << 32), st.sampled_from([LIST, PACKED, UNPACKED, SHIFTING]))
 @settings(max_examples=60, deadline=None)
 def test_random_programs(tmp_path_factory: pytest.TempPathFactory, seed: int, version: int) -> None:
