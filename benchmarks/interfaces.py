@@ -29,12 +29,12 @@ from xdsl.dialects import hw
 import kan_dialect
 from kan_dialect import Network
 from kan_dialect.devices.device import ECP5, XCUP, device
-from kan_dialect.search.logic_mapping.module_cost import module_cost
 from kan_dialect.flows.benchmark_set.networks import chosen
 from kan_dialect.flows.tools.place_and_route import place_and_route
 from kan_dialect.flows.tools.synthesis import Cells
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
+from kan_dialect.search.logic_mapping.module_cost import module_cost
 
 HEADS: Mapping[str, Mapping[str, Any]] = {
     "none": {},
