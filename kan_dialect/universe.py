@@ -48,6 +48,7 @@ _PASSES = {
     ),
     "kan-make-trainable": ("kan_dialect.passes.make_trainable", "MakeTrainablePass"),
     "kan-map-tables": ("kan_dialect.lowering.map_tables", "MapTablesPass"),
+    "kan-mark-nodes": ("kan_dialect.passes.mark_nodes", "MarkNodesPass"),
     "kan-merge-tables": ("kan_dialect.passes.merge_tables", "MergeTablesPass"),
     "kan-narrow": ("kan_dialect.passes.narrow", "NarrowPass"),
     "kan-prune": ("kan_dialect.passes.prune", "PrunePass"),

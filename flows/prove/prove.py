@@ -37,6 +37,7 @@ from kan_dialect.flows.prove.valid import check_valid
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
+from kan_dialect.ops.wire import MarkOp
 from kan_dialect.shown import Shown
 
 
@@ -180,8 +181,12 @@ def _planned(
     try:
         obligations = plan(integer, circuit, netlist, interface, FormArithmetic())
     except TooHard as error:
+        is_whole = integer.level == "wire" and not any(
+            isinstance(op, MarkOp) for op in integer.op.walk()
+        )
+        way = "build what kan-opt -p kan-mark-nodes gives" if is_whole else "use fewer bits"
         raise KanError(
-            f"@{integer.name} cannot be proven: {error}", remedy="simulate it, or use fewer bits"
+            f"@{integer.name} cannot be proven: {error}", remedy=f"simulate it, or {way}"
         ) from None
     return Proof(circuit, integer, interface, netlist, obligations, engine, deadline)
 

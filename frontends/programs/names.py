@@ -1,8 +1,4 @@
-"""Names the layers of a program's IR: `layer0_edge3_5` (node 3, input 5), `layer0_sum3`, and marks.
-
-A node is a sum, or a table alone, that something else than a sum reads. Its layer is the largest
-number of nodes on a path to it.
-"""
+"""Names the layers of a program: `layer0_edge3_5` (node 3, input 5), `layer0_sum3`, and marks."""
 
 from __future__ import annotations
 
@@ -12,7 +8,8 @@ from collections.abc import Mapping, Sequence, Set
 from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Block, BlockArgument, OpResult, SSAValue
 
-from kan_dialect.ops.wire import ConstantOp, MarkOp, SumOp, TableOp
+from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp
+from kan_dialect.passbase.node_marks import mark_nodes
 
 
 def name_layers(
@@ -28,7 +25,7 @@ def name_layers(
     edges : the tables of edges. Other tables, of single bits, get no names.
     sums : the sums that a program has. Others are parts of numbers.
     """
-    nodes = _nodes(block, results, edges, sums)
+    nodes = mark_nodes(block, results, edges, sums)
     taken: Counter[str] = Counter()
     for op in list(block.ops):
         if isinstance(op, TableOp) and op.result in edges:
@@ -42,30 +39,6 @@ def name_layers(
         elif isinstance(op, SumOp) and op.result in nodes:
             layer, number = nodes[op.result]
             op.value_name = StringAttr(f"layer{layer}_sum{number}")
-    for value, (layer, number) in nodes.items():
-        block.add_op(MarkOp(value, f"layer{layer}_node{number}"))
-
-
-def _nodes(
-    block: Block,
-    results: Sequence[SSAValue],
-    edges: Set[SSAValue],
-    sums: Set[SSAValue],
-) -> dict[SSAValue, tuple[int, int]]:
-    """The layer and the number of each node."""
-    layers: dict[SSAValue, int] = dict.fromkeys(block.args, 0)
-    nodes: dict[SSAValue, tuple[int, int]] = {}
-    counts: Counter[int] = Counter()
-    for op in block.ops:
-        layer = max((layers[each] + (each in nodes) for each in op.operands), default=0)
-        for result in op.results:
-            layers[result] = layer
-            users = [use.operation for use in result.uses]
-            is_read = result in results or any(sums.isdisjoint(user.results) for user in users)
-            if is_read and (result in edges or result in sums):
-                nodes[result] = layer, counts[layer]
-                counts[layer] += 1
-    return nodes
 
 
 def _read_by(edge: SSAValue, nodes: Mapping[SSAValue, tuple[int, int]]) -> tuple[int, int] | None:
