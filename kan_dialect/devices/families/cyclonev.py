@@ -1,6 +1,6 @@
 """Intel Cyclone V. An ALM counts as two lookup tables."""
 
-from kan_dialect.devices.family import DeviceFamily, Timing
+from kan_dialect.devices.family import DeviceFamily, LutMemory, Timing
 from kan_dialect.devices.open_tools import Yosys
 from kan_dialect.devices.parts import Part
 
@@ -10,6 +10,8 @@ CYCLONEV = DeviceFamily(
     # MISTRAL_FF, MISTRAL_ALUT6, MISTRAL_ALUT_ARITH of Yosys's library, as much again for routing:
     # an estimate, as no wheel of nextpnr times it.
     Timing(register=0.9, lut=1.2, carry=2.4, carry_bit=0.036),
+    # An MLAB, whose ALMs Yosys does not count.
+    lut_memory=LutMemory(32, 20, 0),
     yosys=Yosys(
         "synth_intel_alm -family cyclonev -noiopad -noclkbuf",
         lut=r"MISTRAL_(?:ALUT|NOT)([2-6]?)",

@@ -1,6 +1,6 @@
 """Gowin GW1N (LittleBee) and GW2A (Arora)."""
 
-from kan_dialect.devices.family import Adders, DeviceFamily, Timing
+from kan_dialect.devices.family import Adders, DeviceFamily, LutMemory, Timing
 from kan_dialect.devices.open_tools import Cell, NetlistModule, Nextpnr, Yosys
 from kan_dialect.devices.parts import Part
 
@@ -26,6 +26,7 @@ GOWIN = DeviceFamily(
     Timing(register=0.8, lut=1.45, carry=2.3, carry_bit=0.057),
     Adders(shortest_chain=3),
     wide_inputs=8,
+    lut_memory=LutMemory(16, 4, 4),
     yosys=Yosys(
         "synth_gowin -family gw1n -noiopads",
         lut=r"LUT(\d)",

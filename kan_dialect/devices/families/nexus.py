@@ -1,6 +1,6 @@
 """Lattice Nexus."""
 
-from kan_dialect.devices.family import Adders, DeviceFamily, Timing
+from kan_dialect.devices.family import Adders, DeviceFamily, LutMemory, Timing
 from kan_dialect.devices.open_tools import Bitstream, Cell, NetlistModule, Nextpnr, Yosys
 from kan_dialect.devices.parts import Part
 
@@ -26,6 +26,7 @@ NEXUS = DeviceFamily(
     # A carry cell, of two lookup tables, feeds the carry in.
     Adders(shortest_chain=5, cell_bits=2, chain_luts=2),
     wide_inputs=5,
+    lut_memory=LutMemory(16, 4, 4),
     yosys=Yosys(
         "synth_nexus -noiopad -abc9",
         lut=r"LUT(4)",
