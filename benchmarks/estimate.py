@@ -3,6 +3,7 @@
     python benchmarks/estimate.py                               all families (hours)
     python benchmarks/estimate.py --targets ecp5 --seed 7       one, of other trained networks
     python benchmarks/estimate.py --without trained             without training
+    python benchmarks/estimate.py --targets gowin --clocks      clocks too, by nextpnr
 
 Designs are networks of the benchmark set at 4 to 10 bits, published networks of KANELÉ and HGQ-LUT,
 and networks that `kan_dialect.train` makes of wine, moons and digits for each of three targets,
@@ -129,34 +130,43 @@ def trained(folder: Path, seed: int) -> Iterator[Design]:
         yield Design("trained", f"{name} for {target}, argmax", load, argmax)
 
 
-def measure(design: Design, target: str, measured: Measurements) -> dict[str, int]:
-    """LUTs and registers of a design, estimated and by Yosys."""
+def measure(
+    design: Design, target: str, measured: Measurements, *, clocks: bool
+) -> dict[str, float]:
+    """LUTs and registers of a design, estimated and by Yosys; with `clocks`, MHz by nextpnr too."""
     given = design.network()
     parts = (
         compiler_digest(),
         given.text(),
         target,
         design.options,
+        clocks,
         yosys_of(device(target)).command,
     )
 
-    def compute() -> dict[str, int]:
+    def compute() -> dict[str, float]:
         quick: dict[str, Any] = {"simulator": "none", "check_passes": False, "certificate": "never"}
         with tempfile.TemporaryDirectory() as folder:
             built = given.build(Path(folder) / "net", target=target, **quick, **design.options)
             cells = built.synthesize(target).cells
             found = built.report["estimate"]
+            mhz: dict[str, float] = {}
+            if clocks:
+                placed = built.place_and_route(target, seeds=1).summary()
+                mhz["MHz"] = round(placed["fmax_with_inputs_mhz"], 1)
+                mhz["estimated MHz"] = round(1000 / found["delay_ns"], 1)
         return {
             "luts": cells.luts,
             "estimated luts": found["luts"],
             "registers": cells.registers,
             "estimated registers": found["registers"],
+            **mhz,
         }
 
     return measured.kept("estimate", parts, compute)
 
 
-def show(rows: Sequence[tuple[str, str, dict[str, int]]]) -> None:
+def show(rows: Sequence[tuple[str, str, dict[str, float]]]) -> None:
     """Median and 90th percentile of the size of errors, by target and by kind.
 
     Parameters
@@ -197,17 +207,22 @@ def main() -> None:
         "--without", type=some_of(KINDS), default=[], help="kinds of designs to leave out"
     )
     parser.add_argument(
+        "--clocks", action="store_true", help="place and route each design by nextpnr"
+    )
+    parser.add_argument(
         "--folder", type=Path, default=Path("build/estimate"), help="results that are kept"
     )
     options = parser.parse_args()
     print_versions(tools=["yosys"])
     kinds = [kind for kind in KINDS if kind not in options.without]
-    measured, rows = Measurements(options.folder), list[tuple[str, str, dict[str, int]]]()
+    measured, rows = Measurements(options.folder), list[tuple[str, str, dict[str, float]]]()
     some = [each for each in designs(options.folder, options.seed, kinds) if each.kind in kinds]
-    lines = MarkdownTable("target", "kind", "design", "LUTs", "estimated", "registers", "estimated")
+    clocks = ("MHz", "estimated") if options.clocks else ()
+    columns = ("LUTs", "estimated", "registers", "estimated", *clocks)
+    lines = MarkdownTable("target", "kind", "design", *columns)
     for target in options.targets:
         for design in some:
-            figures = measure(design, target, measured)
+            figures = measure(design, target, measured, clocks=options.clocks)
             rows.append((target, design.kind, figures))
             lines.add(target, design.kind, design.name, *figures.values())
     print()

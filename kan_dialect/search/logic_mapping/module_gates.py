@@ -177,19 +177,26 @@ class ModuleGates:
     def _added(
         self, one: Sequence[Literal], other: Sequence[Literal], carry: Literal
     ) -> list[Literal]:
-        low = 0
-        while carry == ZERO and low < len(one) and ZERO in (one[low], other[low]):
-            low += 1
-        below = [first or second for first, second in zip(one[:low], other[:low], strict=True)]
-        one, other = one[low:], other[low:]
-        if self._is_chain(one):
-            return [*below, *self._chain(one, other)]
+        """The bits of a sum. Low rows of equal bits, and those above nothing, take no adder."""
         found: list[Literal] = []
+        for first, second in zip(one, other, strict=True):
+            if first == second:
+                found.append(carry)
+                carry = first
+            elif carry == ZERO == min(first, second):
+                found.append(max(first, second))
+            else:
+                break
+        one, other = one[len(found) :], other[len(found) :]
+        # A carry enters a chain as a row of its own.
+        below = [] if carry in CONSTANTS else [carry]
+        if one and self._is_chain([*below, *one]):
+            return [*found, *self._chain([*below, *one], [*below, *other])[len(below) :]]
         for first, second in zip(one, other, strict=True):
             half = self.gates.differ(first, second)
             found.append(self.gates.differ(half, carry))
             carry = self.gates.chosen(half, carry, first)
-        return [*below, *found]
+        return found
 
     def _chain(self, one: Sequence[Literal], other: Sequence[Literal]) -> list[Literal]:
         """The bits of a sum on a carry chain: each needs the one below."""

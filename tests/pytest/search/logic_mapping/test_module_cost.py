@@ -103,6 +103,17 @@ def test_chains_take_cells_of_the_family(target: str, luts: int) -> None:
     assert cost(build, total, target).luts == luts
 
 
+@pytest.mark.parametrize(("zeros", "luts"), [(2, 4), (0, 5)])
+def test_equal_low_bits_take_no_adder(zeros: int, luts: int) -> None:
+    """A carry into four bits takes a row of the chain; bits that are both 0 stop it before."""
+    build, x = builder()
+    y, carry = build.input("y", integer(8)), build.part(x, 7, 1)
+    below = [build.constant(0, zeros), carry] if zeros else [carry]
+    parts = [build.part(each, 0, 4) for each in (x, y)]
+    terms = [build.joined([part, *below], 5 + zeros) for part in parts]
+    assert cost(build, build.added(terms), "gowin").luts == luts
+
+
 @pytest.mark.parametrize(("target", "luts"), [("ice40", 8), ("gowin", 16)])
 def test_sums_beside_a_chain_merge_with_what_reads_them(target: str, luts: int) -> None:
     build, x = builder()
