@@ -29,6 +29,9 @@ class Yosys:
     lut_areas: tuple[float, ...] = ()
     """Areas of functions of 1, 2, ... inputs in Yosys's library, by which ABC chooses; empty: 1 for
     a lookup table, twice as much for each further input."""
+    restructured: float = 0.0
+    """Further LUTs of a table for each bit that it reads beyond those of a lookup table, as a
+    share: ABC's restructuring takes shared choices apart."""
     carry: str = NO_CELL
     """Cells of a carry chain."""
     carry_luts: int = 0

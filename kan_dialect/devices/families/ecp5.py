@@ -36,6 +36,8 @@ ECP5 = DeviceFamily(
     yosys=Yosys(
         "synth_ecp5 -abc9",
         lut=r"LUT(4)",
+        # Chosen by the benchmark set at 5 to 10 bits.
+        restructured=0.07,
         register=r"TRELLIS_FF",
         # Adds two bits in the place of two lookup tables.
         carry=r"CCU2C",

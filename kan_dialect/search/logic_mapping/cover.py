@@ -9,8 +9,8 @@ mapping with priority cuts", ICCAD 2007.) `c/cover.c` does it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -24,10 +24,8 @@ _INPUT_AREA = 0.01
 """Area of an input: of covers of the same area, the one with fewer wires is taken."""
 
 
-def lut_sizes(
-    gates: Sequence[Gate], roots: Collection[int], areas: Sequence[float]
-) -> Counter[int]:
-    """Numbers of LUTs by number of inputs, two or more; inverters take none.
+def lut_sizes(gates: Sequence[Gate], roots: Collection[int], areas: Sequence[float]) -> list[int]:
+    """Inputs of the LUT of each gate, two or more; 0 of gates without one, as inverters.
 
     Parameters
     ----------
@@ -46,4 +44,4 @@ def lut_sizes(
     arrays = (numbers, kinds, starts, inputs, read, weights, sizes)
     if search_library().kan_cover(*[each.ctypes.data for each in arrays]):
         raise MemoryError
-    return Counter(sizes[sizes > 0].tolist())
+    return cast("list[int]", sizes.tolist())

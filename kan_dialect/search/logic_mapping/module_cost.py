@@ -37,7 +37,11 @@ def module_cost(module: hw.HWModuleOp, device: DeviceFamily) -> ModuleCost:
     roots = {bit // 2 for bit in read.roots}
     roots.update(bit // 2 for each in leaves for bit in read.needs.get(each, ()))
     luts = sum(read.luts_of.get(each, 0.0) for each in leaves)
-    mapped = _packed(lut_sizes(gates, roots, device.lut_areas), device)
+    sizes = lut_sizes(gates, roots, device.lut_areas)
+    restructured = 0.0 if device.yosys is None else device.yosys.restructured
+    for each, excess in read.excess.items():
+        luts += restructured * excess * _luts_of(sizes[each], device) * (sizes[each] > 0)
+    mapped = _packed(Counter(size for size in sizes if size), device)
     shifts = _shift_registers(read, readers)
     registers = len(read.registers & readers.keys()) - sum(shifts)
     return ModuleCost(math.ceil(luts) + mapped, registers, len(shifts))
@@ -45,10 +49,15 @@ def module_cost(module: hw.HWModuleOp, device: DeviceFamily) -> ModuleCost:
 
 def _packed(sizes: Counter[int], device: DeviceFamily) -> int:
     """LUTs of the device that hold functions, given how many have 2, 3, ... inputs."""
-    most, small = device.lut_inputs, Counter[int]()
+    small = Counter[int]()
     for size, count in sizes.items():
-        small[min(size, most)] += count << max(0, size - most)
+        small[min(size, device.lut_inputs)] += count * _luts_of(size, device)
     return device.pack(small)
+
+
+def _luts_of(size: int, device: DeviceFamily) -> int:
+    """LUTs of a function of some inputs; multiplexers beside them join several."""
+    return 1 << max(0, size - device.lut_inputs)
 
 
 def _readers(read: ModuleGates) -> Counter[int]:

@@ -38,6 +38,8 @@ class ModuleGates:
         """The leaves that are registers."""
         self.luts_of: dict[int, float] = {}
         """LUTs of leaves that are bits of adders and memories."""
+        self.excess: dict[int, int] = {}
+        """Bits that a table reads beyond those of a lookup table, of the gates that make it."""
         self.rows: dict[SSAValue, list[tuple[Literal, list[Literal]]]] = {}
         """Words that exclude each other, the last of multiplexers in a row first."""
         self.roots: list[Literal] = []
@@ -133,13 +135,16 @@ class ModuleGates:
         self, entries: Sequence[Literal], index: Sequence[Literal], width: int
     ) -> list[Literal]:
         """A word of an array; entries beyond its end are those of the last word."""
-        words = 1 << len(index)
+        words, before = 1 << len(index), len(self.gates.gates)
         found: list[Literal] = []
         for place in range(width):
             column = list(entries[place::width])
             column += [column[-1]] * (words - len(column))
             table = sum(bit << word for word, bit in enumerate(column))
             found.append(self.gates.looked_up(table, index))
+        excess = len(index) - self.device.lut_inputs
+        if excess > 0:
+            self.excess |= dict.fromkeys(range(before, len(self.gates.gates)), excess)
         return found
 
     def _compared(self, op: comb.ICmpOp) -> Literal:

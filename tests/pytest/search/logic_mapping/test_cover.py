@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kan_dialect.search.logic_mapping.cover import lut_sizes
+from kan_dialect.search.logic_mapping import cover
 from kan_dialect.search.logic_mapping.gates import Gate, GateKind, Gates, Literal
 
 INPUTS = 5
+
+
+def lut_sizes(
+    gates: Sequence[Gate], roots: Collection[int], areas: Sequence[float]
+) -> Counter[int]:
+    """Numbers of LUTs by number of inputs."""
+    return Counter(size for size in cover.lut_sizes(gates, roots, areas) if size)
 
 
 def functions(gates: Gates, leaves: Sequence[Literal]) -> list[int]:
