@@ -7,11 +7,11 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.universe import Universe
 
 from fold_symmetric_tables.symmetry import axes, half_of
+from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import device
 from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
-from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.pipeline import build_pipeline
@@ -67,7 +67,7 @@ def test_an_even_network_is_smaller(target: str) -> None:
         names = ("narrow", "fold-clamps", "merge-tables", "share-tables", "share-sums")
         rest = ",".join(f"kan-{name}" for name in (*names, "split-tables", "balance-sums"))
         run(module, f"kan-expand-wires,kan-narrow,{first}{rest}")
-        (function,) = functions_of(module)
+        (function,) = wire_functions(module)
         return device(target).pack(count_luts(function.body.block.ops, device(target)))
 
     assert luts(f"fold-symmetric-tables{{target={target}}},") < 0.7 * luts("")

@@ -10,7 +10,6 @@ mapping with priority cuts", ICCAD 2007.) `c/cover.c` does it.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import cast
 
 import numpy as np
 
@@ -44,4 +43,4 @@ def lut_sizes(gates: Sequence[Gate], roots: Collection[int], areas: Sequence[flo
     arrays = (numbers, kinds, starts, inputs, read, weights, sizes)
     if search_library().kan_cover(*[each.ctypes.data for each in arrays]):
         raise MemoryError
-    return cast("list[int]", sizes.tolist())
+    return [int(size) for size in sizes]

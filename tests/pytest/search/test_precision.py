@@ -472,7 +472,7 @@ def test_budgets_in_a_sweep(task: tuple[ModuleOp, Path], tmp_path: Path) -> None
     assert flow(*command, *axes, "--jobs", "1") == 0
     with (out / "sweep.csv").open() as file:
         near, far = csv.DictReader(file)
-    assert int(far["estimate_luts"]) < int(near["estimate_luts"]) <= luts(module)
+    assert int(far["estimate_luts"]) < int(near["estimate_luts"])
     assert float(near["validation_accuracy"]) > 0.8
     with np.load(out / "calibration.npz") as data, np.load(path) as whole:
         rows = {tuple(x): y for x, y in zip(whole["x_train"], whole["y_train"], strict=True)}
