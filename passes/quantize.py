@@ -491,7 +491,7 @@ class QuantizePass(KanPass):
             return False
 
     def _given(self, function: func.FuncOp) -> Quantizers | None:
-        """The quantisers of the file, with those that it leaves out as chosen for a function.
+        """The quantisers of the given file; those that the file lacks are chosen.
 
         Raises
         ------

@@ -14,7 +14,6 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.devices.family import DeviceFamily
 from kan_dialect.evaluate.hardware import bit_width
-from kan_dialect.ops.lut import LutOp
 from kan_dialect.ops.memory import MemoryOp, MemoryWordOp, MemoryWriteOp, memory_type
 from kan_dialect.search.logic_mapping.gates import ONE, ZERO, GateKind, Gates, Literal
 
@@ -73,7 +72,7 @@ class ModuleGates:
             case comb.ExtractOp():
                 low = op.low_bit.value.data
                 found = bits[op.input][low : low + bit_width(op.result.type)]
-            case comb.ConcatOp():
+            case comb.ConcatOp() | hw.ArrayCreateOp():
                 found = [bit for value in reversed(op.inputs) for bit in bits[value]]
             case comb.ReplicateOp():
                 found = bits[op.input] * (bit_width(op.result.type) // len(bits[op.input]))
@@ -98,8 +97,6 @@ class ModuleGates:
                 found = bits[op.input]
             case hw.ArrayGetOp():
                 found = self._looked_up(bits[op.input], bits[op.index], bit_width(op.result.type))
-            case LutOp():
-                found = [self._leaf([bit for value in op.inputs for bit in bits[value]], 1.0)]
             case seq.CompRegOp():
                 if op.data in bits:
                     return
@@ -110,6 +107,10 @@ class ModuleGates:
                     bits.setdefault(value, [gates.leaf() for _ in range(bit_width(value.type))])
                 return
             case _:
+                # A lookup table of the device; of other ops, as products, one for each bit.
+                needs = [bit for value in op.operands for bit in bits.get(value, ())]
+                for value in op.results:
+                    bits[value] = [self._leaf(needs, 1.0) for _ in range(bit_width(value.type))]
                 return
         bits[op.results[0]] = found
 
@@ -135,13 +136,14 @@ class ModuleGates:
         self, entries: Sequence[Literal], index: Sequence[Literal], width: int
     ) -> list[Literal]:
         """A word of an array; entries beyond its end are those of the last word."""
-        words, before = 1 << len(index), len(self.gates.gates)
-        found: list[Literal] = []
-        for place in range(width):
-            column = list(entries[place::width])
-            column += [column[-1]] * (words - len(column))
-            table = sum(bit << word for word, bit in enumerate(column))
-            found.append(self.gates.looked_up(table, index))
+        count, before = 1 << len(index), len(self.gates.gates)
+        words = [entries[low : low + width] for low in range(0, len(entries), width)]
+        words += [words[-1]] * (count - len(words))
+        if not CONSTANTS.issuperset(entries):
+            return self._named(words, index)
+        columns = zip(*words, strict=True)
+        tables = [sum(bit << word for word, bit in enumerate(column)) for column in columns]
+        found = [self.gates.looked_up(table, index) for table in tables]
         excess = len(index) - self.device.lut_inputs
         if excess > 0:
             self.excess |= dict.fromkeys(range(before, len(self.gates.gates)), excess)
@@ -208,8 +210,7 @@ class ModuleGates:
         adders, found = self.device.adders, list[Literal]()
         below: list[Literal] = []
         for place, pair in enumerate(zip(one, other, strict=True)):
-            luts = 0.0
-            needs = list(pair)
+            needs, luts = list(pair), 0.0
             if adders.beside_luts:
                 found.append(self.gates.differ(*pair, *below))
                 below = [self._leaf([*needs, *below], luts)]
@@ -260,13 +261,17 @@ class ModuleGates:
         for _ in range(words):
             enable = self._leaf([contents], 1.0)
             stored.append([self._register([enable]) for _ in range(bits)])
-        for bit in address:
-            pairs = zip(stored[::2], stored[1::2], strict=True)
-            stored = [
+        return self._named(stored, address)
+
+    def _named(self, words: Sequence[Sequence[Literal]], index: Sequence[Literal]) -> list[Literal]:
+        """The word that an index names, by multiplexers, its lowest bit first."""
+        for bit in index:
+            pairs = zip(words[::2], words[1::2], strict=True)
+            words = [
                 [self.gates.chosen(bit, one, zero) for zero, one in zip(*pair, strict=True)]
                 for pair in pairs
             ]
-        return stored[0]
+        return list(words[0])
 
     def _register(self, needs: list[Literal]) -> Literal:
         """A bit of a register that the text does not have."""
@@ -281,8 +286,9 @@ class ModuleGates:
             return [self.gates.leaf() for _ in range(bit_width(op.data.type))]
         resets = [] if op.reset is None else self.bits[op.reset]
         keys = [(bit, *resets) for bit in read]
+        still = {ZERO} if resets else CONSTANTS
         return [
-            key[0] if key[0] in CONSTANTS else self._same.setdefault(key, self.gates.leaf())
+            key[0] if key[0] in still else self._same.setdefault(key, self.gates.leaf())
             for key in keys
         ]
 

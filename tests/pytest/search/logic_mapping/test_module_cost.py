@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from xdsl.dialects import hw, seq
+from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import SSAValue
 
-from kan_dialect.devices.device import device
+from kan_dialect.devices.device import DeviceFamily, device
 from kan_dialect.flows.tools.synthesis import synthesize
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.frontends.loading import make_context
@@ -101,6 +102,48 @@ def test_chains_take_cells_of_the_family(target: str, luts: int) -> None:
     y = build.input("y", integer(8))
     total = build.added([x, y])
     assert cost(build, total, target).luts == luts
+
+
+def test_ops_that_are_not_gates_take_a_lut_a_bit() -> None:
+    """As packages of others make them: products, shifts."""
+    build, x = builder()
+    square = build.add(comb.MulOp([x, x]))
+    shifted = build.add(comb.ShlOp(square, x))
+    assert cost(build, build.part(shifted, 0, 3), "lut4").luts == 3 + 8
+
+
+def test_an_array_of_signals_is_multiplexers() -> None:
+    build, x = builder()
+    array = build.add(hw.ArrayCreateOp(*(build.part(x, place, 1) for place in (3, 2, 1, 0))))
+    word = build.add(hw.ArrayGetOp(array, build.part(x, 4, 2)))
+    assert cost(build, word, "lut6") == (1, 0, 0)
+    assert cost_of_words(2) == (2, 0, 0)
+
+
+def cost_of_words(bits: int) -> ModuleCost:
+    """Of one of three words; the last stands for the fourth."""
+    build, x = builder()
+    parts = [build.part(x, place, bits) for place in (4, 2, 0)]
+    word = build.add(hw.ArrayGetOp(build.add(hw.ArrayCreateOp(*parts)), build.part(x, 6, 2)))
+    return cost(build, word, "lut6")
+
+
+def test_wide_tables_take_what_restructuring_adds() -> None:
+    """A random table of eight bits on ECP5: 7 % more for each bit beyond four."""
+    rng = np.random.default_rng(2)
+    entries = rng.integers(0, 2, 256)
+
+    def luts(target: DeviceFamily) -> int:
+        build, x = builder()
+        bit = build.entry(build.array(entries, 1, None), x, 1)
+        module = build.finish(StringAttr("m"), {"y": bit})
+        return module_cost(module, target).luts
+
+    family = device("ecp5")
+    assert family.yosys is not None
+    plain = luts(replace(family, yosys=replace(family.yosys, restructured=0.0)))
+    assert plain == 17
+    assert luts(family) == pytest.approx(plain * (1 + 4 * family.yosys.restructured), abs=1)
 
 
 @pytest.mark.parametrize(("zeros", "luts"), [(2, 4), (0, 5)])
