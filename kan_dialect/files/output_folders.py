@@ -47,15 +47,15 @@ def require_replaceable(
         folder that does not take files.
     """
     place = Path(os.path.realpath(folder))
-    with writing_into(folder):
+    # Between two renames of another process, the folder is gone.
+    with writing_into(folder), locked(place.parent) if place.parent.is_dir() else nullcontext():
         problem = _why_not_renamed(place) if place.is_dir() else None
         if problem is not None:
             raise KanError(
                 f"{folder} cannot be replaced: {problem}",
                 remedy=f"name another folder, such as {folder / 'build'}",
             )
-        with locked(place.parent) if place.parent.is_dir() else nullcontext():
-            require_ours(folder, owner, force=force, spared=spared)
+        require_ours(folder, owner, force=force, spared=spared)
 
 
 def _why_not_renamed(place: Path) -> str | None:
