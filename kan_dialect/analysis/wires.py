@@ -13,7 +13,8 @@ from kan_dialect.ir.attributes.module_attributes import declared_latency
 from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.operation import operands_of, ops_of, result_of
 from kan_dialect.ir.types import IntType
-from kan_dialect.ops.wire import ConstantOp, DeadOp, DelayOp, MarkOp
+from kan_dialect.ir.wire_operation import cycles_through
+from kan_dialect.ops.wire import ConstantOp, DeadOp, MarkOp
 
 _COMPUTES_NOTHING = {ConstantOp, DeadOp, MarkOp, func.ReturnOp}
 
@@ -58,8 +59,8 @@ def cycles_of(function: func.FuncOp) -> dict[SSAValue, int | None]:
                 f"@{function.sym_name.data}: the mark of {op.node} says cycle "
                 f"{op.cycle.value.data}, the value is there in cycle {cycle}"
             )
-        if type(op) is DelayOp and cycle is not None:
-            cycle += op.cycles.value.data
+        if cycle is not None:
+            cycle += cycles_through(op)
         for result in op.results:
             cycles[result] = cycle
     return cycles
