@@ -24,6 +24,7 @@ from kan_dialect.analysis.nodes import unmarked_nodes
 from kan_dialect.analysis.tables import bit_patterns_of, low_zeros_of
 from kan_dialect.analysis.wires import cycles_of, latency_of, wire_functions
 from kan_dialect.devices.carry_chains import inverts_top, joined_of
+from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.data_names import DataNames
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.attributes.module_attributes import (
@@ -114,6 +115,12 @@ class Lowering:
         latency = latency_of(self.function, self.cycles)
         interval = self.build.interval = declared_interval(self.function) or 1
         valid = None
+        if interval > 1 and not latency:
+            raise KanError(
+                f"@{self.function.sym_name.data}: layers that take {interval} cycles a sample have "
+                "no schedule",
+                remedy="run kan-schedule",
+            )
         if latency:
             self.build.clock = self.build.input("clk", seq.clock)
             self.build.reset = self.build.input("rst", i1)

@@ -22,7 +22,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from kan_dialect.devices.estimate import delay_of, delays_of, levels_of
 from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.errors import KanError
-from kan_dialect.ir.attributes.module_attributes import declare_latency
+from kan_dialect.ir.attributes.module_attributes import declare_latency, declared_interval
 from kan_dialect.ir.operation import KanOperation, ops_of
 from kan_dialect.ir.wire_operation import cycles_through
 from kan_dialect.ops.wire import DelayOp, MarkOp
@@ -158,7 +158,13 @@ class SchedulePass(FunctionPass, TargetPass):
     def rewrite(self, function: func.FuncOp) -> None:
         remove_registers(function)
         remove_dead(function)
-        latency = 0
+        latency, interval = 0, declared_interval(function)
+        if self.latency == 0 and interval is not None:
+            raise KanError(
+                f"@{function.sym_name.data}: layers that take {interval} cycles a sample cannot be "
+                "combinational",
+                remedy="leave combinational or cycles=0 out, or fold no layer (interval=1)",
+            )
         if self.latency != 0:
             stages = self._stages(function)
             latency = max(stages.result_stage + 1, self.cycles or 0)

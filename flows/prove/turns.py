@@ -57,9 +57,10 @@ def check_valid_turns(netlist: Netlist, latency: int, interval: int) -> str | No
             return f"out_valid is wrong {latency + late} cycles after a sample is taken"
     reset = Circuit(netlist, _leaf(rst=1))
     for cell in _before(netlist, bits):
-        if cell.kind == "dff" and cell not in netlist.turns:
-            if bounds(reset.value(cell.connections["D"], 0, signed=False)) != (0, 0):
-                return f"{cell.place}: rst does not clear a register before out_valid"
+        if cell.kind != "dff" or cell in netlist.turns:
+            continue
+        if bounds(reset.value(cell.connections["D"], 0, signed=False)) != (0, 0):
+            return f"{cell.place}: rst does not clear a register before out_valid"
     return None
 
 
@@ -75,25 +76,25 @@ def _leaf(rst: int | None = None) -> Callable[[InputPort | Cut, int], Form]:
 
 
 def _played(netlist: Netlist, register: Cell, interval: int) -> tuple[int, ...] | None:
-    """What a register holds in the cycles after a reset; None where it does not count an interval."""
+    """What a register holds in the cycles after a reset; None where it counts something else."""
     bits = register.connections["Q"]
     state = Variable(register.name, 0, 0, (1 << len(bits)) - 1)
 
     def following(rst: int) -> Form:
-        ports = _leaf(rst)
-        circuit = Circuit(
-            netlist, lambda source, t: variable(state) if isinstance(source, Cut) else ports(source, t)
-        )
+        def leaf(source: InputPort | Cut, cycle: int) -> Form:
+            return variable(state) if isinstance(source, Cut) else constant(rst)
+
+        circuit = Circuit(netlist, leaf)
         circuit.cut(Cut(register.name, 0, state.low, state.high, tuple(bits)))
         return circuit.value(register.connections["D"], 0, signed=False)
 
     low, high = bounds(following(1))
     if low != high:
         return None
-    found, step = [low], following(0)
+    held, step = [low], following(0)
     for _ in range(interval):
-        found.append(int(evaluate(step, {state: np.array([found[-1]])}).ravel()[0]))
-    return tuple(found[:-1]) if found[-1] == found[0] else None
+        held.append(int(evaluate(step, {state: np.array(held[-1:])}).ravel()[0]))
+    return tuple(held[:-1]) if held[-1] == held[0] else None
 
 
 def _counts(netlist: Netlist, register: Cell) -> bool:
@@ -101,7 +102,7 @@ def _counts(netlist: Netlist, register: Cell) -> bool:
     rst = netlist.inputs["rst"][0]
     own = {register, netlist.drivers[rst][0]}
     return all(
-        source in own or isinstance(source, Cell) and source.kind != "dff"
+        source in own or (isinstance(source, Cell) and source.kind != "dff")
         for source in _walk(netlist, register.connections["D"], through_registers=False)
     )
 

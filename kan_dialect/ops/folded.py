@@ -129,7 +129,8 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface):
         expected = len(self.sums), len(self.inputs)
         require(
             tables.ndim == 3 and tables.shape[:2] == expected and bool(tables.size),
-            f"tables must have shape {shape_text(expected)} x codes, got {shape_text(tables.shape)}",
+            f"tables must have shape {shape_text(expected)} x codes, got "
+            f"{shape_text(tables.shape)}",
         )
         require(
             bias.shape == expected[:1], f"bias must have {expected[0]} entries, got {bias.shape}"
