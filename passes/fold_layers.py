@@ -26,6 +26,8 @@ from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.target_pass import TargetPass
 
+MOST_DOUBLINGS = 60
+
 
 @dataclass(frozen=True)
 class FoldLayersPass(FunctionPass, TargetPass):
@@ -62,11 +64,18 @@ class FoldLayersPass(FunctionPass, TargetPass):
         lower, upper = (ends.tolist() for ends in bounds_of(lookup.input))
         codes = np.array([int_type(*ends).bits for ends in zip(lower, upper, strict=True)])
         lanes = -(-len(codes) // self.interval)
-        # A table of w bits takes 2^(w - k) LUTs of k inputs for each bit of its entries.
-        table_luts = 2.0 ** np.maximum(codes - self.device.lut_inputs, 0)
-        unrolled = (_bits(spans) * (table_luts + 1)).sum()
-        sums = _bits(spans.sum(axis=1)) + (lanes - 1) * (_bits(spans.max(axis=1)) + 1)
-        return bool(codes.max() * (len(codes) - lanes) + sums.sum() < unrolled)
+        unrolled = _bits(spans) * (self._luts_of_bit(codes) + 1)
+        sums = _bits(spans.sum(axis=1))
+        # A node of few bits is one table of all its inputs.
+        whole = sums * self._luts_of_bit(((spans > 0) * codes).sum(axis=1))
+        lane_sums = (lanes - 1) * (_bits(spans.max(axis=1)) + 1)
+        folded = codes.max() * (len(codes) - lanes) + (sums + lane_sums).sum()
+        counter = 2 * self.interval.bit_length()
+        return bool(folded + counter < np.minimum(unrolled.sum(axis=1), whole).sum())
+
+    def _luts_of_bit(self, inputs: IntArray) -> FloatArray:
+        """LUTs of k inputs that functions of so many inputs take: 2^(inputs - k)."""
+        return 2.0 ** np.clip(inputs - self.device.lut_inputs, 0, MOST_DOUBLINGS)
 
 
 def _bits(spans: IntArray) -> FloatArray:

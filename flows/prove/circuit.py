@@ -132,7 +132,9 @@ class Circuit:
             if opened[key] > _is_choice(key[0]):
                 raise KanError(f"{key[0].name} depends on itself")
             if key[1] < -MOST_CYCLES:
-                raise KanError("registers feed back: only pipelines can be proven")
+                raise KanError(
+                    f"registers feed back for more than {MOST_CYCLES} cycles, and cannot be proven"
+                )
             opened[key] += 1
             pending.extend(needed)
 

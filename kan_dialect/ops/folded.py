@@ -133,7 +133,8 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface):
             f"{shape_text(tables.shape)}",
         )
         require(
-            bias.shape == expected[:1], f"bias must have {expected[0]} entries, got {bias.shape}"
+            bias.shape == expected[:1],
+            f"bias must have {expected[0]} entries, got {shape_text(bias.shape)}",
         )
         codes = self.codes
         for value in self.inputs:
