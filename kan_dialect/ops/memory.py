@@ -39,6 +39,9 @@ from kan_dialect.ir.verifier import require
 MAX_WORDS = 1 << 20
 DISTRIBUTED_WORDS = 256
 """Memories of at most so many words are made of lookup tables: they can be read within a cycle."""
+ROM_WORDS = 64
+"""Memories that nothing writes are logic up to so many words, which one lookup table of six inputs
+holds for a bit, and block RAM beyond."""
 
 
 @irdl_attr_definition
@@ -133,6 +136,17 @@ class MemoryOp(KanOperation):
         return to_integers(cast(DenseAttr, self.initial)) & (
             (1 << memory_type(self.result).bits) - 1
         )
+
+    @property
+    def style(self) -> str:
+        """What the memory should be made of: `distributed`, `block`, or empty: tools decide."""
+        words, users = (
+            memory_type(self.result).words,
+            {type(use.operation) for use in self.result.uses},
+        )
+        if MemoryWriteOp in users or MemoryWordOp in users:
+            return "distributed" if words <= DISTRIBUTED_WORDS else ""
+        return "block" if words > ROM_WORDS else ""
 
     def verify_(self) -> None:
         kind = memory_type(self.result)

@@ -43,7 +43,6 @@ from kan_dialect.lowering.text_stage import Registered, TextStage
 from kan_dialect.maths.truth_tables import bits_of_code
 from kan_dialect.ops.lut import LutOp
 from kan_dialect.ops.memory import (
-    DISTRIBUTED_WORDS,
     MemoryOp,
     MemoryReadOp,
     MemoryWordOp,
@@ -102,7 +101,10 @@ _KEPT = '(* keep_hierarchy = "yes", syn_hier = "hard" *)'
 """Attributes of a module that synthesis keeps: for Yosys and Vivado, and for Synplify and LSE."""
 
 
-_MEMORY_IS_LOGIC = '(* ram_style = "distributed", ramstyle = "MLAB" *)'
+_MEMORY_STYLES = {
+    "distributed": '  (* ram_style = "distributed", ramstyle = "MLAB" *)',
+    "block": '  (* ram_style = "block", rom_style = "block", romstyle = "M10K" *)',
+}
 """Attribute that keeps a memory out of blocks, whose outputs are slow: 5.8 ns on ECP5."""
 
 _STATEMENTS = {
@@ -203,8 +205,8 @@ class _ModuleWriter:
         """The declaration of a memory, and its contents at power-up."""
         name, kind, words = self._name(op.result), memory_type(op.result), op.contents
         yield ""
-        if kind.words <= DISTRIBUTED_WORDS:
-            yield f"  {_MEMORY_IS_LOGIC}"
+        if op.style:
+            yield _MEMORY_STYLES[op.style]
         yield f"  {declared(name, kind.word)} [0:{kind.words - 1}];"
         if words is None:
             return

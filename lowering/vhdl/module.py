@@ -36,7 +36,6 @@ from kan_dialect.lowering.vhdl.names import VhdlNames, identifier
 from kan_dialect.lowering.vhdl.operations import Expressions, Signal
 from kan_dialect.maths.truth_tables import bits_of_code
 from kan_dialect.ops.memory import (
-    DISTRIBUTED_WORDS,
     MemoryOp,
     MemoryReadOp,
     MemoryType,
@@ -353,16 +352,17 @@ class _EntityWriter:
         yield ""
         yield f"  type {array} is array (0 to {space - 1}) of {_signal_type(kind.word)};"
         yield from broken(f"  signal {name} : {array}{initial};")
-        if kind.words <= DISTRIBUTED_WORDS:
-            yield f'  attribute ram_style of {name} : signal is "distributed";'
-            yield f'  attribute ramstyle of {name} : signal is "MLAB";'
+        if op.style:
+            yield f'  attribute ram_style of {name} : signal is "{op.style}";'
+            block = "MLAB" if op.style == "distributed" else "M10K"
+            yield f'  attribute ramstyle of {name} : signal is "{block}";'
 
     # Tables
 
     def _attributes(self) -> Iterator[str]:
         """Declarations of the attributes that keep short memories out of blocks."""
         memories = [op for op in self.facts.ops if isinstance(op, MemoryOp)]
-        if any(memory_type(op.result).words <= DISTRIBUTED_WORDS for op in memories):
+        if any(op.style for op in memories):
             yield "  attribute ram_style : string;"
             yield "  attribute ramstyle : string;"
 
