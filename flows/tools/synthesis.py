@@ -53,6 +53,8 @@ class Cells:
     memories: int = 0
     shift_registers: int = 0
     """Chains of registers in lookup tables, which `luts` and `registers` do not count."""
+    block_rams: int = 0
+    """Block RAMs, in the size that the family's parts count."""
 
 
 def count_cells(yosys: Yosys, cells: Mapping[str, int], logic_cells: int | None = None) -> Cells:
@@ -78,6 +80,7 @@ def count_cells(yosys: Yosys, cells: Mapping[str, int], logic_cells: int | None 
         counts["register"],
         dict(sorted(by_inputs.items())),
         *(counts[kind] for kind in _KINDS[1:]),
+        block_rams=sum(blocks * cells.get(kind, 0) for kind, blocks in yosys.block_rams.items()),
     )
 
 
@@ -119,13 +122,19 @@ class Synthesis(Shown):
             "wide_muxes": cells.muxes,
             **({"multipliers": cells.multipliers} if cells.multipliers else {}),
             **({"memories": cells.memories} if cells.memories else {}),
+            **({"block_rams": cells.block_rams} if cells.block_rams else {}),
             **({"shift_registers": cells.shift_registers} if cells.shift_registers else {}),
             **({"core": self.core.size()} if self.core else {}),
         }
 
     def size(self) -> dict[str, int]:
         """The figures that stand beside those of a wrapper."""
-        return {"luts": self.cells.luts, "registers": self.cells.registers}
+        cells = self.cells
+        return {
+            "luts": cells.luts,
+            "registers": cells.registers,
+            **({"block_rams": cells.block_rams} if cells.block_rams else {}),
+        }
 
 
 def synthesize(

@@ -51,18 +51,31 @@ class Estimate(Shown):
     shift_registers: int = 0
     """Chains of registers, one bit wide, that lookup tables hold. `luts` leaves them out, as
     Yosys's count of logic cells does."""
+    block_rams: int = 0
+    """Block RAMs of memories, of the size that the device's parts count."""
 
     def figures(self) -> dict[str, object]:
-        """All fields."""
-        return vars(self)
+        """All fields, and block RAMs where there are some."""
+        return {key: value for key, value in vars(self).items() if value or key != "block_rams"}
 
     def of_size(
-        self, luts: int, registers: int, shift_registers: int, device: DeviceFamily
+        self,
+        luts: int,
+        registers: int,
+        shift_registers: int,
+        block_rams: int,
+        device: DeviceFamily,
     ) -> Estimate:
         """The same paths in a design of another size."""
         clock = None if self.fmax_mhz is None else 1000 / device.period_of(self.delay_ns, luts)
-        size = {"luts": luts, "registers": registers, "shift_registers": shift_registers}
-        return replace(self, fmax_mhz=clock, **size)
+        return replace(
+            self,
+            fmax_mhz=clock,
+            luts=luts,
+            registers=registers,
+            shift_registers=shift_registers,
+            block_rams=block_rams,
+        )
 
     @property
     def period_ns(self) -> float:

@@ -165,8 +165,11 @@ class DeviceFamily:
     that projects name by default; None where no data sheet is named."""
     lut_memory: LutMemory | None = None
     """None: registers and multiplexers make such memories."""
-    block_ram_kilobits: int | None = None
-    """Kilobits of a block RAM, parity included; None where no source is known."""
+    block_ram_shapes: tuple[tuple[int, int], ...] = ()
+    """Words and their bits that a block RAM is configured to, parity included, the deepest first.
+    Empty: the family has no block RAM, or no source is known; lookup tables make all memories."""
+    block_ram_reads: int = 1
+    """Words of a ROM that a block gives in a cycle. The widest shape gives one."""
     yosys: Yosys | None = field(default=None, hash=False)
     """None: Yosys does not map to the family."""
     nextpnr: Nextpnr | None = field(default=None, hash=False)
@@ -215,6 +218,30 @@ class DeviceFamily:
         """
         period = delay * self.timing.growth_of(luts)
         return period if self.highest_mhz is None else max(period, 1000 / self.highest_mhz)
+
+    @property
+    def block_ram_kilobits(self) -> int | None:
+        """Kilobits of a block RAM, parity included; None where its shapes are not known."""
+        return max((words * bits >> 10 for words, bits in self.block_ram_shapes), default=None)
+
+    def block_rams(self, words: int, bits: int, reads: int = 1) -> int:
+        """Block RAMs of a memory, in the shape that takes the fewest.
+
+        A memory of more words than the shape is several words side by side, and multiplexers behind
+        them, as Yosys's `memory_libmap` makes it.
+
+        Parameters
+        ----------
+        reads : words that are read in a cycle.
+        """
+        shapes = self.block_ram_shapes
+        pairs = reads // 2 if self.block_ram_reads == 2 else 0
+        shared = _least_blocks(shapes[:-1], words, bits)[0] if pairs else 0
+        return pairs * shared + (reads - 2 * pairs) * _least_blocks(shapes, words, bits)[0]
+
+    def block_ram_words(self, words: int, bits: int) -> int:
+        """Words of a memory that stand side by side in its block RAMs."""
+        return _least_blocks(self.block_ram_shapes, words, bits)[1]
 
     @property
     def lut_areas(self) -> Sequence[float]:
@@ -320,3 +347,11 @@ class DeviceFamily:
             costs = self.summand_costs((entries.shape[1] - 1).bit_length())
             found[which] = costs[supports(entries, bits)].sum(axis=1)
         return found
+
+
+def _least_blocks(shapes: Sequence[tuple[int, int]], words: int, bits: int) -> tuple[int, int]:
+    """Block RAMs of a memory in the one of some shapes that takes the fewest, and the words that
+    stand side by side there.
+    """
+    beside = [(-(-words // deep), wide) for deep, wide in shapes]
+    return min((-(-count * bits // wide), count) for count, wide in beside)

@@ -32,6 +32,7 @@ def problem_of(family: DeviceFamily) -> str | None:
         "adders.chain_luts": (adders.chain_luts, 0, 16),
         "adders.joined_bits": (adders.joined_bits, 0, 1 << 10),
         "shortest_shift": (family.shortest_shift, 0, 1 << 20),
+        "block_ram_reads": (family.block_ram_reads, 1, 2),
         "adders.bit_inputs": (adders.bit_inputs, 2, family.lut_inputs),
         "the length of adders.absorbed_luts": (
             adders.absorbed_inputs + 1,
@@ -66,7 +67,21 @@ def problem_of(family: DeviceFamily) -> str | None:
             return f"{name} must be a positive number, got {value!r}"
     if 0 < family.wide_inputs <= family.lut_inputs:
         return f"wide_inputs must be 0 or more than lut_inputs, got {family.wide_inputs}"
-    return _problem_of_parts(family) or _problem_of_tools(family)
+    return _problem_of_block_rams(family) or _problem_of_parts(family) or _problem_of_tools(family)
+
+
+def _problem_of_block_rams(family: DeviceFamily) -> str | None:
+    shapes: object = family.block_ram_shapes
+    if type(shapes) is not tuple or not all(map(_is_shape, cast("tuple[object, ...]", shapes))):
+        return f"block_ram_shapes must be pairs of words and bits, got {shapes!r}"
+    if len(family.block_ram_shapes) < 2 == family.block_ram_reads:
+        return f"block_ram_reads of 2 needs two shapes or more, got {shapes!r}"
+    return None
+
+
+def _is_shape(shape: object) -> bool:
+    pair = cast("tuple[object, ...]", shape) if isinstance(shape, tuple) else ()
+    return len(pair) == 2 and all(isinstance(number, int) and number > 0 for number in pair)
 
 
 def _problem_of_parts(family: DeviceFamily) -> str | None:

@@ -45,6 +45,8 @@ class Yosys:
     """Memories, of lookup tables or in blocks."""
     memory_luts: Mapping[str, int] = field(default_factory=dict[str, int])
     """Lookup tables of each memory that is made of some."""
+    block_rams: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Block RAMs of each memory in blocks, in the size that the family's parts count."""
     shift_register: str = NO_CELL
     """Chains of registers in lookup tables."""
     statistics: str = "stat -json"

@@ -29,6 +29,7 @@ GW1N = DeviceFamily(
         carry_luts=1,
         mux=r"MUX2_LUT[5-8]",
         memory=r"RAM16S\w*|S?[DS]PX?9?B?",
+        block_rams={"SP": 1, "SPX9": 1, "SDPB": 1, "SDPX9B": 1, "DPB": 1, "DPX9B": 1},
         keep_hierarchy="-noflatten",
     ),
     # nextpnr chooses no pins: the design gets registers at its ports, and pins for clock and data.
@@ -44,8 +45,9 @@ GW1N = DeviceFamily(
         input_pad=Cell("IBUF", ("I",), "O"),
     ),
     vendor_tool="gowin",
-    # Gowin DS100.
-    block_ram_kilobits=18,
+    # Gowin DS100, "Memory Size Configuration" of BSRAM.
+    block_ram_shapes=((16_384, 1), (8_192, 2), (4_096, 4), (2_048, 9), (1_024, 18), (512, 36)),
+    block_ram_reads=2,
     # nextpnr's count of both parts.
     parts=(
         Part(

@@ -22,10 +22,12 @@ CYCLONEV = DeviceFamily(
         carry_luts=1,
         multiplier=r"MISTRAL_MUL\w+",
         memory=r"MISTRAL_M(LAB|10K)",
+        block_rams={"MISTRAL_M10K": 1},
         keep_hierarchy="-noflatten",
     ),
     vendor_tool="quartus",
-    block_ram_kilobits=10,
+    # Intel CV-52002, "Memory Features": M10K. Yosys takes a block for each read port.
+    block_ram_shapes=((8_192, 1), (4_096, 2), (2_048, 5), (1_024, 10), (512, 20), (256, 40)),
     # Intel CV-51001. 5CSEBA6 is on the DE10-Nano board.
     parts=(
         Part("5CEBA4", 36_960, 73_920, 308, 132, "5CEBA4F23C7", 224, "Cyclone V"),

@@ -46,6 +46,7 @@ ECP5 = DeviceFamily(
         multiplier=r"MULT18X18D",
         memory=r"TRELLIS_DPR16X4|DP16KD|PDPW16KD",
         memory_luts={"TRELLIS_DPR16X4": 4},
+        block_rams={"DP16KD": 1, "PDPW16KD": 1},
         keep_hierarchy="-noflatten",
     ),
     nextpnr=Nextpnr(
@@ -64,7 +65,9 @@ ECP5 = DeviceFamily(
         bitstream=Bitstream("lpf", "--lpf-allow-unconstrained", "textcfg", "ecppack"),
     ),
     vendor_tool="diamond",
-    block_ram_kilobits=18,
+    # Lattice FPGA-DS-02012, "sysMEM Block Configurations". 512 words: PDPW16KD, of one read port.
+    block_ram_shapes=((16_384, 1), (8_192, 2), (4_096, 4), (2_048, 9), (1_024, 18), (512, 36)),
+    block_ram_reads=2,
     # Lattice FPGA-DS-02012. All are on the ULX3S board. Lattice sells a part of 24,288 LUTs as the
     # first one; open tools use all of them.
     parts=(

@@ -23,6 +23,7 @@ GATEMATE = DeviceFamily(
         mux_luts=2,
         multiplier=r"CC_MULT",
         memory=r"CC_BRAM_[24]0K",
+        block_rams={"CC_BRAM_20K": 1, "CC_BRAM_40K": 2},
         keep_hierarchy="-noflatten",
     ),
     nextpnr=Nextpnr(
@@ -44,16 +45,18 @@ GATEMATE = DeviceFamily(
         output_pad=Cell("CC_OBUF", ("A",), "O"),
         exclusive_or=Cell("CC_LUT2", ("I0", "I1"), "O", {"INIT": "0110"}),
     ),
-    block_ram_kilobits=40,
+    # Cologne Chip DS1001, "Block RAM": halves of 20 kbit.
+    block_ram_shapes=((16_384, 1), (8_192, 2), (4_096, 5), (2_048, 10), (1_024, 20), (512, 40)),
+    block_ram_reads=2,
     # Cologne Chip DS1001: 20,480 CPEs of two halves, as nextpnr counts them. CCGM1A2 has
     # two such dies. nextpnr counts 32 block RAMs a die.
     parts=(
         Part(
-            *("CCGM1A1", 40_960, 40_960, 32, 0, "CCGM1A1", 162),
+            *("CCGM1A1", 40_960, 40_960, 64, 0, "CCGM1A1", 162),
             nextpnr=("--device", "CCGM1A1"),
         ),
         Part(
-            *("CCGM1A2", 81_920, 81_920, 64, 0, "CCGM1A2"),
+            *("CCGM1A2", 81_920, 81_920, 128, 0, "CCGM1A2"),
             nextpnr=("--device", "CCGM1A2"),
         ),
     ),

@@ -35,6 +35,7 @@ GOWIN = DeviceFamily(
         carry_luts=1,
         mux=r"MUX2_LUT[5-8]",
         memory_luts={"RAM16SDP4": 4, "RAM16SDP2": 2, "RAM16SDP1": 1},
+        block_rams={"SP": 1, "SPX9": 1, "SDPB": 1, "SDPX9B": 1, "DPB": 1, "DPX9B": 1},
         memory=r"RAM16S\w*|S?[DS]PX?9?B?",
         keep_hierarchy="-noflatten",
     ),
@@ -51,7 +52,9 @@ GOWIN = DeviceFamily(
         prepare=_widen_tables,
     ),
     vendor_tool="gowin",
-    block_ram_kilobits=18,
+    # Gowin DS100, "Memory Size Configuration" of BSRAM.
+    block_ram_shapes=((16_384, 1), (8_192, 2), (4_096, 4), (2_048, 9), (1_024, 18), (512, 36)),
+    block_ram_reads=2,
     # Gowin DS100 and DS102, and DS117 and DS226 of their packages; nextpnr's count of GW1N-1, -4
     # and GW1NZ-1. GW1NR-9 is on the Tang Nano 9K board, GW2AR-18 on the Tang Nano 20K.
     parts=(

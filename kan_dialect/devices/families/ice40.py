@@ -34,6 +34,7 @@ ICE40 = DeviceFamily(
         carry=r"SB_CARRY",  # It sits beside a lookup table.
         multiplier=r"SB_MAC16",
         memory=r"SB_RAM40_4K\w*",
+        block_rams={f"SB_RAM40_4K{edges}": 1 for edges in ("", "NR", "NW", "NRNW")},
         # It has no memory of lookup tables, which the text of buffers asks for.
         prepare="setattr -unset ram_style -unset ramstyle */m:*",
         keep_hierarchy="-noflatten",
@@ -50,7 +51,8 @@ ICE40 = DeviceFamily(
         places_ports=True,
         bitstream=Bitstream("pcf", "--pcf-allow-unconstrained", "asc", "icepack"),
     ),
-    block_ram_kilobits=4,
+    # Lattice FPGA-DS-02029, "sysMEM Block Configurations": one read port.
+    block_ram_shapes=((2_048, 2), (1_024, 4), (512, 8), (256, 16)),
     # Lattice FPGA-DS-02029 (LP, HX) and FPGA-DS-02008 (UP). HX4K and LP4K are parts of 7,680 LUTs,
     # which open tools use.
     parts=(

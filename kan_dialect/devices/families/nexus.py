@@ -37,6 +37,7 @@ NEXUS = DeviceFamily(
         mux_luts=2,
         multiplier=r"MULT\w+",
         memory_luts={"DPR16X4": 4},
+        block_rams={"DP16K": 1, "PDP16K": 1, "PDPSC16K": 1},
         memory=r"DPR16X4|PDP\w*16K\w*|DP16K\w*|SP16K\w*|PDPSC16K\w*",
         keep_hierarchy="-noflatten",
         pad_option="-noiopad",
@@ -57,7 +58,9 @@ NEXUS = DeviceFamily(
         bitstream=Bitstream("pdc", "", "fasm", "prjoxide pack"),
     ),
     vendor_tool="radiant",
-    block_ram_kilobits=18,
+    # Lattice FPGA-DS-02049, "sysMEM Memory Block Configurations". Large RAMs are left out.
+    block_ram_shapes=((16_384, 1), (8_192, 2), (4_096, 4), (2_048, 9), (1_024, 18), (512, 36)),
+    block_ram_reads=2,
     # Lattice FPGA-DS-02049, and nextpnr's count of lookup tables: 17,000 and 39,000 are logic cells
     # by the vendor. LIFCL-40 is on its evaluation board.
     parts=(

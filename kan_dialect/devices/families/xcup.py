@@ -17,6 +17,7 @@ XILINX_CELLS = Yosys(
     multiplier=r"DSP48E2",
     memory=r"RAM[B\d]\w*|URAM\w*",
     memory_luts={"RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8},
+    block_rams={"RAMB18E2": 1, "RAMB36E2": 2},
     shift_register=r"SRL\w+",
     statistics="stat -json -tech xilinx",
 )
@@ -51,13 +52,15 @@ XCUP = DeviceFamily(
     highest_mhz=775.0,
     yosys=XILINX_CELLS,
     vendor_tool="vivado",
-    block_ram_kilobits=36,
+    # AMD UG573, "Block RAM": RAMB18; RAMB36 is two of them.
+    block_ram_shapes=((16_384, 1), (8_192, 2), (4_096, 4), (2_048, 9), (1_024, 18), (512, 36)),
+    block_ram_reads=2,
     # AMD DS890 and DS891. XCKU5P is on the KCU116 board; the models of KANELÉ are on XCVU9P.
     parts=(
-        Part("XCZU3EG", 70_560, 141_120, 216, 360, "xczu3eg-sbva484-1-e", 82, "zynquplus"),
-        Part("XCKU5P", 216_960, 433_920, 480, 1_824, "xcku5p-ffvb676-2-e", 280, "kintexuplus"),
+        Part("XCZU3EG", 70_560, 141_120, 432, 360, "xczu3eg-sbva484-1-e", 82, "zynquplus"),
+        Part("XCKU5P", 216_960, 433_920, 960, 1_824, "xcku5p-ffvb676-2-e", 280, "kintexuplus"),
         Part(
-            *("XCVU9P", 1_182_240, 2_364_480, 2_160, 6_840),
+            *("XCVU9P", 1_182_240, 2_364_480, 4_320, 6_840),
             *("xcvu9p-flgb2104-2-i", 702, "virtexuplus"),
         ),
     ),

@@ -1,4 +1,4 @@
-"""LUTs and registers of a hardware module by estimate.
+"""LUTs, registers and block RAMs of a hardware module by estimate.
 
 The module's logic is a graph of gates of one bit. Constants are folded, equal gates and registers
 are one, and what no output depends on is left out, as in synthesis. Covers of LUTs are compared by
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from xdsl.dialects import hw
 
 from kan_dialect.devices.family import DeviceFamily
+from kan_dialect.ops.memory import memory_type
 from kan_dialect.search.logic_mapping.cover import lut_sizes
 from kan_dialect.search.logic_mapping.module_gates import ModuleGates
 
@@ -26,10 +27,11 @@ class ModuleCost(NamedTuple):
     registers: int
     shift_registers: int
     """Chains of registers that lookup tables hold, which `luts` and `registers` leave out."""
+    block_rams: int
 
 
 def module_cost(module: hw.HWModuleOp, device: DeviceFamily) -> ModuleCost:
-    """LUTs and registers of a module's own logic that its outputs depend on."""
+    """What a module's own logic takes that its outputs depend on."""
     read = ModuleGates(module, device)
     gates = read.gates.gates
     readers = _readers(read)
@@ -44,7 +46,9 @@ def module_cost(module: hw.HWModuleOp, device: DeviceFamily) -> ModuleCost:
     mapped = _packed(Counter(size for size in sizes if size), device)
     shifts = _shift_registers(read, readers)
     registers = len(read.registers & readers.keys()) - sum(shifts)
-    return ModuleCost(math.ceil(luts) + mapped, registers, len(shifts))
+    return ModuleCost(
+        math.ceil(luts) + mapped, registers, len(shifts), _block_rams(read, readers.keys())
+    )
 
 
 def _packed(sizes: Counter[int], device: DeviceFamily) -> int:
@@ -75,6 +79,15 @@ def _readers(read: ModuleGates) -> Counter[int]:
         waiting += numbers
     del readers[0]
     return readers
+
+
+def _block_rams(read: ModuleGates, needed: Collection[int]) -> int:
+    """Block RAMs of the memories that outputs depend on."""
+    return sum(
+        read.device.block_rams(memory_type(memory).words, memory_type(memory).bits, reads)
+        for memory, reads in read.block_reads.items()
+        if read.memories[memory] // 2 in needed
+    )
 
 
 def _shift_registers(read: ModuleGates, readers: Counter[int]) -> Sequence[int]:

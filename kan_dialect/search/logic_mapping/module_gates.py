@@ -1,12 +1,14 @@
 """The logic of a hardware module as gates, with what it takes beside them.
 
-Carry chains, memories and registers are leaves. A chain's bit takes lookup tables of its own, or
+Carry chains, memories and registers are leaves. Memories that nothing writes are tables where they
+are small. A chain's bit takes lookup tables of its own, or
 gates before it, as the family's adders do.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from xdsl.dialects import comb, hw, seq
@@ -14,7 +16,14 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.devices.family import DeviceFamily
 from kan_dialect.evaluate.hardware import bit_width
-from kan_dialect.ops.memory import MemoryOp, MemoryWordOp, MemoryWriteOp, memory_type
+from kan_dialect.ops.memory import (
+    ROM_WORDS,
+    MemoryOp,
+    MemoryReadOp,
+    MemoryWordOp,
+    MemoryWriteOp,
+    memory_type,
+)
 from kan_dialect.search.logic_mapping.gates import ONE, ZERO, GateKind, Gates, Literal
 
 BLOCK_BITS = 64
@@ -47,6 +56,8 @@ class ModuleGates:
         """Registers by what they read: synthesis merges equal ones."""
         self.memories: dict[SSAValue, Literal] = {}
         """A leaf for the contents of each memory, which depends on what is written."""
+        self.block_reads = Counter[SSAValue]()
+        """How often each memory in block RAM is read in a cycle."""
         ops = list(module.body.block.ops)
         for value in (*module.body.block.args, *_read_early(ops)):
             width = 1 if value.type == seq.clock else bit_width(value.type)
@@ -93,6 +104,8 @@ class ModuleGates:
                 return
             case MemoryWordOp():
                 found = self._word(op)
+            case MemoryReadOp():
+                found = self._word_in_next_cycle(op)
             case hw.BitcastOp():
                 found = bits[op.input]
             case hw.ArrayGetOp():
@@ -239,19 +252,50 @@ class ModuleGates:
         write in the same cycle, so there are registers for that word, and multiplexers.
         """
         kind, address = memory_type(op.memory), self.bits[op.address]
-        memory, contents = self.device.lut_memory, self.memories[op.memory]
-        if memory is None and kind.words * kind.bits >= BLOCK_BITS:
+        device, size = self.device, kind.words * kind.bits
+        if device.lut_memory is None and device.block_ram_shapes and size >= BLOCK_BITS:
+            contents = self.memories[op.memory]
             differs = self._register([contents, *address])
             saved = [self._register([contents]) for _ in range(kind.bits)]
-            read = [self._leaf(address, 0.0) for _ in range(kind.bits)]
-            pairs = zip(saved, read, strict=True)
+            pairs = zip(saved, self._word_in_block(op), strict=True)
             return [self.gates.chosen(differs, new, old) for new, old in pairs]
-        copies = [self._register([bit]) for bit in address]
+        return self._word_in_luts(op, [self._register([bit]) for bit in address])
+
+    def _word_in_next_cycle(self, op: MemoryReadOp) -> list[Literal]:
+        """The bits of a word of a memory that is read into registers, which a block has."""
+        memory, address = _memory_of(op), self.bits[op.address]
+        is_small = memory_type(op.memory).words <= ROM_WORDS
+        if self.device.block_ram_shapes and memory.style != "distributed" and not is_small:
+            return self._word_in_block(op)
+        return [self._register([bit]) for bit in self._word_in_luts(op, address)]
+
+    def _word_in_block(self, op: MemoryReadOp | MemoryWordOp) -> list[Literal]:
+        """The bits of a word of a block RAM, behind multiplexers where several are side by side."""
+        kind, address = memory_type(op.memory), self.bits[op.address]
+        self.block_reads[op.memory] += 1
+        beside = self.device.block_ram_words(kind.words, kind.bits)
+        upper = (beside - 1).bit_length()
+        needs = [self.memories[op.memory], *address[: len(address) - upper]]
+        words = [[self._leaf(needs, 0.0) for _ in range(kind.bits)] for _ in range(beside)]
+        words += words[-1:] * ((1 << upper) - beside)
+        return self._named(words, [self._register([bit]) for bit in address[-upper:] if upper])
+
+    def _word_in_luts(
+        self, op: MemoryReadOp | MemoryWordOp, address: Sequence[Literal]
+    ) -> list[Literal]:
+        """The bits of a word of a memory of lookup tables, at an address of the same cycle."""
+        kind, memory = memory_type(op.memory), self.device.lut_memory
+        words = _memory_of(op).contents
+        is_written = any(isinstance(use.operation, MemoryWriteOp) for use in op.memory.uses)
+        if words is not None and not is_written:
+            entries = [(word >> bit) & 1 for word in words.tolist() for bit in range(kind.bits)]
+            return self._looked_up(entries, address, kind.bits)
+        contents = self.memories[op.memory]
         if memory is None:
-            return self._stored(kind.words, kind.bits, copies, contents)
+            return self._stored(kind.words, kind.bits, address, contents)
         blocks = math.ceil(kind.words / memory.words) * math.ceil(kind.bits / memory.bits)
         luts = blocks * memory.luts / kind.bits
-        return [self._leaf([contents, *copies], luts) for _ in range(kind.bits)]
+        return [self._leaf([contents, *address], luts) for _ in range(kind.bits)]
 
     def _stored(
         self, words: int, bits: int, address: Sequence[Literal], contents: Literal
@@ -303,6 +347,12 @@ class ModuleGates:
             needs = [bit for bit in gate.inputs if bit != own] if holds else [following]
             self.needs[own // 2] = [*reversed(needs), *resets]
             self.registers.add(own // 2)
+
+
+def _memory_of(op: MemoryReadOp | MemoryWordOp) -> MemoryOp:
+    """The memory that an op reads."""
+    assert isinstance(op.memory.owner, MemoryOp)
+    return op.memory.owner
 
 
 def _read_early(ops: Sequence[Operation]) -> list[SSAValue]:

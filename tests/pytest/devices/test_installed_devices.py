@@ -95,6 +95,15 @@ def test_a_device_is_found_by_name(install: Install) -> None:
             "replace(ECP5, name='theirs', parts=(Part('P', 9, 9, 0, 0),), project_part='P')",
             "nextpnr needs a part with options for it",
         ),
+        (
+            "replace(ECP5, name='theirs', block_ram_shapes=((512, 0),))",
+            r"block_ram_shapes must be pairs of words and bits, got \(\(512, 0\),\)",
+        ),
+        (
+            "replace(ECP5, name='theirs', block_ram_shapes=((512, 36),))",
+            "block_ram_reads of 2 needs two shapes or more",
+        ),
+        ("replace(ECP5, name='theirs', block_ram_reads=3)", r"block_ram_reads must be .* 1\.\.2"),
         ("replace(ECP5, name='theirs', vendor_tool='ise')", "vendor_tool must be one of vivado, "),
         ("ECP5", "its name is 'ecp5', but the entry point's is 'theirs'"),
         ("4", "their_family:RECORD is a int, not a DeviceFamily"),
