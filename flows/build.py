@@ -264,6 +264,7 @@ def _report(
         inputs=len(interface.inputs),
         outputs=len(interface.outputs),
         latency_cycles=interface.latency,
+        interval_cycles=interface.interval if interface.interval > 1 else None,
         classes=list(interface.classes),
         edges={"total": total, "kept": kept},
         table_bits=stages.table_bits,
@@ -298,7 +299,8 @@ def write_core(folder: Path, module: ModuleOp, report: Report, *, vhdl: bool) ->
     rtl = folder / "rtl" / f"{report.name}.sv"
     rtl.parent.mkdir()
     rtl.write_text(emit_systemverilog(module, {op.sym_name.data for op in cores_in(module)}))
-    about = (report.name, report.latency_cycles, report.ports)
+    cycles = (report.latency_cycles, report.interval_cycles or 1)
+    about = (report.name, *cycles, report.ports)
     return rtl, write_vhdl(folder / "vhdl", *about, module if vhdl else None)
 
 

@@ -173,6 +173,7 @@ class Design:
             yield from ((name, False, 1) for name in ("mem_valid", "mem_write"))
             yield "mem_address", False, training.memory.address_bits
             yield "mem_data", False, training.number.bits
+        if training is not None or core.interval > 1:
             yield "in_ready", True, 1
         if not core.combinational:
             yield "out_valid", True, 1

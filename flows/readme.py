@@ -13,7 +13,7 @@ from kan_dialect.flows.part_fit import part_text, size_text
 from kan_dialect.flows.readme_ports import codes_text, plain, port_meaning, words
 from kan_dialect.flows.report_certificate import certificate_text
 from kan_dialect.flows.report_ports import bus_text
-from kan_dialect.quantity import quantity
+from kan_dialect.quantity import every, quantity
 
 NAME = "README.md"
 _LISTING = "these files with their SHA-256: another build replaces them and leaves others alone"
@@ -47,7 +47,9 @@ def readme_text(folder: Path, report: Mapping[str, Any]) -> str:
         wrapper_ports=[known.get(port["name"], port) for port in wrapper.get("ports", ())],
         known=known,
         cycles=(wrapper or report)["latency_cycles"],
-        beats=max((side["beats"] for side in sides), default=1),
+        rate=every(
+            max(report.get("interval_cycles", 1), *(side["beats"] for side in sides), 1), "cycle"
+        ),
         files=[*files, (manifest.NAME, _LISTING)],
         pictures=[
             (file, what) for file, what in words("pictures").items() if (folder / file).exists()

@@ -21,7 +21,7 @@ from kan_dialect.flows.tools.toolchain import Tool
 from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.model.saturation import Saturation
 from kan_dialect.passbase.kan_pass import EXACT
-from kan_dialect.quantity import quantity
+from kan_dialect.quantity import every, quantity
 
 
 @dataclass
@@ -32,6 +32,8 @@ class Report:
     inputs: int
     outputs: int
     latency_cycles: int
+    interval_cycles: int | None = None
+    """Cycles from a sample to the next of a folded design; None of a pipeline."""
     classes: list[str] = field(default_factory=list[str])
     """Name of each class; empty where they are not known."""
     ports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -269,7 +271,8 @@ def _size_rows(report: Report) -> list[tuple[str, str]]:
 def _speed_rows(report: Report) -> list[tuple[str, str]]:
     """Latency, and the estimate of the hardware that reaches it."""
     cycles, estimate = report.latency_cycles, report.estimate
-    text = f"{quantity(cycles, 'cycle')}, a sample every cycle" if cycles else "all combinational"
+    rate = every(report.interval_cycles or 1, "cycle")
+    text = f"{quantity(cycles, 'cycle')}, a sample {rate}" if cycles else "all combinational"
     rows = [("latency", text)]
     if estimate:
         text = f"{size_text(estimate)}, {quantity(int(estimate['levels']), 'level')} of logic"

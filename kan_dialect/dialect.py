@@ -9,6 +9,7 @@ from kan_dialect.ir.fixed_point import FixedType
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.clamp import CLAMP_OPS
 from kan_dialect.ops.decision import DECISION_OPS
+from kan_dialect.ops.folded import FOLDED_OPS
 from kan_dialect.ops.grid import GRID_OPS
 from kan_dialect.ops.layer import LAYER_OPS
 from kan_dialect.ops.lut import LUT_OPS
@@ -35,6 +36,7 @@ _OPS = [
     *CLAMP_OPS,
     *SHIFT_OPS,
     *DECISION_OPS,
+    *FOLDED_OPS,
     *MEMORY_OPS,
     *LUT_OPS,
 ]

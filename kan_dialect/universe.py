@@ -37,6 +37,7 @@ _PASSES = {
     "kan-fit-splines": ("kan_dialect.passes.fit_splines", "FitSplinesPass"),
     "kan-fold-affine": ("kan_dialect.passes.fold_affine", "FoldAffinePass"),
     "kan-fold-clamps": ("kan_dialect.passes.fold_clamps", "FoldClampsPass"),
+    "kan-fold-layers": ("kan_dialect.passes.fold_layers", "FoldLayersPass"),
     "kan-fold-tables": ("kan_dialect.passes.fold_tables", "FoldTablesPass"),
     "kan-form-carry-chains": (
         "kan_dialect.lowering.form_carry_chains",

@@ -36,6 +36,7 @@ from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.choose_bits import ChooseBitsPass
 from kan_dialect.passes.fold_affine import FoldAffinePass
+from kan_dialect.passes.fold_layers import FoldLayersPass
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
@@ -108,6 +109,7 @@ class CompilePass(CompositePass):
     stands for threshold 2.197."""
     k: int | None = taken_from(AddHeadPass, "k")
     """With head `top-k`: number of indices; default 2."""
+    interval: int = taken_from(FoldLayersPass, "interval")
     target: str = taken_from(TargetPass, "target")
     parts: int | None = taken_from(SplitTablesPass, "parts")
     extra_levels: tuple[int, ...] | int = taken_from(BalanceSumsPass, "extra_levels")
@@ -213,6 +215,7 @@ class CompilePass(CompositePass):
             sharing(self, QuantizePass, bits=self.given_bits),
             FoldTablesPass(),
             *([sharing(self, RefinePrecisionPass)] if chooses else []),
+            *([] if self.interval == 1 else [sharing(self, FoldLayersPass)]),
             expand,
             *self._head(),
             *wire_level,

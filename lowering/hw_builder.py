@@ -46,6 +46,13 @@ class HwBuilder:
     )
     """By bit pattern and width: equal constants are one op."""
     clock: SSAValue | None = None
+    reset: SSAValue | None = None
+    interval: int = 1
+    """Cycles from a sample to the next one."""
+    cycle: int = 0
+    """The cycle of the operands of the op that is being lowered."""
+    turns: dict[int, SSAValue] = field(default_factory=dict[int, SSAValue])
+    """Counters of the cycles of an interval, by the cycle in which they are 0."""
 
     # The module
 
@@ -190,6 +197,28 @@ class HwBuilder:
         assert isinstance(register, OpResult)
         following = wire if enable is None else self.chosen(enable, wire, register)
         register.op.operands[0] = following
+
+    # Turns
+
+    def turn(self, cycle: int) -> SSAValue:
+        """A counter that is 0 in this cycle of a sample, and again after each interval."""
+        first = cycle % self.interval
+        if first not in self.turns:
+            assert self.reset is not None, "a module with an interval has a reset"
+            bits = (self.interval - 1).bit_length()
+            start = self.constant(-first % self.interval, bits)
+            turn = self.turns[first] = self.held(bits, f"turn{first}", (self.reset, start))
+            following = self.added([turn, self.constant(1, bits)])
+            if self.interval < 1 << bits:
+                last = self.is_turn(turn, -1)
+                following = self.chosen(last, self.constant(0, bits), following)
+            self.load(turn, following)
+        return self.turns[first]
+
+    def is_turn(self, turn: SSAValue, number: int) -> SSAValue:
+        """Whether a counter of `turn` is at a number, modulo the interval."""
+        bits = (self.interval - 1).bit_length()
+        return self.equal(turn, self.constant(number % self.interval, bits))
 
     # Modules
 

@@ -24,10 +24,13 @@ from kan_dialect.analysis.nodes import unmarked_nodes
 from kan_dialect.analysis.tables import bit_patterns_of, low_zeros_of
 from kan_dialect.analysis.wires import cycles_of, latency_of, wire_functions
 from kan_dialect.devices.carry_chains import inverts_top, joined_of
+from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.data_names import DataNames
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.attributes.module_attributes import (
+    declare_interval,
     declare_latency,
+    declared_interval,
     list_nodes,
     list_ports,
     wire_ports,
@@ -36,7 +39,7 @@ from kan_dialect.ir.attributes.value_names import NAME_HINT, TABLE_SUFFIX, name_
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
-from kan_dialect.ir.wire_operation import WireOp
+from kan_dialect.ir.wire_operation import WireOp, cycles_through
 from kan_dialect.lowering.hw_builder import HwBuilder, integer
 from kan_dialect.lowering.wire_interface import lowered
 from kan_dialect.model.head import declare_head, declared_head
@@ -110,18 +113,28 @@ class Lowering:
     def run(self) -> hw.HWModuleOp:
         self.cycles = cycles_of(self.function)
         latency = latency_of(self.function, self.cycles)
-        reset = valid = None
+        interval = self.build.interval = declared_interval(self.function) or 1
+        valid = None
+        if interval > 1 and not latency:
+            raise KanError(
+                f"@{self.function.sym_name.data}: layers that take {interval} cycles a sample have "
+                "no schedule",
+                remedy="run kan-schedule",
+            )
         if latency:
             self.build.clock = self.build.input("clk", seq.clock)
-            reset = self.build.input("rst", i1)
+            self.build.reset = self.build.input("rst", i1)
             valid = self.build.input("in_valid", i1)
         for index, argument in enumerate(self.function.args):
             kind = integer(range_of(argument).bits)
             self.wires[argument] = self.build.input(f"x{index}", kind)
         inputs, outputs = wire_ports(self.function)
         results: dict[str, SSAValue] = {}
-        if reset is not None and valid is not None:
-            results["out_valid"] = self.valid_chain(valid, reset, latency)
+        if valid is not None and interval > 1:
+            results["in_ready"] = self.build.is_turn(self.build.turn(0), 0)
+            results["out_valid"] = self.valid_turns(valid, results["in_ready"], latency)
+        elif valid is not None:
+            results["out_valid"] = self.valid_chain(valid, latency)
         ops = ops_of(self.function.body.block)
         tables = [op for op in ops if type(op) is TableOp]
         results_of_tables = [table.result for table in tables]
@@ -135,6 +148,8 @@ class Lowering:
                 self.visit(op)
         module = self.build.finish(self.function.sym_name, results)
         declare_latency(module, latency)
+        if interval > 1:
+            declare_interval(module, interval)
         list_ports(module, [*inputs, *outputs])
         list_nodes(module, self.nodes)
         head = declared_head(self.function)
@@ -173,11 +188,25 @@ class Lowering:
             wire = self.build.joined([wire, below], own)
         return self.build.resized(wire, own, bits, range_of(value).is_signed)
 
-    def valid_chain(self, valid: SSAValue, reset: SSAValue, latency: int) -> SSAValue:
-        zero = self.build.constant(0, 1)
+    def valid_chain(self, valid: SSAValue, latency: int) -> SSAValue:
         for stage in range(1, latency + 1):
-            valid = self.build.register(valid, f"valid_s{stage}", (reset, zero))
+            valid = self.build.register(valid, f"valid_s{stage}", self.cleared)
         return valid
+
+    def valid_turns(self, valid: SSAValue, ready: SSAValue, latency: int) -> SSAValue:
+        """The valid bit of each sample that is under way, which moves on with the next sample."""
+        for number in range(1, -(-latency // self.build.interval) + 1):
+            register = self.build.held(1, f"valid{number}", self.cleared)
+            self.build.load(register, valid, ready)
+            valid = register
+        last = self.build.is_turn(self.build.turn(0), latency)
+        return self.build.all_of([valid, last])
+
+    @property
+    def cleared(self) -> tuple[SSAValue, SSAValue]:
+        """The reset of a bit, and what it becomes."""
+        assert self.build.reset is not None
+        return self.build.reset, self.build.constant(0, 1)
 
     # One rule for each op
 
@@ -196,6 +225,8 @@ class Lowering:
         wire = self.wire(op)
         if wire is not None:
             return [wire]
+        if cycles_through(op):
+            self.build.cycle = max(self.cycles[value] or 0 for value in op.operands)
         return lowered(op, self.build, [self.wires[value] for value in op.operands])
 
     def wire(self, op: Operation) -> SSAValue | None:

@@ -22,12 +22,13 @@ from kan_dialect.analysis.nodes import is_requantized, layer_names
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values, host_affine
 from kan_dialect.evaluate.rescaling import Rescaling, rescalings_of
-from kan_dialect.ir.attributes.module_attributes import argument_attributes
+from kan_dialect.ir.attributes.module_attributes import argument_attributes, declared_interval
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import to_numpy
 from kan_dialect.ir.functions import function_of, functions_of
 from kan_dialect.ir.types import IntType, is_quantized, quantized_type, range_of, tensor_shape
 from kan_dialect.ops.clamp import ClampOp
+from kan_dialect.ops.folded import FoldedByInputOp
 from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp, reads_argument
 from kan_dialect.ops.shift import ShiftOp
 from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp, TablesOp
@@ -154,6 +155,10 @@ class _Expansion:
         inputs = self.wires[lookup.input]
         mask, bias = op.mask_array, op.bias_array
         layer = self.layers[op.result]
+        interval = declared_interval(op)
+        if interval is not None:
+            self.folded(op, lookup, interval)
+            return
         sums: list[SSAValue] = []
         for node in range(mask.shape[0]):
             terms = [
@@ -165,9 +170,26 @@ class _Expansion:
             sums.append(
                 terms[0] if len(terms) == 1 else self.add(SumOp(terms, name=f"{layer}_sum{node}"))
             )
+        self.finish_sums(op, sums)
+
+    def folded(self, op: NodeSumOp, lookup: TablesOp, interval: int) -> None:
+        """The sums of a layer that takes several cycles."""
+        low, _ = quantized_type(lookup.input).bounds
+        codes = [range_of(wire) for wire in self.wires[lookup.input]]
+        first, last = min(kind.low for kind in codes), max(kind.high for kind in codes)
+        tables = to_numpy(lookup.tables)[:, :, first - low : last - low + 1]
+        tables = tables * op.mask_array[:, :, np.newaxis]
+        layer = FoldedByInputOp(
+            *(self.wires[lookup.input], tables, first, op.bias_array, interval),
+            name=self.layers[op.result],
+        )
+        self.block.add_op(layer)
+        self.finish_sums(op, list(layer.sums))
+
+    def finish_sums(self, op: NodeSumOp, sums: list[SSAValue]) -> None:
         self.wires[op.result] = sums
         if not is_requantized(op):
-            self.mark(sums, layer)
+            self.mark(sums, self.layers[op.result])
 
     def mark(self, values: Sequence[SSAValue], layer: str) -> None:
         for node, value in enumerate(values):

@@ -22,8 +22,9 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from kan_dialect.devices.estimate import delay_of, delays_of, levels_of
 from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.errors import KanError
-from kan_dialect.ir.attributes.module_attributes import declare_latency
+from kan_dialect.ir.attributes.module_attributes import declare_latency, declared_interval
 from kan_dialect.ir.operation import KanOperation, ops_of
+from kan_dialect.ir.wire_operation import cycles_through
 from kan_dialect.ops.wire import DelayOp, MarkOp
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.function_pass import FunctionPass
@@ -70,7 +71,7 @@ def insert_registers(function: func.FuncOp, stages: Stages, latency: int) -> Non
         elif type(op) is MarkOp:
             op.cycle = IntegerAttr(stages.of.get(op.value, 0), i64)
         elif op.results and op.results[0] in stages.of:
-            stage = stages.of[op.results[0]]
+            stage = stages.of[op.results[0]] - cycles_through(op)
             delayed_operands = [at(operand, stage) for operand in op.operands]
             if any(new is not old for new, old in zip(delayed_operands, op.operands, strict=True)):
                 op.operands = delayed_operands
@@ -157,7 +158,13 @@ class SchedulePass(FunctionPass, TargetPass):
     def rewrite(self, function: func.FuncOp) -> None:
         remove_registers(function)
         remove_dead(function)
-        latency = 0
+        latency, interval = 0, declared_interval(function)
+        if self.latency == 0 and interval is not None:
+            raise KanError(
+                f"@{function.sym_name.data}: layers that take {interval} cycles a sample cannot be "
+                "combinational",
+                remedy="leave combinational or cycles=0 out, or fold no layer (interval=1)",
+            )
         if self.latency != 0:
             stages = self._stages(function)
             latency = max(stages.result_stage + 1, self.cycles or 0)

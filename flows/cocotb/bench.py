@@ -100,9 +100,13 @@ def _bench(design: Design) -> _Bench:
     if design.chosen == "ready-valid":
         parts = ["vectors", "outputs", "pauses", "ready_valid"]
         return _Bench(parts, _pauses(design, 1), _MOST_CYCLES, _start(design, 1))
-    parts = ["vectors", "outputs", "pauses", "valid"]
+    parts = ["vectors", "outputs", "pauses", "clocked"]
     constants = {"LATENCY": core.latency, "PHASE": 4 * (core.latency + 8)}
-    return _Bench(parts, constants, _MOST_CYCLES, _start(design, 1))
+    if core.interval == 1:
+        return _Bench([*parts, "valid"], constants, _MOST_CYCLES, _start(design, 1))
+    constants |= {"INTERVAL": core.interval, "PHASE": core.latency + 8 * core.interval}
+    most = _MOST_CYCLES * core.interval
+    return _Bench([*parts, "folded"], constants, most, _start(design, core.interval))
 
 
 def _start(design: Design, beats: int) -> int:

@@ -65,6 +65,7 @@ def codec_text(kind: str, interface: Interface, stream: StreamChoice | None = No
         sent=sent,
         received=received,
         latency=interface.latency,
+        interval=interface.interval,
         text_literal=text_literal,
         place_type=_place_type,
         all_places=_all_places,

@@ -179,7 +179,7 @@ def _report(design: Design, step: Step) -> Report:
         len(design.core.inputs),
         len(design.core.outputs),
         design.core.latency,
-        list(DataNames.of(step.function).classes),
+        classes=list(DataNames.of(step.function).classes),
         edges={"total": edges, "kept": edges},
         training={
             "interval_cycles": training.interval,

@@ -33,7 +33,7 @@ SECTIONS: dict[str, Callable[[Report], Any]] = {}
 """What the template reads as `sections.NAME`, from the report."""
 
 SHOWN = {
-    *("name", "inputs", "outputs", "classes", "edges", "table_bits"),
+    *("name", "inputs", "outputs", "interval_cycles", "classes", "edges", "table_bits"),
     *("warnings", "simulation", "tools", "sources", "command"),
 }
 """Keys of the report that the page shows; all others are in the list of further figures."""

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from kan_dialect.flows.part_fit import part_text
 from kan_dialect.flows.pictures.markup import Child, Markup, tag
 from kan_dialect.flows.report_certificate import certificate_text
-from kan_dialect.quantity import quantity
+from kan_dialect.quantity import every, quantity
 
 State: TypeAlias = Literal["good", "care", "open"]
 """Good, to be looked at, or not known yet."""
@@ -96,7 +96,7 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
     if training is not None:
         lines.append(f"a sample that trains takes {quantity(training['interval_cycles'], 'cycle')}")
     elif cycles:
-        lines.append(f"{shown}, a sample every cycle")
+        lines.append(f"{shown}, a sample {every(report.get('interval_cycles', 1), 'cycle')}")
     else:
         lines.append("combinational: no clock")
     latency: float | None = None

@@ -8,6 +8,7 @@ sample. Words are bit patterns; a form stands for its value modulo 2^width.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -63,6 +64,10 @@ Leaf: TypeAlias = Callable[[InputPort | Cut, int], Form]
 """The pattern of an input or a cut in a cycle, modulo 2^width."""
 
 
+MOST_CYCLES = 2000
+"""Cycles before the sample to which a signal is followed back."""
+
+
 @dataclass(frozen=True)
 class _Piece:
     """Neighbouring bits of one source, or a constant (which may be x)."""
@@ -111,7 +116,7 @@ class Circuit:
         """Evaluate every source that the words depend on: depth first, without recursion."""
         pending: list[Key] = [key for bits, cycle in words for key in self._reads(bits, cycle)]
         # The path from a word back to the current key.
-        opened: dict[Source, int] = {}
+        opened = Counter[Key]()
         while pending:
             key = pending[-1]
             if key in self._known:
@@ -121,14 +126,16 @@ class Circuit:
             if not needed:
                 self._check_time()
                 self._known[key] = self._evaluate(key)
-                opened.pop(key[0], None)
                 pending.pop()
                 continue
-            if key[0] in opened:
-                if opened[key[0]] == key[1]:
-                    raise KanError(f"{key[0].name} depends on itself")
-                raise KanError("registers feed back: only pipelines can be proven")
-            opened[key[0]] = key[1]
+            # A choice waits for its condition, and then for the operands that this leaves.
+            if opened[key] > _is_choice(key[0]):
+                raise KanError(f"{key[0].name} depends on itself")
+            if key[1] < -MOST_CYCLES:
+                raise KanError(
+                    f"registers feed back for more than {MOST_CYCLES} cycles, and cannot be proven"
+                )
+            opened[key] += 1
             pending.extend(needed)
 
     def _check_time(self) -> None:
@@ -139,12 +146,30 @@ class Circuit:
         source, cycle = key
         if not isinstance(source, Cell):
             return
+        if source in self.netlist.turns:
+            return
         if source.kind == "dff":
             yield from self._reads(source.connections["D"], cycle - 1)
+            return
+        if _is_choice(source):
+            yield from self._inputs_of_choice(source, cycle)
             return
         for port, bits in source.connections.items():
             if port not in RESULTS and port not in _UNREAD:
                 yield from self._reads(bits, cycle)
+
+    def _inputs_of_choice(self, cell: Cell, cycle: int) -> Iterator[Key]:
+        """The condition, and then the operands that it leaves."""
+        condition = list(self._reads(cell.connections["S"], cycle))
+        yield from condition
+        if all(key in self._known for key in condition):
+            for port in self._chosen(cell, cycle):
+                yield from self._reads(cell.connections[port], cycle)
+
+    def _chosen(self, cell: Cell, cycle: int) -> str:
+        """The operands of a choice that may be its result."""
+        low, high = bounds(self._exact(cell.connections["S"], cycle, False))
+        return "AB" if low != high else "B" if low else "A"
 
     def _reads(self, bits: Sequence[Bit], cycle: int) -> Iterator[Key]:
         last = None
@@ -295,6 +320,9 @@ class Circuit:
         kind, ports = cell.kind, cell.connections
         signed = bool(cell.parameters.get("A_SIGNED", 0) and cell.parameters.get("B_SIGNED", 1))
         match kind:
+            case "dff" if cell in self.netlist.turns:
+                held = self.netlist.turns[cell]
+                return constant(held[cycle % len(held)])
             case "dff":
                 check_clock(self.netlist, cell)
                 return self._modulo(ports["D"], cycle - 1)
@@ -360,9 +388,11 @@ class Circuit:
         return shift(cell.kind, value, amount, width)
 
     def _choice(self, cell: Cell, cycle: int) -> Form:
-        condition = self._exact(cell.connections["S"], cycle, False)
-        zero, one = (self._modulo(cell.connections[port], cycle) for port in "AB")
-        return choose(condition, one, zero)
+        operands = [self._modulo(cell.connections[p], cycle) for p in self._chosen(cell, cycle)]
+        if len(operands) == 1:
+            return operands[0]
+        zero, one = operands
+        return choose(self._exact(cell.connections["S"], cycle, False), one, zero)
 
     def _lookup(self, cell: Cell, cycle: int) -> Form:
         if cell.parameters.get("CLK_ENABLE"):
@@ -381,6 +411,10 @@ class Circuit:
         entries = [number(bits[low : low + width]) for low in range(len(bits) - width + 1)]
         offset = self._exact(cell.connections["B"], cycle, bool(cell.parameters.get("B_SIGNED")))
         return entry_at(entries, offset)
+
+
+def _is_choice(source: Source) -> bool:
+    return isinstance(source, Cell) and source.kind == "mux"
 
 
 _UNREAD = frozenset({"CLK", "EN", "ARST", "SRST"})

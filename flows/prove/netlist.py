@@ -111,6 +111,9 @@ class Netlist:
     is_kept: bool = False
     """Synthesis keeps the module apart; in the netlist of another one stand its cells."""
 
+    turns: dict[Cell, tuple[int, ...]] = field(default_factory=dict[Cell, tuple[int, ...]])
+    """Registers that count the cycles of an interval: what they hold in each, from a sample on."""
+
     signed: set[Source] = field(default_factory=set[Source])
     """What something reads as a signed number."""
 
@@ -319,6 +322,8 @@ def require_interface(netlist: Netlist, interface: Interface) -> None:
     if not interface.combinational:
         inputs = dict.fromkeys(("clk", "rst", "in_valid"), 1) | inputs
         outputs = {"out_valid": 1} | outputs
+    if interface.interval > 1:
+        outputs = {"in_ready": 1} | outputs
     for side, expected, found in (
         ("inputs", inputs, netlist.inputs),
         ("outputs", outputs, netlist.outputs),

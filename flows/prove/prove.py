@@ -33,6 +33,7 @@ from kan_dialect.flows.prove.plans import Cut, Obligation, Plan, plan
 from kan_dialect.flows.prove.processes import in_processes
 from kan_dialect.flows.prove.samples import Ranges, Samples, evaluate_on, leaf_form, leaf_variable
 from kan_dialect.flows.prove.text import read_text
+from kan_dialect.flows.prove.turns import check_valid_turns, find_turns
 from kan_dialect.flows.prove.valid import check_valid
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.model.interface import Interface
@@ -152,21 +153,33 @@ def prove(
     Raises
     ------
     KanError : the file is outside the subset, Yosys is missing or refuses the file, ports differ, a
-        sum of the model has too many values, or no time is left.
+        sum of the model has too many values, the design is folded, or no time is left.
     """
     start = time.monotonic()
+    interval = circuit.interface().interval
+    if interval > 1:
+        raise KanError(
+            f"{circuit.name} takes a sample every {interval} cycles: folded designs cannot be "
+            "proven yet",
+            remedy="simulate it (kan-flow simulate), or do not fold it",
+        )
     deadline = None if timeout is None else start + timeout
     netlist = read_text(rtl, circuit.name)
     yosys = find("yosys")
     second = read_design(rtl, circuit.name, yosys, timeout)
     engine = f"exact tables and sums, read by slang and by yosys {yosys.version}"
+    interval = circuit.interface().interval
+    if interval > 1:
+        find_turns(netlist, interval)
     proof = _planned(netlist, integer, circuit, engine, deadline)
     count = len(proof.plan.obligations)
     for number, outcome in enumerate(in_processes(_Prover(proof).prove, count, jobs), start=1):
         proof.outcomes.append(outcome)
         if progress is not None:
             progress(outcome, number, count)
-    if not proof.interface.combinational:
+    if interval > 1:
+        proof.valid_problem = check_valid_turns(netlist, proof.interface.latency, interval)
+    elif not proof.interface.combinational:
         proof.valid_problem = check_valid(proof.netlist, proof.interface.latency)
     proof.readings_problem = difference_of_readings(netlist, second)
     proof.seconds = time.monotonic() - start

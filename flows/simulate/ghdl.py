@@ -11,7 +11,7 @@ import numpy as np
 from kan_dialect.errors import KanError
 from kan_dialect.files.templates import filled
 from kan_dialect.flows.design import Design
-from kan_dialect.flows.simulate.plan import Plan, Recording
+from kan_dialect.flows.simulate.plan import FLAGS, Plan, Recording
 from kan_dialect.flows.simulate.port_words import VectorLine
 from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.lowering.vhdl.expressions import bits_type
@@ -79,10 +79,9 @@ def _player(interface: Interface, plan: VectorLine) -> str:
         entity=identifier(interface.name),
         player=_player_name(interface),
         plan=plan,
-        clocked=not interface.combinational,
         inputs=interface.inputs,
         outputs=interface.outputs,
-        recorded=[Port("out_valid", 1, 0, 1), *interface.outputs],
+        flags=FLAGS,
         ports=list(Design(interface).ports),
         bits_type=bits_type,
     )

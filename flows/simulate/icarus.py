@@ -15,7 +15,7 @@ import numpy as np
 from kan_dialect.errors import KanError
 from kan_dialect.files.templates import filled
 from kan_dialect.flows.design import Design
-from kan_dialect.flows.simulate.plan import Plan, Recording
+from kan_dialect.flows.simulate.plan import FLAGS, Plan, Recording
 from kan_dialect.flows.simulate.port_words import VectorLine
 from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.model.interface import Interface, Port
@@ -96,5 +96,6 @@ def _player(interface: Interface, plan: VectorLine, cycles: int) -> str:
         clocked=not interface.combinational,
         inputs=interface.inputs,
         outputs=interface.outputs,
+        flags=FLAGS,
         ports=list(Design(interface).ports),
     )

@@ -16,13 +16,16 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.simulate.port_words import Words, from_hex, from_words, masks, to_words
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.limits import MAX_VECTORS
-from kan_dialect.model.interface import Interface, check_codes, show_codes
+from kan_dialect.model.interface import Interface, Port, check_codes, show_codes
 from kan_dialect.passbase.option_bounds import SEED, Bounds
-from kan_dialect.quantity import quantity
+from kan_dialect.quantity import every, quantity
 
 IN_VALID = 1
 RST = 2
 """Bits of `Plan.control`."""
+
+FLAGS = (Port("in_ready", 1, 0, 1), Port("out_valid", 1, 0, 1))
+"""What players record in front of the outputs; 1 of a design without the port."""
 
 BUBBLES = Bounds(0, 1, below=True)
 """Bounds of the chance that a cycle carries no sample."""
@@ -54,16 +57,19 @@ class Plan:
     """(cycles), int64: index of the vector whose outputs are on the ports before the clock edge
     that ends the cycle. -1: out_valid must be low. -2: the cycle is not examined."""
 
+    ready: NDArray[np.bool_]
+    """(cycles); whether in_ready must be high."""
+
 
 @dataclass(frozen=True)
 class Recording:
     """The outputs of every cycle, before the clock edge that ends it."""
 
-    valid: NDArray[np.bool_]
-    """out_valid, (cycles); all true for a combinational design."""
+    flags: NDArray[np.bool_]
+    """`FLAGS`, (cycles, 2)."""
 
-    valid_known: NDArray[np.bool_]
-    """(cycles); false where out_valid is X or Z."""
+    flags_known: NDArray[np.bool_]
+    """(cycles, 2); false where a flag is X or Z."""
 
     words: Words
     """Words on the output ports, (cycles, outputs), uint64."""
@@ -73,10 +79,11 @@ class Recording:
 
     @classmethod
     def of_lines(cls, lines: bytes, interface: Interface) -> Recording:
-        """The recording of a player in hardware: hexadecimal lines of `out_valid` and outputs."""
-        words, known = from_hex(lines, [1, *(port.width for port in interface.outputs)])
-        valid = known[:, 0]
-        return cls(valid & (words[:, 0] == 1), valid, words[:, 1:], known[:, 1:])
+        """The recording of a player in hardware: hexadecimal lines of `FLAGS` and outputs."""
+        words, known = from_hex(lines, [port.width for port in (*FLAGS, *interface.outputs)])
+        flags, outputs = slice(len(FLAGS)), slice(len(FLAGS), None)
+        high = known[:, flags] & (words[:, flags] == 1)
+        return cls(high, known[:, flags], words[:, outputs], known[:, outputs])
 
 
 def plan(
@@ -90,15 +97,16 @@ def plan(
     """Make a plan that streams vectors through a design, back to back without bubbles.
 
     A clocked design first gets valid random samples until its pipeline is full, then one cycle of
-    reset. So a valid bit that reset does not clear shows at once.
+    reset. So a valid bit that reset does not clear shows at once. A vector of a folded design waits
+    for in_ready a random number of cycles; the data ports have its codes when it is taken.
 
     Parameters
     ----------
     codes : (vectors, inputs), int64.
-    bubbles : chance, from 0 to below 1, that a cycle carries no sample.
+    bubbles : chance, from 0 to below 1, that an interval carries no sample.
     resets : number of resets in mid-stream, one cycle each. Vectors that a reset loses are sent
         again after it.
-    seed : of the random samples, bubbles and places of resets.
+    seed : of the random samples, bubbles, waits and places of resets.
 
     Raises
     ------
@@ -108,10 +116,10 @@ def plan(
     BUBBLES.require("the chance of bubbles", bubbles)
     RESETS.require("the number of resets", resets)
     SEED.require("the seed", seed)
-    if len(codes) > (1 - bubbles) * MAX_CYCLES:
+    if len(codes) * interface.interval > (1 - bubbles) * MAX_CYCLES:
         raise KanError(
-            f"{len(codes)} vectors with a chance of bubbles of {bubbles:g} take more than "
-            f"{MAX_CYCLES} cycles",
+            f"{len(codes)} vectors, one {every(interface.interval, 'cycle')}, with a chance of "
+            f"bubbles of {bubbles:g} take more than {MAX_CYCLES} cycles",
             remedy="give fewer vectors or bubbles",
         )
     check_codes(codes, interface.inputs)
@@ -121,19 +129,21 @@ def plan(
             control=np.full(len(codes), IN_VALID, dtype=np.uint8),
             words=to_words(codes, interface.inputs),
             due=np.arange(len(codes)),
+            ready=np.ones(len(codes), dtype=np.bool_),
         )
     rng = np.random.default_rng(seed)
-    latency = interface.latency
-    sent, control = _timeline(len(codes), latency, bubbles, resets, rng)
+    sent, control = _timeline(len(codes), interface, bubbles, resets, rng)
     words = _driven_words(interface, codes, sent, rng)
-    return Plan(codes, control, words, _due_vectors(sent, control, latency))
+    due = _due_vectors(sent, control, interface.latency)
+    return Plan(codes, control, words, due, _ready(control, interface.interval))
 
 
 def _timeline(
-    vectors: int, latency: int, bubbles: float, resets: int, rng: np.random.Generator
+    vectors: int, interface: Interface, bubbles: float, resets: int, rng: np.random.Generator
 ) -> tuple[IntArray, NDArray[np.uint8]]:
     """For every cycle the index of the vector that enters (-1: none), and the control bits."""
-    fill = np.full(latency + 1, -1)
+    latency, interval = interface.latency, interface.interval
+    fill = np.full(latency + interval, -1)
     sent: list[IntArray] = [fill]
     control: list[NDArray[np.uint8]] = [np.full(len(fill), IN_VALID, dtype=np.uint8)]
     stops = np.sort(rng.integers(0, vectors + 1, resets)).tolist()
@@ -143,18 +153,35 @@ def _timeline(
         sent.append(np.array([-1]))
         control.append(np.array([IN_VALID | RST], dtype=np.uint8))
         gaps = rng.geometric(1 - bubbles, max(stop - start, 0))
-        cycles = np.cumsum(gaps) - 1
-        length = int(cycles[-1]) + 1 if len(cycles) else 0
+        cycles = (np.cumsum(gaps) - 1) * interval
+        # The next reset comes at any count of the cycles of an interval.
+        length = int(cycles[-1] + 1 + rng.integers(interval)) if len(cycles) else 0
         stream = np.full(length, -1)
         stream[cycles] = np.arange(start, start + len(cycles))
         sent.append(stream)
-        control.append((stream >= 0).astype(np.uint8) * np.uint8(IN_VALID))
+        waits = np.minimum(rng.integers(interval, size=len(cycles)), cycles)
+        control.append(_offered(cycles, waits, length) * np.uint8(IN_VALID))
         start += int(np.count_nonzero(cycles + latency < length))
     # Drain the pipeline, with further cycles to see late or repeated outputs.
-    drain = 2 * latency + 2
+    drain = 2 * (latency + interval)
     sent.append(np.full(drain, -1))
     control.append(np.zeros(drain, dtype=np.uint8))
     return np.concatenate(sent), np.concatenate(control)
+
+
+def _offered(cycles: IntArray, waits: IntArray, length: int) -> NDArray[np.uint8]:
+    """Whether a vector is offered (length): in the cycle that takes it, and `waits` before."""
+    ends = np.zeros(length + 1, dtype=np.int64)
+    ends[cycles - waits] += 1
+    ends[cycles + 1] -= 1
+    return np.cumsum(ends)[:length].astype(np.uint8)
+
+
+def _ready(control: NDArray[np.uint8], interval: int) -> NDArray[np.bool_]:
+    """`Plan.ready`: in the first cycle after a reset, and once in each interval."""
+    cycles = np.arange(len(control))
+    last_reset = np.maximum.accumulate(np.where(control & RST, cycles, 0))
+    return (cycles - last_reset) % interval == 1 % interval
 
 
 def _driven_words(
@@ -188,10 +215,11 @@ def collect(interface: Interface, plan: Plan, recording: Recording) -> IntArray:
 
     Raises
     ------
-    KanError : out_valid is not high exactly where outputs are due, or an output is X or outside
-        its port's range. The message names the first such vector.
+    KanError : out_valid is not high exactly where outputs are due, in_ready not once in each
+        interval, or an output is X or outside its port's range. The message names the first such
+        vector.
     """
-    _check_valid(interface, plan, recording)
+    _check_flags(interface, plan, recording)
     cycles = np.flatnonzero(plan.due >= 0)
     _check_known(interface, plan, recording, cycles)
     outputs = np.empty((len(plan.codes), len(interface.outputs)), dtype=np.int64)
@@ -203,39 +231,52 @@ def collect(interface: Interface, plan: Plan, recording: Recording) -> IntArray:
     return outputs
 
 
-def _check_valid(interface: Interface, plan: Plan, recording: Recording) -> None:
-    examined = plan.due != _NOT_EXAMINED
-    wrong = examined & ((recording.valid != (plan.due >= 0)) | ~recording.valid_known)
+def _check_flags(interface: Interface, plan: Plan, recording: Recording) -> None:
+    expected = np.stack([plan.ready, plan.due >= 0], axis=1)
+    wrong = (recording.flags != expected) | ~recording.flags_known
+    wrong[plan.due == _NOT_EXAMINED] = False
     if not wrong.any():
         return
-    cycle = int(np.flatnonzero(wrong)[0])
+    cycle, flag = (int(place) for place in np.argwhere(wrong)[0])
     vector = int(plan.due[cycle])
     latency = interface.latency
-    if not recording.valid_known[cycle]:
-        what = "out_valid is X"
-        where = f"at vector {vector}" if vector >= 0 else "after reset"
+    state = "high" if recording.flags[cycle, flag] else "low"
+    if not recording.flags_known[cycle, flag]:
+        state, where = "X", f"at vector {vector}" if vector >= 0 else "after reset"
+    elif FLAGS[flag].name == "in_ready":
+        where = f"{_after_reset(plan, cycle)}, not once {every(interface.interval, 'cycle')}"
     elif vector >= 0:
-        what, where = "out_valid is low", f"at vector {vector}, {latency} cycles after its input"
+        where = f"at vector {vector}, {latency} cycles after its input"
     else:
-        what, where = "out_valid is high", f"where no output is due {_after(plan, cycle)}"
-    raise KanError(f"{interface.name}: {what} {where}", remedy=_hint(plan, recording, latency))
+        where = f"where no output is due ({_after(plan, cycle)})"
+    raise KanError(
+        f"{interface.name}: {FLAGS[flag].name} is {state} {where}",
+        remedy=_hint(plan, recording, latency),
+    )
 
 
 def _after(plan: Plan, cycle: int) -> str:
     """Place in the stream of a cycle in which no output is due."""
     before = plan.due[: cycle + 1]
-    last_reset = int(np.flatnonzero(plan.control[: cycle + 1] & RST)[-1])
     last_due = np.flatnonzero(before >= 0)
-    if last_due.size and last_due[-1] > last_reset:
-        return f"(after vector {before[last_due[-1]]})"
-    return f"({quantity(cycle - last_reset, 'cycle')} after reset)"
+    if last_due.size and last_due[-1] > _last_reset(plan, cycle):
+        return f"after vector {before[last_due[-1]]}"
+    return _after_reset(plan, cycle)
+
+
+def _after_reset(plan: Plan, cycle: int) -> str:
+    return f"{quantity(cycle - _last_reset(plan, cycle), 'cycle')} after reset"
+
+
+def _last_reset(plan: Plan, cycle: int) -> int:
+    return int(np.flatnonzero(plan.control[: cycle + 1] & RST)[-1])
 
 
 def _hint(plan: Plan, recording: Recording, latency: int) -> str:
-    """Probable cause of wrong valid bits: another latency, or a reset without effect."""
+    """Probable cause of wrong flags: another latency, or a reset without effect."""
     first_reset = int(np.flatnonzero(plan.control & RST)[0])
-    accepted = plan.control[first_reset:] == IN_VALID
-    valid = recording.valid[first_reset:]
+    accepted = (plan.control[first_reset:] == IN_VALID) & plan.ready[first_reset:]
+    valid = recording.flags[first_reset:, 1]
     for other in range(2 * latency + 3):
         delayed = np.zeros_like(accepted)
         delayed[other:] = accepted[: len(accepted) - other]

@@ -145,6 +145,7 @@ def _write(directory: Path, kind: str, design: Design, values: Mapping[str, obje
             f"flows/simulate/templates/{kind}.j2",
             name=design.name,
             latency=design.core.latency,
+            interval=design.core.interval,
             clocked=not design.core.combinational,
             inputs=VectorLine(design.core.inputs),
             outputs=VectorLine(design.core.outputs),

@@ -18,7 +18,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.templates import filled
 from kan_dialect.flows.design import Design
 from kan_dialect.flows.simulate.compiled_parts import compiled_parts, sources_key
-from kan_dialect.flows.simulate.plan import Plan, Recording
+from kan_dialect.flows.simulate.plan import FLAGS, Plan, Recording
 from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.flows.tools.toolchain import Tool
 from kan_dialect.model.interface import Interface, Port
@@ -95,18 +95,19 @@ class VerilatorModel:
         KanError : the simulation fails.
         """
         outputs = self._interface.outputs
-        files = ("control", "inputs", "valid", "outputs")
+        files = ("control", "inputs", "flags", "outputs")
         plan.control.tofile(self._directory / "control")
         inputs = plan.words.astype(f"u{_word_bytes(self._interface.inputs)}")
         inputs.tofile(self._directory / "inputs")
         tool_runs.run(self._program, files, cwd=self._directory, phase="simulating")
-        valid = np.fromfile(self._directory / "valid", dtype=np.uint8).astype(np.bool_)
+        flags = np.fromfile(self._directory / "flags", dtype=np.uint8)[:, np.newaxis]
         words = np.fromfile(self._directory / "outputs", dtype=f"u{_word_bytes(outputs)}")
-        words = words.astype(np.uint64).reshape(len(valid), len(outputs))
+        words = words.astype(np.uint64).reshape(len(flags), len(outputs))
         for file in files:
             (self._directory / file).unlink()
+        high = (flags >> np.arange(len(FLAGS)) & 1).astype(np.bool_)
         # Verilator knows no X.
-        return Recording(valid, np.ones_like(valid), words, np.ones(words.shape, dtype=np.bool_))
+        return Recording(high, np.ones_like(high), words, np.ones(words.shape, dtype=np.bool_))
 
 
 def build_program(
@@ -184,13 +185,16 @@ def _word_bytes(ports: Sequence[Port]) -> int:
 
 def _ports_header(interface: Interface, header: str) -> str:
     """C++ through which the driver accesses the ports."""
-    check_ports(Design(interface), header)
+    design = Design(interface)
+    check_ports(design, header)
     return filled(
         "flows/simulate/templates/ports.h.j2",
         input_bytes=_word_bytes(interface.inputs),
         output_bytes=_word_bytes(interface.outputs),
         inputs=interface.inputs,
         outputs=interface.outputs,
+        flags=FLAGS,
+        ports=list(design.ports),
         clocked=not interface.combinational,
     )
 

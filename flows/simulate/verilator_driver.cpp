@@ -2,7 +2,7 @@
 //
 // ports.h is generated for each design. All files are arrays of native integers without a header.
 // Inputs are a control byte a cycle, and an InputWord for each input a cycle. Outputs are a byte of
-// out_valid a cycle, and an OutputWord for each output a cycle.
+// flags a cycle, and an OutputWord for each output a cycle.
 
 #include <cstdint>
 #include <cstdio>
@@ -35,12 +35,12 @@ void write(const std::vector<Word>& words, size_t count, std::FILE* file, const 
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 5) die("run without the paths of", "CONTROL INPUTS VALID OUTPUTS");
+    if (argc != 5) die("run without the paths of", "CONTROL INPUTS FLAGS OUTPUTS");
     std::FILE* const control_file = open_file(argv[1], "rb");
     std::FILE* const inputs_file = open_file(argv[2], "rb");
-    std::FILE* const valid_file = open_file(argv[3], "wb");
+    std::FILE* const flags_file = open_file(argv[3], "wb");
     std::FILE* const outputs_file = open_file(argv[4], "wb");
-    std::vector<uint8_t> control(CHUNK), valid(CHUNK);
+    std::vector<uint8_t> control(CHUNK), flags(CHUNK);
     std::vector<InputWord> inputs(CHUNK * INPUTS);
     std::vector<OutputWord> outputs(CHUNK * OUTPUTS);
 
@@ -57,14 +57,14 @@ int main(int argc, char** argv) {
             set_clock(design, 0);
             drive(design, control[cycle], &inputs[cycle * INPUTS]);
             design.eval();
-            valid[cycle] = sample(design, &outputs[cycle * OUTPUTS]);
+            flags[cycle] = sample(design, &outputs[cycle * OUTPUTS]);
             set_clock(design, 1);
             if (CLOCKED) design.eval();
         }
-        write(valid, cycles, valid_file, argv[3]);
+        write(flags, cycles, flags_file, argv[3]);
         write(outputs, cycles * OUTPUTS, outputs_file, argv[4]);
     }
     design.final();
-    if (std::fclose(valid_file) || std::fclose(outputs_file)) die("write", argv[4]);
+    if (std::fclose(flags_file) || std::fclose(outputs_file)) die("write", argv[4]);
     return 0;
 }

@@ -18,6 +18,7 @@ def write_vhdl(
     folder: Path,
     name: str,
     latency: int,
+    interval: int,
     ports: Sequence[Mapping[str, Any]],
     hardware: ModuleOp | None = None,
 ) -> Path:
@@ -27,6 +28,7 @@ def write_vhdl(
     ----------
     folder : a folder, created if it is missing.
     latency : clock cycles from a sample to its outputs; 0 if combinational.
+    interval : clock cycles from a sample to the next.
     ports : the entries of the report, `report_ports.port_entries`.
 
     Returns
@@ -39,7 +41,7 @@ def write_vhdl(
     """
     folder.mkdir(parents=True, exist_ok=True)
     declared = core_ports(name, ports)
-    (folder / f"{name}_pkg.vhd").write_text(package_text(name, latency, declared))
+    (folder / f"{name}_pkg.vhd").write_text(package_text(name, latency, interval, declared))
     (folder / f"{name}_wrapper.vhd").write_text(wrapper_text(name, declared))
     network = folder / f"{name}.vhd"
     if hardware is not None:

@@ -20,12 +20,13 @@ from kan_dialect.lowering.vhdl.expressions import LARGEST_NATURAL
 from kan_dialect.lowering.vhdl.names import identifier
 
 
-def package_text(name: str, latency: int, ports: Sequence[CorePort]) -> str:
+def package_text(name: str, latency: int, interval: int, ports: Sequence[CorePort]) -> str:
     """The text of the package NAME_pkg.
 
     Parameters
     ----------
     latency : clock cycles from a sample to its outputs; 0 if combinational.
+    interval : clock cycles from a sample to the next.
     """
     names = package_names(name)
     for port in ports:
@@ -42,6 +43,7 @@ def package_text(name: str, latency: int, ports: Sequence[CorePort]) -> str:
         package=package_name(name),
         core=identifier(name),
         latency=latency,
+        interval=interval,
         names=names,
         ports=ports,
         constant=constant,

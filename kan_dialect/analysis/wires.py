@@ -13,6 +13,7 @@ from kan_dialect.ir.attributes.module_attributes import declared_latency
 from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.operation import operands_of, ops_of, result_of
 from kan_dialect.ir.types import IntType
+from kan_dialect.ir.wire_operation import cycles_through
 from kan_dialect.ops.wire import ConstantOp, DeadOp, DelayOp, MarkOp
 
 _COMPUTES_NOTHING = {ConstantOp, DeadOp, MarkOp, func.ReturnOp}
@@ -30,12 +31,14 @@ def cycles_of(function: func.FuncOp) -> dict[SSAValue, int | None]:
     """The clock cycle of each value, counted from the arguments.
 
     None for constants and for values that depend on constants only: they are there in any cycle.
+    Before `kan-schedule`, which declares the latency, ops other than registers take no cycle.
 
     Raises
     ------
     KanError : an op reads values of different cycles, or a mark says another cycle.
     """
     cycles: dict[SSAValue, int | None] = dict.fromkeys(function.args, 0)
+    is_scheduled = declared_latency(function) is not None
     for op in ops_of(function.body.block):
         kind = type(op)
         if kind is ConstantOp:
@@ -58,8 +61,8 @@ def cycles_of(function: func.FuncOp) -> dict[SSAValue, int | None]:
                 f"@{function.sym_name.data}: the mark of {op.node} says cycle "
                 f"{op.cycle.value.data}, the value is there in cycle {cycle}"
             )
-        if type(op) is DelayOp and cycle is not None:
-            cycle += op.cycles.value.data
+        if cycle is not None and (is_scheduled or kind is DelayOp):
+            cycle += cycles_through(op)
         for result in op.results:
             cycles[result] = cycle
     return cycles

@@ -17,7 +17,6 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func, hw
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from kan_dialect.checking.results import (
@@ -32,7 +31,7 @@ from kan_dialect.checking.samples import CodeSamples, code_samples, real_samples
 from kan_dialect.checking.snapshot import Network, Snapshot, equivalent, inputs_of, networks
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import classes, load_dataset
-from kan_dialect.ir.attributes.module_attributes import declared_interval
+from kan_dialect.ir.attributes.module_attributes import trains_itself
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.semantics import NoSemanticsError
 from kan_dialect.model.head import declared_head
@@ -160,7 +159,7 @@ class Checker:
         found: list[FunctionCheck] = []
         known: dict[str, Snapshot] = {}
         for name, op in networks(before).items():
-            if _trains_itself(op) or (name not in left and _becomes_training_hardware(kept, name)):
+            if trains_itself(op) or (name not in left and _becomes_training_hardware(kept, name)):
                 note = "not checked: hardware that trains itself is checked by simulation"
                 found.append(FunctionCheck(name, note=note))
                 continue
@@ -193,7 +192,7 @@ class Checker:
     def _require_fitting(self, found: Mapping[str, Network]) -> None:
         if self._given is None or not found:
             return
-        counts = {name: inputs_of(op) for name, op in found.items() if not _trains_itself(op)}
+        counts = {name: inputs_of(op) for name, op in found.items() if not trains_itself(op)}
         if counts and self._given.shape[1] not in counts.values():
             takes = ", ".join(f"@{name} takes {count}" for name, count in counts.items())
             raise KanError(
@@ -452,15 +451,10 @@ def _lost_mark(old: Snapshot, new: Snapshot) -> str | None:
     return f"the mark of node {lost[0]} is gone ({len(lost)} of {len(old.node_names())})"
 
 
-def _trains_itself(op: Operation) -> bool:
-    """Whether an op is hardware whose outputs depend on what it was trained with."""
-    return isinstance(op, hw.HWModuleOp) and declared_interval(op) is not None
-
-
 def _becomes_training_hardware(module: ModuleOp, name: str) -> bool:
     """Whether the module has hardware of this name that trains itself."""
     return any(
-        isinstance(op, hw.HWModuleOp) and op.sym_name.data == name and _trains_itself(op)
+        isinstance(op, hw.HWModuleOp) and op.sym_name.data == name and trains_itself(op)
         for op in module.ops
     )
 

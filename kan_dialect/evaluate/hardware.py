@@ -10,7 +10,7 @@ array), it is 0 here.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias, cast
@@ -22,11 +22,11 @@ from xdsl.dialects.builtin import IntegerAttr, IntegerType
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from kan_dialect.errors import KanError
-from kan_dialect.ir.constants import Array, BoolArray
+from kan_dialect.ir.constants import Array, BoolArray, DenseAttr, to_integers
 from kan_dialect.ir.operation import operands_of
 from kan_dialect.ir.semantics import evaluate_op, semantics_of
 from kan_dialect.ops.lut import LutOp
-from kan_dialect.ops.memory import MemoryReadOp
+from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryWordOp, memory_type
 
 BitArray: TypeAlias = NDArray[np.uint8]
 
@@ -96,6 +96,11 @@ def _held(values: Array, width: int) -> Array:
     return values.astype(np.dtype(np.int64 if width <= NARROW else object), copy=False)
 
 
+def _patterns(values: Array, width: int) -> Array:
+    """The low `width` bits of numbers in any representation."""
+    return _mask(values if width <= NARROW else values.astype(object), width)
+
+
 def _signed(values: Array, width: int) -> Array:
     """The patterns read as two's complement."""
     sign = 1 << (width - 1)
@@ -157,8 +162,18 @@ def _array_create(op: hw.ArrayCreateOp, operands: Sequence[Array]) -> Sequence[A
     return (np.stack(np.broadcast_arrays(*reversed(operands)), axis=-1),)
 
 
-@semantics_of(hw.ArrayGetOp)
-def _array_get(op: hw.ArrayGetOp, operands: Sequence[Array]) -> Sequence[Array]:
+@semantics_of(MemoryOp)
+def _memory(op: MemoryOp, operands: Sequence[Array]) -> Sequence[Array]:
+    """The words that nothing overwrites: an array, (1, words)."""
+    if op.initial is None:
+        raise KanError(f"'{op.name}' cannot be evaluated: it has no initial words")
+    return (
+        _patterns(to_integers(cast("DenseAttr", op.initial)), memory_type(op.result).bits)[None],
+    )
+
+
+@semantics_of(hw.ArrayGetOp, MemoryReadOp, MemoryWordOp)
+def _array_get(op: Operation, operands: Sequence[Array]) -> Sequence[Array]:
     elements, index = operands
     size = elements.shape[1]
     inside = index < size
@@ -389,31 +404,100 @@ def simulate_hardware(
     KanError : an input is missing, or longer than another; the module holds a loop or more than
         one clock; an op has no meaning here.
     """
-    block = module.body.block
     known, cycles = _port_values(module, inputs)
-    body = in_dataflow_order(op for op in block.ops if not isinstance(op, hw.OutputOp))
-    output = block.last_op
-    assert isinstance(output, hw.OutputOp)
+    body, shown = in_dataflow_order(_logic(module)), _shown(module, probes)
     _check_clocks(body)
-
-    kept = frozenset(probes.values())
-    last_use = {operand: op for op in (*body, output) for operand in op.operands}
+    last_use = _last_use(body, shown.values())
     for op in body:
-        operands = [known[operand] for operand in op.operands if operand in known]
-        if isinstance(op, seq.CompRegOp):
-            known[op.data] = _registered(op, known, cycles)
+        if type(op) in REGISTERED:
+            known[op.results[0]] = _registered(op, known, cycles)
         else:
-            known.update(zip(op.results, evaluate_op(op, operands), strict=True))
-        for operand in op.operands:
-            if last_use[operand] is op and operand not in kept:
-                known.pop(operand, None)  # a long run of a large module would not fit in memory
-
-    names = [port.port_name.data for port in module.module_type.ports if _is_output(port)]
-    shown = {**dict(zip(names, output.inputs, strict=True)), **probes}
+            _evaluate(op, known)
+        _forget(op, known, last_use)
     return {
         name: np.broadcast_to(known[value], (cycles, *known[value].shape[1:]))
         for name, value in shown.items()
     }
+
+
+def simulate_cycles(
+    module: hw.HWModuleOp,
+    inputs: Iterable[Mapping[str, Array]],
+    *,
+    probes: Mapping[str, SSAValue] = MappingProxyType({}),
+) -> Iterator[dict[str, Array]]:
+    """The outputs of a module with feedback, cycle by cycle, in several lanes side by side.
+
+    Registers start at their power-on value, or 0, and reads of memories at 0.
+
+    Parameters
+    ----------
+    inputs : for each cycle, by the name of each data port, patterns of shape (lanes,).
+    probes : values inside the module to be shown as well, under names that no output port has.
+
+    Yields
+    ------
+    for each cycle, by the name of each output port and probe, patterns of shape (lanes,), or (1,)
+    where they are the same in all lanes.
+
+    Raises
+    ------
+    KanError : an input is missing, or longer than another; the module holds a combinational loop or
+        more than one clock; an op has no meaning here.
+    """
+    body = in_dataflow_order(_logic(module), through_registers=False)
+    _check_clocks(body)
+    registers = [op for op in body if type(op) in REGISTERED]
+    fixed: dict[SSAValue, Array] = {}
+    logic: list[Operation] = []
+    for op in body:
+        if fixed.keys() >= set(op.operands):
+            _evaluate(op, fixed)
+        elif type(op) not in REGISTERED:
+            logic.append(op)
+    shown = _shown(module, probes)
+    held = [*shown.values(), *(operand for op in registers for operand in op.operands)]
+    last_use = _last_use(logic, held)
+    state = {op.results[0]: _power_on(op, fixed) for op in registers}
+    for given in inputs:
+        known = {**fixed, **_port_values(module, given)[0], **state}
+        for op in logic:
+            _evaluate(op, known)
+            _forget(op, known, last_use)
+        yield {name: known[value] for name, value in shown.items()}
+        state = {op.results[0]: _following(op, known) for op in registers}
+
+
+def _logic(module: hw.HWModuleOp) -> Iterator[Operation]:
+    return (op for op in module.body.block.ops if not isinstance(op, hw.OutputOp))
+
+
+def _shown(module: hw.HWModuleOp, probes: Mapping[str, SSAValue]) -> dict[str, SSAValue]:
+    """The values of the output ports and the probes, by name."""
+    output = module.body.block.last_op
+    assert isinstance(output, hw.OutputOp)
+    names = [port.port_name.data for port in module.module_type.ports if _is_output(port)]
+    return {**dict(zip(names, output.inputs, strict=True)), **probes}
+
+
+def _last_use(ops: Iterable[Operation], held: Iterable[SSAValue]) -> dict[SSAValue, Operation]:
+    """The last op that reads each value, but for values that are held."""
+    kept = frozenset(held)
+    return {operand: op for op in ops for operand in op.operands if operand not in kept}
+
+
+def _evaluate(op: Operation, known: dict[SSAValue, Array]) -> None:
+    operands = [known[operand] for operand in op.operands if operand in known]
+    known.update(zip(op.results, evaluate_op(op, operands), strict=True))
+
+
+def _forget(
+    op: Operation, known: dict[SSAValue, Array], last_use: Mapping[SSAValue, Operation]
+) -> None:
+    """Drop what no later op reads: a long run of a large module would not fit in memory."""
+    for operand in op.operands:
+        if last_use.get(operand) is op:
+            known.pop(operand, None)
 
 
 def _is_output(port: hw.ModulePort) -> bool:
@@ -439,8 +523,7 @@ def _port_values(
         cycles = len(values)
         if values.dtype != object:
             values = values.astype(np.int64, copy=False)
-        width = bit_width(argument.type)
-        known[argument] = _mask(values if width <= NARROW else values.astype(object), width)
+        known[argument] = _patterns(values, bit_width(argument.type))
     return known, 1 if cycles is None else cycles
 
 
@@ -450,14 +533,32 @@ def _check_clocks(ops: Iterable[Operation]) -> None:
         raise KanError(f"the module has {len(clocks)} clocks, one can be simulated")
 
 
-def _registered(op: seq.CompRegOp, known: Mapping[SSAValue, Array], cycles: int) -> Array:
-    """What the register shows in each cycle."""
-    following = known[op.input]
-    if op.reset is not None and op.reset_value is not None:
-        reset = known[op.reset].reshape(-1, *[1] * (following.ndim - 1))
-        following = np.where(reset != 0, known[op.reset_value], following)
-    shown = np.zeros((cycles, *following.shape[1:]), dtype=following.dtype)
-    if cycles and op.power_on_value is not None:
-        shown[0] = known[op.power_on_value][0]
+def _following(op: Operation, known: Mapping[SSAValue, Array]) -> Array:
+    """What a register, or the synchronous read of a memory, shows in the next cycle."""
+    if not isinstance(op, seq.CompRegOp):
+        return evaluate_op(op, [known[operand] for operand in op.operands if operand in known])[0]
+    read = register_operands(op)
+    following = known[read.input]
+    if read.reset is None or read.reset_value is None:
+        return following
+    reset = known[read.reset].reshape(-1, *[1] * (following.ndim - 1))
+    return np.where(reset != 0, known[read.reset_value], following)
+
+
+def _power_on(op: Operation, known: Mapping[SSAValue, Array]) -> Array:
+    """What it shows in the first cycle, (1, ...)."""
+    value = register_operands(op).power_on_value if isinstance(op, seq.CompRegOp) else None
+    if value is not None:
+        return known[value][:1]
+    length, width = array_length(op.results[0].type), bit_width(op.results[0].type)
+    shape = (1,) if length is None else (1, length)
+    return _held(np.zeros(shape, dtype=np.int64), width // (length or 1))
+
+
+def _registered(op: Operation, known: Mapping[SSAValue, Array], cycles: int) -> Array:
+    """What it shows in each cycle."""
+    following = _following(op, known)
+    shown = np.empty((cycles, *following.shape[1:]), dtype=following.dtype)
+    shown[:1] = _power_on(op, known)
     shown[1:] = np.broadcast_to(following, shown.shape)[:-1]
     return shown

@@ -5,7 +5,23 @@ from __future__ import annotations
 from abc import ABC
 from typing import ClassVar
 
+from xdsl.ir import Operation
+
 from kan_dialect.ir.operation import KanOperation
+
+
+class Sequential:
+    """Mixin of an op whose results come clock cycles after its operands."""
+
+    @property
+    def latency(self) -> int:
+        """Clock cycles from the operands to the results."""
+        raise NotImplementedError
+
+
+def cycles_through(op: Operation) -> int:
+    """Clock cycles from an op's operands to its results."""
+    return op.latency if isinstance(op, Sequential) else 0
 
 
 class WireOp(KanOperation, ABC):

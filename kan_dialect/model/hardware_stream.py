@@ -1,8 +1,8 @@
-"""Evaluation of a hardware module on a stream of samples, one a clock cycle."""
+"""Evaluation of a hardware module on a stream of samples, at its interval."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from xdsl.dialects import hw
@@ -10,10 +10,13 @@ from xdsl.ir import SSAValue
 
 from kan_dialect.analysis.nodes import saturated
 from kan_dialect.errors import KanError
-from kan_dialect.evaluate.hardware import simulate_hardware
+from kan_dialect.evaluate.hardware import simulate_cycles, simulate_hardware
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.constants import Array, IntArray
-from kan_dialect.model.interface import Interface
+from kan_dialect.model.interface import Interface, Port
+
+_SLOTS = (0, 1, 3)
+"""The intervals behind a reset in which a lane of a folded module takes a sample."""
 
 
 def stream(
@@ -22,7 +25,11 @@ def stream(
     interface: Interface,
     nodes: Sequence[tuple[NodeAttr, SSAValue]],
 ) -> tuple[IntArray, dict[str, IntArray]]:
-    """Outputs and nodes of samples that enter in consecutive cycles.
+    """Outputs and nodes of samples that enter one behind the other.
+
+    A pipeline takes a sample in every cycle, and is evaluated in all cycles at once. A folded
+    module is evaluated cycle by cycle in lanes of a few samples, with a gap, and with other codes
+    at the inputs where no sample is taken.
 
     Parameters
     ----------
@@ -35,43 +42,117 @@ def stream(
 
     Raises
     ------
-    KanError : `out_valid` does not follow `in_valid` by the latency.
+    KanError : `out_valid` does not follow `in_valid` by the latency, or `in_ready` does not come
+        once in each interval.
     """
+    signals = {f"node {node.node}": signal for node, signal in nodes}
+    shown = {port.name: interface.latency for port in interface.outputs}
+    shown |= {f"node {node.node}": node.cycle for node, _ in nodes}
+    show = _folded if interface.interval > 1 else _pipelined
+    patterns = show(module, codes, interface, signals, shown)
+    outputs = [_codes(patterns[p.name], p.width, signed=p.signed) for p in interface.outputs]
+    return np.stack(outputs, axis=1), {
+        node.node: _node_codes(node, patterns[f"node {node.node}"]) for node, _ in nodes
+    }
+
+
+def _node_codes(node: NodeAttr, pattern: IntArray) -> IntArray:
+    number = _codes(pattern, node.values.bits, signed=node.values.is_signed)
+    return saturated(number + node.offset, node.within)
+
+
+def _codes(pattern: IntArray, width: int, *, signed: bool) -> IntArray:
+    """Numbers of bit patterns, two's complement if signed."""
+    if not signed:
+        return pattern
+    return np.where(pattern >> (width - 1), pattern - (1 << width), pattern)
+
+
+def _pipelined(
+    module: hw.HWModuleOp,
+    codes: IntArray,
+    interface: Interface,
+    signals: dict[str, SSAValue],
+    shown: dict[str, int],
+) -> dict[str, IntArray]:
+    """Patterns (samples) of outputs and nodes, `shown` cycles after their samples entered."""
     samples, latency = codes.shape[0], interface.latency
-    probes = {f"node {node.node}": node for node, _ in nodes}
-    more = max([latency, *(node.cycle for node in probes.values())])
+    more = max(shown.values())
     cycles = samples + more
     inputs: dict[str, Array] = {}
     for index, port in enumerate(interface.inputs):
-        pattern = codes[:, index] & ((1 << port.width) - 1)
+        pattern = _pattern(codes[:, index], port)
         inputs[port.name] = np.concatenate([pattern, np.zeros(more, dtype=np.int64)])
     if not interface.combinational:
-        inputs["clk"] = np.zeros(cycles, dtype=np.int64)
         inputs["rst"] = np.zeros(cycles, dtype=np.int64)
         inputs["in_valid"] = np.repeat(np.array([1, 0], dtype=np.int64), [samples, more])
-    signals = {f"node {node.node}": signal for node, signal in nodes}
     results = simulate_hardware(module, inputs, probes=signals)
     if not interface.combinational:
         valid: Array = results["out_valid"]
         due = valid[latency : latency + samples]
         if valid[:latency].any() or not due.all() or valid[latency + samples :].any():
+            raise _late(module, latency)
+    return {name: results[name][at : at + samples].astype(np.int64) for name, at in shown.items()}
+
+
+def _folded(
+    module: hw.HWModuleOp,
+    codes: IntArray,
+    interface: Interface,
+    signals: dict[str, SSAValue],
+    shown: dict[str, int],
+) -> dict[str, IntArray]:
+    """The same of a folded module. The first cycle resets it."""
+    samples, interval = len(codes), interface.interval
+    lanes = -(-samples // len(_SLOTS))
+    given = np.resize(codes, (lanes, len(_SLOTS), len(interface.inputs)))
+    taken = {1 + slot * interval: place for place, slot in enumerate(_SLOTS)}
+    cycles = max(taken) + max(shown.values()) + 1
+    found = {name: np.empty((lanes, len(_SLOTS)), dtype=np.int64) for name in shown}
+    inputs = _lane_inputs(interface, given, taken, cycles)
+    for cycle, values in enumerate(simulate_cycles(module, inputs, probes=signals)):
+        if cycle and (values["in_ready"] != (cycle % interval == 1)).any():
             raise KanError(
-                f"@{module.sym_name.data}: out_valid does not follow in_valid by {latency} cycles"
+                f"@{module.sym_name.data}: in_ready does not come every {interval} cycles, from "
+                "the cycle behind a reset on"
             )
-    columns: list[Array] = []
-    for port in interface.outputs:
-        pattern: IntArray = results[port.name][latency : latency + samples].astype(np.int64)
-        columns.append(_read(pattern, port.width, signed=port.signed))
-    found: dict[str, IntArray] = {}
-    for name, node in probes.items():
-        pattern = results[name][node.cycle : node.cycle + samples].astype(np.int64)
-        number = _read(pattern, node.values.bits, signed=node.values.is_signed)
-        found[node.node] = saturated(number + node.offset, node.within)
-    return np.stack(columns, axis=1), found
+        if cycle and (values["out_valid"] != (cycle - interface.latency in taken)).any():
+            raise _late(module, interface.latency)
+        for name, at in shown.items():
+            if (place := taken.get(cycle - at)) is not None:
+                found[name][:, place] = values[name]
+    return {name: pattern.reshape(-1)[:samples] for name, pattern in found.items()}
 
 
-def _read(pattern: IntArray, width: int, *, signed: bool) -> IntArray:
-    """Numbers of bit patterns, two's complement if signed."""
-    if not signed:
-        return pattern
-    return np.where(pattern >> (width - 1), pattern - (1 << width), pattern)
+def _lane_inputs(
+    interface: Interface, given: IntArray, taken: dict[int, int], cycles: int
+) -> Iterator[dict[str, IntArray]]:
+    """Inputs of each cycle: patterns (lanes).
+
+    Where no sample is taken, the data ports carry random codes, and `in_valid` may be 1 too.
+
+    Parameters
+    ----------
+    given : the codes of each lane, (lanes, samples, inputs).
+    taken : the sample that a lane takes, by the cycle.
+    """
+    lanes, rng = len(given), np.random.default_rng(0)
+    for cycle in range(cycles):
+        idle = cycle % interface.interval == 1 and cycle not in taken
+        inputs = {"rst": np.full(lanes, int(cycle == 0)), "in_valid": np.full(lanes, int(not idle))}
+        for index, port in enumerate(interface.inputs):
+            codes = rng.integers(port.low, port.high, lanes, endpoint=True)
+            if cycle in taken:
+                codes = given[:, taken[cycle], index]
+            inputs[port.name] = _pattern(codes, port)
+        yield inputs
+
+
+def _pattern(codes: IntArray, port: Port) -> IntArray:
+    return codes & ((1 << port.width) - 1)
+
+
+def _late(module: hw.HWModuleOp, latency: int) -> KanError:
+    return KanError(
+        f"@{module.sym_name.data}: out_valid does not follow in_valid by {latency} cycles"
+    )

@@ -1,8 +1,11 @@
 """The interface of a design: its ports, their codes, and its latency.
 
 Names and order of the ports are fixed. A clocked design has `clk`, `rst`, `in_valid`, `x0`..,
-`out_valid`, `y0`.., and takes a sample in every cycle. A combinational design has `x0`.., `y0`..
-alone. `rst` is synchronous, active high, and clears valid bits only.
+`out_valid`, `y0`.., and takes a sample in every cycle. A folded design takes one every N cycles: it
+has `in_ready` in front of `out_valid`, which is 1 in the first cycle after a reset and in every
+N-th cycle behind it. A sample is taken where `in_valid` and `in_ready` are 1. A combinational
+design has `x0`.., `y0`.. alone. `rst` is synchronous, active high, and clears valid bits, and the
+counter of a folded design.
 """
 
 from __future__ import annotations
@@ -125,6 +128,9 @@ class Interface:
     classes: tuple[str, ...] = ()
     """Name of each class; empty where they are not known."""
 
+    interval: int = 1
+    """Clock cycles from a sample to the next; more than 1 in a folded design."""
+
     @property
     def features(self) -> tuple[str, ...]:
         """Name of the feature at each input; empty where they are not known."""
@@ -145,6 +151,11 @@ class Interface:
             kind = "combinational" if self.combinational else "clocked"
             raise KanError(
                 f"{self.name}: a {kind} design cannot have a latency of {self.latency} cycles"
+            )
+        if self.interval < 1 or (self.combinational and self.interval != 1):
+            raise KanError(
+                f"{self.name}: a design of latency {self.latency} cannot have an interval of "
+                f"{self.interval} cycles"
             )
 
 

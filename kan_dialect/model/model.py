@@ -31,6 +31,7 @@ from kan_dialect.ir.types import IntType, is_quantized, quantized_type, tensor_s
 from kan_dialect.model.hardware_stream import stream
 from kan_dialect.model.interface import Interface, Port, check_codes
 from kan_dialect.model.model_ports import (
+    hardware_interval,
     hardware_latency,
     hardware_ports,
     port_names,
@@ -131,7 +132,7 @@ class Model:
                 return 0
 
     def interface(self) -> Interface:
-        """Ports and latency.
+        """Ports, latency and interval.
 
         Raises
         ------
@@ -140,7 +141,8 @@ class Model:
         inputs, outputs = self.ports()
         latency = self.latency()
         classes, combinational = self.names.classes, latency == 0
-        return Interface(self.name, inputs, outputs, latency, combinational, classes)
+        interval = hardware_interval(self.op)
+        return Interface(self.name, inputs, outputs, latency, combinational, classes, interval)
 
     def run_codes(self, codes: IntArray) -> IntArray:
         """Output codes (samples, outputs) of input codes (samples, inputs).

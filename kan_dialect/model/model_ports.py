@@ -17,6 +17,7 @@ from kan_dialect.ir.attributes.module_attributes import (
     declared_interval,
     declared_latency,
     ports_of,
+    trains_itself,
 )
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import FloatArray
@@ -26,6 +27,8 @@ from kan_dialect.model.interface import Port
 
 PIPELINE_PORTS = ("clk", "rst", "in_valid", "out_valid")
 """Ports of a hardware module with registers, beside those of the network."""
+FOLDED_PORTS = ("in_ready",)
+"""Ports of a folded module beside those."""
 
 
 def table_ports(
@@ -81,24 +84,30 @@ def port_names(op: Operation) -> dict[str, str]:
     return found
 
 
+def hardware_interval(op: Operation) -> int:
+    """Clock cycles from a sample to the next: 1 of an op that does not say, as of functions."""
+    interval = declared_interval(op)
+    return 1 if interval is None else interval
+
+
 def hardware_latency(module: hw.HWModuleOp) -> int:
     """Clock cycles from the inputs to the outputs.
 
     Raises
     ------
     KanError : the module has no attribute `kan.latency`, or a latency and not all of
-        `PIPELINE_PORTS`.
+        `PIPELINE_PORTS`, or an interval and no `in_ready`.
     """
     latency = declared_latency(module)
     if latency is None:
         raise KanError(f"@{module.sym_name.data} has no attribute {LATENCY}, the latency")
     ports = {port.port_name.data for port in module.module_type.ports}
-    if latency and not ports.issuperset(PIPELINE_PORTS):
-        missing = ", ".join(name for name in PIPELINE_PORTS if name not in ports)
+    needed = (*PIPELINE_PORTS, *FOLDED_PORTS) if hardware_interval(module) > 1 else PIPELINE_PORTS
+    if latency and not ports.issuperset(needed):
+        missing = ", ".join(name for name in needed if name not in ports)
         raise KanError(
             f"@{module.sym_name.data} has a latency of {latency} cycles and no port {missing}",
-            remedy=f"a module of latency 0 is combinational; others have "
-            f"{', '.join(PIPELINE_PORTS)}",
+            remedy=f"a module of latency 0 is combinational; others have {', '.join(needed)}",
         )
     return latency
 
@@ -111,7 +120,7 @@ def hardware_ports(module: hw.HWModuleOp) -> tuple[tuple[Port, ...], tuple[Port,
     KanError : the module lists no ports, a port has another width than its codes need, or the
         module trains itself.
     """
-    if declared_interval(module) is not None:
+    if trains_itself(module):
         raise KanError(
             f"@{module.sym_name.data} trains itself, so it computes no fixed function",
             remedy="simulate it with kan-flow train-sim",

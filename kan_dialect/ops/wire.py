@@ -57,7 +57,7 @@ from kan_dialect.ir.semantics import Evaluable
 from kan_dialect.ir.types import MAX_RANGE_BITS, IntType, int_type, range_of
 from kan_dialect.ir.verifier import require, shape_text
 from kan_dialect.ir.wire_interface import Lowerable, WireInterface, WiresOnly
-from kan_dialect.ir.wire_operation import WireOp
+from kan_dialect.ir.wire_operation import Sequential, WireOp
 
 if TYPE_CHECKING:
     from kan_dialect.lowering.hw_builder import HwBuilder
@@ -629,7 +629,7 @@ def _low_zeros_of_entries(raw: bytes, size: int) -> int:
 
 
 @irdl_op_definition
-class DelayOp(WireOp, Named, Evaluable, ExactMeaning, WiresOnly, HasFolderInterface):
+class DelayOp(WireOp, Named, Sequential, Evaluable, ExactMeaning, WiresOnly, HasFolderInterface):
     """Registers: the same value, `cycles` clock cycles later.
 
     Example:
@@ -654,6 +654,10 @@ class DelayOp(WireOp, Named, Evaluable, ExactMeaning, WiresOnly, HasFolderInterf
     ) -> None:
         value = SSAValue.get(input)
         self.set_up([value], [value.type], cycles=cycles, name=name)
+
+    @property
+    def latency(self) -> int:
+        return self.cycles.value.data
 
     def check(self) -> None:
         require(self.input.type == self.result.type, "a register holds values of one type")

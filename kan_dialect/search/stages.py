@@ -21,6 +21,7 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.analysis.wires import layers_of
 from kan_dialect.ir.operation import operands_of, ops_of
 from kan_dialect.ir.types import range_of
+from kan_dialect.ir.wire_operation import cycles_through
 from kan_dialect.ops.wire import ConstantOp, DeadOp, ExtractOp, MarkOp, TableOp
 
 _NOT_IN_TURN = {ConstantOp, DeadOp, MarkOp, func.ReturnOp, TableOp, ExtractOp}
@@ -87,7 +88,7 @@ class _Assignment:
     def take_with_tables(self, op: Operation) -> None:
         """Assign an op, after the tables that it reads."""
         place = self._earliest(op)
-        if self._take_tables(op, place):
+        if self._take_tables(op, None if cycles_through(op) else place):
             place = self._earliest(op)
         self._take(op, *place)
 
@@ -121,6 +122,8 @@ class _Assignment:
                 continue
             if own > stage or (own == stage and arrival > start):
                 stage, start = own, arrival
+        if cycles := cycles_through(op):
+            return max(stage, self._first) + cycles, 0.0
         if stage < self._first:
             return self._first, 0.0
         if start and start + self._cost(op) > self._limit:

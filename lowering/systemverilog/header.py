@@ -18,6 +18,7 @@ from kan_dialect.ir.attributes.module_attributes import (
     declared_latency,
     encodings_of,
     ports_of,
+    trains_itself,
 )
 from kan_dialect.lowering.systemverilog.layout import commented
 from kan_dialect.model.head import declared_head
@@ -70,12 +71,13 @@ def _timing(module: hw.HWModuleOp) -> Iterator[str]:
         yield f"Interface: {interface}."
         yield f"Latency: {quantity(latency or 0, 'clock cycle')}, unless something waits."
         return
+    interval, trains = declared_interval(module), trains_itself(module)
     if latency:
-        yield f"Latency: {quantity(latency, 'clock cycle')}, one sample per clock."
+        clocks = "clock" if trains or interval is None else quantity(interval, "clock")
+        yield f"Latency: {quantity(latency, 'clock cycle')}, one sample per {clocks}."
     elif latency is not None:
         yield "Latency: combinational."
-    interval = declared_interval(module)
-    if interval is not None:
+    if trains:
         yield f"Training: the sample behind one that trains comes {interval} cycles later or more."
     if any(
         register_operands(register).reset is not None

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 from xdsl.dialects import hw, seq
 
 from kan_dialect.evaluate.hardware import bit_width
-from kan_dialect.ir.attributes.module_attributes import declared_interval, ports_of
+from kan_dialect.ir.attributes.module_attributes import ports_of, trains_itself
 
 WORD = 32
 """Bits of a register."""
@@ -129,7 +129,7 @@ def register_map(core: hw.HWModuleOp, latency: int) -> RegisterMap:
     latency : of the core, in clock cycles.
     """
     ports = tuple(_data_ports(core))
-    trains = declared_interval(core) is not None
+    trains = trains_itself(core)
     inputs = [port for port in ports if re.fullmatch(r"x\d+", port.name)]
     outputs = [port for port in ports if re.fullmatch(r"y\d+", port.name)]
     registers = list(_fixed_registers(core, len(inputs), len(outputs), latency, trains))

@@ -18,8 +18,8 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.module_attributes import (
     declared_interface,
-    declared_interval,
     declared_latency,
+    trains_itself,
 )
 from kan_dialect.ir.functions import functions_of
 from kan_dialect.lowering.wrappers.axi_lite import axi_lite_wrapper
@@ -123,7 +123,7 @@ class WrapInterfacePass(KanPass):
             for op in module.ops
             if isinstance(op, hw.HWModuleOp)
             and declared_interface(op) is None
-            and (declared_interval(op) is None or self.interface == "axi-lite")
+            and (not trains_itself(op) or self.interface == "axi-lite")
         ]
         for circuit in circuits:
             wrapper = self.wrapper(circuit)
@@ -155,10 +155,16 @@ class WrapInterfacePass(KanPass):
         ------
         KanError : the module has no clock, or an option does not fit it.
         """
-        if declared_interval(circuit) is not None:
+        if trains_itself(circuit):
             return axi_lite_wrapper(circuit, declared_latency(circuit) or 0)
         interface = Model(circuit, "hardware").interface()
         self._require_latency(interface.name, interface.latency)
+        if interface.interval > 1 and (self.clock_enable or self.interface != "valid"):
+            raise KanError(
+                f"{interface.name} takes a sample every {interface.interval} cycles: folded "
+                "designs have no wrapper and no clock enable yet",
+                remedy="leave out --interface and --clock-enable, or do not fold it",
+            )
         if self.clock_enable:
             return with_clock_enable(circuit)
         if self.interface == "valid":

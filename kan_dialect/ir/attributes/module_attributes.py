@@ -52,12 +52,19 @@ def declare_latency(op: Operation, cycles: int) -> None:
 
 
 def declared_interval(op: Operation) -> int | None:
-    """Cycles from a training sample to the next one; None of hardware that does not train."""
+    """Cycles from a sample to the next of a folded module; from one that trains, of hardware that
+    trains itself; None of other hardware."""
     return _integer(op.attributes.get(INTERVAL))
 
 
 def declare_interval(op: Operation, cycles: int) -> None:
     op.attributes[INTERVAL] = IntegerAttr(cycles, i64)
+
+
+def trains_itself(op: Operation) -> bool:
+    """Whether an op is hardware whose outputs depend on what it was trained with."""
+    is_module = isinstance(op, hw.HWModuleOp)
+    return is_module and declared_interval(op) is not None and PORTS not in op.attributes
 
 
 def training_cycles(module: hw.HWModuleOp) -> tuple[int, int]:
@@ -68,9 +75,9 @@ def training_cycles(module: hw.HWModuleOp) -> tuple[int, int]:
     KanError : the module does not say them.
     """
     latency, interval = declared_latency(module), declared_interval(module)
-    if latency is None or interval is None:
+    if latency is None or interval is None or not trains_itself(module):
         raise KanError(
-            f"@{module.sym_name.data} is no hardware that trains itself: it has no {INTERVAL}",
+            f"@{module.sym_name.data} is no hardware that trains itself",
             remedy="lower a training step to hardware (kan-flow build --trainable)",
         )
     return latency, interval

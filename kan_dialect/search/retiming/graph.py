@@ -16,6 +16,7 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.devices.delay import Delay
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
+from kan_dialect.ir.wire_operation import cycles_through
 from kan_dialect.ops.wire import ConstantOp, DeadOp, ExtractOp, MarkOp, low_zeros
 
 INPUTS = 0
@@ -56,6 +57,8 @@ class Graph:
         costs = (cost(op) for op in ops)
         delays = (each if isinstance(each, Delay) else Delay(each) for each in costs)
         self.delays = [Delay(0.0), *(each.within(limit) for each in delays), Delay(0.0)]
+        self.latencies = [0, *(cycles_through(op) for op in ops), 0]
+        """Stages between the operands of each node and its result."""
         self.node_of: dict[SSAValue, int] = dict.fromkeys(function.args, INPUTS)
         self.node_of.update((value, n) for n, op in enumerate(ops, 1) for value in op.results)
         self.predecessors: list[list[int]] = [[]]

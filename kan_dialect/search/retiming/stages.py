@@ -1,8 +1,9 @@
 """As few stages as possible, and then as few bits of registers as possible.
 
-The stages of the ops are integers with bounds on their differences (Leiserson and Saxe 1991): an op
-has no earlier stage than those that it reads, and a later one where the path between the two takes
-longer than a stage. Bits of registers are a linear function of the stages and of the last stage in
+The stages of the ops, in which their results are computed, are integers with bounds on their
+differences (Leiserson and Saxe 1991): an op has no earlier stage than those that it reads, a later
+one where the path between the two takes longer than a stage, and one that is later by the cycles
+that it takes itself. Bits of registers are a linear function of the stages and of the last stage in
 which each bit is read. Ops start as early as possible. As long as that saves bits, the best set of
 ops moves to the next stage together. Such functions have no local minima (L-natural convexity,
 Murota 2003), and each op moves as often as it has stages to go.
@@ -151,8 +152,10 @@ def retimed(graph: Graph, limit: float, cycles: int = 1) -> list[int]:
 def earliest(graph: Graph, limit: float) -> list[Place]:
     """The earliest end of each node."""
     places, arrivals = [Place(0, 0.0)], [Arrival()]
-    for before, delay in zip(graph.predecessors[1:], graph.delays[1:], strict=True):
-        stage = max((places[node].stage for node in before), default=0)
+    for before, delay, latency in zip(
+        graph.predecessors[1:], graph.delays[1:], graph.latencies[1:], strict=True
+    ):
+        stage = max((places[node].stage for node in before), default=0) + latency
         arrival = delay.after(arrivals[node] for node in before if places[node].stage == stage)
         if delay.end(arrival) > limit + TOLERANCE:
             stage, arrival = stage + 1, delay.after(())
@@ -179,6 +182,10 @@ def latest(graph: Graph, limit: float, last: int) -> list[Place]:
         end, low = ends[node], lowest[node]
         for after in graph.successors[node]:
             delay = graph.delays[after]
+            if latency := graph.latencies[after]:
+                end = min(end, Place(ends[after].stage - latency, limit))
+                low = min(low, Place(ends[after].stage - latency, limit))
+                continue
             onward = 0.0 if after == graph.results else graph.delays[node].onward
             end = min(end, ends[after].before(delay.first + onward))
             if delay.ripple:
@@ -204,7 +211,8 @@ def bounds_of(graph: Graph, limit: float) -> list[Bound]:
     found: list[Bound] = []
     for node in range(len(graph.delays)):
         found += (
-            Bound(node, after, int(after == graph.results)) for after in graph.successors[node]
+            Bound(node, after, int(after == graph.results) or graph.latencies[after])
+            for after in graph.successors[node]
         )
         if node != INPUTS:
             found += (Bound(node, after, 1) for after in _beyond(graph, node, limit))
@@ -220,7 +228,7 @@ def _beyond(graph: Graph, start: int, limit: float) -> list[int]:
         node = min(waiting)
         waiting.remove(node)
         for after in graph.successors[node]:
-            if after == graph.results:
+            if after == graph.results or graph.latencies[after]:
                 continue
             delay = graph.delays[after]
             arrival = delay.after([arrivals[node]])

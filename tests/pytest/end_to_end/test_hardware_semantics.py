@@ -18,10 +18,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from random_hardware import Batch
-from xdsl.context import Context
-from xdsl.dialects import comb, hw, seq
+from xdsl.dialects import comb, hw
 from xdsl.dialects.builtin import (
-    Builtin,
     IntegerAttr,
     IntegerType,
     ModuleOp,
@@ -29,11 +27,16 @@ from xdsl.dialects.builtin import (
     i32,
 )
 from xdsl.ir import Operation
-from xdsl.parser import Parser
 
 from icarus_runs import _output_of, _tool, run_icarus
 from kan_dialect.errors import KanError
-from kan_dialect.evaluate.hardware import bit_width, in_dataflow_order, simulate_hardware
+from kan_dialect.evaluate.hardware import (
+    bit_width,
+    in_dataflow_order,
+    simulate_cycles,
+    simulate_hardware,
+)
+from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -185,11 +188,7 @@ def test_a_table_of_more_digits_than_python_prints() -> None:
 
 
 def _module(text: str) -> hw.HWModuleOp:
-    context = Context()
-    for dialect in (Builtin, hw.HW, comb.Comb, seq.Seq):
-        context.load_dialect(dialect)
-    module = Parser(context, text).parse_module()
-    (circuit,) = module.ops
+    (circuit,) = parse_text(make_context(), text.encode(), "m.mlir").ops
     assert isinstance(circuit, hw.HWModuleOp)
     return circuit
 
@@ -227,6 +226,65 @@ def test_the_order_of_ops_does_not_matter() -> None:
         """
     )
     assert simulate_hardware(circuit, {"x": np.arange(4)})["y"].tolist() == [0, 1, 2, 3]
+
+
+def test_cycle_by_cycle_is_as_all_cycles_at_once() -> None:
+    circuit = _module(
+        """
+        hw.module @m(in %clk : !seq.clock, in %rst : i1, in %x : i4,
+                     out p : i4, out q : i4, out r : i70, out s : i4, out t : i64) {
+          %seven = hw.constant 7 : i4
+          %high = hw.constant 1 : i66
+          %q = seq.compreg %p, %clk reset %rst, %seven : i4
+          %p = seq.compreg %x, %clk powerOn %seven : i4
+          %wide = comb.concat %high, %p : i66, i4
+          %r = seq.compreg %wide, %clk : i70
+          %a = hw.array_create %x, %p, %q : i4
+          %b = seq.compreg %a, %clk : !hw.array<3xi4>
+          %one = hw.constant 1 : i2
+          %s = hw.array_get %b[%one] : !hw.array<3xi4>, i2
+          %m = kan.memory initial dense<[1, -2, 3]> : tensor<3xi64> : !kan.memory<3, i64>
+          %low = comb.extract %x from 0 : (i4) -> i2
+          %t = kan.memory_read %m[%low], %clk : !kan.memory<3, i64>, i2 -> i64
+          hw.output %p, %q, %r, %s, %t : i4, i4, i70, i4, i64
+        }
+        """
+    )
+    rng = np.random.default_rng(0)
+    lanes = [{"rst": rng.integers(2, size=9), "x": rng.integers(16, size=9)} for _ in range(2)]
+    shown = list(
+        simulate_cycles(
+            circuit,
+            (
+                {k: np.array([lane[k][cycle] for lane in lanes]) for k in lanes[0]}
+                for cycle in range(9)
+            ),
+        )
+    )
+    for index, lane in enumerate(lanes):
+        for name, values in simulate_hardware(circuit, lane).items():
+            found = [np.broadcast_to(cycle[name], 2)[index] for cycle in shown]
+            assert found == values.tolist()
+    word = {0: 1, 1: (1 << 64) - 2, 2: 3, 3: 0}
+    assert simulate_hardware(circuit, lanes[0])["t"].tolist() == [
+        0,
+        *(word[x] for x in (lanes[0]["x"] & 3).tolist()[:-1]),
+    ]
+
+
+def test_feedback_is_simulated_cycle_by_cycle() -> None:
+    circuit = _module(
+        """
+        hw.module @m(in %clk : !seq.clock, in %x : i4, out y : i4) {
+          %s = comb.add %r, %x : i4
+          %r = seq.compreg %s, %clk : i4
+          hw.output %r : i4
+        }
+        """
+    )
+    inputs = ({"x": np.array([cycle, 1])} for cycle in range(5))
+    shown = [cycle["y"].tolist() for cycle in simulate_cycles(circuit, inputs)]
+    assert shown == [[0], [0, 1], [1, 2], [3, 3], [6, 4]]
 
 
 def test_loops_are_refused() -> None:
@@ -285,7 +343,7 @@ def exported_by_circt(module: ModuleOp) -> str:
     from circt.passmanager import PassManager
 
     text, exported = io.StringIO(), io.StringIO()
-    CirctTarget().emit(Context(), module, text)
+    CirctTarget().emit(make_context(), module, text)
     with CirctContext() as context:
         circt.register_dialects(context)
         parsed = Module.parse(text.getvalue())

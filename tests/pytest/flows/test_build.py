@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import exit_code
+from folded_design import FOLDED
+from vhdl_bench import analyse
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.flows.tools.toolchain import find_simulator
@@ -66,6 +68,36 @@ def test_report_says_what_was_measured(built: Path) -> None:
     assert [name for name, check in checks.items() if check["claim"] != "exact"] == ["kan-quantize"]
     assert checks["kan-narrow"]["samples"] > 4000 and checks["kan-narrow"]["nodes"] == 7
     assert checks["kan-quantize"]["samples"] == 124
+
+
+@needs_verilator
+def test_a_folded_design(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "out"
+    options = ("--vhdl", "--vectors", 50, "-o", folder)
+    assert run(kan_flow, "build", FOLDED, "-p", "kan-wrap-interface", *options) == 0
+    report = json.loads((folder / "report.json").read_text())
+    assert (report["latency_cycles"], report["interval_cycles"]) == (5, 4)
+    assert report["simulation"]["mismatches"] == 0
+    told = "a sample every 4 cycles"
+    assert f"latency          5 cycles, {told}" in capsys.readouterr().out
+    for file, text in (
+        ("README.md", f"It takes {told}."),
+        ("report.html", f"5 cycles, {told}"),
+        ("rtl/folded.sv", "// Latency: 5 clock cycles, one sample per 4 clocks."),
+        ("rtl/folded_pkg.sv", "localparam int INTERVAL = 4;"),
+        ("vhdl/folded_pkg.vhd", "constant INTERVAL : positive := 4;"),
+        ("host/folded_codec.h", "#define FOLDED_INTERVAL 4  "),
+    ):
+        assert text in (folder / file).read_text()
+    require_silent(folder, [folder / "rtl" / "folded_pkg.sv", folder / "rtl" / "folded.sv"])
+    if shutil.which("ghdl") is not None:
+        assert report["vhdl"]["mismatches"] == 0
+        for file in ("folded", "folded_pkg", "folded_wrapper"):
+            analyse(tmp_path, (folder / "vhdl" / f"{file}.vhd").read_text(), f"{file}.vhd")
+    options = ("--simulator", "icarus", "--vectors", 50, "--bubbles", 0.5, "--resets", 3)
+    assert run(kan_flow, "simulate", folder, *options) == 0
+    assert run(kan_flow, "prove", folder) == 1
+    assert "4 cycles: folded designs cannot be proven yet" in capsys.readouterr().err
 
 
 @needs_verilator

@@ -14,9 +14,16 @@ from pathlib import Path
 
 import pytest
 from commands import flow
+from folded_design import FOLDED, every_sample, folded_model, folded_sums
 
 from kan_dialect.flows.chosen_interface import chosen_interface
+from kan_dialect.flows.cocotb.bench import write_cocotb
+from kan_dialect.flows.design import Design
+from kan_dialect.flows.host.codec import write_host
+from kan_dialect.flows.simulate.testbench import write_testbench
 from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.frontends.loading import load_model, make_context
+from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.lowering.wrappers.wrapper_ports import StreamChoice
 from repository import EXAMPLES
@@ -145,6 +152,51 @@ def test_combinational_designs_pass(tmp_path: Path) -> None:
         *("--simulator", "none", "--no-check-passes", "--vectors", 100, "--combinational"),
     )
     require_passed(run_bench(folder), 1)
+
+
+@pytest.fixture(scope="module")
+def folded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a build leaves of the folded design; without an emulator."""
+    folder, interface = tmp_path_factory.mktemp("folded"), folded_model().interface()
+    (folder / "rtl").mkdir()
+    (folder / "rtl" / "folded.sv").write_text(
+        emit_systemverilog(load_model(make_context(), FOLDED))
+    )
+    codes = every_sample()
+    write_testbench(folder / "sim", interface, codes, folded_sums(codes))
+    write_cocotb(folder / "sim", Design(interface))
+    write_host(folder / "host", interface, StreamChoice())
+    return folder
+
+
+@needs_icarus
+def test_folded_designs_pass_in_icarus(folded: Path) -> None:
+    result = run_bench(folded, "icarus", "SAMPLES=300", "SEED=7")
+    require_passed(result, 2)
+    seen = counts(result.stdout, "in_valid, in_ready")
+    assert seen.keys() == {"(0, 0)", "(0, 1)", "(1, 0)", "(1, 1)"} and all(seen.values())
+    assert seen["(1, 1)"] == 300
+
+
+@needs_icarus
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("in_ready = first", "in_ready = turn == 2'd1", "in_ready is 0, INTERVAL is 4 cycles"),
+        ("in_valid & first", "in_valid", "out_valid is 1, LATENCY is 5 cycles"),
+        ("? {x1, x0} : rest", "? {x1, x0} : {x1, x0} >> 2", "sample 0: y0 is"),
+        ("if (rst)\n      valid3", "if (1'b0)\n      valid3", "a sample from before the reset"),
+    ],
+)
+def test_wrong_folded_designs_fail(
+    folded: Path, tmp_path: Path, right: str, wrong: str, said: str
+) -> None:
+    folder = copied(folded, tmp_path)
+    path = folder / "rtl" / "folded.sv"
+    assert path.read_text().count(right) == 1
+    path.write_text(path.read_text().replace(right, wrong))
+    result = run_bench(folder, "icarus", "SAMPLES=40")
+    assert result.returncode != 0 and said in result.stdout, result.stdout[-3000:]
 
 
 TRAINING: dict[str, tuple[object, ...]] = {

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from folded_design import FOLDED
 from report_schema import SCHEMA, jsonschema, problems, valid_report
 
 from generators import report as generated
@@ -88,6 +89,7 @@ def test_a_report_with_something_else_does_not(
     "options",
     [
         pytest.param([str(EXAMPLES / "load.mlir"), "--trainable"], id="trainable"),
+        pytest.param([str(FOLDED), "-p", "kan-wrap-interface"], id="folded"),
         pytest.param(
             [WINE[0], "--calibration", WINE[1], "--bits", "3", "--combinational"],
             id="combinational",

@@ -124,7 +124,7 @@ end architecture;
 @pytest.mark.parametrize("name", ["net", "latency", "clk", "core", "a__b", "X0_T", "Rtl"])
 def test_wrapper_and_package_of_any_name(name: str, tmp_path: Path) -> None:
     """A user's design reads the constants, and instantiates the wrapper around the network."""
-    write_vhdl(tmp_path, name, 1, PORTS, parse(HARDWARE.replace("NAME", name)))
+    write_vhdl(tmp_path, name, 1, 1, PORTS, parse(HARDWARE.replace("NAME", name)))
     names = {each: f"\\{each}\\" if "__" in each else each for each in (name, f"{name}_pkg")}
     for file in (name, f"{name}_pkg", f"{name}_wrapper"):
         analyse(tmp_path, (tmp_path / f"{file}.vhd").read_text(), f"{file}.vhd")

@@ -7,10 +7,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+from folded_design import FOLDED, every_sample, folded_model, folded_sums
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,7 +33,10 @@ from kan_dialect.flows.simulate.simulation import (
 from kan_dialect.flows.simulate.stimuli import stimuli
 from kan_dialect.flows.simulate.verilator import VerilatorModel
 from kan_dialect.flows.tools.toolchain import Tool, find_simulator
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.lowering.vhdl import emit_vhdl
 from kan_dialect.model.interface import Interface, Port
 
 SIMULATORS: tuple[SimulatorName, ...] = ("icarus", "verilator")
@@ -160,6 +166,66 @@ def test_codes_out_of_range_are_refused(clocked: Simulation) -> None:
         clocked.run(codes)
     with pytest.raises(KanError, match=r"shape \(samples, 3\)"):
         clocked.run(codes[:, :2])
+
+
+@cache
+def folded_rtl(language: str = "sv") -> str:
+    module = load_model(make_context(), FOLDED)
+    return emit_systemverilog(module) if language == "sv" else emit_vhdl(module)
+
+
+def run_folded(
+    folder: Path, simulator: SimulatorName | Literal["ghdl"], old: str = "", new: str = ""
+) -> tuple[IntArray, IntArray]:
+    """What the folded design, with another text, should give and what it gives."""
+    if find_simulator(simulator) is None:
+        pytest.skip(f"{simulator} is not installed")
+    rtl = folded_rtl("vhd" if simulator == "ghdl" else "sv")
+    path = folder / "design"
+    path.write_text(with_bug(old, new, rtl))
+    codes = np.tile(every_sample(), (3, 1))
+    interface = folded_model().interface()
+    with open_simulation(path, interface, simulator=simulator) as simulation:
+        got = [
+            simulation.run(codes, bubbles=bubbles, resets=resets, seed=3)
+            for bubbles, resets in ((0.0, 0), (0.6, 9))
+        ]
+    return np.tile(folded_sums(codes), (2, 1)), np.concatenate(got)
+
+
+@pytest.mark.parametrize("simulator", ["icarus", "verilator", "ghdl"])
+def test_a_folded_design_matches(folder: Path, simulator: SimulatorName | Literal["ghdl"]) -> None:
+    np.testing.assert_array_equal(*run_folded(folder, simulator))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("= first;", "= turn == 2'd1;", "in_ready is low 1 cycle after reset, not once every 4"),
+        ("if (rst)\n      turn <= 2'd0;\n    else\n", "", "in_ready is X after reset"),
+        ("in_valid & first", "in_valid", r"is high where no output is due \(after vector 0\)"),
+        ("if (rst)\n      valid3", "if (1'b0)\n      valid3", "out_valid is (X|high)"),
+        ("(turn == 2'd1) ?", "1'b0 ?", "y0 is X at vector 0"),
+        ("out_valid = valid5", "out_valid = valid4", "its latency is 4 cycles, not the 5 that"),
+    ],
+)  # fmt: skip
+def test_what_is_no_folded_design_is_refused(
+    folder: Path, old: str, new: str, message: str
+) -> None:
+    with pytest.raises(KanError, match=message):
+        run_folded(folder, "icarus", old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("? {x1, x0} : rest", "? {x1, x0} : {x1, x0} >> 2", id="x is read later"),
+        pytest.param("first ? sum : result", "turn[0] ? sum : result", id="result of another turn"),
+    ],
+)
+def test_wrong_outputs_of_a_folded_design_are_found(folder: Path, old: str, new: str) -> None:
+    expected, got = run_folded(folder, "icarus", old, new)
+    assert not np.array_equal(expected, got)
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
@@ -452,35 +518,49 @@ def test_a_work_dir_is_kept_wherever_it_is(tmp_path: Path) -> None:
 def ideal_pipeline(interface: Interface, given_plan: Plan) -> Recording:
     """A design of the right latency that gives out what it takes in."""
     control = given_plan.control
-    accepted = control == 1
+    accepted = (control == 1) & given_plan.ready
     valid = np.zeros(len(control), dtype=np.bool_)
     words = np.zeros_like(given_plan.words)
     for cycle in np.flatnonzero(accepted):
         out = cycle + interface.latency
         if out < len(control) and not (control[cycle:out] & 2).any():
             valid[out], words[out] = True, given_plan.words[cycle]
-    return Recording(valid, np.ones_like(valid), words, np.ones(words.shape, dtype=np.bool_))
+    flags = np.stack([given_plan.ready, valid], axis=1)
+    return Recording(flags, np.ones_like(flags), words, np.ones(words.shape, dtype=np.bool_))
 
 
 @settings(deadline=None)
 @given(
     latency=st.integers(0, 6),
+    interval=st.sampled_from([1, 1, 2, 3, 5]),
     vectors=st.integers(0, 40),
     bubbles=st.floats(0, 0.9),
     resets=st.integers(0, 6),
     seed=st.integers(0, 1000),
 )
 def test_a_plan_asks_for_each_vector_once(
-    latency: int, vectors: int, bubbles: float, resets: int, seed: int
+    latency: int, interval: int, vectors: int, bubbles: float, resets: int, seed: int
 ) -> None:
     ports = tuple(Port.of_range(f"x{i}", -3, 100) for i in range(2))
     outputs = tuple(Port.of_range(f"y{i}", -3, 100) for i in range(2))
-    interface = Interface("pipe", ports, outputs, latency)
+    interface = Interface("pipe", ports, outputs, latency, interval=interval)
     codes = np.random.default_rng(seed).integers(-3, 100, (vectors, 2), endpoint=True)
     made = plan(interface, codes, bubbles=bubbles, resets=resets, seed=seed)
     assert sorted(made.due[made.due >= 0]) == list(range(vectors))
     assert np.count_nonzero(made.control & 2) == resets + 1
     np.testing.assert_array_equal(collect(interface, made, ideal_pipeline(interface, made)), codes)
+
+
+def test_vectors_of_a_folded_design_wait() -> None:
+    interface = folded_model().interface()
+    codes = np.ones((100, 2), dtype=np.int64)
+    made = plan(interface, codes, bubbles=0.3)
+    offered, random = (made.control & 1) == 1, (made.words != 1).any(axis=1)
+    cycles = made.due != -2
+    for valid, ready in ((True, True), (True, False), (False, True), (False, False)):
+        there = cycles & (offered == valid) & (made.ready == ready)
+        assert there.any()
+        assert (random[there].mean() > 0.9) != (valid and ready)
 
 
 @settings(deadline=None)

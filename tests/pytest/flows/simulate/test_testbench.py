@@ -11,12 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from folded_design import FOLDED, every_sample, folded_model, folded_sums
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.simulate.testbench import write_testbench
+from kan_dialect.flows.simulate.testbench import write_testbench, write_vhdl_testbench
 from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.frontends.loading import load_model, make_context, parse_text
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.lowering.vhdl import emit_vhdl
 from kan_dialect.model.interface import Interface, Port
+from kan_dialect.model.model import Model
 from lint import require_silent
 
 INPUTS = (Port.of_range("x0", 0, 50), Port.of_range("x1", -8, 7))
@@ -184,6 +189,53 @@ def test_a_wrong_latency_fails(tmp_path: Path, right: str, bug: str, cycle: int)
     assert failed.stdout.startswith(
         f"FAIL: out_valid is {int(cycle == 1)} in cycle {cycle} after reset"
     )
+
+
+FOLDED_COMMANDS = {
+    "sv": "iverilog -g2012 -s folded_tb -o tb folded_tb.sv ../rtl/folded.sv && vvp -n tb",
+    "vhd": "ghdl -a --std=08 ../vhdl/folded.vhd folded_tb.vhd && ghdl -e --std=08 folded_tb && "
+    "ghdl -r --std=08 folded_tb",
+}
+"""What the header of a testbench says."""
+
+
+@pytest.mark.parametrize("language", FOLDED_COMMANDS)
+@pytest.mark.parametrize(
+    ("right", "bug", "said"),
+    [
+        ("", "", "PASS: 256 vectors"),
+        ("latency = 5", "latency = 6", "FAIL: out_valid"),
+        ("interval = 4", "interval = 5", "FAIL: in_ready is"),
+        ("comb.and %in_valid, %in_ready", "comb.and %in_valid, %in_valid", "FAIL: out_valid"),
+        ("%in_ready, %codes, %rest", "%begins, %codes, %rest", "FAIL: vector 0"),
+    ],
+)
+def test_folded_designs(tmp_path: Path, language: str, right: str, bug: str, said: str) -> None:
+    if find_simulator("icarus" if language == "sv" else "ghdl") is None:
+        pytest.skip("a simulator is not installed")
+    module = parse_text(
+        make_context(), FOLDED.read_text().replace(right, bug, 1).encode(), "folded.mlir"
+    )
+    for folder, text in (("rtl", emit_systemverilog(module)), ("vhdl", emit_vhdl(module))):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"folded.{language}").write_text(text)
+    interface, sim = Model.of(module).interface(), tmp_path / "sim"
+    write_testbench(sim, interface, every_sample(), folded_sums(every_sample()))
+    write_vhdl_testbench(sim, interface)
+    command = FOLDED_COMMANDS[language]
+    header = (sim / f"folded_tb.{language}").read_text().replace("folded_tb.vvp", "tb")
+    assert all(part in header for part in command.split(" && "))
+    done = shell(command, sim)
+    assert said in done.stdout + done.stderr
+    assert (done.returncode == 0) == said.startswith("PASS")
+
+
+def test_linters_have_nothing_to_say_of_folded_ones(tmp_path: Path) -> None:
+    (tmp_path / "folded.sv").write_text(emit_systemverilog(load_model(make_context(), FOLDED)))
+    interface = folded_model().interface()
+    write_testbench(tmp_path, interface, every_sample(), folded_sums(every_sample()))
+    files = [tmp_path / "folded_tb.sv", tmp_path / "folded.sv"]
+    require_silent(tmp_path, files, "--timing", "--top", "folded_tb")
 
 
 def test_unknown_outputs_fail(tmp_path: Path) -> None:

@@ -1,0 +1,356 @@
+"""Wire level: layers whose edges take turns in memories, so that a sample takes several cycles.
+
+A function with such ops takes a sample every `kan.interval` cycles. Each op has hardware of its
+own: another schedule is another op, with its own `lower`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from xdsl.dialects.builtin import I64, DenseIntOrFPElementsAttr, IntegerAttr
+from xdsl.ir import Operation, SSAValue
+from xdsl.irdl import (
+    irdl_op_definition,
+    prop_def,
+    var_operand_def,
+    var_result_def,
+)
+
+from kan_dialect.ir import verifier
+from kan_dialect.ir.constants import Array, IntArray, dense, to_integers, to_numpy
+from kan_dialect.ir.operation import Named
+from kan_dialect.ir.types import IntType, int_type, range_of
+from kan_dialect.ir.verifier import require, shape_text
+from kan_dialect.ir.wire_interface import WireInterface
+from kan_dialect.ir.wire_operation import Sequential, WireOp
+from kan_dialect.ops.memory import MAX_WORDS, MemoryOp, MemoryReadOp
+from kan_dialect.ops.wire import hold
+
+if TYPE_CHECKING:
+    from kan_dialect.devices.device import DeviceFamily
+    from kan_dialect.lowering.hw_builder import HwBuilder
+
+WORD_BITS = 63
+"""Most bits of a memory's word: nine columns of the narrowest words of most block RAMs."""
+MAX_INTERVAL = 1024
+
+
+@irdl_op_definition
+class FoldedByInputOp(WireOp, Named, Sequential, WireInterface):
+    """The sums of a layer, input by input: result[o] = bias[o] + sum_i tables[o, i, x_i - from].
+
+    Each of ceil(inputs / interval) memories holds the entries of its inputs, a word for each input
+    and code with an entry for each node. Every cycle has one input of each memory, and each node
+    adds its entries to an accumulator. `tables` is (nodes, inputs, codes) and `bias` (nodes).
+
+    The function has the attribute `kan.interval`. Operands are read in one cycle, and results are
+    there in one cycle, `latency` cycles later.
+
+    Example:
+
+        %s:2 = kan.folded_by_input %x, %x, %x as "layer0" interval 3 tables dense<0> :
+          tensor<2x3x4xi8> from 0 bias dense<[3, 5]> : tensor<2xi8> :
+          !kan.int<0:3>, !kan.int<0:3>, !kan.int<0:3> -> !kan.int<3:3>, !kan.int<5:5>
+    """
+
+    name = "kan.folded_by_input"
+    KIND: ClassVar[str] = "folded layer"
+
+    inputs = var_operand_def(IntType)
+    interval = prop_def(IntegerAttr[I64])
+    tables = prop_def(DenseIntOrFPElementsAttr)
+    first = prop_def(IntegerAttr[I64], prop_name="from")
+    bias = prop_def(DenseIntOrFPElementsAttr)
+    sums = var_result_def(IntType)
+
+    assembly_format = (
+        "$inputs (`as` $name^)? `interval` $interval `tables` custom<Constant>($tables) `from` "
+        "$from `bias` custom<Constant>($bias) attr-dict `:` type($inputs) `->` type($sums)"
+    )
+
+    def __init__(
+        self,
+        inputs: Sequence[SSAValue],
+        tables: IntArray,
+        first: int,
+        bias: IntArray,
+        interval: int,
+        *,
+        name: str | None = None,
+    ) -> None:
+        """
+        Parameters
+        ----------
+        tables : (nodes, inputs, codes), integers; entry 0 is that of code `first`.
+        bias : (nodes), integers.
+        """
+        low, high = _sum_ranges(tables, first, bias, [range_of(value) for value in inputs])
+        self.set_up(
+            inputs,
+            [int_type(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True)],
+            interval=interval,
+            tables=dense(tables),
+            bias=dense(bias),
+            name=name,
+            **{"from": first},
+        )
+
+    @property
+    def lanes(self) -> int:
+        """Inputs that are looked up in the same cycle, each in a memory of its own."""
+        return -(-len(self.inputs) // self.interval.value.data)
+
+    @property
+    def turns(self) -> int:
+        """Cycles that the inputs take."""
+        return -(-len(self.inputs) // self.lanes)
+
+    @property
+    def latency(self) -> int:
+        """Load, read, register, add the lanes up, and the turns."""
+        return 2 + _levels(self.lanes) + self.turns
+
+    @property
+    def codes(self) -> IntType:
+        """The codes that the tables have entries for."""
+        first = self.first.value.data
+        return int_type(first, first + self.tables.get_shape()[2] - 1)
+
+    def check(self) -> None:
+        interval = self.interval.value.data
+        require(
+            2 <= interval <= MAX_INTERVAL, f"interval must lie in 2..{MAX_INTERVAL}, got {interval}"
+        )
+        tables = verifier.constant(self.tables, "tables", floats=False)
+        bias = verifier.constant(self.bias, "bias", floats=False)
+        expected = len(self.sums), len(self.inputs)
+        require(
+            tables.ndim == 3 and tables.shape[:2] == expected and bool(tables.size),
+            f"tables must have shape {shape_text(expected)} x codes, got "
+            f"{shape_text(tables.shape)}",
+        )
+        require(
+            bias.shape == expected[:1],
+            f"bias must have {expected[0]} entries, got {shape_text(bias.shape)}",
+        )
+        codes = self.codes
+        for value in self.inputs:
+            kind = range_of(value)
+            require(
+                codes.contains(kind.low, kind.high), f"the tables have no entries for all of {kind}"
+            )
+        require(
+            self.turns << codes.bits <= MAX_WORDS,
+            f"a memory of {self.turns << codes.bits} words is larger than {MAX_WORDS}",
+        )
+        kinds = [range_of(value) for value in self.inputs]
+        ends = _sum_ranges(tables.astype(np.int64), codes.low, bias.astype(np.int64), kinds)
+        for result, low, high in zip(self.sums, *(each.tolist() for each in ends), strict=True):
+            hold(result, low, high, "the sum")
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        tables, first = to_numpy(self.tables), self.first.value.data
+        total = to_integers(self.bias)[:, np.newaxis]
+        for place, codes in enumerate(operands):
+            total = total + tables[:, place][:, codes - first]
+        return list(total)
+
+    def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
+        tables, bias = to_integers(self.tables), to_integers(self.bias)
+        low, high = _sum_ranges(tables, self.first.value.data, bias, operands)
+        return [int_type(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True)]
+
+    # Costs
+
+    def luts_on(self, device: DeviceFamily) -> Mapping[int, int]:
+        """Choices between the next code and a new one, and adders."""
+        codes = self.codes.bits * (len(self.inputs) - self.lanes)
+        added = sum(range_of(value).bits for value in self.sums) * self.lanes
+        return {3: codes, 2: added}
+
+    def levels_on(self, device: DeviceFamily) -> int:
+        return 1
+
+    def delay_on(self, device: DeviceFamily) -> float:
+        """The adder of an accumulator, whose sum is the result in the last turn."""
+        bits = max(range_of(value).bits for value in self.sums)
+        return device.timing.carry + bits * device.timing.carry_bit
+
+    # Hardware
+
+    def lower(self, build: HwBuilder, wires: Sequence[SSAValue]) -> Sequence[SSAValue]:
+        turn = build.turn(build.cycle + 1)
+        codes = self.shifted_out(build, wires, build.is_turn(turn, -1))
+        floors, terms = self.entries(build, turn, codes)
+        clear = build.is_turn(turn, 1 + _levels(self.lanes))
+        bias = to_integers(self.bias) + floors
+        return [
+            self.accumulated(build, node, terms[node], int(bias[node]), clear)
+            for node in range(len(self.sums))
+        ]
+
+    def shifted_out(
+        self, build: HwBuilder, wires: Sequence[SSAValue], load: SSAValue
+    ) -> list[SSAValue]:
+        """The code of each lane in each turn: the operands, from shift registers."""
+        bits, lanes = self.codes.bits, self.lanes
+        extended = [
+            build.resized(wire, kind.bits, bits, kind.is_signed)
+            for wire, kind in zip(wires, map(range_of, self.inputs), strict=True)
+        ]
+        found: list[SSAValue] = []
+        for lane in range(lanes):
+            own = extended[lane::lanes]
+            # A lane with fewer inputs reads entries that are 0 in the last turn.
+            following = None if len(own) == self.turns else build.constant(0, bits)
+            for turn, code in reversed(list(enumerate(own))):
+                loaded = code if following is None else build.chosen(load, code, following)
+                following = build.register(loaded, self._called(f"code{turn * lanes + lane}"))
+            assert following is not None
+            found.append(following)
+        return found
+
+    def entries(
+        self, build: HwBuilder, turn: SSAValue, codes: Sequence[SSAValue]
+    ) -> tuple[IntArray, list[list[tuple[SSAValue, int]]]]:
+        """The memories: what all entries of a node are less by, and its terms of each lane.
+
+        Returns
+        -------
+        (nodes), int64, and for each node wires with their bits, unsigned.
+        """
+        words, floors = self.words()
+        terms: list[list[tuple[SSAValue, int]]] = [[] for _ in self.sums]
+        for lane, code in enumerate(codes):
+            address = self._address(build, turn, code)
+            for part, fields in enumerate(_packed(words[lane])):
+                width = sum(bits for _, bits in fields)
+                contents, place = np.zeros(words.shape[2], dtype=np.int64), 0
+                for node, bits in fields:
+                    contents |= words[lane, node] << place
+                    place += bits
+                name = self._called(f"rom{lane}_{part}")
+                memory = build.add(MemoryOp(len(contents), width, contents, name))
+                assert build.clock is not None
+                word = build.add(MemoryReadOp(memory, address, build.clock), f"{name}_read")
+                word, place = build.register(word, f"{name}_word"), 0
+                for node, bits in fields:
+                    terms[node].append((build.part(word, place, bits), bits))
+                    place += bits
+        return floors, terms
+
+    def words(self) -> tuple[IntArray, IntArray]:
+        """The entries by lane, node and address, less the smallest of each edge.
+
+        Returns
+        -------
+        (lanes, nodes, turns * 2^bits), int64; and (nodes), what the smallest entries add up to.
+        """
+        tables, codes = to_integers(self.tables), self.codes
+        nodes, inputs, _ = tables.shape
+        for place, kind in enumerate(map(range_of, self.inputs)):
+            # Codes that do not occur read the nearest entry.
+            reached = np.arange(codes.low, codes.high + 1).clip(kind.low, kind.high) - codes.low
+            tables[:, place] = tables[:, place][:, reached]
+        smallest = tables.min(axis=2)
+        tables -= smallest[:, :, np.newaxis]
+        places = codes.bit_patterns.clip(codes.low, codes.high) - codes.low
+        found = np.zeros((nodes, self.turns * self.lanes, len(places)), dtype=np.int64)
+        found[:, :inputs] = tables[:, :, places]
+        found = found.reshape(nodes, self.turns, self.lanes, len(places)).transpose(2, 0, 1, 3)
+        return found.reshape(self.lanes, nodes, -1), smallest.sum(axis=1)
+
+    def _address(self, build: HwBuilder, turn: SSAValue, code: SSAValue) -> SSAValue:
+        """The turn and the code, side by side."""
+        bits = (self.turns - 1).bit_length()
+        if not bits:
+            return code
+        return build.joined([build.part(turn, 0, bits), code], bits + self.codes.bits)
+
+    def accumulated(
+        self,
+        build: HwBuilder,
+        node: int,
+        terms: Sequence[tuple[SSAValue, int]],
+        bias: int,
+        clear: SSAValue,
+    ) -> SSAValue:
+        """The sum of a node in the last turn: of its terms, and of those of the turns before."""
+        bits, name = range_of(self.sums[node]).bits, self._called(f"sum{node}")
+        start = build.constant(bias, bits)
+        term = _added(build, [(wire, min(width, bits)) for wire, width in terms], bits, self.lanes)
+        if term is None:
+            return start
+        total = build.held(bits, f"{name}_before") if self.turns > 1 else start
+        result = build.added([total, term], name)
+        if self.turns > 1:
+            build.load(total, build.chosen(clear, start, result))
+        return result
+
+    def _called(self, what: str) -> str:
+        return f"{self.given_name or 'folded'}_{what}"
+
+
+def _sum_ranges(
+    tables: IntArray, first: int, bias: IntArray, kinds: Sequence[IntType]
+) -> tuple[IntArray, IntArray]:
+    """Smallest and largest sum of each node, (nodes) each, int64, for inputs of these ranges."""
+    low, high = bias.astype(np.int64), bias.astype(np.int64)
+    for place, kind in enumerate(kinds):
+        entries = tables[:, place, kind.low - first : kind.high - first + 1]
+        low, high = low + entries.min(axis=1), high + entries.max(axis=1)
+    return low, high
+
+
+def _levels(count: int) -> int:
+    """Depth of a tree of adders of two numbers."""
+    return (count - 1).bit_length()
+
+
+def _packed(words: IntArray) -> Iterator[list[tuple[int, int]]]:
+    """The nodes of each memory of a lane, with the bits of their entries; constants have none.
+
+    Parameters
+    ----------
+    words : (nodes, addresses), int64, not negative.
+    """
+    fields: list[tuple[int, int]] = []
+    for node, largest in enumerate(words.max(axis=1).tolist()):
+        bits = int(largest).bit_length()
+        if fields and sum(width for _, width in fields) + bits > WORD_BITS:
+            yield fields
+            fields = []
+        if bits:
+            fields.append((node, bits))
+    if fields:
+        yield fields
+
+
+def _added(
+    build: HwBuilder, terms: Sequence[tuple[SSAValue, int]], bits: int, lanes: int
+) -> SSAValue | None:
+    """The sum of the terms of all lanes in `bits` bits, behind a register for each level of adders.
+
+    None where no lane has a term.
+    """
+    for _ in range(_levels(lanes)):
+        pairs = [terms[place : place + 2] for place in range(0, len(terms), 2)]
+        terms = [_registered_sum(build, pair, bits) for pair in pairs]
+    return build.resized(*terms[0], bits, signed=False) if terms else None
+
+
+def _registered_sum(
+    build: HwBuilder, pair: Sequence[tuple[SSAValue, int]], bits: int
+) -> tuple[SSAValue, int]:
+    """The sum of one or two numbers, a cycle later, with its bits."""
+    width = max(width for _, width in pair)
+    if len(pair) > 1:
+        width = min(width + 1, bits)
+    wires = [build.resized(wire, own, width, signed=False) for wire, own in pair]
+    return build.register(wires[0] if len(wires) == 1 else build.added(wires)), width
+
+
+FOLDED_OPS: list[type[Operation]] = [FoldedByInputOp]

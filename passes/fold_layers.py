@@ -1,0 +1,83 @@
+"""`kan-fold-layers`: which layers take several cycles a sample, with their tables in memories.
+
+Each layer is folded where that takes fewer LUTs than its tables and adders side by side, by the
+sizes of its tables. The pass says so by the attribute `kan.interval` of the function and of the
+`kan.node_sum`; `kan-expand-wires` then writes the layer as one `kan.folded_by_input`. Outputs are
+the same at every interval. Where no layer is folded, the function is as before, and takes a sample
+every cycle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects import func
+
+from kan_dialect.ir.attributes.module_attributes import declare_interval
+from kan_dialect.ir.code_bounds import bounds_of
+from kan_dialect.ir.constants import FloatArray, IntArray, to_numpy
+from kan_dialect.ir.operation import ops_of
+from kan_dialect.ir.types import int_type
+from kan_dialect.ops.folded import MAX_INTERVAL
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.table import TablesOp
+from kan_dialect.passbase.function_pass import FunctionPass
+from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.passbase.target_pass import TargetPass
+
+MOST_DOUBLINGS = 60
+
+
+@dataclass(frozen=True)
+class FoldLayersPass(FunctionPass, TargetPass):
+    """Chooses the layers that take several cycles a sample.
+
+    Raises
+    ------
+    KanError : the interval is out of range.
+    """
+
+    name = "kan-fold-layers"
+    works_at = ("table",)
+
+    interval: int = bounded(1, Bounds(1, MAX_INTERVAL), tried=(1, 2, 4, 8, 16))
+    """Cycles from a sample to the next one; 1: a sample every cycle, and no layer is folded."""
+
+    def rewrite(self, function: func.FuncOp) -> None:
+        if self.interval == 1:
+            return
+        folded = [
+            op
+            for op in ops_of(function.body.block)
+            if isinstance(op, NodeSumOp) and self._is_smaller_folded(op)
+        ]
+        for op in (function, *folded) if folded else ():
+            declare_interval(op, self.interval)
+
+    def _is_smaller_folded(self, op: NodeSumOp) -> bool:
+        """Whether shift registers and accumulators take fewer LUTs than tables and adders."""
+        lookup = op.edges.owner
+        assert isinstance(lookup, TablesOp)
+        tables, mask = to_numpy(lookup.tables), op.mask_array
+        spans = (tables.max(axis=2) - tables.min(axis=2).astype(np.int64)) * mask
+        lower, upper = (ends.tolist() for ends in bounds_of(lookup.input))
+        codes = np.array([int_type(*ends).bits for ends in zip(lower, upper, strict=True)])
+        lanes = -(-len(codes) // self.interval)
+        unrolled = _bits(spans) * (self._luts_of_bit(codes) + 1)
+        sums = _bits(spans.sum(axis=1))
+        # A node of few bits is one table of all its inputs.
+        whole = sums * self._luts_of_bit(((spans > 0) * codes).sum(axis=1))
+        lane_sums = (lanes - 1) * (_bits(spans.max(axis=1)) + 1)
+        folded = codes.max() * (len(codes) - lanes) + (sums + lane_sums).sum()
+        counter = 2 * self.interval.bit_length()
+        return bool(folded + counter < np.minimum(unrolled.sum(axis=1), whole).sum())
+
+    def _luts_of_bit(self, inputs: IntArray) -> FloatArray:
+        """LUTs of k inputs that functions of so many inputs take: 2^(inputs - k)."""
+        return 2.0 ** np.clip(inputs - self.device.lut_inputs, 0, MOST_DOUBLINGS)
+
+
+def _bits(spans: IntArray) -> FloatArray:
+    """The bits of each number of 0 to a span."""
+    return np.ceil(np.log2(spans + 1.0))

@@ -1,0 +1,13 @@
+// RUN: kan-opt %s | filecheck %s
+// RUN: kan-opt %s | kan-opt | filecheck %s
+// RUN: kan-opt %s -p kan-narrow | filecheck %s --check-prefix NARROW
+
+// CHECK-LABEL: @layer
+// CHECK: kan.folded_by_input %x, %y, %x as "layer0" interval 2 tables dense<{{.*}}> : tensor<2x3x4xi8> from -1 bias dense<[3, 5]> : tensor<2xi8> : !kan.int<-1:2>, !kan.int<0:1>, !kan.int<-1:2> -> !kan.int<2:21>, !kan.int<5:8>
+// Ranges are those of codes that occur; here the entries of %y for 0 and 1.
+// NARROW-LABEL: @layer
+// NARROW: kan.folded_by_input {{.*}} -> !kan.int<4:15>, !kan.int<5:6>
+func.func @layer(%x: !kan.int<-1:2>, %y: !kan.int<0:1>) -> (!kan.int<2:21>, !kan.int<5:8>) attributes {kan.interval = 2 : i64} {
+  %a, %b = kan.folded_by_input %x, %y, %x as "layer0" interval 2 tables dense<[[[0, 1, 2, 3], [9, 1, 4, 9], [0, 1, 3, 5]], [[0, 0, 0, 0], [9, 0, 1, 9], [0, 0, 0, 0]]]> : tensor<2x3x4xi8> from -1 bias dense<[3, 5]> : tensor<2xi8> : !kan.int<-1:2>, !kan.int<0:1>, !kan.int<-1:2> -> !kan.int<2:21>, !kan.int<5:8>
+  func.return %a, %b : !kan.int<2:21>, !kan.int<5:8>
+}

@@ -1,0 +1,39 @@
+// RUN: kan-opt %s --verify-diagnostics --split-input-file | filecheck %s
+
+func.func @f(%x: !kan.int<0:3>) -> !kan.int<0:3> {
+  // CHECK: 'kan.folded_by_input' op "l": interval must lie in 2..1024, got 1
+  %s = kan.folded_by_input %x as "l" interval 1 tables dense<[[[0, 1, 2, 3]]]> : tensor<1x1x4xi8> from 0 bias dense<[0]> : tensor<1xi8> : !kan.int<0:3> -> !kan.int<0:3>
+  func.return %s : !kan.int<0:3>
+}
+
+// -----
+
+func.func @f(%x: !kan.int<0:3>) -> !kan.int<0:3> {
+  // CHECK: 'kan.folded_by_input' op "l": tables must have shape 1x1 x codes, got 1x4
+  %s = kan.folded_by_input %x as "l" interval 2 tables dense<[[0, 1, 2, 3]]> : tensor<1x4xi8> from 0 bias dense<[0]> : tensor<1xi8> : !kan.int<0:3> -> !kan.int<0:3>
+  func.return %s : !kan.int<0:3>
+}
+
+// -----
+
+func.func @f(%x: !kan.int<0:3>) -> !kan.int<0:3> {
+  // CHECK: 'kan.folded_by_input' op "l": bias must have 1 entries, got 2
+  %s = kan.folded_by_input %x as "l" interval 2 tables dense<[[[0, 1, 2, 3]]]> : tensor<1x1x4xi8> from 0 bias dense<[0, 1]> : tensor<2xi8> : !kan.int<0:3> -> !kan.int<0:3>
+  func.return %s : !kan.int<0:3>
+}
+
+// -----
+
+func.func @f(%x: !kan.int<0:3>) -> !kan.int<0:3> {
+  // CHECK: 'kan.folded_by_input' op "l": the tables have no entries for all of !kan.int<0:3>
+  %s = kan.folded_by_input %x as "l" interval 2 tables dense<[[[0, 1, 2, 3]]]> : tensor<1x1x4xi8> from 1 bias dense<[0]> : tensor<1xi8> : !kan.int<0:3> -> !kan.int<0:3>
+  func.return %s : !kan.int<0:3>
+}
+
+// -----
+
+func.func @f(%x: !kan.int<0:3>) -> !kan.int<0:3> {
+  // CHECK: 'kan.folded_by_input' op "l": the sum can be 1:4, which !kan.int<0:3> does not hold
+  %s = kan.folded_by_input %x as "l" interval 2 tables dense<[[[0, 1, 2, 3]]]> : tensor<1x1x4xi8> from 0 bias dense<[1]> : tensor<1xi8> : !kan.int<0:3> -> !kan.int<0:3>
+  func.return %s : !kan.int<0:3>
+}

@@ -1,0 +1,35 @@
+// RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=2 target=ecp5}' | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=1 target=ecp5}' | filecheck %s --check-prefix ONE
+// RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=2 target=ecp5},kan-expand-wires' | filecheck %s --check-prefix WIRE
+// RUN: not kan-opt %s -p 'kan-fold-layers{interval=0}' 2>&1 | filecheck %s --check-prefix ZERO
+
+// Three tables of six bits take more LUTs than an accumulator.
+// CHECK: func.func @wide{{.*}} attributes {kan.interval = 2 : i64}
+// CHECK: kan.node_sum {{.*}} {kan.interval = 2 : i64}
+// ONE: func.func @wide
+// ONE-NOT: kan.interval
+// Edges that are pruned have entries of 0.
+// WIRE: func.func @wide
+// WIRE-NEXT: [[S:%.*]] = kan.folded_by_input %x0, %x1, %x2 as "layer0" interval 2
+// WIRE-SAME: tables dense<{{.*}}> : tensor<1x3x64xi8> from 0 bias dense<[5]> : tensor<1xi8>
+// WIRE-SAME: !kan.int<0:63>, !kan.int<0:63>, !kan.int<0:63> -> !kan.int<{{.*}}>
+// WIRE-NEXT: kan.mark [[S]] as "layer0_node0" offset 0 cycle 0
+// ZERO: interval
+func.func @wide(%x: tensor<3xf32>) -> tensor<1xf32> {
+  %q = kan.quantize %x : tensor<3xf32> -> tensor<3x!quant.uniform<u6:f32, 1.0>>
+  %t = kan.tables %q as "layer0" tables dense<"0x00070E151C232A31383F060D141B222930373E050C131A21282F363D040B121920272E353C030A11181F262D343B020910171E252C333A01080F161D242B323900070E151C232A31383F060D141B222930373E050C131A21282F363D040B121920272E353C030A11181F262D343B020910171E252C333A01080F161D242B323900070E151C232A31383F060D141B222930373E050C131A21282F363D040B121920272E353C030A11181F262D343B020910171E252C333A01080F161D242B3239"> : tensor<1x3x64xi8> : tensor<3x!quant.uniform<u6:f32, 1.0>> -> tensor<1x3x!quant.uniform<u6:f32, 1.0>>
+  %n = kan.node_sum %t as "layer0" bias dense<[5]> : tensor<1xi8> : tensor<1x3x!quant.uniform<u6:f32, 1.0>> -> tensor<1x!quant.uniform<u8:f32, 1.0>>
+  %y = kan.dequantize %n : tensor<1x!quant.uniform<u8:f32, 1.0>> -> tensor<1xf32>
+  func.return %y : tensor<1xf32>
+}
+
+// Tables of one bit take fewer LUTs side by side: the layer stays as it is, in a function of its own.
+// CHECK: func.func @narrow
+// CHECK-NOT: kan.interval
+func.func @narrow(%x: tensor<2xf32>) -> tensor<1xf32> {
+  %q = kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u1:f32, 1.0>>
+  %t = kan.tables %q as "layer0" tables dense<[[[0, 1], [1, 0]]]> : tensor<1x2x2xi8> : tensor<2x!quant.uniform<u1:f32, 1.0>> -> tensor<1x2x!quant.uniform<u1:f32, 1.0>>
+  %n = kan.node_sum %t as "layer0" : tensor<1x2x!quant.uniform<u1:f32, 1.0>> -> tensor<1x!quant.uniform<u2:f32, 1.0>>
+  %y = kan.dequantize %n : tensor<1x!quant.uniform<u2:f32, 1.0>> -> tensor<1xf32>
+  func.return %y : tensor<1xf32>
+}

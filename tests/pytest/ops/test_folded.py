@@ -1,0 +1,171 @@
+"""Layers that take several cycles a sample: evaluated, as hardware, and proven."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.prove import prove
+from kan_dialect.flows.tools import toolchain
+from kan_dialect.frontends.loading import make_context
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.attributes.module_attributes import declare_interval
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.ir.types import int_type
+from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.model.model import Model
+from kan_dialect.ops.folded import FoldedByInputOp
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.passes.expand_wires import ExpandWiresPass
+from kan_dialect.passes.narrow import NarrowPass
+from kan_dialect.passes.schedule import SchedulePass
+
+needs_yosys = pytest.mark.skipif(
+    toolchain.look_for("yosys") is None, reason="Yosys is not installed"
+)
+
+
+def random_network(seed: int) -> ModuleOp:
+    """One to three layers of random widths, ranges and masks, with constants among the edges."""
+    rng = np.random.default_rng(seed)
+    low = int(rng.integers(-9, 1))
+    high = low + int(rng.integers(1, 17))
+    bits = max((-low).bit_length() + 1 if low < 0 else 0, high.bit_length() + (low < 0), 1)
+    kind = UniformQuantizedType(bits, low < 0, 1.0, bounds=(low, high))
+    inputs = int(rng.integers(1, 8))
+    network = TableNetwork("net", kind, inputs)
+    layers = int(rng.integers(1, 4))
+    for layer in range(layers):
+        nodes = int(rng.integers(1, 6))
+        tables = rng.integers(-20, 20, (nodes, inputs, high - low + 1))
+        tables[rng.random((nodes, inputs)) < 0.2] = int(rng.integers(-5, 5))
+        mask = rng.random((nodes, inputs)) < 0.8
+        low = int(rng.integers(-9, 1))
+        high = low + int(rng.integers(1, 17))
+        last = layer == layers - 1 and seed % 2
+        network.add_layer(tables, mask=mask, saturate=None if last else (low, high))
+        inputs = nodes
+    return network.module()
+
+
+def folded(module: ModuleOp, seed: int) -> ModuleOp:
+    """Hardware of a network some of whose layers are folded."""
+    rng = np.random.default_rng(seed)
+    (function,) = module.ops
+    interval = int(rng.choice([2, 3, 4, 5, 8, 20]))
+    sums = [op for op in function.walk() if isinstance(op, NodeSumOp)]
+    chosen = [op for op in sums if rng.random() < 0.7] or sums[:1]
+    for op in (function, *chosen):
+        declare_interval(op, interval)
+    limit = [{"levels": 3}, {"cycles": 4}, {"mhz": 60.0}][seed % 3]
+    schedule = SchedulePass(target=str(rng.choice(["xcup", "ecp5", "ice40"])), **limit)
+    for stage in (ExpandWiresPass(), NarrowPass(), schedule, LowerKanToHwPass()):
+        stage.apply(make_context(), module)
+    return module
+
+
+def layer(interval: int) -> tuple[FoldedByInputOp, IntArray]:
+    rng = np.random.default_rng(3)
+    block = Block(arg_types=[int_type(-2, 5)] * 5)
+    tables, bias = rng.integers(-99, 99, (3, 5, 8)), np.array([0, 7, -1000])
+    return FoldedByInputOp(block.args, tables, -2, bias, interval), tables
+
+
+@pytest.mark.parametrize(
+    ("interval", "lanes", "turns"), [(2, 3, 2), (3, 2, 3), (4, 2, 3), (5, 1, 5), (9, 1, 5)]
+)
+def test_inputs_share_memories(interval: int, lanes: int, turns: int) -> None:
+    op, _ = layer(interval)
+    assert (op.lanes, op.turns) == (lanes, turns)
+
+
+def test_sums_are_those_of_the_tables() -> None:
+    op, tables = layer(3)
+    codes = np.random.default_rng(0).integers(-2, 6, (5, 200))
+    expected = [
+        sum(tables[node, place, codes[place] + 2] for place in range(5)) + bias
+        for node, bias in enumerate((0, 7, -1000))
+    ]
+    np.testing.assert_array_equal(op.evaluate(list(codes)), expected)
+
+
+@given(st.integers(0, 1 << 30))
+@settings(max_examples=25, deadline=None)
+def test_hardware_computes_the_integer_model(seed: int) -> None:
+    module = random_network(seed)
+    integer = Model.of(module.clone())
+    ports = integer.interface().inputs
+    rng = np.random.default_rng(seed)
+    codes = np.stack([rng.integers(p.low, p.high, 20, endpoint=True) for p in ports], axis=1)
+    expected = integer.run_codes(codes)
+    found = Model.of(folded(module, seed)).run_codes(codes)
+    np.testing.assert_array_equal(found, expected)
+
+
+@needs_yosys
+@pytest.mark.parametrize("seed", range(6))
+def test_hardware_is_proven(tmp_path: Path, seed: int) -> None:
+    module = random_network(seed)
+    integer = Model.of(module.clone())
+    circuit = Model.of(folded(module, seed))
+    rtl = tmp_path / "net.sv"
+    rtl.write_text(emit_systemverilog(module))
+    assert prove(rtl, integer, circuit).proven
+
+
+SEEDED = [
+    ("turn1 <= 1'b1;", "turn1 <= 1'b0;"),
+    ("turn1 <= turn1 + 1'b1;", "turn1 <= turn1;"),
+    ("wire logic test_2 = turn1 == 1'b1;", "wire logic test_2 = turn1 == 1'b0;"),
+    ("layer0_code0 <= test_2 ? x0 : layer0_code2;", "layer0_code0 <= test_2 ? x0 : layer0_code3;"),
+    ("layer0_code2 <= x2;", "layer0_code2 <= x3;"),
+    ("layer0_rom0_0[{turn1, layer0_code0}]", "layer0_rom0_0[{layer0_code0, turn1}]"),
+    ("layer0_rom1_0[{turn1, layer0_code1}]", "layer0_rom1_0[{turn1, layer0_code0}]"),
+    ("layer0_rom1_0_read <= layer0_rom1_0[", "layer0_rom1_0_read <= layer0_rom0_0["),
+    ("layer0_rom1_0[6] = 2'd1;", "layer0_rom1_0[6] = 2'd0;"),
+    ("layer0_rom0_0_word <= layer0_rom0_0_read;", "layer0_rom0_0_word <= layer0_rom1_0_read;"),
+    ("(turn1 == 1'b0) ? 4'd0 : layer0_sum0;", "(turn1 == 1'b1) ? 4'd0 : layer0_sum0;"),
+    ("(turn1 == 1'b0) ? 4'd0 : layer0_sum0;", "(turn1 == 1'b0) ? 4'd1 : layer0_sum0;"),
+    ("layer0_sum0_before + {1'b0, register_1};", "layer0_sum0_before;"),
+    ("layer0_s6 <= layer0_sum0;", "layer0_s6 <= layer0_sum0_before;"),
+    ("valid1 <= test_1 ? in_valid : valid1;", "valid1 <= in_valid;"),
+    ("valid2 <= test_1 ? valid1 : valid2;", "valid2 <= test_1 ? in_valid : valid2;"),
+    ("valid3 <= 1'b0;", "valid3 <= 1'b1;"),
+    ("valid3 & (turn0 == 1'b0);", "valid3 & (turn0 == 1'b1);"),
+    ("valid3 & (turn0 == 1'b0);", "valid3;"),
+    ("assign in_ready = test_1;", "assign in_ready = turn0;"),
+    ("assign in_ready = test_1;", "assign in_ready = 1'b1;"),
+]
+
+
+@needs_yosys
+def test_seeded_bugs_are_found(tmp_path: Path) -> None:
+    """Of the schedule, address, accumulator, bank and handshake."""
+    network = TableNetwork("net", UniformQuantizedType(2, False, 1.0), 4)
+    network.add_layer(np.array([[[0, 1, 2, 3], [3, 1, 0, 2], [2, 0, 1, 3], [0, 3, 1, 2]]]))
+    module = network.module()
+    integer = Model.of(module.clone())
+    for op in (module.ops.first, *(op for op in module.walk() if isinstance(op, NodeSumOp))):
+        declare_interval(op, 2)
+    for stage in (ExpandWiresPass(), SchedulePass(levels=4), LowerKanToHwPass()):
+        stage.apply(make_context(), module)
+    text, circuit, rtl = emit_systemverilog(module), Model.of(module), tmp_path / "net.sv"
+    for right, wrong in SEEDED:
+        assert text.count(right) == 1, right
+        rtl.write_text(text.replace(right, wrong))
+        try:
+            assert not prove(rtl, integer, circuit).proven, wrong
+        except KanError as error:
+            assert re.search("in_ready is not|registers feed back", str(error)), wrong
+    rtl.write_text(text)
+    assert prove(rtl, integer, circuit).proven
