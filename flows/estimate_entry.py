@@ -29,7 +29,7 @@ def estimate_entry(found: Estimate, modules: Sequence[hw.HWModuleOp]) -> dict[st
     costs = [module_cost(module, family) for module in modules]
     core, whole = costs[0], ModuleCost(*map(sum, zip(*costs, strict=True)))
     clocked = found.of_size(*core, family)
-    part = part_entry(found.target, whole.luts, whole.registers)
+    part = part_entry(found.target, whole.luts, whole.registers, whole.block_rams)
     latency = max(declared_latency(top) or 0, 1)
     return {
         "target": found.target,
@@ -40,13 +40,23 @@ def estimate_entry(found: Estimate, modules: Sequence[hw.HWModuleOp]) -> dict[st
         "latency_ns": round(latency * clocked.period_ns, 3),
         **({} if clocked.fmax_mhz is None else {"fmax_mhz": round(clocked.fmax_mhz, 1)}),
         **({"shift_registers": whole.shift_registers} if whole.shift_registers else {}),
-        **({"core": {"luts": core.luts, "registers": core.registers}} if len(modules) > 1 else {}),
+        **_block_rams(whole),
+        **({"core": _core(core)} if len(modules) > 1 else {}),
         **({} if part is None else {"part": part}),
     }
+
+
+def _core(cost: ModuleCost) -> dict[str, int]:
+    return {"luts": cost.luts, "registers": cost.registers, **_block_rams(cost)}
+
+
+def _block_rams(cost: ModuleCost) -> dict[str, int]:
+    return {"block_rams": cost.block_rams} if cost.block_rams else {}
 
 
 def size_caution(estimate: Mapping[str, Any]) -> list[str]:
     """Caution about a design that is larger than its part, by an entry of `estimate_entry`."""
     if not estimate:
         return []
-    return part_caution(estimate["target"], estimate["luts"], estimate["registers"])
+    size = (estimate.get(key, 0) for key in ("luts", "registers", "block_rams"))
+    return part_caution(estimate["target"], *size)

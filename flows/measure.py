@@ -28,7 +28,7 @@ SEEDS = Bounds(1, 100)
 FREQUENCY = Bounds(0, 10_000, above=True)
 """Clock that nextpnr strives for, in MHz."""
 
-CORE_FIGURES = ("luts", "registers", "fmax_mhz", "fmax_with_inputs_mhz")
+CORE_FIGURES = ("luts", "registers", "block_rams", "fmax_mhz", "fmax_with_inputs_mhz")
 """Figures of a routed network that stand beside those of the wrapper around it."""
 
 _YOSYS_BYTES = 500
@@ -208,7 +208,8 @@ def _require_as_built(design: Design) -> None:
 
 def _with_part(summary: dict[str, Any], target: str) -> dict[str, Any]:
     """Figures with the part of the family that the design fits."""
-    part = part_entry(target, summary["luts"], summary.get("registers", 0))
+    size = (summary.get(key, 0) for key in ("luts", "registers", "block_rams"))
+    part = part_entry(target, *size)
     return summary if part is None else {**summary, "part": part}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from kan_dialect.files import manifest
 from kan_dialect.files.templates import filled
-from kan_dialect.flows.part_fit import part_text
+from kan_dialect.flows.part_fit import part_text, size_text
 from kan_dialect.flows.readme_ports import codes_text, plain, port_meaning, words
 from kan_dialect.flows.report_certificate import certificate_text
 from kan_dialect.flows.report_ports import bus_text
@@ -56,6 +56,7 @@ def readme_text(folder: Path, report: Mapping[str, Any]) -> str:
         ],
         quantity=quantity,
         part_text=part_text,
+        size_text=size_text,
         certificate_text=certificate_text,
         bus_text=bus_text,
         codes=codes_text,

@@ -14,7 +14,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.growing_folder import write_listed
 from kan_dialect.flows.folder_owners import BUILT
 from kan_dialect.flows.json_text import json_text
-from kan_dialect.flows.part_fit import part_text
+from kan_dialect.flows.part_fit import part_text, size_text
 from kan_dialect.flows.report_certificate import certificate_text
 from kan_dialect.flows.terminal import figure_table
 from kan_dialect.flows.tools.toolchain import Tool
@@ -275,18 +275,13 @@ def _speed_rows(report: Report) -> list[tuple[str, str]]:
     text = f"{quantity(cycles, 'cycle')}, a sample {rate}" if cycles else "all combinational"
     rows = [("latency", text)]
     if estimate:
-        text = (
-            f"{quantity(int(estimate['luts']), 'LUT')}, "
-            f"{quantity(int(estimate['registers']), 'register')}, "
-            f"{quantity(int(estimate['levels']), 'level')} of logic"
-        )
+        text = f"{size_text(estimate)}, {quantity(int(estimate['levels']), 'level')} of logic"
         if "fmax_mhz" in estimate:
             text += f", about {float(estimate['fmax_mhz']):.0f} MHz"
         rows.append((f"estimate ({estimate['target']})", text))
     core = estimate.get("core")
     if core is not None:
-        size = f"{quantity(core['luts'], 'LUT')}, {quantity(core['registers'], 'register')}"
-        rows.append(("network alone", size))
+        rows.append(("network alone", size_text(core)))
     part = estimate.get("part")
     if part is not None:
         rows.append(("part", part_text(part)))

@@ -21,11 +21,12 @@ from kan_dialect.flows.measure import (
     measure_synthesis,
     open_design,
 )
-from kan_dialect.flows.part_fit import part_entry, part_text
+from kan_dialect.flows.part_fit import part_entry, part_text, size_text
 from kan_dialect.flows.terminal import figure_table
 from kan_dialect.flows.tools.asic import AsicSynthesis
 from kan_dialect.flows.tools.place_and_route import PlaceAndRoute, placed_families
 from kan_dialect.flows.tools.synthesis import Synthesis
+from kan_dialect.quantity import quantity
 
 
 def add_synth(parser: argparse.ArgumentParser) -> None:
@@ -148,6 +149,8 @@ def _synthesis_table(design: Design, synthesis: Synthesis) -> Table:
         table.add_row("multipliers", str(cells.multipliers))
     if cells.memories:
         table.add_row("memory cells", str(cells.memories))
+    if cells.block_rams:
+        table.add_row("block RAMs", str(cells.block_rams))
     _part_row(table, target.name, synthesis.size())
     estimate: Mapping[str, Any] = design.known.get("estimate", {})
     luts, registers = estimate.get("luts"), estimate.get("registers")
@@ -158,15 +161,16 @@ def _synthesis_table(design: Design, synthesis: Synthesis) -> Table:
     ):
         off = (luts - cells.luts) / max(cells.luts, 1)
         told = f"{luts} LUTs ({off:+.0%}), {registers} registers ({registers - cells.registers:+d})"
+        if block_rams := estimate.get("block_rams", 0):
+            difference = block_rams - cells.block_rams
+            told += f", {quantity(block_rams, 'block RAM')} ({difference:+d})"
         table.add_row("estimate was", told)
     return table
 
 
 def _size_text(figures: Mapping[str, Any]) -> str:
-    """LUTs and registers, where they are known, and clocks."""
-    shown = [f"{figures['luts']} LUTs"]
-    if "registers" in figures:
-        shown.append(f"{figures['registers']} registers")
+    """LUTs, registers and block RAMs, where they are known, and clocks."""
+    shown = [size_text(figures)]
     for suffix, label in (("", "register to register"), ("_with_inputs", "with the inputs")):
         if f"fmax{suffix}_mhz" in figures:
             shown.append(f"{figures[f'fmax{suffix}_mhz']} MHz {label}")
@@ -175,7 +179,8 @@ def _size_text(figures: Mapping[str, Any]) -> str:
 
 def _part_row(table: Table, target: str, figures: Mapping[str, Any]) -> None:
     """The part of the family that the design fits."""
-    part = part_entry(target, figures["luts"], figures.get("registers", 0))
+    size = (figures.get(key, 0) for key in ("luts", "registers", "block_rams"))
+    part = part_entry(target, *size)
     if part is not None:
         table.add_row("part", part_text(part), style=None if part["fits"] else "yellow")
 
@@ -197,6 +202,8 @@ def _pnr_table(result: PlaceAndRoute, summary: dict[str, Any]) -> Table:
     table.add_row("LUTs", f"{summary['luts']}")
     if "registers" in summary:
         table.add_row("registers", str(summary["registers"]))
+    if "block_rams" in summary:
+        table.add_row("block RAMs", str(summary["block_rams"]))
     _part_row(table, result.device.target, summary)
     if "core" in summary:
         table.add_row("network alone", _size_text(summary["core"]))

@@ -72,6 +72,8 @@ def _fits(report: Mapping[str, Any]) -> Verdict:
         lines.append(f"on {target} by estimate; {estimate['registers']:,} registers")
     else:
         return Verdict("Fits", "open", "—", ["no estimate: ", command("kan-flow synth .")])
+    if "block_rams" in found:
+        lines.append(quantity(found["block_rams"], "block RAM"))
     if estimate is not None and estimate["target"] == target and (synthesis or pnr):
         lines.append(f"the estimate was {estimate['luts']:,}")
     if "core" in found:

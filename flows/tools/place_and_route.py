@@ -189,6 +189,9 @@ class PlaceAndRoute(Shown):
     harnessed: Harnessed | None = None
     """What the timed runs have beside the design, where nextpnr needs pins."""
 
+    block_rams: int = 0
+    """Block RAMs of the mapped design, all of which nextpnr places."""
+
     def figures(self) -> dict[str, Any]:
         """The summary."""
         return self.summary()
@@ -209,6 +212,8 @@ class PlaceAndRoute(Shown):
         if cells is not None and (self.runs or self.harnessed):
             registers = shown[0].used.get(cells, 0)
             whole["registers"] = registers - (self.harnessed.registers if self.harnessed else 0)
+        if self.block_rams:
+            whole["block_rams"] = self.block_rams
         with_ports = _frequencies(self.timed)
         if self.combinational:
             # From register to register, so that the path's ends are real; both are in it.
@@ -316,7 +321,14 @@ def place_and_route(
         runs = _results(folder, "plain", seeds) if "plain" in designs else []
         timed = _results(folder, "timed", seeds)
         return PlaceAndRoute(
-            placement, nextpnr.version, cycles, not clocked, runs, timed, harnessed
+            placement,
+            nextpnr.version,
+            cycles,
+            not clocked,
+            runs,
+            timed,
+            harnessed,
+            synthesis.cells.block_rams,
         )
 
 

@@ -205,9 +205,9 @@ class DeviceFamily:
         default = [part for part in placed if self.nextpnr and part.name == self.nextpnr.part]
         return next(iter((*default, *placed)), None)
 
-    def smallest_part(self, luts: int, registers: int) -> Part | None:
-        """The first part with at least these LUTs and registers; None if all are too small."""
-        return next((part for part in self.parts if part.holds(luts, registers)), None)
+    def smallest_part(self, luts: int, registers: int, block_rams: int = 0) -> Part | None:
+        """The first part that holds a design of this size; None if all are too small."""
+        return next((part for part in self.parts if part.holds(luts, registers, block_rams)), None)
 
     def period_of(self, delay: float, luts: int) -> float:
         """Typical period of a design in ns.

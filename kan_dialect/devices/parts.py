@@ -36,9 +36,10 @@ class Part:
     harness_pins: tuple[str, str] = ("", "")
     """Pins for clock and data, where nextpnr needs a design with pins (`Nextpnr.pin_file`)."""
 
-    def holds(self, luts: int, registers: int) -> bool:
-        """Whether a design of this size is within the part's resources."""
-        return luts <= self.luts and registers <= self.registers
+    def holds(self, luts: int, registers: int, block_rams: int = 0) -> bool:
+        """Whether a design of this size is within the resources that are known of the part."""
+        has_blocks = self.block_rams is None or block_rams <= self.block_rams
+        return luts <= self.luts and registers <= self.registers and has_blocks
 
     def target_of(self, family: str) -> str:
         """The name that options take for the part: `ecp5-25`."""

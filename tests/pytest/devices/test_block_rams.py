@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import flow
 from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import SSAValue
 
 from kan_dialect.devices.device import FAMILIES, device
+from kan_dialect.devices.estimate import Estimate
+from kan_dialect.flows.estimate_entry import estimate_entry, size_caution
 from kan_dialect.flows.tools.synthesis import synthesize
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.lowering.hw_builder import HwBuilder, integer
@@ -31,6 +34,7 @@ BLOCKS = {
 }
 """Of each shape, by Yosys 0.52. RAMB36 and CC_BRAM_40K are two blocks."""
 
+needs_yosys = pytest.mark.skipif(look_for("yosys") is None, reason="yosys not installed")
 FAMILY = pytest.mark.parametrize("name", [family.name for family in FAMILIES])
 
 
@@ -83,8 +87,33 @@ def test_small_memories_and_those_of_a_device_without_blocks_are_logic(
     assert found.luts >= 3 * words // 16
 
 
+def test_the_estimate_of_a_build_has_the_share_of_the_part() -> None:
+    found, module = Estimate("ecp5", 0, 0, 0), roms([(512, 36), (2048, 7)])
+    entry = estimate_entry(found, [module])
+    assert (entry["block_rams"], entry["part"]["block_rams_share"]) == (2, 2 / 32)
+    assert entry["part"]["name"] == "LFE5U-12F"
+    assert size_caution(entry | {"block_rams": 209}) == [
+        "the design is larger than every part of ecp5: 0 LUTs, 0 registers and 209 block RAMs, "
+        "where LFE5U-85F has 83640, 83640 and 208; give fewer bits (--bits)"
+    ]
+    alone = estimate_entry(found, [roms([(60, 2)])])
+    assert "block_rams" not in alone and "block_rams_share" not in alone["part"]
+
+
+@pytest.mark.skipif(look_for("nextpnr-ecp5") is None, reason="nextpnr-ecp5 not installed")
+@needs_yosys
+def test_commands_print_block_rams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rtl = tmp_path / "roms.sv"
+    rtl.write_text(emit_systemverilog(ModuleOp([roms([(300, 8), (512, 20)])])))
+    for command in (["synth"], ["pnr", "--seeds", "1"]):
+        assert flow(*command, str(rtl), "--target", "ecp5-25") == 0
+        lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+        assert "block RAMs 2" in lines
+        assert "3.6% of its block RAMs" in " ".join(lines)
+
+
 @pytest.mark.ci
-@pytest.mark.skipif(look_for("yosys") is None, reason="yosys not installed")
+@needs_yosys
 @FAMILY
 @pytest.mark.parametrize("reads", [1, 2])
 def test_synthesis_makes_as_many(name: str, reads: int, tmp_path: Path) -> None:

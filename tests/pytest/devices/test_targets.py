@@ -17,7 +17,7 @@ from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.errors import KanError
 from kan_dialect.flows import part_fit
 from kan_dialect.flows.page.verdicts import verdicts
-from kan_dialect.flows.part_fit import part_caution, part_entry
+from kan_dialect.flows.part_fit import part_caution, part_entry, part_text
 from kan_dialect.flows.tools.asic import read_library, synthesize_asic
 from kan_dialect.flows.tools.place_and_route import placement_on
 from kan_dialect.flows.tools.synthesis import count_cells, synthesize, yosys_of
@@ -116,6 +116,34 @@ def test_a_design_is_compared_with_the_parts_of_its_family(
     assert entry["luts_share"] == pytest.approx(luts / entry["luts"], abs=1e-4)
     warnings = part_caution(target, luts, registers)
     assert len(warnings) == (caution is not None) and (caution or "") in "".join(warnings)
+
+
+def test_block_rams_decide_too_whether_a_part_holds_a_design() -> None:
+    entry = part_entry("ecp5", 9_000, 900, 57)
+    assert entry is not None and (entry["name"], entry["block_rams"]) == ("LFE5U-45F", 108)
+    assert part_text(entry) == (
+        "LFE5U-45F holds it: 20.5% of its LUTs, 2.1% of its registers, 52.8% of its block RAMs"
+    )
+    (caution,) = part_caution("ecp5-25", 9_000, 900, 57)
+    assert caution.startswith(
+        "the design is larger than LFE5U-25F: 9000 LUTs, 900 registers and 57 block RAMs, where "
+        "LFE5U-25F has 24288, 24288 and 56; give fewer bits"
+    )
+    assert part_caution("ecp5-25", 9_000, 900, 56) == []
+
+
+def test_a_part_with_no_known_number_of_block_rams_is_compared_by_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    part = Part("TINY", 20, 20, None, 0, "TINY-1", 10)
+    family = replace(ECP5, parts=(part,), project_part="TINY")
+    monkeypatch.setattr(part_fit, "device", lambda _: family)
+    entry = part_entry("ecp5", 9, 9, 3)
+    assert entry is not None and entry["fits"] and "block_rams_share" not in entry
+    assert part_caution("ecp5", 21, 9, 3) == [
+        "the design is larger than every part of ecp5: 21 LUTs and 9 registers, where TINY has 20 "
+        "and 20; give fewer bits (--bits)"
+    ]
 
 
 def test_a_part_is_a_device_by_itself() -> None:
