@@ -121,6 +121,13 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface):
         return WORD_BITS if self.word is None else self.word.value.data
 
     @property
+    def table_bits(self) -> int:
+        """Entries times the bits of the largest one of their node."""
+        tables = to_numpy(self.tables)
+        spans = (tables.max(axis=2).astype(np.int64) - tables.min(axis=2)).max(axis=1)
+        return tables[0].size * sum(int(span).bit_length() for span in spans.tolist())
+
+    @property
     def latency(self) -> int:
         """Load, read, register, add the lanes up, and the turns."""
         return 2 + _levels(self.lanes) + self.turns
