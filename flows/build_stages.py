@@ -22,9 +22,10 @@ from kan_dialect.devices.estimate import Estimate, estimate
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.flows.build_options import BuildOptions
-from kan_dialect.flows.layer_costs import layer_costs, stage_entries, table_bits
+from kan_dialect.flows.layer_costs import bits_of_tables, layer_costs, stage_entries
 from kan_dialect.flows.pass_runs import PassRuns, Progress
 from kan_dialect.ir.attributes.figures import recorded_figures
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.model.model import Model
 from kan_dialect.model.quantizers import Quantizers
@@ -176,9 +177,10 @@ def _look(module: ModuleOp, stages: Stages, target: str) -> None:
     for function in quantized_functions(module):
         stages.quantizers = quantizers_of(function).with_splines_of(stages.quantizers)
     for function in wire_functions(module):
-        tables = [op for op in function.body.block.ops if isinstance(op, TableOp)]
+        ops = ops_of(function.body.block)
+        tables = [op for op in ops if isinstance(op, TableOp)]
         stages.edges = stages.edges or (len(tables), len(tables))
-        stages.table_bits = sum(table_bits(op) for op in tables)
+        stages.table_bits = bits_of_tables(ops)
         found = _estimate(function, target)
         stages.estimate = found or stages.estimate
         entry = stages.runs.files[-1]

@@ -10,10 +10,10 @@ from xdsl.dialects import func
 
 from kan_dialect.devices.device import device
 from kan_dialect.errors import KanError
-from kan_dialect.ir.types import range_of
+from kan_dialect.flows.layer_costs import bits_of_tables
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.lowering.estimate import estimate_design
 from kan_dialect.model.model import Model
-from kan_dialect.ops.wire import TableOp
 
 Figures: TypeAlias = dict[str, Any]
 """Figures by name: numbers, and names of designs and tools."""
@@ -39,14 +39,15 @@ def wire_figures(model: Model, target: str, lowered: Sequence[str] = ()) -> Figu
     design = "\n".join([str(model.op), *lowered])
     found = estimate_design(model.op, device(target))
     cycles = model.latency()
-    tables = [op for op in model.op.body.block.ops if isinstance(op, TableOp)]
+    blocks = {"estimate_block_rams": found.block_rams} if found.block_rams else {}
     return {
         "design": hashlib.sha256(design.encode()).hexdigest()[:12],
         "target": target,
         "latency_cycles": cycles,
-        "table_bits": sum(op.entries_array.size * range_of(op.result).bits for op in tables),
+        "table_bits": bits_of_tables(ops_of(model.op.body.block)),
         "estimate_luts": found.luts,
         "estimate_registers": found.registers,
+        **blocks,
         "estimate_levels": found.levels,
         "estimate_delay_ns": round(found.period_ns, 4),
         "estimate_latency_ns": round(max(cycles, 1) * found.period_ns, 4),

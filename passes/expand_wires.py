@@ -22,7 +22,11 @@ from kan_dialect.analysis.nodes import is_requantized, layer_names
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values, host_affine
 from kan_dialect.evaluate.rescaling import Rescaling, rescalings_of
-from kan_dialect.ir.attributes.module_attributes import argument_attributes, declared_interval
+from kan_dialect.ir.attributes.module_attributes import (
+    argument_attributes,
+    declared_interval,
+    declared_word,
+)
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import to_numpy
 from kan_dialect.ir.functions import function_of, functions_of
@@ -181,6 +185,7 @@ class _Expansion:
         tables = tables * op.mask_array[:, :, np.newaxis]
         layer = FoldedByInputOp(
             *(self.wires[lookup.input], tables, first, op.bias_array, interval),
+            word=declared_word(op),
             name=self.layers[op.result],
         )
         self.block.add_op(layer)

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from xdsl.dialects import func
 
-from kan_dialect.ir.attributes.module_attributes import declare_interval
+from kan_dialect.ir.attributes.module_attributes import declare_interval, declare_word
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import FloatArray, IntArray, to_numpy
 from kan_dialect.ir.operation import ops_of
-from kan_dialect.ir.types import int_type
-from kan_dialect.ops.folded import MAX_INTERVAL
+from kan_dialect.ir.types import int_type, tensor_shape
+from kan_dialect.ops.folded import MAX_INTERVAL, MAX_WORD_BITS, WORD_BITS
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import TablesOp
 from kan_dialect.passbase.function_pass import FunctionPass
@@ -47,18 +47,27 @@ class FoldLayersPass(FunctionPass, TargetPass):
     def rewrite(self, function: func.FuncOp) -> None:
         if self.interval == 1:
             return
-        folded = [
-            op
-            for op in ops_of(function.body.block)
-            if isinstance(op, NodeSumOp) and self._is_smaller_folded(op)
-        ]
-        for op in (function, *folded) if folded else ():
-            declare_interval(op, self.interval)
+        for op in ops_of(function.body.block):
+            if not isinstance(op, NodeSumOp):
+                continue
+            lookup = op.edges.owner
+            assert isinstance(lookup, TablesOp)
+            if self._is_smaller_folded(op, lookup):
+                declare_interval(function, self.interval)
+                declare_interval(op, self.interval)
+                declare_word(op, self._word(lookup))
 
-    def _is_smaller_folded(self, op: NodeSumOp) -> bool:
+    def _word(self, lookup: TablesOp) -> int:
+        """Bits of the words of a memory that fill block RAMs: a multiple of those of one block."""
+        inputs, codes = tensor_shape(lookup.result)[1], to_numpy(lookup.tables).shape[2]
+        turns = -(-inputs // -(-inputs // self.interval))
+        shapes = self.device.block_ram_shapes or ((codes, WORD_BITS),)
+        words = turns << (codes - 1).bit_length()
+        bits = max((bits for deep, bits in shapes if deep >= words), default=shapes[0][1])
+        return MAX_WORD_BITS // bits * bits
+
+    def _is_smaller_folded(self, op: NodeSumOp, lookup: TablesOp) -> bool:
         """Whether shift registers and accumulators take fewer LUTs than tables and adders."""
-        lookup = op.edges.owner
-        assert isinstance(lookup, TablesOp)
         tables, mask = to_numpy(lookup.tables), op.mask_array
         spans = (tables.max(axis=2) - tables.min(axis=2).astype(np.int64)) * mask
         lower, upper = (ends.tolist() for ends in bounds_of(lookup.input))

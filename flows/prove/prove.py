@@ -156,13 +156,6 @@ def prove(
         sum of the model has too many values, the design is folded, or no time is left.
     """
     start = time.monotonic()
-    interval = circuit.interface().interval
-    if interval > 1:
-        raise KanError(
-            f"{circuit.name} takes a sample every {interval} cycles: folded designs cannot be "
-            "proven yet",
-            remedy="simulate it (kan-flow simulate), or do not fold it",
-        )
     deadline = None if timeout is None else start + timeout
     netlist = read_text(rtl, circuit.name)
     yosys = find("yosys")

@@ -8,12 +8,19 @@ checks here apply to all simulators alike.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.simulate.port_words import Words, from_hex, from_words, masks, to_words
+from kan_dialect.flows.simulate.port_words import (
+    from_hex,
+    from_words,
+    masks,
+    to_words,
+    word_bytes,
+)
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.model.interface import Interface, Port, check_codes, show_codes
@@ -50,8 +57,8 @@ class Plan:
     control: NDArray[np.uint8]
     """(cycles), sums of IN_VALID and RST; all IN_VALID for a combinational design."""
 
-    words: Words
-    """Words on the input ports, (cycles, inputs), uint64."""
+    words: NDArray[np.unsignedinteger[Any]]
+    """Words on the input ports, (cycles, inputs), as narrow as all ports allow."""
 
     due: IntArray
     """(cycles), int64: index of the vector whose outputs are on the ports before the clock edge
@@ -71,8 +78,8 @@ class Recording:
     flags_known: NDArray[np.bool_]
     """(cycles, 2); false where a flag is X or Z."""
 
-    words: Words
-    """Words on the output ports, (cycles, outputs), uint64."""
+    words: NDArray[np.unsignedinteger[Any]]
+    """Words on the output ports, (cycles, outputs)."""
 
     known: NDArray[np.bool_]
     """(cycles, outputs); false where a bit is X or Z."""
@@ -127,7 +134,7 @@ def plan(
         return Plan(
             codes,
             control=np.full(len(codes), IN_VALID, dtype=np.uint8),
-            words=to_words(codes, interface.inputs),
+            words=to_words(codes, interface.inputs).astype(_word_type(interface)),
             due=np.arange(len(codes)),
             ready=np.ones(len(codes), dtype=np.bool_),
         )
@@ -186,15 +193,17 @@ def _ready(control: NDArray[np.uint8], interval: int) -> NDArray[np.bool_]:
 
 def _driven_words(
     interface: Interface, codes: IntArray, sent: IntArray, rng: np.random.Generator
-) -> Words:
+) -> NDArray[np.unsignedinteger[Any]]:
     """Words on the input ports, (cycles, inputs): of the vector that enters, or random bits."""
-    inputs = interface.inputs
-    idle = sent < 0
-    words = np.empty((len(sent), len(inputs)), dtype=np.uint64)
-    random = rng.integers(0, 1 << 64, (np.count_nonzero(idle), len(inputs)), dtype=np.uint64)
-    words[idle] = random & masks([port.width for port in inputs])
-    words[~idle] = to_words(codes, inputs)[sent[~idle]]
+    inputs, kind = interface.inputs, _word_type(interface)
+    highest = masks([port.width for port in inputs]).astype(kind)
+    words = rng.integers(highest, size=(len(sent), len(inputs)), dtype=kind, endpoint=True)
+    words[sent >= 0] = to_words(codes, inputs)[sent[sent >= 0]]
     return words
+
+
+def _word_type(interface: Interface) -> np.dtype[np.unsignedinteger[Any]]:
+    return np.dtype(f"u{word_bytes(interface.inputs)}")
 
 
 def _due_vectors(sent: IntArray, control: NDArray[np.uint8], latency: int) -> IntArray:
@@ -223,7 +232,8 @@ def collect(interface: Interface, plan: Plan, recording: Recording) -> IntArray:
     cycles = np.flatnonzero(plan.due >= 0)
     _check_known(interface, plan, recording, cycles)
     outputs = np.empty((len(plan.codes), len(interface.outputs)), dtype=np.int64)
-    outputs[plan.due[cycles]] = from_words(recording.words[cycles], interface.outputs)
+    words = recording.words[cycles].astype(np.uint64)
+    outputs[plan.due[cycles]] = from_words(words, interface.outputs)
     try:
         check_codes(outputs, interface.outputs)
     except KanError as error:

@@ -41,6 +41,12 @@ def masks(widths: Sequence[int]) -> Words:
     return np.array([(1 << width) - 1 for width in widths], dtype=np.uint64)
 
 
+def word_bytes(ports: Sequence[Port]) -> int:
+    """Bytes of an integer that holds a word of any of the ports."""
+    widest = max(port.width for port in ports)
+    return next(size for size in (1, 2, 4, 8) if 8 * size >= widest)
+
+
 def digits(width: int) -> int:
     """Number of hexadecimal digits of a word of `width` bits."""
     return -(-width // 4)

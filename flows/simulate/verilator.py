@@ -19,9 +19,10 @@ from kan_dialect.files.templates import filled
 from kan_dialect.flows.design import Design
 from kan_dialect.flows.simulate.compiled_parts import compiled_parts, sources_key
 from kan_dialect.flows.simulate.plan import FLAGS, Plan, Recording
+from kan_dialect.flows.simulate.port_words import word_bytes
 from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.flows.tools.toolchain import Tool
-from kan_dialect.model.interface import Interface, Port
+from kan_dialect.model.interface import Interface
 
 _VERILATOR_OPTIONS = (
     "--cc",
@@ -97,12 +98,11 @@ class VerilatorModel:
         outputs = self._interface.outputs
         files = ("control", "inputs", "flags", "outputs")
         plan.control.tofile(self._directory / "control")
-        inputs = plan.words.astype(f"u{_word_bytes(self._interface.inputs)}")
-        inputs.tofile(self._directory / "inputs")
+        plan.words.tofile(self._directory / "inputs")
         tool_runs.run(self._program, files, cwd=self._directory, phase="simulating")
         flags = np.fromfile(self._directory / "flags", dtype=np.uint8)[:, np.newaxis]
-        words = np.fromfile(self._directory / "outputs", dtype=f"u{_word_bytes(outputs)}")
-        words = words.astype(np.uint64).reshape(len(flags), len(outputs))
+        words = np.fromfile(self._directory / "outputs", dtype=f"u{word_bytes(outputs)}")
+        words = words.reshape(len(flags), len(outputs))
         for file in files:
             (self._directory / file).unlink()
         high = (flags >> np.arange(len(FLAGS)) & 1).astype(np.bool_)
@@ -177,20 +177,14 @@ def _port_text(port: tuple[str, int] | None) -> str:
     return "absent" if port is None else f"{port[0].lower()}put of {port[1]} bits"
 
 
-def _word_bytes(ports: Sequence[Port]) -> int:
-    """Bytes of an integer that holds a word of any of the ports."""
-    widest = max(port.width for port in ports)
-    return next(size for size in (1, 2, 4, 8) if 8 * size >= widest)
-
-
 def _ports_header(interface: Interface, header: str) -> str:
     """C++ through which the driver accesses the ports."""
     design = Design(interface)
     check_ports(design, header)
     return filled(
         "flows/simulate/templates/ports.h.j2",
-        input_bytes=_word_bytes(interface.inputs),
-        output_bytes=_word_bytes(interface.outputs),
+        input_bytes=word_bytes(interface.inputs),
+        output_bytes=word_bytes(interface.outputs),
         inputs=interface.inputs,
         outputs=interface.outputs,
         flags=FLAGS,

@@ -55,6 +55,7 @@ COLUMNS = {
         Column("estimate_levels", "levels of logic (estimate)", -1, "logic levels"),
         Column("estimate_luts", "LUTs (estimate)", -1, "LUTs"),
         Column("estimate_registers", "registers (estimate)", -1, "registers"),
+        Column("estimate_block_rams", "block RAMs (estimate)", -1, "block RAMs"),
         Column("estimate_delay_ns", "delay of a stage in ns (estimate)", -1, "stage ns"),
         Column("estimate_latency_ns", "latency in ns (estimate)", -1, "latency ns"),
         Column("synthesis_luts", "LUTs (Yosys)", -1, "LUTs (Yosys)"),

@@ -12,7 +12,7 @@ from kan_dialect.ir.constants import IntArray
 from kan_dialect.model.interface import Interface
 
 MAX_SIMULATED = 2000
-"""Largest number of vectors: GHDL simulates some hundred a second."""
+"""Largest number of cycles that carry vectors: GHDL simulates some hundred a second."""
 
 NO_GHDL = "the VHDL was not simulated: GHDL is not installed (Debian: apt install ghdl)"
 
@@ -36,7 +36,8 @@ def check_vhdl(
     if tool is None:
         report.warnings.append(NO_GHDL)
         return
-    codes, expected = codes[:MAX_SIMULATED], expected[:MAX_SIMULATED]
+    vectors = -(-MAX_SIMULATED // interface.interval)
+    codes, expected = codes[:vectors], expected[:vectors]
     verdict = compare(expected, simulate(vhdl, interface, codes, simulator="ghdl"), codes)
     if not verdict.passed:
         raise KanError(

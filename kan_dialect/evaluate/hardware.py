@@ -69,6 +69,8 @@ def register_operands(op: seq.CompRegOp) -> RegisterOperands:
     operands = operands_of(op)
     if len(operands) == 2:  # neither a reset nor a value at power-on
         return RegisterOperands(*operands, None, None, None)
+    if len(operands) == 4:  # a reset alone
+        return RegisterOperands(*operands, None)
     return RegisterOperands(op.input, op.clk, op.reset, op.reset_value, op.power_on_value)
 
 
@@ -487,15 +489,19 @@ def _last_use(ops: Iterable[Operation], held: Iterable[SSAValue]) -> dict[SSAVal
 
 
 def _evaluate(op: Operation, known: dict[SSAValue, Array]) -> None:
-    operands = [known[operand] for operand in op.operands if operand in known]
-    known.update(zip(op.results, evaluate_op(op, operands), strict=True))
+    known.update(zip(op.results, evaluate_op(op, _operands(op, known)), strict=True))
+
+
+def _operands(op: Operation, known: Mapping[SSAValue, Array]) -> list[Array]:
+    """The values that it reads; its clock has none."""
+    return [known[operand] for operand in operands_of(op) if operand in known]
 
 
 def _forget(
     op: Operation, known: dict[SSAValue, Array], last_use: Mapping[SSAValue, Operation]
 ) -> None:
     """Drop what no later op reads: a long run of a large module would not fit in memory."""
-    for operand in op.operands:
+    for operand in operands_of(op):
         if last_use.get(operand) is op:
             known.pop(operand, None)
 
@@ -536,7 +542,7 @@ def _check_clocks(ops: Iterable[Operation]) -> None:
 def _following(op: Operation, known: Mapping[SSAValue, Array]) -> Array:
     """What a register, or the synchronous read of a memory, shows in the next cycle."""
     if not isinstance(op, seq.CompRegOp):
-        return evaluate_op(op, [known[operand] for operand in op.operands if operand in known])[0]
+        return evaluate_op(op, _operands(op, known))[0]
     read = register_operands(op)
     following = known[read.input]
     if read.reset is None or read.reset_value is None:

@@ -6,7 +6,7 @@ own: another schedule is another op, with its own `lower`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import I64, DenseIntOrFPElementsAttr, IntegerAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import (
     irdl_op_definition,
+    opt_prop_def,
     prop_def,
     var_operand_def,
     var_result_def,
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
     from kan_dialect.devices.device import DeviceFamily
     from kan_dialect.lowering.hw_builder import HwBuilder
 
-WORD_BITS = 63
-"""Most bits of a memory's word: nine columns of the narrowest words of most block RAMs."""
+WORD_BITS = 36
+"""Bits of a memory's word where nothing else is said."""
+MAX_WORD_BITS = 60
 MAX_INTERVAL = 1024
 
 
@@ -42,9 +44,10 @@ MAX_INTERVAL = 1024
 class FoldedByInputOp(WireOp, Named, Sequential, WireInterface):
     """The sums of a layer, input by input: result[o] = bias[o] + sum_i tables[o, i, x_i - from].
 
-    Each of ceil(inputs / interval) memories holds the entries of its inputs, a word for each input
-    and code with an entry for each node. Every cycle has one input of each memory, and each node
-    adds its entries to an accumulator. `tables` is (nodes, inputs, codes) and `bias` (nodes).
+    Each of ceil(inputs / interval) lanes has the entries of its inputs in memories, a word for each
+    input and code with an entry for each node. Every cycle has one input of each lane, and each
+    node adds its entries to an accumulator. `tables` is (nodes, inputs, codes) and `bias` (nodes).
+    `word` is the bits of a word of a memory; a lane has as many memories as its entries need.
 
     The function has the attribute `kan.interval`. Operands are read in one cycle, and results are
     there in one cycle, `latency` cycles later.
@@ -64,11 +67,13 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface):
     tables = prop_def(DenseIntOrFPElementsAttr)
     first = prop_def(IntegerAttr[I64], prop_name="from")
     bias = prop_def(DenseIntOrFPElementsAttr)
+    word = opt_prop_def(IntegerAttr[I64])
     sums = var_result_def(IntType)
 
     assembly_format = (
         "$inputs (`as` $name^)? `interval` $interval `tables` custom<Constant>($tables) `from` "
-        "$from `bias` custom<Constant>($bias) attr-dict `:` type($inputs) `->` type($sums)"
+        "$from `bias` custom<Constant>($bias) (`word` $word^)? attr-dict `:` "
+        "type($inputs) `->` type($sums)"
     )
 
     def __init__(
@@ -79,6 +84,7 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface):
         bias: IntArray,
         interval: int,
         *,
+        word: int | None = None,
         name: str | None = None,
     ) -> None:
         """
@@ -94,19 +100,32 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface):
             interval=interval,
             tables=dense(tables),
             bias=dense(bias),
+            word=word,
             name=name,
             **{"from": first},
         )
 
     @property
     def lanes(self) -> int:
-        """Inputs that are looked up in the same cycle, each in a memory of its own."""
+        """Inputs that are looked up in the same cycle."""
         return -(-len(self.inputs) // self.interval.value.data)
 
     @property
     def turns(self) -> int:
         """Cycles that the inputs take."""
         return -(-len(self.inputs) // self.lanes)
+
+    @property
+    def word_bits(self) -> int:
+        """Bits of a word of a memory."""
+        return WORD_BITS if self.word is None else self.word.value.data
+
+    @property
+    def table_bits(self) -> int:
+        """Entries times the bits of the largest one of their node."""
+        tables = to_numpy(self.tables)
+        spans = (tables.max(axis=2).astype(np.int64) - tables.min(axis=2)).max(axis=1)
+        return tables[0].size * sum(int(span).bit_length() for span in spans.tolist())
 
     @property
     def latency(self) -> int:
@@ -124,6 +143,7 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface):
         require(
             2 <= interval <= MAX_INTERVAL, f"interval must lie in 2..{MAX_INTERVAL}, got {interval}"
         )
+        require(1 <= self.word_bits <= MAX_WORD_BITS, f"word must lie in 1..{MAX_WORD_BITS} bits")
         tables = verifier.constant(self.tables, "tables", floats=False)
         bias = verifier.constant(self.bias, "bias", floats=False)
         expected = len(self.sums), len(self.inputs)
@@ -225,22 +245,44 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface):
         words, floors = self.words()
         terms: list[list[tuple[SSAValue, int]]] = [[] for _ in self.sums]
         for lane, code in enumerate(codes):
+            spans = [int(largest).bit_length() for largest in words[lane].max(axis=1).tolist()]
             address = self._address(build, turn, code)
-            for part, fields in enumerate(_packed(words[lane])):
-                width = sum(bits for _, bits in fields)
-                contents, place = np.zeros(words.shape[2], dtype=np.int64), 0
-                for node, bits in fields:
-                    contents |= words[lane, node] << place
-                    place += bits
-                name = self._called(f"rom{lane}_{part}")
-                memory = build.add(MemoryOp(len(contents), width, contents, name))
-                assert build.clock is not None
-                word = build.add(MemoryReadOp(memory, address, build.clock), f"{name}_read")
-                word, place = build.register(word, f"{name}_word"), 0
-                for node, bits in fields:
-                    terms[node].append((build.part(word, place, bits), bits))
-                    place += bits
+            joined = self._read(build, address, words[lane], spans, self._called(f"rom{lane}"))
+            place = 0
+            for node, bits in enumerate(spans):
+                if bits:
+                    terms[node].append((build.part(joined, place, bits), bits))
+                place += bits
         return floors, terms
+
+    def _read(
+        self,
+        build: HwBuilder,
+        address: SSAValue,
+        words: IntArray,
+        spans: Sequence[int],
+        name: str,
+    ) -> SSAValue:
+        """The entries of all nodes at an address, two cycles later, side by side, node 0 lowest.
+
+        Parameters
+        ----------
+        words : (nodes, addresses), int64, not negative.
+        spans : bits of the entries of each node.
+        """
+        planes = np.concatenate(
+            [words[node] >> np.arange(bits)[:, np.newaxis] & 1 for node, bits in enumerate(spans)]
+        )
+        assert build.clock is not None
+        found: list[SSAValue] = []
+        for part, first in enumerate(range(0, len(planes), self.word_bits)):
+            columns = planes[first : first + self.word_bits]
+            contents = (columns << np.arange(len(columns))[:, np.newaxis]).sum(axis=0)
+            called = f"{name}_{part}"
+            memory = build.add(MemoryOp(contents.size, len(columns), contents, called))
+            word = build.add(MemoryReadOp(memory, address, build.clock), f"{called}_read")
+            found.insert(0, build.register(word, f"{called}_word"))
+        return found[0] if len(found) == 1 else build.joined(found, len(planes))
 
     def words(self) -> tuple[IntArray, IntArray]:
         """The entries by lane, node and address, less the smallest of each edge.
@@ -308,25 +350,6 @@ def _sum_ranges(
 def _levels(count: int) -> int:
     """Depth of a tree of adders of two numbers."""
     return (count - 1).bit_length()
-
-
-def _packed(words: IntArray) -> Iterator[list[tuple[int, int]]]:
-    """The nodes of each memory of a lane, with the bits of their entries; constants have none.
-
-    Parameters
-    ----------
-    words : (nodes, addresses), int64, not negative.
-    """
-    fields: list[tuple[int, int]] = []
-    for node, largest in enumerate(words.max(axis=1).tolist()):
-        bits = int(largest).bit_length()
-        if fields and sum(width for _, width in fields) + bits > WORD_BITS:
-            yield fields
-            fields = []
-        if bits:
-            fields.append((node, bits))
-    if fields:
-        yield fields
 
 
 def _added(

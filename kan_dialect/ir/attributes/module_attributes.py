@@ -33,6 +33,7 @@ from kan_dialect.ir.attributes.attribute_names import (
     NODES,
     OUTPUT_CODES,
     PORTS,
+    WORD,
     WRAPS,
 )
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr, PortAttr
@@ -59,6 +60,15 @@ def declared_interval(op: Operation) -> int | None:
 
 def declare_interval(op: Operation, cycles: int) -> None:
     op.attributes[INTERVAL] = IntegerAttr(cycles, i64)
+
+
+def declared_word(op: Operation) -> int | None:
+    """Bits of the words of a folded layer's memories, where its `kan.node_sum` says them."""
+    return _integer(op.attributes.get(WORD))
+
+
+def declare_word(op: Operation, bits: int) -> None:
+    op.attributes[WORD] = IntegerAttr(bits, i64)
 
 
 def trains_itself(op: Operation) -> bool:

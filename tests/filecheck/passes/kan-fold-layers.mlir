@@ -5,7 +5,7 @@
 
 // Three tables of six bits take more LUTs than an accumulator.
 // CHECK: func.func @wide{{.*}} attributes {kan.interval = 2 : i64}
-// CHECK: kan.node_sum {{.*}} {kan.interval = 2 : i64}
+// CHECK: kan.node_sum {{.*}} {kan.interval = 2 : i64, kan.word = 36 : i64}
 // ONE: func.func @wide
 // ONE-NOT: kan.interval
 // Edges that are pruned have entries of 0.

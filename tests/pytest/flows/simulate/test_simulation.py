@@ -520,7 +520,7 @@ def ideal_pipeline(interface: Interface, given_plan: Plan) -> Recording:
     control = given_plan.control
     accepted = (control == 1) & given_plan.ready
     valid = np.zeros(len(control), dtype=np.bool_)
-    words = np.zeros_like(given_plan.words)
+    words = np.zeros(given_plan.words.shape, dtype=np.uint64)
     for cycle in np.flatnonzero(accepted):
         out = cycle + interface.latency
         if out < len(control) and not (control[cycle:out] & 2).any():
