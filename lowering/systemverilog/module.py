@@ -107,6 +107,10 @@ _MEMORY_STYLES = {
 }
 """Attribute that keeps a memory out of blocks, whose outputs are slow: 5.8 ns on ECP5."""
 
+_INITIAL_WORDS = 256
+"""Words of a memory in one `initial` block. Yosys takes time by the square of their number: three
+minutes for 16384 words in one block, and seven seconds in blocks of this size."""
+
 _STATEMENTS = {
     hw.ArrayGetOp,
     hw.InstanceOp,
@@ -210,10 +214,11 @@ class _ModuleWriter:
         yield f"  {declared(name, kind.word)} [0:{kind.words - 1}];"
         if words is None:
             return
-        yield "  initial begin"
-        for index, word in enumerate(words.tolist()):
-            yield f"    {name}[{index}] = {literal(word, kind.bits, negative=True).text};"
-        yield "  end"
+        for first in range(0, len(words), _INITIAL_WORDS):
+            yield "  initial begin"
+            for index, word in enumerate(words[first : first + _INITIAL_WORDS].tolist(), first):
+                yield f"    {name}[{index}] = {literal(word, kind.bits, negative=True).text};"
+            yield "  end"
 
     def _instance(self, op: hw.InstanceOp) -> Iterator[str]:
         """Wires for the outputs of another module, and its instance with named connections."""

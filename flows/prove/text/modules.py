@@ -45,6 +45,8 @@ class ModuleReader(Expressions):
         self.known = known
         self.clocks: dict[str, int] = {}
         """Names of clocks, and where one is first."""
+        self.initial_words: dict[str, int] = {}
+        """Names of memories with initial words, and where the last one is."""
 
     def read(self, module: ast.InstanceBodySymbol) -> Netlist:
         """The netlist of a module."""
@@ -68,6 +70,10 @@ class ModuleReader(Expressions):
             if signal.kind in (Kind.REGISTER, Kind.OUTPUT) and not signal.assigned:
                 what = f"{signal.kind.value} that nothing assigns, {name}"
                 raise self.source.refuse(signal.offset, what)
+        for name, offset in self.initial_words.items():
+            if None in self.netlist.memories[name].entries:
+                what = f"initial words that are not all words of a memory, {name}"
+                raise self.source.refuse(offset, what)
         self._check_clocks()
         self.go_to(module.location.offset)
         if not self.netlist.ports:
@@ -292,14 +298,17 @@ class ModuleReader(Expressions):
         memory.writes.append(self.add(f"{name}$write", "memwr_v2", connections, parameters, name))
 
     def _contents(self, body: ast.Statement) -> None:
-        """What the words of a memory hold first: all of them, in order."""
-        contents = [self._content(statement) for statement in statements(body)]
-        memory = contents[0][0] if contents else None
-        if memory is None or memory.entries != [None] * len(contents):
-            raise self.refuse("initial words that are not all words of a memory, once")
-        if any(word[:2] != (memory, index) for index, word in enumerate(contents)):
-            raise self.refuse(f"initial words that are not in order, {memory.name}")
-        memory.entries[:] = [content for _, _, content in contents]
+        """What the next words of a memory hold first, in order."""
+        loads = list(statements(body))
+        contents = [self._content(statement) for statement in loads]
+        if not contents:
+            raise self.refuse("a block of no initial words")
+        memory = contents[0][0]
+        first = len(memory.entries) - memory.entries.count(None)
+        if any(word[:2] != (memory, index) for index, word in enumerate(contents, first)):
+            raise self.refuse(f"initial words that are not in order, once, {memory.name}")
+        memory.entries[first : first + len(contents)] = [content for _, _, content in contents]
+        self.initial_words[memory.name] = loads[-1].sourceRange.start.offset
 
     def _content(self, statement: ast.Statement) -> tuple[Memory, int | None, int]:
         """The memory, the address and the number of an initial word."""

@@ -13,16 +13,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from xdsl.context import Context
-from xdsl.dialects import hw
+from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
 
 from fuzz.networks import Drawing
 from hardware_text import in_module, parse
 from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.text import check_text
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.hardware_ops import hardware_modules
+from kan_dialect.lowering.hw_builder import HwBuilder, integer
 from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.ops.memory import MemoryOp, MemoryReadOp
 from lint import require_no_lint
 
 SHAPES = """
@@ -341,3 +344,14 @@ def test_what_is_outside_the_subset_is_named(text: str, message: str) -> None:
     with pytest.raises(KanError) as raised:
         emit_systemverilog(parse(text))
     assert message in str(raised.value)
+
+
+def test_long_memories_have_their_words_in_several_blocks() -> None:
+    """Yosys takes time by the square of the words of a block."""
+    words, build = np.arange(600) % 13, HwBuilder()
+    clock, address = build.input("clk", seq.clock), build.input("a", integer(10))
+    rom = build.add(MemoryOp(600, 4, words, "rom"))
+    word = build.add(MemoryReadOp(rom, address, clock))
+    text = emit_systemverilog(ModuleOp([build.finish(StringAttr("m"), {"y": word})]))
+    assert text.count("initial begin") == 3
+    assert check_text(text)["m"].memories["rom"].entries == words.tolist()

@@ -152,6 +152,11 @@ def test_all_of_the_language_is_read() -> None:
     assert inner.inputs["tick"] == netlist.inputs["clk"]
 
 
+def test_initial_words_stand_in_one_block_or_several() -> None:
+    text = changed("bank[1] = -4'd2;\n", "bank[1] = -4'd2;\n  end\n  initial begin\n")
+    assert check_text(text)["every"].memories["bank"].entries == [1, 14, 0]
+
+
 OUTSIDE = [
     ("module part (", "module other; endmodule\nmodule part (", "a module without ports"),
     ("posedge tick", "tick", "a process that does not wait for a rising edge"),
@@ -277,7 +282,22 @@ OUTSIDE = [
     (
         "    bank[1] = -4'd2;\n",
         "",
-        "initial words that are not all words of a memory, once",
+        "initial words that are not in order, once, bank",
+    ),
+    (
+        "    bank[2] = 4'd0;\n",
+        "",
+        "initial words that are not all words of a memory, bank",
+    ),
+    (
+        "  initial begin\n",
+        "  initial begin\n  end\n  initial begin\n",
+        "a block of no initial words",
+    ),
+    (
+        "    bank[2] = 4'd0;\n  end",
+        "    bank[2] = 4'd0;\n  end\n  initial bank[0] = 4'd0;",
+        "initial words that are not in order, once, bank",
     ),
     ("bank[b[1:0]] <= mixed", "late <= mixed", "a register that is loaded in some cycles only"),
     (
