@@ -49,6 +49,8 @@ from kan_dialect.files.output_folders import require_replaceable
 from kan_dialect.flows.build import build as build_folder
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.build_origin import Origin
+from kan_dialect.flows.fit import Trial
+from kan_dialect.flows.fit import fit as fit_part
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.interfaces.pipeline import with_interface
 from kan_dialect.flows.on_chip.build import build_training
@@ -87,7 +89,7 @@ BUILT: dict[str, type[Any]] = {
     "compile": CompilePass,
 }
 """What declares the options of `Network.build`."""
-SET_APART = frozenset({"data", "passes", "dataset", "origin", "original"})
+SET_APART = frozenset({"data", "passes", "fit", "dataset", "origin", "original"})
 """Fields of these that are parameters of their own, or are filled in."""
 
 
@@ -576,6 +578,7 @@ class Network:
         data: Data | None = None,
         name: str | None = None,
         passes: Pass | list[Pass] | None = None,
+        fit: str | None = None,
         trainable: bool = False,
         progress: Progress = lambda _: None,
         **options: Unpack[BuildOptionTypes],
@@ -590,6 +593,8 @@ class Network:
         data : samples to calibrate, simulate and measure accuracy with; by default the network's.
         name : of the top module; by default the network's.
         passes : a pipeline instead of the default one, as `apply` takes it.
+        fit : a part, such as `"ecp5-25"`, which is the target; the interval is the smallest one at
+            which the network fits it by estimate, and `report["fit"]` has all that were tried.
         trainable : whether the hardware trains itself. `data` are then samples x and targets y, in
             the order of training; options are those of `kan-make-trainable`, of `kan-fit-splines`
             with `fit_error` for `error`, and `interface` (`"valid"` or `"axi-lite"`),
@@ -602,9 +607,13 @@ class Network:
 
         Raises
         ------
-        KanError : an option is unknown; the folder holds files of others; a pass refuses the
-            network or does not keep what it claims; or the RTL differs from the integer model.
+        KanError : an option is unknown, or has no meaning beside `fit`; no interval makes the
+            network fit; the folder holds files of others; a pass refuses the network or does not
+            keep what it claims; or the RTL differs from the integer model.
         """
+        if fit is not None:
+            _require_fitting({**options, "passes": passes, "trainable": trainable})
+            options["target"] = fit
         if trainable:
             return self._build_trainable(Path(folder), data, name, passes, progress, options)
         folder = Path(folder)
@@ -621,10 +630,13 @@ class Network:
         data = self._data if data is None else data
         dataset = None if data is None else read_data(data)
         original = None if dataset is None else self._source.original()
+        trials: list[Trial] = []
         with data_file(data) as path, as_kan_errors():
             if passes is None:
                 compiled = CompilePass(path, **found["compile"])
                 compiled.require_read(module)
+                if fit is not None:
+                    compiled, trials = fit_part(make_context(), module, compiled, progress)
                 pipeline = list(compiled.expand())
             else:
                 pipeline = passes_of(passes if isinstance(passes, list) else [passes], path)
@@ -633,8 +645,9 @@ class Network:
             if isinstance(data, str | Path):
                 files["calibration"] = Path(data)
             origin = Origin(None, files)
+            considered = [each.as_dict() for each in trials]
             build_options = BuildOptions(
-                pipeline, dataset=dataset, origin=origin, original=original, **settings
+                pipeline, considered, dataset=dataset, origin=origin, original=original, **settings
             )
             build_folder(make_context(), module, folder, build_options, progress)
         return Build(folder)
@@ -768,6 +781,14 @@ class Network:
 
 _LEVELS = get_args(Level)
 """In the order of the pipeline."""
+
+
+def _require_fitting(options: Mapping[str, object]) -> None:
+    """Refuse what has no meaning where the interval is chosen for a part."""
+    chosen = ("target", "interval", "passes", "trainable")
+    given = [name for name in chosen if options.get(name)]
+    if given:
+        raise KanError(f"{given[0]} has no meaning with fit", remedy="leave one of them out")
 
 
 def _is_past(level: Level, wanted: Level) -> bool:

@@ -126,8 +126,6 @@ class BuildOptionTypes(TypedDict, total=False):
     """The device that the estimate is for."""
     certificate: Literal["auto", "always", "never"]
     """Whether to bound the error of the integers."""
-    fit: list[dict[str, Any]]
-    """The intervals that were considered for the part: `fit.Trial.as_dict` of each."""
     pictures: bool
     """Whether to draw the network at each level, and the schedule."""
     interface: Literal["valid", "ready-valid", "axi-stream", "axi-lite"]

@@ -14,7 +14,8 @@ The parts:
 - `passes`: logic cells on xcup with `cycles=2`, without one pass of the pipeline;
 - `alkaid`: the compiler beside alkaid, for the same tables, with the same tools;
 - `trainers`: logic cells, registers and carry cells on xcup of networks of HGQ-LUT, each written in
-  three forms, beside da4ml's RTL at the same number of cycles.
+  four forms, beside da4ml's RTL at the same number of cycles, and those of alkaid's RTL, with
+  `--alkaid`.
 
 Networks are KANELÉ's four published models and six of its ablation, from `../shared/data` or
 `$KAN_SHARED_DATA`. Where KANELÉ's own RTL has no figure, it is that of its structure
@@ -61,8 +62,11 @@ from wire_numbers import as_numbers
 
 from kan_dialect.devices.device import ECP5, ICE40, XCUP, DeviceFamily
 from kan_dialect.errors import KanError
+from kan_dialect.flows.tools.tool_runs import run
+from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.loading import load_model, make_context
+from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
 
@@ -78,6 +82,13 @@ NEEDED = ("kan-fold-tables", "kan-expand-wires", "kan-schedule", "lower-kan-to-h
 """Passes without which nothing comes out."""
 ALKAID = {"2 cycles": {"n_stages": 2}, "its default": {"latency_cutoff": 5}}
 """Settings of alkaid's designs."""
+ALKAID_TRAINERS = ("alkaid, da4ml's cycles", "alkaid, its default")
+"""alkaid's designs of `TRAINERS`, with adders of two operands: those of three take more cells."""
+WORD = 32
+"""Bits of each port of alkaid's designs of `TRAINERS`."""
+FLATTENED = "proc; flatten; opt; memory; opt -full"
+"""What Yosys does first with alkaid's designs on xcup, as for da4ml's figures: they take up to a
+fifth more cells without. On ECP5 they take up to 4 % fewer without."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +124,7 @@ class Bench:
         self, measured: Measurements, networks: Sequence[str], alkaid: str | None, seeds: int
     ) -> None:
         self._measured = measured
-        self._alkaid_python = alkaid
+        self.alkaid_python = alkaid
         self._seeds = seeds
         self.networks = networks
         self.published = [network for network in networks if network in PUBLISHED]
@@ -169,9 +180,7 @@ class Bench:
             codes = np.random.default_rng(1).integers(0, top, (SAMPLES, read.inputs))
             found = play(rtl, network, codes, len(read.layers[-1]), read.bits[-1], cycles)
             model = Model.of(load_model(make_context(), tables_of(network), READING))
-            if not np.array_equal(found, model.run_codes(codes)):
-                raise KanError(f"{network}: another's design computes something else")
-            return True
+            return require_equal(network, found, model.run_codes(codes))
 
         self._measured.kept("played", (rtl, cycles, SAMPLES), check)
 
@@ -339,8 +348,13 @@ class Bench:
     def trainers(self, form: str, network: str) -> Row:
         theirs = json.loads((DATA / "hgq_lut" / "baseline.json").read_text())
         cycles = theirs["cycles"][network]
-        ours = self._measured.build(f"{network}/{form}", cycles=cycles)
-        cells = self._measured.cells(ours.rtl, network, XCUP)
+        if form in FORMS:
+            rtl = self._measured.build(f"{network}/{form}", cycles=cycles).rtl
+        else:
+            own = form == ALKAID_TRAINERS[1]
+            stages = ALKAID["its default"] if own else {"n_stages": cycles}
+            rtl, cycles = self._alkaid_program(network, {**stages, "ternary_fuse": False})
+        cells = self._measured.cells(rtl, network, XCUP)
         figures = {
             "LC": cells["luts"],
             "ff": cells["registers"],
@@ -352,15 +366,38 @@ class Bench:
         ratios = {name: figures[name] / figures[f"da4ml's {name}"] for name in ("LC", "ff")}
         return Row(network, form, figures, ratios)
 
+    def _alkaid_program(self, network: str, settings: Mapping[str, Any]) -> tuple[str, int]:
+        """alkaid's design of one of `TRAINERS`, flattened, and its cycles; compared on vectors."""
+        folder = DATA / "hgq_lut" / network
+        golden = np.load(folder / "golden.npz")
+        numbers = {
+            "program": json.loads((folder / "program.json").read_text()),
+            "codes": golden["x"].tolist(),
+            "outputs": golden["y"].tolist(),
+            "code_bits": WORD,
+            "result_bits": WORD,
+        }
+        made = alkaid_design(self._measured, self.alkaid_python, network, numbers, settings)
+        rtl, cycles, scale = made["rtl"], made["cycles"], 2.0 ** np.array(made["fractions"])
+
+        def check() -> bool:
+            codes = np.floor(golden["x"] * scale[0]).astype(np.int64) & ((1 << WORD) - 1)
+            found = play(rtl, network, codes, golden["y"].shape[1], WORD, cycles + 1)
+            return require_equal(network, found, golden["y"] * scale[1])
+
+        self._measured.kept("played", (rtl, cycles, numbers), check)
+        return made["flat"], cycles
+
     def _alkaid_figures(self, network: str, settings: Mapping[str, Any]) -> dict[str, float]:
-        if self._alkaid_python is None:
-            raise KanError("alkaid needs --alkaid, the Python of an environment that has it")
-        made = alkaid_design(self._measured, self._alkaid_python, network, settings)
+        bits = read_network(tables_of(network)).bits
+        numbers = as_numbers(load_model(make_context(), tables_of(network), READING))
+        numbers |= {"code_bits": bits[0], "result_bits": bits[-1]}
+        made = alkaid_design(self._measured, self.alkaid_python, network, numbers, settings)
         rtl, cycles = made["rtl"], made["cycles"]
         self._simulate(network, rtl, cycles + 1)
         routed = self._measured.route(rtl, network, ECP5, timed=False)
         return {
-            "LC": self._measured.cells(rtl, network, XCUP)["luts"],
+            "LC": self._measured.cells(made["flat"], network, XCUP)["luts"],
             "COMB": routed.luts,
             "ff": routed.registers - made["input_bits"],
             "cycles": cycles,
@@ -369,32 +406,45 @@ class Bench:
         }
 
 
+def require_equal(network: str, found: IntArray, expected: IntArray | FloatArray) -> bool:
+    """True, or a KanError where a design of others has other outputs."""
+    if not np.array_equal(found, expected):
+        raise KanError(f"{network}: another's design computes something else")
+    return True
+
+
 def alkaid_design(
-    measured: Measurements, python: str, network: str, settings: Mapping[str, Any]
+    measured: Measurements,
+    python: str | None,
+    network: str,
+    numbers: Mapping[str, Any],
+    settings: Mapping[str, Any],
 ) -> dict[str, Any]:
     """A network's Verilog by alkaid, in a module named as the network: see `peer_network.py`.
 
-    Returns its text `rtl`, its `cycles` from behind the registers at its inputs, and `input_bits`,
-    the number of these registers.
+    Returns what that prints, and `flat`, the text as Yosys has flattened it for mapping.
 
     Raises
     ------
     KanError : alkaid is missing or fails, or computes something else.
     """
+    if python is None:
+        raise KanError("alkaid needs --alkaid, the Python of an environment that has it")
     script = Path(__file__).with_name("peer_network.py")
-    tables = tables_of(network)
 
     def compute() -> Any:
-        bits = read_network(tables).bits
-        numbers = as_numbers(load_model(make_context(), tables, READING))
-        numbers |= {"name": network, "code_bits": bits[0], "result_bits": bits[-1]}
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "network.json"
-            file.write_text(json.dumps(numbers))
-            return run_alone(script, "alkaid", file, json.dumps(dict(settings)), python=python)
+        with tempfile.TemporaryDirectory() as directory:
+            file, design = (Path(directory) / name for name in ("network.json", "design.v"))
+            file.write_text(json.dumps({**numbers, "name": network}))
+            made = run_alone(script, "alkaid", file, json.dumps(dict(settings)), python=python)
+            design.write_text(made["rtl"])
+            read = f"read_verilog -defer -sv {design}; hierarchy -top {network}"
+            write = f"write_verilog -noattr {design}"
+            run(find("yosys"), ["-q", "-p", f"{read}; {FLATTENED}; {write}"])
+            return {**made, "flat": design.read_text()}
 
     version = run_alone(script, "alkaid", "--version", python=python)
-    parts = (version, script.read_text(), tables.read_text(), dict(settings))
+    parts = (version, script.read_text(), FLATTENED, network, numbers, dict(settings))
     return measured.kept("alkaid", parts, compute)
 
 
@@ -423,7 +473,9 @@ PARTS = {
     "clocks": Part("Clocks on ECP5", lambda b: product(CLOCKS, b.published), Bench.at_clock),
     "passes": Part("Logic cells without one pass", left_out, Bench.without),
     "trainers": Part(
-        "Beside da4ml, networks of HGQ-LUT", lambda _: product(FORMS, TRAINERS), Bench.trainers
+        "Beside da4ml, networks of HGQ-LUT",
+        lambda b: product((*FORMS, *(ALKAID_TRAINERS if b.alkaid_python else ())), TRAINERS),
+        Bench.trainers,
     ),
     "alkaid": Part("Beside alkaid", lambda b: product(ALKAID, b.published), Bench.alkaid),
 }

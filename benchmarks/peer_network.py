@@ -10,14 +10,17 @@ traces, optimises, pipelines and writes Verilog. Prints a JSON object: `version`
 processor without imports and reading, and `samples_per_second` of `predict`.
 
 With settings of alkaid's `RTLModel`, the object has `rtl` instead, with all modules, the last of
-them named as the network; `cycles` as alkaid tells them; and `input_bits`, the registers at its
-inputs. The file then has the network's `name`, and `code_bits` and `result_bits`, the bits of each
-of its ports. Needs NumPy and the peer, and nothing of this project.
+them named as the network; `cycles` as alkaid tells them; `input_bits`, the registers at its inputs;
+and `fractions`, the bits behind the point of an input and of an output. The file then has the
+network's `name`, and `code_bits` and `result_bits`, the bits of each of its ports. It may have a
+`program` that da4ml 0.5 saved instead of the ops; its `codes` and `outputs` are then numbers with
+bits behind the point. Needs NumPy and the peer, and nothing of this project.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 import tempfile
 import time
@@ -58,6 +61,25 @@ def traced(peer: str, network: dict[str, Any]) -> Any:
     return program(inputs, [values[each] for each in network["results"]])
 
 
+def packed(program: list[Any]) -> dict[str, Any]:
+    """A program of inputs, sums, quantisers and tables that da4ml 0.5 saved, as alkaid's version 2.
+
+    da4ml counts an added constant in steps of the result; alkaid has its own step beside it.
+    """
+    rows = [list(row) for row in program[5]]
+    for row in rows:
+        if row[2] == 4:
+            row[3] = -int(math.log2(row[4][2])) << 32 | row[3] & 0xFFFFFFFF
+    model = [*program[:5], rows, *program[6:]]
+    return {"meta": "DAISModel", "spec_version": 2, "model": model}
+
+
+def loaded(program: list[Any]) -> Any:
+    """alkaid's optimised program of one that da4ml saved: alkaid traces it again, op by op."""
+    logic = import_module("alkaid.types").CombLogic.from_dict(packed(program))
+    return import_module("alkaid.trace.passes").optimize(logic)
+
+
 def looked_up(value: Any, entries: list[int], low: int, high: int) -> Any:
     """The entries for the codes that the peer knows its value to have."""
     least, most, step = value.qint
@@ -94,7 +116,7 @@ def with_ports(network: dict[str, Any], input_bits: int, output_bits: int) -> st
     input_bits, output_bits : of one input and output of the wrapper, which all are as wide.
     """
     code, result = network["code_bits"], network["result_bits"]
-    inputs, outputs = len(network["low"]), len(network["results"])
+    inputs, outputs = len(network["codes"][0]), len(network["outputs"][0])
     ports = [f"input [{code - 1}:0] x{i}" for i in range(inputs)]
     ports += [f"output signed [{result - 1}:0] y{i}" for i in range(outputs)]
     codes = [f"x{i}[{input_bits - 1}:0]" for i in reversed(range(inputs))]
@@ -133,22 +155,23 @@ def main() -> None:
     for part in ("trace", "codegen"):
         import_module(f"{peer}.{part}")
     started = time.process_time()
-    logic = traced(peer, network)
+    logic = loaded(network["program"]) if "program" in network else traced(peer, network)
     with tempfile.TemporaryDirectory() as folder:
         written = write(peer, logic, Path(folder) / "theirs", options)
         seconds = time.process_time() - started
         sources = sorted((Path(folder) / "theirs" / "src").rglob("*.v"))
         rtl = "\n".join(source.read_text() for source in sources)
     codes = np.array(network["codes"], dtype=float)
-    if not np.array_equal(logic.predict(codes).astype(np.int64), network["outputs"]):
+    if not np.array_equal(logic.predict(codes), network["outputs"]):
         raise SystemExit(f"{peer} computes something else")
     found: dict[str, Any] = {"version": version(peer)}
     if settings:
         ports = written.fsm.inp_signals[0], written.fsm.out_signals[0]
-        widths = [max(sum(kif) for kif in signal.precisions) for signal in ports]
-        found["rtl"] = rtl + with_ports(network, *widths)
+        widest = np.array([np.max(signal.precisions, axis=0) for signal in ports])
+        found["rtl"] = rtl + with_ports(network, *widest.sum(1))
         found["cycles"] = int(written.latency)
-        found["input_bits"] = network["code_bits"] * len(network["low"])
+        found["input_bits"] = int(np.sum(ports[0].precisions))
+        found["fractions"] = widest[:, 2].tolist()
     else:
         found |= {"seconds": seconds, "samples_per_second": speed_of(logic, codes)}
     print(json.dumps(found))

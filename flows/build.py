@@ -256,7 +256,7 @@ def _report(
     interface: Interface,
     circuit: Model,
     tops: Sequence[hw.HWModuleOp],
-    fit: list[dict[str, Any]],
+    fit: Sequence[dict[str, Any]],
 ) -> Report:
     total, kept = stages.edges or (0, 0)
     estimate = {} if stages.estimate is None else estimate_entry(stages.estimate, tops)
@@ -281,7 +281,7 @@ def _report(
         stages=stages.runs.files,
         layers=stages.layers,
         schedule=stages.schedule,
-        fit=fit,
+        fit=list(fit),
     )
 
 

@@ -57,6 +57,8 @@ class BuildOptions(CommonOptions):
 
     passes: Sequence[ModulePass]
     """The pipeline, down to hardware."""
+    fit: Sequence[dict[str, Any]] = ()
+    """The intervals that were considered for the part: `fit.Trial.as_dict` of each."""
     vectors: int = bounded(10_000, Bounds(0, MAX_VECTORS))
     """Random vectors for the simulation, in addition to samples and corners."""
     work_dir: Path | None = None
@@ -67,7 +69,5 @@ class BuildOptions(CommonOptions):
     """The model as its own runtime computes it; float accuracy is measured on it if given."""
     certificate: CertificateChoice = "auto"
     """Whether to bound the error of the integers."""
-    fit: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """The intervals that were considered for the part: `fit.Trial.as_dict` of each."""
     pictures: bool = False
     """Whether to draw the network at each level, and the schedule."""

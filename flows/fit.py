@@ -19,7 +19,7 @@ from xdsl.passes import ModulePass
 
 from kan_dialect.analysis.wires import latency_of, wire_functions
 from kan_dialect.devices.device import DeviceFamily, device
-from kan_dialect.devices.estimate import Estimate
+from kan_dialect.devices.parts import Part
 from kan_dialect.errors import KanError
 from kan_dialect.flows.part_fit import part_entry, part_text
 from kan_dialect.flows.pass_runs import Progress
@@ -142,8 +142,7 @@ def _trial(context: Context, front: ModuleOp, compiled: CompilePass, part: Devic
     (function,) = wire_functions(module)
     found, cycles = estimate_design(function, part), latency_of(function)
     interval = declared_interval(function) or 1
-    fits = _fits(found, part)
-    return Trial(
+    trial = Trial(
         compiled.interval,
         found.luts,
         found.registers,
@@ -151,15 +150,17 @@ def _trial(context: Context, front: ModuleOp, compiled: CompilePass, part: Devic
         cycles,
         round(max(cycles, 1) * found.period_ns, 1),
         float(f"{1e9 / (interval * found.period_ns):.3g}"),
-        fits,
     )
+    return replace(trial, fits=_held(trial, limits, part))
 
 
-def _fits(found: Estimate, part: DeviceFamily) -> bool:
+def _held(trial: Trial, part: Part, family: DeviceFamily) -> bool:
     """Whether a part holds a design with a margin."""
-    limits = part.part(part.project_part)
-    size = (int(found.luts / MARGIN), int(found.registers / MARGIN), found.block_rams)
-    return limits.holds(*size)
+    if trial.registers is None:
+        return False
+    alone = family.register_luts * trial.registers if trial.interval > 1 else 0
+    luts, registers = (int(each / MARGIN) for each in (trial.luts + alone, trial.registers))
+    return part.holds(luts, registers, trial.block_rams)
 
 
 def _closest(target: str, trials: Sequence[Trial]) -> str:
@@ -177,11 +178,10 @@ def _remedy(part: DeviceFamily, trials: Sequence[Trial]) -> str:
     """The next part that holds one of the designs, or else fewer bits."""
     family = device(part.part_of)
     for each in family.parts:
-        for trial in trials:
-            size = (int(trial.luts / MARGIN), int((trial.registers or 0) / MARGIN))
-            if trial.registers is not None and each.holds(*size, trial.block_rams):
-                return (
-                    f"take {each.target_of(family.name)}, which holds it at an interval of "
-                    f"{trial.interval}, or give fewer bits (--bits)"
-                )
+        held = next((trial for trial in trials if _held(trial, each, family)), None)
+        if held is not None:
+            return (
+                f"take {each.target_of(family.name)}, which holds it at an interval of "
+                f"{held.interval}, or give fewer bits (--bits)"
+            )
     return "give fewer bits (--bits), or prune edges (kan-prune)"

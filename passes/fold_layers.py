@@ -111,7 +111,7 @@ class _Layer:
         """LUTs of all edges side by side, with an adder each."""
 
         def luts_of_bit(inputs: IntArray) -> FloatArray:
-            return 2.0 ** np.clip(inputs - device.lut_inputs, 0, MOST_DOUBLINGS)
+            return np.exp2(np.clip(inputs - device.lut_inputs, 0, MOST_DOUBLINGS), dtype=np.float64)
 
         tables = (_bits(self.spans) * (luts_of_bit(self.codes) + 1)).sum(axis=1)
         # A node of few bits is one table of all its inputs.

@@ -197,7 +197,7 @@ def run_build(options: argparse.Namespace) -> int:
             tell,
         )
     if trials:
-        print_trials(trials, options.fit, console)
+        print_trials(trials, options.target, console)
     print_report(report, console, str(options.output))
     return _synthesized(options) if options.synth else 0
 

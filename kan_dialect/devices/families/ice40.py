@@ -25,6 +25,8 @@ ICE40 = DeviceFamily(
     expected_wide_factor=1.125,
     chooses_by_luts=True,
     mapped_factor=0.55,
+    # By nextpnr: 1350 cells for 861 lookup tables and 1069 registers.
+    register_luts=0.5,
     # Lattice FPGA-DS-02029, "External Switching Characteristics, HX Devices": f_MAX_GBUF.
     highest_mhz=275.0,
     yosys=Yosys(

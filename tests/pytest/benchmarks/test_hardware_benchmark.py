@@ -22,6 +22,7 @@ from hardware import latency_ns
 from interfaces import WRAPPERS, by_hand
 from kanele_structure import Structure, read_network
 from measurements import TABLE_OVERFLOW, Measurements, geometric_mean, play, some_of
+from peer_network import packed
 from wire_numbers import as_numbers
 
 import kan_dialect
@@ -30,6 +31,8 @@ from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.kanele.frontend import load_tables
+from kan_dialect.frontends.programs.file import read_program
+from kan_dialect.frontends.programs.program import Program
 from kan_dialect.model.model import Model
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
@@ -133,6 +136,25 @@ def test_peers_read_numbers_that_give_the_outputs(bits: int, tmp_path: Path) -> 
                 values.append(np.clip(values[source], low, high))
     found = np.stack([values[each] for each in numbers["results"]], axis=1)
     np.testing.assert_array_equal(found, numbers["outputs"])
+
+
+def test_alkaid_reads_the_constants_of_da4ml(tmp_path: Path) -> None:
+    """Our reader takes the program in both formats for the same one."""
+    rows = [
+        [0, -1, -1, 0, [-4.0, 3.75, 0.25], 0.0, 0.0],
+        [0, -1, 4, -3, [-4.75, 3.0, 0.25], 0.0, 1.0],
+        [1, -1, 4, 3, [1.25, 9.0, 0.25], 0.0, 1.0],
+        [2, -1, 3, 0, [-4.0, 3.0, 1.0], 0.0, 0.0],
+        [3, -1, 4, 5, [16.0, 72.0, 8.0], 0.0, 0.0],
+        [3, 1, 0, 2, [-23.0, 15.0, 0.25], 1.0, 2.0],
+    ]
+    given = [[1, 2], [0], [4, 5], [0, 0], [False, True], rows, -1, 1, None]
+    programs: list[Program] = []
+    for content in (given, packed(given)):
+        (tmp_path / "program.json").write_text(json.dumps(content))
+        programs.append(read_program(tmp_path / "program.json"))
+    assert programs[0] == programs[1]
+    assert [each.constant.code for each in programs[1].operations] == [0, -3, 3, 0, 5, 0]
 
 
 def test_options_that_take_some_names() -> None:

@@ -11,6 +11,7 @@ import pytest
 from commands import flow
 from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.api.loading import from_ir
 from kan_dialect.errors import KanError
 from kan_dialect.flows.fit import fit
 from kan_dialect.flows.tools import toolchain
@@ -75,6 +76,15 @@ def test_refusals(
     assert flow("build", *model, *options, "-o", tmp_path / "out") == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_network_is_built_to_fit(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    built = from_ir(network(10, 8, 5)).build(folder, fit="ice40-hx1k", simulator="none")
+    assert [each["interval"] for each in built.report["fit"]] == [1, 2, 3]
+    assert built.report["interval_cycles"] == 3
+    with pytest.raises(KanError, match="interval has no meaning with fit"):
+        from_ir(network(2, 2)).build(tmp_path / "other", fit="ecp5-12", interval=2)
 
 
 @pytest.mark.ci
