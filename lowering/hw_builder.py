@@ -198,6 +198,10 @@ class HwBuilder:
         following = wire if enable is None else self.chosen(enable, wire, register)
         register.op.operands[0] = following
 
+    def both(self, bit: SSAValue, other: SSAValue | None) -> SSAValue:
+        """Whether both bits are 1; None: the other one always is."""
+        return bit if other is None else self.all_of([bit, other])
+
     # Turns
 
     def turn(self, cycle: int) -> SSAValue:

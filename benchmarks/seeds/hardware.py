@@ -14,15 +14,19 @@ SEEDS = [
         ("out_valid a cycle early", Replace("latency + 1", "latency")),
         (
             "reset clears no valid bit",
-            Replace("(reset, zero)", "None"),
-        ),
-        (
-            "reset sets the valid bits",
-            Replace("self.build.constant(0, ...)", "self.build.constant(1, ...)"),
+            Replace("self.cleared", "None"),
         ),
         (
             "reset clears the last valid bit only",
-            Replace("(reset, zero)", "(reset, zero) if stage == latency else None"),
+            Replace("self.cleared", "self.cleared if stage == latency else None"),
+        ),
+    ),
+    *seeds_in(
+        "lower-kan-to-hw",
+        "Lowering.cleared",
+        (
+            "reset sets the valid bits",
+            Replace("self.build.constant(0, ...)", "self.build.constant(1, ...)"),
         ),
     ),
     *seeds_in(

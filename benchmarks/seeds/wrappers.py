@@ -59,7 +59,7 @@ SEEDS = [
         (
             "ready-to-ready",
             Replace(
-                "{'in_ready': buffer.ready, 'out_valid': buffer.valid}",
+                "{'in_ready': build.both(buffer.ready, turn), 'out_valid': buffer.valid}",
                 "{'in_ready': wires['out_ready'], 'out_valid': buffer.valid}",
             ),
         ),
@@ -70,8 +70,8 @@ SEEDS = [
         (
             "sidebands-a-cycle-late",
             Replace(
-                "delayed(build, side, interface.latency, 'side')",
-                "delayed(build, side, interface.latency + 1, 'side')",
+                "beside_core(build, side, interface, ..., 'side')",
+                "build.register(beside_core(build, side, interface, ..., 'side'))",
             ),
         ),
     ),

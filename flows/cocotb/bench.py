@@ -99,7 +99,8 @@ def _bench(design: Design) -> _Bench:
         return _stream_bench(design)
     if design.chosen == "ready-valid":
         parts = ["vectors", "outputs", "pauses", "ready_valid"]
-        return _Bench(parts, _pauses(design, 1), _MOST_CYCLES, _start(design, 1))
+        most = _MOST_CYCLES * core.interval
+        return _Bench(parts, _pauses(design, 1), most, _start(design, core.interval))
     parts = ["vectors", "outputs", "pauses", "clocked"]
     constants = {"LATENCY": core.latency, "PHASE": 4 * (core.latency + 8)}
     if core.interval == 1:
@@ -116,7 +117,7 @@ def _start(design: Design, beats: int) -> int:
 def _pauses(design: Design, beats: int) -> dict[str, object]:
     """Constants of pauses that fill and empty the buffer: phases longer than it lasts."""
     return {
-        "PHASE": 4 * (design.core.latency + 8) * beats,
+        "PHASE": 4 * (design.core.latency + 8 * design.core.interval) * beats,
         "INPUT_PAUSES": (0, 0.5, 0, 0.7, 0.2),
         "OUTPUT_PAUSES": (0, 0.1, 0.9, 0.5, 0.95),
         "PAIRS": _PAIRS,
@@ -126,6 +127,7 @@ def _pauses(design: Design, beats: int) -> dict[str, object]:
 def _stream_bench(design: Design) -> _Bench:
     source, result = design.stream.layouts(design.core)
     beats = max(source.beats, result.beats)
+    slowest = max(beats, design.core.interval)
     constants = _pauses(design, beats) | {
         "INPUT_BEAT": source.beat_bytes,
         "OUTPUT_KEEP": result.has_keep,
@@ -135,8 +137,8 @@ def _stream_bench(design: Design) -> _Bench:
     return _Bench(
         ["vectors", "pauses", "axi_stream"],
         constants,
-        _MOST_CYCLES * beats,
-        _start(design, beats),
+        _MOST_CYCLES * slowest,
+        _start(design, slowest),
         axi=("AxiStreamBus", "AxiStreamFrame", "AxiStreamSink", "AxiStreamSource"),
     )
 

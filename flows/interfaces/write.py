@@ -56,7 +56,9 @@ def write_interface(
             (core,) = cores_in(module)
             entry["registers"] = write_registers(folder / "host", core, interface.latency)
         elif chosen is not None and chosen.interface != "valid":
-            entry["buffer_words"] = checked_words(interface.latency, chosen.buffer_words)
+            entry["buffer_words"] = checked_words(
+                interface.latency, interface.interval, chosen.buffer_words
+            )
             if chosen.interface == "axi-stream":
                 source, result = chosen.choice.layouts(interface)
                 entry |= {"input": layout_entry(source), "output": layout_entry(result)}

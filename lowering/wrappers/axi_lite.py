@@ -17,6 +17,7 @@ from xdsl.ir import SSAValue
 from kan_dialect.ir.attributes.module_attributes import (
     declare_interface,
     declare_latency,
+    declared_interval,
     list_encodings,
 )
 from kan_dialect.lowering.hw_builder import HwBuilder, integer
@@ -108,10 +109,12 @@ class _AxiLite:
     def _waiting(self) -> list[SSAValue]:
         """The commands that a write waits for.
 
-        A core that trains may take them some cycles later. A write in between would change their
-        inputs, and a command might overtake them.
+        A core that trains, or is folded, may take them some cycles later. A write in between would
+        change their inputs, and a command might overtake them.
         """
-        return [self.waits, self.mem_waits] if self.map.trains else []
+        if self.map.trains:
+            return [self.waits, self.mem_waits]
+        return [self.waits] if declared_interval(self.core) is not None else []
 
     # Writes
 

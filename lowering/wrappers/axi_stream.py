@@ -7,8 +7,9 @@ with a new one. TKEEP is there where beats have padding; at the input it is not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from xdsl.dialects import hw
 from xdsl.ir import SSAValue
@@ -18,7 +19,7 @@ from kan_dialect.lowering.wrappers.core import Core, Wrapper, core_results, wrap
 from kan_dialect.lowering.wrappers.credit_buffer import (
     LATENCY,
     CreditBuffer,
-    delayed,
+    beside_core,
     total_bits,
 )
 from kan_dialect.lowering.wrappers.stream_layout import StreamLayout
@@ -47,15 +48,16 @@ def axi_stream_wrapper(core: Core, choice: StreamChoice, words: int) -> hw.HWMod
     buffer = CreditBuffer(build, reset, words, bits)
 
     taken = _Input(wrapper, source, choice, reset, buffer.ready)
-    results = core_results(wrapper, reset, taken.entered, taken.codes())
+    results = core_results(wrapper, reset, taken.offered, taken.codes())
+    taken.connect(results.get("in_ready"))
     sample = [results[port.name] for port in interface.outputs]
     if side_bits:
         side = build.joined(taken.side[::-1], side_bits) if len(taken.side) > 1 else taken.side[0]
-        sample.append(delayed(build, side, interface.latency, "side"))
+        sample.append(beside_core(build, side, interface, results.get("in_ready"), "side"))
 
     sent = _Output(wrapper, result, choice, reset, buffer)
     buffer.connect(taken.entered, results["out_valid"], sample, sent.left)
-    outputs = {"s_axis_tready": buffer.ready, "m_axis_tvalid": buffer.valid, **sent.outputs()}
+    outputs = {"s_axis_tready": taken.ready, "m_axis_tvalid": buffer.valid, **sent.outputs()}
     lines = [_RESET, *_lines("s_axis", source), *_lines("m_axis", result)]
     return wrapper.finish(outputs, interface.latency + LATENCY, lines)
 
@@ -96,46 +98,73 @@ class _Beats:
 
 @dataclass
 class _Input:
-    """Beats become samples. All beats but the last of a sample wait in registers."""
+    """Beats become samples. All beats but the last of a sample wait in registers.
+
+    A folded core takes the last one when its turn comes; until then it stays on the bus.
+    """
 
     wrapper: Wrapper
     layout: StreamLayout
     choice: StreamChoice
     reset: SSAValue
-    ready: SSAValue
+    room: SSAValue
+
+    """1: a sample fits into core and buffer."""
 
     def __post_init__(self) -> None:
-        build, wires, layout = self.wrapper.build, self.wrapper.wires, self.layout
-        data = wires["s_axis_tdata"]
-        moves = build.all_of([wires["s_axis_tvalid"], self.ready], "taken")
-        words: list[SSAValue] = [data]
+        build, layout = self.wrapper.build, self.layout
+        self.valid = self.offered = build.all_of([self.wires["s_axis_tvalid"], self.room])
+        """1: the last beat of a sample is there, and fits."""
+        self.beats: _Beats | None = None
+        self.words = [self.wires["s_axis_tdata"]]
+        """Words of the sample, in the order of its beats."""
+        if layout.beats > 1:
+            self.beats = _Beats(build, layout.beats, self.reset, "in_beat")
+            self.offered = build.all_of([self.valid, self.beats.is_last])
+            for index in range(1, layout.beats):
+                self.words.insert(0, build.held(layout.beat_bits, f"word{index}"))
         self.side: list[SSAValue] = []
         """TUSER and TLAST of the sample, the lowest bits first."""
-        user = wires.get("s_axis_tuser")
+        if self.choice.user_bits:
+            in_beat = self.wires["s_axis_tuser"]
+            is_whole = self.beats is None
+            self.side.append(
+                in_beat if is_whole else build.held(self.choice.user_bits, "first_user")
+            )
+        if self.choice.last:
+            self.side.append(self.wires["s_axis_tlast"])
+
+    @property
+    def wires(self) -> Mapping[str, SSAValue]:
+        return self.wrapper.wires
+
+    def connect(self, turn: SSAValue | None) -> None:
+        """What moves beats.
+
+        Parameters
+        ----------
+        turn : 1: the core takes a sample; None: it takes one in every cycle.
+        """
+        build, beats = self.wrapper.build, self.beats
+        free = turn
+        if beats is not None and turn is not None:
+            free = build.any_of([turn, build.inverted(beats.is_last, 1)])
+        self.ready = build.both(self.room, free)
+        moves = build.named(build.both(self.valid, free), "taken")
         self.entered = moves
         """1: the last beat of a sample is taken."""
-        if layout.beats > 1:
-            beats = _Beats(build, layout.beats, self.reset, "in_beat")
-            ends = beats.is_last
-            if self.choice.last:
-                ends = build.any_of([ends, wires["s_axis_tlast"]])
-            beats.connect(moves, ends)
-            self.entered = build.all_of([moves, beats.is_last], "entered")
-            # The word of the beat before is the first of the registers.
-            for index in range(1, layout.beats):
-                register = build.held(layout.beat_bits, f"word{index}")
-                build.load(register, words[0], moves)
-                words.insert(0, register)
-            if user is not None:
-                first = build.held(self.choice.user_bits, "first_user")
-                build.load(first, user, build.all_of([moves, beats.is_at(0)]))
-                user = first
-        if user is not None:
-            self.side.append(user)
+        if beats is None:
+            return
+        self.entered = build.named(build.both(self.offered, turn), "entered")
+        ends = beats.is_last
         if self.choice.last:
-            self.side.append(wires["s_axis_tlast"])
-        self.words = words
-        """Words of the sample, in the order of its beats."""
+            ends = build.any_of([ends, self.wires["s_axis_tlast"]])
+        beats.connect(moves, ends)
+        for register, later in pairwise(self.words):
+            build.load(register, later, moves)
+        if self.choice.user_bits:
+            first = build.all_of([moves, beats.is_at(0)])
+            build.load(self.side[0], self.wires["s_axis_tuser"], first)
 
     def codes(self) -> dict[str, SSAValue]:
         """The wire of each input of the core."""

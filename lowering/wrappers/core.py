@@ -76,15 +76,15 @@ def wrapper_of(core: Core, kind: InterfaceName, ports: Sequence[WrapperPort]) ->
 
 
 def core_results(
-    wrapper: Wrapper, reset: SSAValue, entered: SSAValue, codes: Mapping[str, SSAValue]
+    wrapper: Wrapper, reset: SSAValue, offered: SSAValue, codes: Mapping[str, SSAValue]
 ) -> dict[str, SSAValue]:
     """The outputs of the core, instantiated in a wrapper.
 
     Parameters
     ----------
-    entered : 1: the codes are a sample.
+    offered : 1: the codes are a sample, which a folded core takes where its `in_ready` is 1.
     codes : the wire of each data input.
     """
     assert wrapper.build.clock is not None
-    inputs = {"clk": wrapper.build.clock, "rst": reset, "in_valid": entered, **codes}
+    inputs = {"clk": wrapper.build.clock, "rst": reset, "in_valid": offered, **codes}
     return wrapper.build.instance("core", wrapper.core.module, inputs)

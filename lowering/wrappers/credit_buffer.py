@@ -2,6 +2,7 @@
 
 A counter holds the number of samples that are in the core or in the buffer. `ready` is a register
 that says whether another one fits, so that no path leads from the output's ready to the input's.
+A folded core takes a sample where its `in_ready` is 1 too, and holds fewer at a time.
 The buffer is a memory of lookup tables, whose word at the read address is there within the cycle.
 
 docs/rationale/hardware.md compares it with a core that stops.
@@ -17,6 +18,7 @@ from xdsl.ir import SSAValue
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import bit_width
 from kan_dialect.lowering.hw_builder import HwBuilder
+from kan_dialect.model.interface import Interface
 from kan_dialect.ops.memory import DISTRIBUTED_WORDS, MemoryOp, MemoryWordOp, MemoryWriteOp
 
 MEMORY_BITS = 64
@@ -25,30 +27,31 @@ MEMORY_BITS = 64
 LATENCY = 1
 """Cycles that the buffer adds to the core's latency."""
 
-ROUND_TRIP = LATENCY + 2
-"""Words of the buffer, beyond the core's latency, that one sample a clock takes: the cycle of the
-write, the cycle after which a credit is back, and the word that tells full from empty."""
+SPARE = 2
+"""Words of the buffer beyond the samples that are under way: the sample whose credit comes back,
+and the word that tells full from empty."""
 
 
-def words_for(latency: int) -> int:
-    """Words of the smallest buffer that keeps one sample a clock behind a core.
+def words_for(latency: int, interval: int) -> int:
+    """Words of the smallest buffer that a core never waits for while the output is ready.
 
     Parameters
     ----------
-    latency : of the core, in clock cycles.
+    latency, interval : of the core, in clock cycles.
     """
-    return 1 << (latency + ROUND_TRIP - 1).bit_length()
+    under_way = max(1, (latency + LATENCY) // interval)
+    return 1 << (under_way + SPARE - 1).bit_length()
 
 
-def checked_words(latency: int, chosen: int | None) -> int:
+def checked_words(latency: int, interval: int, chosen: int | None) -> int:
     """The words of the buffer that a user chose; None: the fewest.
 
     Raises
     ------
-    KanError : they are no power of two, too few for one sample a clock, or too many for lookup
+    KanError : they are no power of two, too few for the core's interval, or too many for lookup
         tables.
     """
-    least = words_for(latency)
+    least = words_for(latency, interval)
     if least > DISTRIBUTED_WORDS:
         raise KanError(
             f"a core with a latency of {latency} cycles is too deep for a buffer of at most "
@@ -105,7 +108,7 @@ class CreditBuffer:
 
         Parameters
         ----------
-        entered : 1: a sample enters the core; only while `ready`.
+        entered : 1: the core takes a sample; only while `ready`.
         arrived : 1: `sample` leaves the core.
         sample : wires, the lowest bits first.
         left : 1: `word` leaves the buffer; only while `valid`.
@@ -131,10 +134,19 @@ class CreditBuffer:
             build.block.add_op(MemoryWriteOp(memory, self.written, piece, arrived, build.clock))
 
 
-def delayed(build: HwBuilder, wire: SSAValue, cycles: int, name: str) -> SSAValue:
-    """A wire behind registers without reset."""
-    for cycle in range(1, cycles + 1):
-        wire = build.register(wire, f"{name}_s{cycle}")
+def beside_core(
+    build: HwBuilder, wire: SSAValue, core: Interface, ready: SSAValue | None, name: str
+) -> SSAValue:
+    """A wire that goes with the samples of a core, behind registers without reset.
+
+    Parameters
+    ----------
+    ready : 1: the core takes a sample, which all others make room for; None: in every cycle.
+    """
+    for number in range(1, -(-core.latency // core.interval) + 1):
+        register = build.held(bit_width(wire.type), f"{name}_s{number}")
+        build.load(register, wire, ready)
+        wire = register
     return wire
 
 

@@ -20,13 +20,15 @@ def ready_valid_wrapper(core: Core, words: int) -> hw.HWModuleOp:
     wrapper = wrapper_of(core, "ready-valid", ready_valid_ports(interface))
     build, wires = wrapper.build, wrapper.wires
     buffer = CreditBuffer(build, wires["rst"], words, sum(port.width for port in interface.outputs))
-    entered = build.all_of([wires["in_valid"], buffer.ready], "entered")
+    offered = build.all_of([wires["in_valid"], buffer.ready])
     codes = {port.name: wires[port.name] for port in interface.inputs}
-    results = core_results(wrapper, wires["rst"], entered, codes)
+    results = core_results(wrapper, wires["rst"], offered, codes)
     left = build.all_of([buffer.valid, wires["out_ready"]], "left")
     sample = [results[port.name] for port in interface.outputs]
+    turn = results.get("in_ready")
+    entered = build.named(build.both(offered, turn), "entered")
     buffer.connect(entered, results["out_valid"], sample, left)
-    outputs = {"in_ready": buffer.ready, "out_valid": buffer.valid}
+    outputs = {"in_ready": build.both(buffer.ready, turn), "out_valid": buffer.valid}
     low = 0
     for port in interface.outputs:
         outputs[port.name] = build.part(buffer.word, low, port.width)

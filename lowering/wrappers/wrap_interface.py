@@ -18,6 +18,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.module_attributes import (
     declared_interface,
+    declared_interval,
     declared_latency,
     trains_itself,
 )
@@ -38,6 +39,7 @@ from kan_dialect.model.model import Model
 from kan_dialect.ops.memory import DISTRIBUTED_WORDS
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.passes.fold_layers import FoldLayersPass
 from kan_dialect.passes.schedule import SchedulePass
 
 _READ = {
@@ -76,8 +78,8 @@ class WrapInterfacePass(KanPass):
     user_bits: int = bounded(0, Bounds(0, MAX_USER_BITS))
     """Width of TUSER; 0 leaves TUSER out."""
     buffer_words: int | None = bounded(None, Bounds(2, DISTRIBUTED_WORDS))
-    """Words of the buffer behind the network, a power of two. Default: the fewest that keep one
-    sample a clock."""
+    """Words of the buffer behind the network, a power of two. Default: the fewest that keep the
+    network's speed."""
 
     clock_enable: bool = False
     """Add the module `NAME_clock_enable`: the network's with a port `ce`, which stops it."""
@@ -112,10 +114,12 @@ class WrapInterfacePass(KanPass):
         for width in (self.choice.input_beat_bits, self.choice.output_beat_bits):
             StreamLayout.of((), width)
         latencies = [stage.latency for stage in before if isinstance(stage, SchedulePass)]
+        intervals = [stage.interval for stage in before if isinstance(stage, FoldLayersPass)]
         for function in functions_of(module):
+            interval = max(declared_interval(function) or 1, *intervals, 1)
             for latency in latencies:
                 if latency is not None:
-                    self._require_latency(function.sym_name.data, latency)
+                    self._require_latency(function.sym_name.data, latency, interval)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         circuits = [
@@ -132,7 +136,7 @@ class WrapInterfacePass(KanPass):
                 Rewriter.insert_op(wrapper, InsertPoint.after(circuit))
         return bool(circuits)
 
-    def _require_latency(self, name: str, latency: int) -> None:
+    def _require_latency(self, name: str, latency: int, interval: int) -> None:
         """Refuse a latency that the interface does not allow.
 
         Raises
@@ -146,7 +150,7 @@ class WrapInterfacePass(KanPass):
                 remedy="leave out --combinational or --clock-enable",
             )
         if "buffer_words" in _READ[self.interface]:
-            checked_words(latency, self.buffer_words)
+            checked_words(latency, interval, self.buffer_words)
 
     def wrapper(self, circuit: hw.HWModuleOp) -> hw.HWModuleOp | None:
         """The wrapper around a network's module; None for the interface `valid`.
@@ -158,12 +162,12 @@ class WrapInterfacePass(KanPass):
         if trains_itself(circuit):
             return axi_lite_wrapper(circuit, declared_latency(circuit) or 0)
         interface = Model(circuit, "hardware").interface()
-        self._require_latency(interface.name, interface.latency)
-        if interface.interval > 1 and (self.clock_enable or self.interface != "valid"):
+        self._require_latency(interface.name, interface.latency, interface.interval)
+        if interface.interval > 1 and self.clock_enable:
             raise KanError(
                 f"{interface.name} takes a sample every {interface.interval} cycles: folded "
-                "designs have no wrapper and no clock enable yet",
-                remedy="leave out --interface and --clock-enable, or --interval",
+                "designs have no clock enable yet",
+                remedy="leave out --clock-enable, or --interval",
             )
         if self.clock_enable:
             return with_clock_enable(circuit)
@@ -171,7 +175,8 @@ class WrapInterfacePass(KanPass):
             return None
         if self.interface == "axi-lite":
             return axi_lite_wrapper(circuit, interface.latency)
-        core, words = Core(circuit, interface), checked_words(interface.latency, self.buffer_words)
+        core = Core(circuit, interface)
+        words = checked_words(interface.latency, interface.interval, self.buffer_words)
         if self.interface == "ready-valid":
             return ready_valid_wrapper(core, words)
         return axi_stream_wrapper(core, self.choice, words)

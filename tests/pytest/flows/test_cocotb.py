@@ -55,6 +55,7 @@ INTERFACES: dict[str, tuple[object, ...]] = {
     ),
     "axi-lite": ("--interface", "axi-lite"),
     "no-last": ("--interface", "axi-stream", "--beat-bits", 64, "--no-last"),
+    "folded-stream": ("--interface", "axi-stream", "--beat-bits", "32,8", "--interval", 4),
 }
 """Options of a build, by a name of what they give."""
 
@@ -371,7 +372,7 @@ def test_what_is_missing_is_told(builds: Callable[[str], Path], tmp_path: Path) 
 
 def test_the_driver_comes_with_streams(builds: Callable[[str], Path]) -> None:
     found = {name for name in INTERFACES if (builds(name) / "host" / "wine_pynq.py").exists()}
-    assert found == {"axi-stream", "beats", "axi-lite"}
+    assert found == {"axi-stream", "beats", "folded-stream", "axi-lite"}
     assert (builds("axi-lite") / "host" / "wine_uio.c").exists()
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axi_lite_bench import Accesses
+from folded_design import FOLDED, every_sample, folded_sums
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from fuzz.networks import Drawing
 from kan_dialect.flows.tools import tool_runs, toolchain
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.on_chip.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -109,6 +111,26 @@ def test_start_while_a_sample_is_under_way_is_refused(tmp_path: Path) -> None:
     accesses.read(at["COUNT"], 1)
     rtl = emit_systemverilog(module)
     accesses.play(rtl, "net_axi_lite", registers.address_bits, tmp_path)
+
+
+def test_a_folded_network_takes_the_sample_of_its_start(tmp_path: Path) -> None:
+    """The next sample's code is written at once, while this one may still wait for its turn."""
+    module = load_model(make_context(), FOLDED)
+    WrapInterfacePass(interface="axi-lite").apply(Context(), module)
+    registers = register_map(circuits_of(module)[0], 5)
+    codes = every_sample()[:24]
+    at = {each.name: each.offset for each in registers.registers}
+    accesses = Accesses()
+    write_codes(accesses, registers, {"x0": int(codes[0, 0]), "x1": int(codes[0, 1])})
+    for (_, x1), (x0, _), (y0,) in zip(codes, codes[1:], folded_sums(codes).tolist(), strict=False):
+        write_codes(accesses, registers, {"x1": int(x1)})
+        accesses.write(at["CONTROL"], 1)
+        write_codes(accesses, registers, {"x0": int(x0)})
+        accesses.idle(12)
+        accesses.read(at["STATUS"], 2)
+        read_codes(accesses, registers, {"y0": y0})
+    rtl = emit_systemverilog(module)
+    accesses.play(rtl, "folded_axi_lite", registers.address_bits, tmp_path)
 
 
 def test_training_and_coefficients_through_registers(tmp_path: Path) -> None:

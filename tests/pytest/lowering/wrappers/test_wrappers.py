@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from folded_design import FOLDED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wrapper_bench import Bench, play
@@ -85,11 +86,12 @@ class Wrapped:
             sliced(ports, word) for ports, word in ((inputs, "s_word"), (outputs, "m_word"))
         )
         valids = ".in_valid(s_valid), .out_valid(m_valid)"
+        name = self.interface.name
         if self.options.interface == "valid":
-            dut = "assign s_ready = m_ready; net_clock_enable dut (.clk(clock), .rst(reset)"
+            dut = f"assign s_ready = m_ready; {name}_clock_enable dut (.clk(clock), .rst(reset)"
             return Bench(f"{dut}, .ce(m_ready), {valids}, {taken}, {given});", low, high, latency)
         if self.options.interface == "ready-valid":
-            dut = f"net_ready_valid dut (.clk(clock), .rst(reset), {valids}, .in_ready(s_ready)"
+            dut = f"{name}_ready_valid dut (.clk(clock), .rst(reset), {valids}, .in_ready(s_ready)"
             return Bench(f"{dut}, .out_ready(m_ready), {taken}, {given});", low, high, latency)
         source, result = self.options.choice.layouts(self.interface)
         choice = self.options.choice
@@ -115,7 +117,7 @@ class Wrapped:
                     names.append(f".{bus}_{part}({word}[{low} +: {bits}])")
                     low += bits
             widths.append(low)
-        dut = f"net_axi_stream dut ({', '.join(names)});"
+        dut = f"{name}_axi_stream dut ({', '.join(names)});"
         return Bench(dut, widths[0], widths[1], latency * max(source.beats, result.beats))
 
     def codes(self, random: np.random.Generator, samples: int) -> np.ndarray:
@@ -202,11 +204,12 @@ def check(
         assert 0 < len(run.before) < len(whole)
         assert run.before == whole[: len(run.before)]
     if eager:
-        beats = max(len(sent[0]), len(expected[0]))
+        beats = max(len(sent[0]), len(expected[0]), wrapped.interface.interval)
         assert run.cycles <= samples * beats + bench.latency * 2 + 60
 
 
 THREE = network([(-4, 3), (0, 4095), (-100, 27)], 4)
+FOLDS = FOLDED.read_text()
 STREAM = WrapInterfacePass("axi-stream")
 CASES = {
     "clock enable": WrapInterfacePass("valid", clock_enable=True),
@@ -220,12 +223,19 @@ CASES = {
 
 
 @needs_icarus
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("case", "text"),
+    [
+        *((case, THREE) for case in CASES),
+        *((case, FOLDS) for case in CASES if case != "clock enable"),
+    ],
+    ids=[*CASES, *(f"folded {case}" for case in CASES if case != "clock enable")],
+)
 @pytest.mark.parametrize("how", ["pauses", "eager", "reset"])
-def test_every_sample_comes_out_once(case: str, how: str, tmp_path: Path) -> None:
+def test_every_sample_comes_out_once(case: str, text: str, how: str, tmp_path: Path) -> None:
     check(
         tmp_path,
-        THREE,
+        text,
         CASES[case],
         simulator="icarus",
         seed=len(case),
