@@ -34,7 +34,7 @@ from kan_dialect.passes.schedule import SchedulePass
 
 MARGIN = 0.85
 """Share of a part's LUTs and registers that a design may take by estimate: routing needs room."""
-TOO_LARGE = 2
+TOO_LARGE = 1.5
 """Designs whose tables take more than so many times the part's LUTs are not compiled."""
 
 
@@ -98,7 +98,7 @@ def print_trials(trials: Sequence[Trial], part: str, console: Console) -> None:
         known = each.registers is not None
         table.add_row(
             str(each.interval),
-            f"{each.luts}" if known else f"some {each.luts}",
+            f"{each.luts}" if known else "far too many",
             f"{each.registers}" if known else "",
             str(each.block_rams),
             f"{each.latency_ns:g}" if known else "",
