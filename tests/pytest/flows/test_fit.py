@@ -86,6 +86,7 @@ def test_a_network_is_built_to_fit(tmp_path: Path) -> None:
     built = from_ir(network(10, 8, 5)).build(folder, fit="ice40-hx1k", simulator="none")
     assert [each["interval"] for each in built.report["fit"]] == [1, 2, 3]
     assert built.report["interval_cycles"] == 3
+    assert "Intervals for the part, by estimate" in (folder / "report.html").read_text()
     with pytest.raises(KanError, match="interval has no meaning with fit"):
         from_ir(network(2, 2)).build(tmp_path / "other", fit="ecp5-12", interval=2)
 
