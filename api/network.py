@@ -68,6 +68,7 @@ from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.data_columns import join_names
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Level, Model, split_codes
+from kan_dialect.model.model_ports import hardware_interval
 from kan_dialect.model.on_chip.training_step import is_trainable
 from kan_dialect.multiverse import installed_universe
 from kan_dialect.ops.layer import NodeSumOp
@@ -227,6 +228,11 @@ class Network:
         KanError : outputs do not come in one cycle.
         """
         return self._model.latency()
+
+    @property
+    def interval_cycles(self) -> int:
+        """Clock cycles from a sample to the next: 1 of a network that is not folded."""
+        return hardware_interval(self._model.op)
 
     def _ports(self) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
         self._require_codes()

@@ -69,6 +69,8 @@ class CompileOptionTypes(TypedDict, total=False):
     stands for threshold 2.197."""
     k: int | None
     """With head `top-k`: number of indices; default 2."""
+    interval: int
+    """Cycles from a sample to the next one; 1: a sample every cycle, and no layer is folded."""
     target: str | Path
     """The device whose costs decide: `xcup`, `ecp5`, `ice40`, `xc7`, `cyclonev`, `gowin`, `nexus`,
     `gatemate`, `lut3` to `lut8`, or one of an installed package; or a part of one, as `ecp5-25`
@@ -124,6 +126,8 @@ class BuildOptionTypes(TypedDict, total=False):
     """The device that the estimate is for."""
     certificate: Literal["auto", "always", "never"]
     """Whether to bound the error of the integers."""
+    fit: list[dict[str, Any]]
+    """The intervals that were considered for the part: `fit.Trial.as_dict` of each."""
     pictures: bool
     """Whether to draw the network at each level, and the schedule."""
     interface: Literal["valid", "ready-valid", "axi-stream", "axi-lite"]
@@ -200,6 +204,8 @@ class BuildOptionTypes(TypedDict, total=False):
     stands for threshold 2.197."""
     k: int | None
     """With head `top-k`: number of indices; default 2."""
+    interval: int
+    """Cycles from a sample to the next one; 1: a sample every cycle, and no layer is folded."""
     parts: int | None
     """The most tables that one table is split into; 1: only its offset is chosen. The default is 3
     where adders of the target absorb tables (xcup), where adders share carry chains (ecp5), or

@@ -103,7 +103,7 @@ def build(
         integer, interface = stages.integer or circuit, circuit.interface()
         progress("emitting SystemVerilog")
         tops = [*cores_in(module), *wrappers_in(module)]
-        report = _report(stages, interface, circuit, tops)
+        report = _report(stages, interface, circuit, tops, options.fit)
         report.warnings += size_caution(report.estimate)
         wrap = _wrapping(options)
         rtl, vhdl = write_core(target, module, report, vhdl=options.vhdl)
@@ -252,7 +252,11 @@ def _hardware(module: ModuleOp) -> Model:
 
 
 def _report(
-    stages: Stages, interface: Interface, circuit: Model, tops: Sequence[hw.HWModuleOp]
+    stages: Stages,
+    interface: Interface,
+    circuit: Model,
+    tops: Sequence[hw.HWModuleOp],
+    fit: list[dict[str, Any]],
 ) -> Report:
     total, kept = stages.edges or (0, 0)
     estimate = {} if stages.estimate is None else estimate_entry(stages.estimate, tops)
@@ -277,6 +281,7 @@ def _report(
         stages=stages.runs.files,
         layers=stages.layers,
         schedule=stages.schedule,
+        fit=fit,
     )
 
 

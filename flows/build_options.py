@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from xdsl.passes import ModulePass
 
@@ -66,5 +67,7 @@ class BuildOptions(CommonOptions):
     """The model as its own runtime computes it; float accuracy is measured on it if given."""
     certificate: CertificateChoice = "auto"
     """Whether to bound the error of the integers."""
+    fit: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """The intervals that were considered for the part: `fit.Trial.as_dict` of each."""
     pictures: bool = False
     """Whether to draw the network at each level, and the schedule."""

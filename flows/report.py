@@ -64,6 +64,8 @@ class Report:
     """Use of codes by samples: `on`, `samples`, and `inputs`, `nodes`, `outputs` by name."""
     estimate: dict[str, Any] = field(default_factory=dict[str, Any])
     """Size and delay of the top module: see `estimate_entry`."""
+    fit: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Of `--fit`, an entry an interval that was considered: size, latency, and whether it fits."""
     layers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """Costs of each layer, by kind and by edge: see `layer_costs`."""
     schedule: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])

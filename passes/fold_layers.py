@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ir.attributes.module_attributes import declare_interval, declare_word
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import FloatArray, IntArray, to_numpy
@@ -50,8 +52,7 @@ class FoldLayersPass(FunctionPass, TargetPass):
         for op in ops_of(function.body.block):
             if not isinstance(op, NodeSumOp):
                 continue
-            lookup = op.edges.owner
-            assert isinstance(lookup, TablesOp)
+            lookup = lookup_of(op)
             if self._is_smaller_folded(op, lookup):
                 declare_interval(function, self.interval)
                 declare_interval(op, self.interval)
@@ -68,23 +69,54 @@ class FoldLayersPass(FunctionPass, TargetPass):
 
     def _is_smaller_folded(self, op: NodeSumOp, lookup: TablesOp) -> bool:
         """Whether shift registers and accumulators take fewer LUTs than tables and adders."""
-        tables, mask = to_numpy(lookup.tables), op.mask_array
-        spans = (tables.max(axis=2) - tables.min(axis=2).astype(np.int64)) * mask
-        lower, upper = (ends.tolist() for ends in bounds_of(lookup.input))
-        codes = np.array([int_type(*ends).bits for ends in zip(lower, upper, strict=True)])
-        lanes = -(-len(codes) // self.interval)
-        unrolled = _bits(spans) * (self._luts_of_bit(codes) + 1)
-        sums = _bits(spans.sum(axis=1))
-        # A node of few bits is one table of all its inputs.
-        whole = sums * self._luts_of_bit(((spans > 0) * codes).sum(axis=1))
-        lane_sums = (lanes - 1) * (_bits(spans.max(axis=1)) + 1)
-        folded = codes.max() * (len(codes) - lanes) + (sums + lane_sums).sum()
-        counter = 2 * self.interval.bit_length()
-        return bool(folded + counter < np.minimum(unrolled.sum(axis=1), whole).sum())
+        layer = _Layer(op, lookup)
+        lanes = -(-layer.codes.size // self.interval)
+        lane_sums = (lanes - 1) * (_bits(layer.spans.max(axis=1)) + 1)
+        shifts = layer.codes.max() * (layer.codes.size - lanes)
+        folded = shifts + (layer.sum_bits + lane_sums).sum() + 2 * self.interval.bit_length()
+        return bool(folded < layer.unrolled(self.device))
 
-    def _luts_of_bit(self, inputs: IntArray) -> FloatArray:
-        """LUTs of k inputs that functions of so many inputs take: 2^(inputs - k)."""
-        return 2.0 ** np.clip(inputs - self.device.lut_inputs, 0, MOST_DOUBLINGS)
+
+def unrolled_luts(module: ModuleOp, device: DeviceFamily) -> int:
+    """LUTs of all layers of a module at table level side by side, by the sizes of their tables."""
+    sums = [op for op in module.walk() if isinstance(op, NodeSumOp)]
+    return int(sum(_Layer(op, lookup_of(op)).unrolled(device) for op in sums))
+
+
+def lookup_of(op: NodeSumOp) -> TablesOp:
+    """The tables that a layer's nodes add up."""
+    lookup = op.edges.owner
+    assert isinstance(lookup, TablesOp)
+    return lookup
+
+
+class _Layer:
+    """Sizes of a layer's tables.
+
+    Parameters
+    ----------
+    op, lookup : its nodes and its tables, at table level.
+    """
+
+    def __init__(self, op: NodeSumOp, lookup: TablesOp) -> None:
+        tables = to_numpy(lookup.tables)
+        lower, upper = (ends.tolist() for ends in bounds_of(lookup.input))
+        self.spans = (tables.max(axis=2) - tables.min(axis=2).astype(np.int64)) * op.mask_array
+        """The largest entry of each edge less the smallest, (nodes, inputs)."""
+        self.codes = np.array([int_type(*ends).bits for ends in zip(lower, upper, strict=True)])
+        """Bits of the code of each input."""
+        self.sum_bits = _bits(self.spans.sum(axis=1))
+
+    def unrolled(self, device: DeviceFamily) -> float:
+        """LUTs of all edges side by side, with an adder each."""
+
+        def luts_of_bit(inputs: IntArray) -> FloatArray:
+            return 2.0 ** np.clip(inputs - device.lut_inputs, 0, MOST_DOUBLINGS)
+
+        tables = (_bits(self.spans) * (luts_of_bit(self.codes) + 1)).sum(axis=1)
+        # A node of few bits is one table of all its inputs.
+        whole = self.sum_bits * luts_of_bit(((self.spans > 0) * self.codes).sum(axis=1))
+        return float(np.minimum(tables, whole).sum())
 
 
 def _bits(spans: IntArray) -> FloatArray:

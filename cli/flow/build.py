@@ -31,6 +31,7 @@ from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.output_folders import require_replaceable
 from kan_dialect.flows.build import build, require_name
 from kan_dialect.flows.build_options import BuildOptions
+from kan_dialect.flows.fit import Trial, fit, print_trials
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.interfaces.pipeline import with_interface
 from kan_dialect.flows.report import print_report
@@ -57,7 +58,7 @@ COMPILE = PassOptions(
 INTERFACE = PassOptions(WrapInterfacePass)
 """Options of the wrapper around the network."""
 
-PIPELINE_ONLY = tuple(name for name in COMPILE.names if name != "target")
+PIPELINE_ONLY = (*(name for name in COMPILE.names if name != "target"), "fit")
 """Options of `kan-flow build` that say nothing to another pipeline than the default one."""
 
 FIXED_ONLY = (
@@ -89,6 +90,12 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     COMPILE.add_to(parser.add_argument_group("the default pipeline, kan-compile"))
     parser.add_argument(
         "-p", "--passes", metavar="PIPELINE", help="this pipeline instead of the default one"
+    )
+    parser.add_argument(
+        "--fit",
+        metavar="PART",
+        help="the smallest interval at which the network fits this part, by estimate, in place of "
+        "--target and --interval: ecp5-25, ice40-up5k, ... (kan-flow --list-devices)",
     )
     INTERFACE.add_to(parser.add_argument_group("the interface, kan-wrap-interface"))
     parser.add_argument(
@@ -132,6 +139,8 @@ def add_build(parser: argparse.ArgumentParser) -> None:
 def run_build(options: argparse.Namespace) -> int:
     """Run `kan-flow build`."""
     _refuse_unread(options)
+    if options.fit is not None:
+        options.target = options.fit
     device(options.target)
     require_replaceable(
         options.output, BUILD, force=options.force, spared=spared_files(options.output)
@@ -151,7 +160,6 @@ def run_build(options: argparse.Namespace) -> int:
     if options.synth:
         find("yosys")
     compiled = compile_pass(options) if options.passes is None else None
-    passes = _passes(options, compiled)
     dataset = None if options.calibration is None else load_dataset(options.calibration)
     context = make_context()
     simulator = None if options.simulator == "none" else cast(SimulatorName, options.simulator)
@@ -159,8 +167,12 @@ def run_build(options: argparse.Namespace) -> int:
     with status_line("loading the model") as tell:
         module = load_model(context, options.model, reading)
         rename(module, options.name)
+        trials: list[Trial] = []
         if compiled is not None:
             compiled.require_read(module)
+            if options.fit is not None:
+                compiled, trials = fit(context, module, compiled, tell)
+        passes = _passes(options, compiled)
         report = build(
             context,
             module,
@@ -180,9 +192,12 @@ def run_build(options: argparse.Namespace) -> int:
                 certificate=options.certificate,
                 pictures=options.pictures,
                 vhdl=options.vhdl,
+                fit=[each.as_dict() for each in trials],
             ),
             tell,
         )
+    if trials:
+        print_trials(trials, options.fit, console)
     print_report(report, console, str(options.output))
     return _synthesized(options) if options.synth else 0
 
@@ -209,6 +224,9 @@ def _passes(options: argparse.Namespace, compiled: CompilePass | None) -> list[M
 def _refuse_unread(options: argparse.Namespace) -> None:
     """Refuse options that would be ignored, where they are not what they are by default."""
     unread: list[tuple[tuple[str, ...], str]] = [(TRAINING_ONLY, "without --trainable")]
+    if options.fit is not None:
+        when = "with --fit, which names the part and chooses the interval"
+        refuse_given(options, add_build, ("target", "interval"), when)
     if options.trainable:
         unread = [(FIXED_ONLY, "with --trainable")]
         if not options.synth:

@@ -246,6 +246,8 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface):
         terms: list[list[tuple[SSAValue, int]]] = [[] for _ in self.sums]
         for lane, code in enumerate(codes):
             spans = [int(largest).bit_length() for largest in words[lane].max(axis=1).tolist()]
+            if not any(spans):
+                continue  # All edges are pruned, or constant.
             address = self._address(build, turn, code)
             joined = self._read(build, address, words[lane], spans, self._called(f"rom{lane}"))
             place = 0

@@ -163,7 +163,7 @@ class WrapInterfacePass(KanPass):
             raise KanError(
                 f"{interface.name} takes a sample every {interface.interval} cycles: folded "
                 "designs have no wrapper and no clock enable yet",
-                remedy="leave out --interface and --clock-enable, or do not fold it",
+                remedy="leave out --interface and --clock-enable, or --interval",
             )
         if self.clock_enable:
             return with_clock_enable(circuit)

@@ -6,7 +6,7 @@
 // RUN: not kan-opt %S/../../data/folded.mlir -p 'kan-wrap-interface{interface=axi-stream}' 2>&1 | filecheck %s --check-prefix FOLDED
 // RUN: not kan-opt %S/../../data/folded.mlir -p 'kan-wrap-interface{clock-enable=true}' 2>&1 | filecheck %s --check-prefix FOLDED
 
-// FOLDED: folded takes a sample every 4 cycles: folded designs have no wrapper and no clock enable yet; leave out --interface and --clock-enable, or do not fold it
+// FOLDED: folded takes a sample every 4 cycles: folded designs have no wrapper and no clock enable yet; leave out --interface and --clock-enable, or --interval
 // UNREAD: buffer-words has no meaning with the interface axi-lite; leave it out, or choose another interface
 // CLOCK: net is combinational: it has no clock for a clock enable; leave out --combinational or --clock-enable
 // COMBINATIONAL: net is combinational: it has no clock, which the interface axi-stream needs; leave out --combinational, or choose --interface valid

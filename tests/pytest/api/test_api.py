@@ -22,6 +22,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from commands import exit_code
+from folded_design import FOLDED
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f64
@@ -219,6 +220,7 @@ def test_ports_and_codes(design: kan.Network, tables: kan.Network, x: Any) -> No
     real = [(q - p.zero_point) * p.scale for q, p in zip(outputs.T, design.outputs, strict=True)]
     np.testing.assert_allclose(design.run(x), np.stack(real, axis=1))
     assert design.latency_cycles > 0
+    assert (design.interval_cycles, kan.load(FOLDED).interval_cycles) == (1, 4)
 
 
 def test_same_rtl_as_kan_opt(design: kan.Network, tables: kan.Network, tmp_path: Path) -> None:

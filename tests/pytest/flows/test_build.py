@@ -96,8 +96,6 @@ def test_a_folded_design(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
             analyse(tmp_path, (folder / "vhdl" / f"{file}.vhd").read_text(), f"{file}.vhd")
     options = ("--simulator", "icarus", "--vectors", 50, "--bubbles", 0.5, "--resets", 3)
     assert run(kan_flow, "simulate", folder, *options) == 0
-    assert run(kan_flow, "prove", folder) == 1
-    assert "4 cycles: folded designs cannot be proven yet" in capsys.readouterr().err
 
 
 @needs_verilator

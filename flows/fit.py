@@ -1,0 +1,187 @@
+"""Which interval makes a network fit a part: `kan-flow build --fit PART`.
+
+Intervals are tried from 1 on, by estimate. The first design that fits with a margin is taken, since
+it is the fastest. Networks whose tables alone are many times larger than the part are not compiled
+unrolled: that would take minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+from rich.console import Console
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from kan_dialect.analysis.wires import latency_of, wire_functions
+from kan_dialect.devices.device import DeviceFamily, device
+from kan_dialect.devices.estimate import Estimate
+from kan_dialect.errors import KanError
+from kan_dialect.flows.part_fit import part_entry, part_text
+from kan_dialect.flows.pass_runs import Progress
+from kan_dialect.flows.terminal import column_table
+from kan_dialect.ir.attributes.module_attributes import declared_interval
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.estimate import estimate_design
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.passbase.kan_pass import unwrapped
+from kan_dialect.passes.fold_layers import FoldLayersPass, unrolled_luts
+from kan_dialect.passes.schedule import SchedulePass
+
+MARGIN = 0.85
+"""Share of a part's LUTs and registers that a design may take by estimate: routing needs room."""
+TOO_LARGE = 2
+"""Designs whose tables take more than so many times the part's LUTs are not compiled."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A design at one interval, by estimate."""
+
+    interval: int
+    luts: int
+    registers: int | None
+    """None of a design that was not compiled; its LUTs are those of its tables by their sizes."""
+    block_rams: int = 0
+    latency_cycles: int = 0
+    latency_ns: float = 0.0
+    samples_per_second: float = 0.0
+    fits: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `report.json` holds under `fit`; figures that are not known are left out."""
+        return {name: value for name, value in vars(self).items() if value or name == "fits"}
+
+
+def fit(
+    context: Context, module: ModuleOp, compiled: CompilePass, progress: Progress
+) -> tuple[CompilePass, list[Trial]]:
+    """The pipeline with the smallest interval at which the network fits the part of its target.
+
+    Parameters
+    ----------
+    compiled : with the part as target; its interval is not read.
+
+    Raises
+    ------
+    KanError : the target is no part, or nothing fits. The message says what would.
+    """
+    part = device(compiled.target)
+    if not part.part_of:
+        raise KanError(
+            f"{compiled.target} is a family, and a network fits a part",
+            remedy=f"name one: {', '.join(each.target_of(part.name) for each in part.parts)}",
+        )
+    front = module.clone()
+    _run(context, front, _until(replace(compiled, interval=2).expand(), FoldLayersPass))
+    trials: list[Trial] = []
+    for interval in _intervals(front):
+        progress(f"interval {interval}")
+        trials.append(_trial(context, front, replace(compiled, interval=interval), part))
+        if trials[-1].fits:
+            return replace(compiled, interval=interval), trials
+    raise KanError(
+        f"the network does not fit {part.project_part}: {_closest(compiled.target, trials)}",
+        remedy=_remedy(part, trials),
+    )
+
+
+def print_trials(trials: Sequence[Trial], part: str, console: Console) -> None:
+    """Print the designs that were considered."""
+    columns = ("interval", "LUTs", "registers", "block RAMs", "latency ns", "samples/s", "fits")
+    table = column_table(columns, left=0)
+    for each in trials:
+        known = each.registers is not None
+        table.add_row(
+            str(each.interval),
+            f"{each.luts}" if known else f"some {each.luts}",
+            f"{each.registers}" if known else "",
+            str(each.block_rams),
+            f"{each.latency_ns:g}" if known else "",
+            f"{each.samples_per_second:.3g}" if known else "",
+            "yes" if each.fits else "no",
+        )
+    console.print(f"intervals for {part}, by estimate", highlight=False)
+    console.print(table)
+
+
+def _until(passes: Sequence[ModulePass], kind: type[ModulePass]) -> Sequence[ModulePass]:
+    """The passes in front of one."""
+    kinds = [isinstance(unwrapped(each), kind) for each in passes]
+    return passes[: kinds.index(True)]
+
+
+def _run(context: Context, module: ModuleOp, passes: Sequence[ModulePass]) -> None:
+    for each in passes:
+        each.apply(context, module)
+
+
+def _intervals(module: ModuleOp) -> Iterator[int]:
+    """1, 2, 3, 4, 6, 8, 12, ... up to one at which the widest layer has one lane."""
+    sums = [op for op in module.walk() if isinstance(op, NodeSumOp)]
+    widest = max((op.mask_array.shape[1] for op in sums), default=1)
+    powers = [1 << exponent for exponent in range((widest - 1).bit_length() + 1)]
+    every = sorted({*powers, *(3 * low // 2 for low, _ in pairwise(powers) if low > 1)})
+    return (interval for interval in every if interval < 2 * widest)
+
+
+def _trial(context: Context, front: ModuleOp, compiled: CompilePass, part: DeviceFamily) -> Trial:
+    limits = part.part(part.project_part)
+    if compiled.interval == 1:
+        luts = unrolled_luts(front, part)
+        if luts > TOO_LARGE * limits.luts:
+            return Trial(1, luts, None)
+    module = front.clone()
+    stages = [each for each in compiled.expand()]
+    after = next(i for i, each in enumerate(stages) if isinstance(unwrapped(each), SchedulePass))
+    _run(context, module, stages[: after + 1])
+    (function,) = wire_functions(module)
+    found, cycles = estimate_design(function, part), latency_of(function)
+    interval = declared_interval(function) or 1
+    fits = _fits(found, part)
+    return Trial(
+        compiled.interval,
+        found.luts,
+        found.registers,
+        found.block_rams,
+        cycles,
+        round(max(cycles, 1) * found.period_ns, 1),
+        float(f"{1e9 / (interval * found.period_ns):.3g}"),
+        fits,
+    )
+
+
+def _fits(found: Estimate, part: DeviceFamily) -> bool:
+    """Whether a part holds a design with a margin."""
+    limits = part.part(part.project_part)
+    size = (int(found.luts / MARGIN), int(found.registers / MARGIN), found.block_rams)
+    return limits.holds(*size)
+
+
+def _closest(target: str, trials: Sequence[Trial]) -> str:
+    """The size of the last design that was compiled beside the part."""
+    last = trials[-1]
+    entry = part_entry(target, last.luts, last.registers or 0, last.block_rams)
+    assert entry is not None
+    return (
+        f"at an interval of {last.interval} it takes {last.luts} LUTs and {last.block_rams} block "
+        f"RAMs; {part_text(entry)}"
+    )
+
+
+def _remedy(part: DeviceFamily, trials: Sequence[Trial]) -> str:
+    """The next part that holds one of the designs, or else fewer bits."""
+    family = device(part.part_of)
+    for each in family.parts:
+        for trial in trials:
+            size = (int(trial.luts / MARGIN), int((trial.registers or 0) / MARGIN))
+            if trial.registers is not None and each.holds(*size, trial.block_rams):
+                return (
+                    f"take {each.target_of(family.name)}, which holds it at an interval of "
+                    f"{trial.interval}, or give fewer bits (--bits)"
+                )
+    return "give fewer bits (--bits), or prune edges (kan-prune)"

@@ -1,0 +1,94 @@
+"""`kan-flow build --fit`: the smallest interval at which a network fits a part."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import flow
+from xdsl.dialects.builtin import ModuleOp
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows.fit import fit
+from kan_dialect.flows.tools import toolchain
+from kan_dialect.frontends.loading import make_context
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.lowering.compile import CompilePass
+from repository import EXAMPLES
+
+
+def network(inputs: int, nodes: int, bits: int = 6) -> ModuleOp:
+    """One layer of random tables."""
+    tables = np.random.default_rng(0).integers(-16, 16, (nodes, inputs, 1 << bits))
+    kind = UniformQuantizedType(bits, False, 1.0)
+    return TableNetwork("net", kind, inputs).add_layer(tables).module()
+
+
+def fitted(module: ModuleOp, target: str) -> list[tuple[int, bool]]:
+    compiled, trials = fit(make_context(), module, CompilePass(target=target), lambda _: None)
+    assert compiled.interval == trials[-1].interval
+    return [(each.interval, each.fits) for each in trials]
+
+
+def test_what_fits_stays_unrolled() -> None:
+    assert fitted(network(2, 2), "ecp5-12") == [(1, True)]
+
+
+def test_the_smallest_interval_that_fits_is_taken() -> None:
+    assert fitted(network(10, 8, 5), "ice40-hx1k") == [(1, False), (2, False), (3, True)]
+
+
+def test_what_is_far_too_large_is_not_compiled() -> None:
+    compiled = CompilePass(target="ecp5-12")
+    _, trials = fit(make_context(), network(40, 16, 7), compiled, lambda _: None)
+    assert trials[0].registers is None
+    assert trials[0].luts > 2 * 12_144
+    assert trials[-1].fits
+
+
+def test_what_does_not_fit_names_the_part_that_holds_it() -> None:
+    compiled = CompilePass(target="ice40-hx1k")
+    with pytest.raises(KanError, match=r"does not fit iCE40HX1K: at an interval of \d+ it") as told:
+        fit(make_context(), network(20, 16), compiled, lambda _: None)
+    assert re.search(r"take ice40-\w+, which holds it at an interval of \d+", str(told.value))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--fit", "ice40"), "ice40 is a family, and a network fits a part; name one: ice40-hx1k"),
+        (("--fit", "ecp5-12", "--interval", "4"), "--interval has no meaning with --fit"),
+        (("--fit", "ecp5-12", "--target", "ecp5"), "--target has no meaning with --fit"),
+    ],
+)
+def test_refusals(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    message: str,
+) -> None:
+    model = EXAMPLES / "wine.onnx", "--calibration", EXAMPLES / "wine.npz"
+    assert flow("build", *model, *options, "-o", tmp_path / "out") == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.ci
+@pytest.mark.skipif(toolchain.look_for("yosys") is None, reason="Yosys is not installed")
+def test_a_build_that_fits_is_simulated_and_proven(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = EXAMPLES / "digits.onnx", "--calibration", EXAMPLES / "digits.npz"
+    folder = tmp_path / "out"
+    options = ("--bits", 4, "--fit", "ice40-hx1k", "--mhz", 24, "--vectors", 500, "-o", folder)
+    assert flow("build", *model, *options) == 0
+    assert "intervals for ice40-hx1k, by estimate" in capsys.readouterr().out
+    report = json.loads((folder / "report.json").read_text())
+    assert [each["fits"] for each in report["fit"]] == [False] * (len(report["fit"]) - 1) + [True]
+    assert report["interval_cycles"] == report["fit"][-1]["interval"]
+    assert report["simulation"]["mismatches"] == 0
+    assert flow("prove", folder) == 0
