@@ -180,8 +180,9 @@ def _remedy(part: DeviceFamily, trials: Sequence[Trial]) -> str:
     for each in family.parts:
         held = next((trial for trial in trials if _held(trial, each, family)), None)
         if held is not None:
+            how = f"at an interval of {held.interval}" if held.interval > 1 else "unrolled"
             return (
-                f"take {each.target_of(family.name)}, which holds it at an interval of "
-                f"{held.interval}, or give fewer bits (--bits)"
+                f"take {each.target_of(family.name)}, which holds it {how}, or give fewer bits "
+                "(--bits)"
             )
     return "give fewer bits (--bits), or prune edges (kan-prune)"
