@@ -141,8 +141,8 @@ class BuildOptionTypes(TypedDict, total=False):
     user_bits: int
     """Width of TUSER; 0 leaves TUSER out."""
     buffer_words: int | None
-    """Words of the buffer behind the network, a power of two. Default: the fewest that keep one
-    sample a clock."""
+    """Words of the buffer behind the network, a power of two. Default: the fewest that keep the
+    network's speed."""
     clock_enable: bool
     """Add the module `NAME_clock_enable`: the network's with a port `ce`, which stops it."""
     bits: Sequence[int] | int | Literal["auto"] | Literal["none"] | None

@@ -14,15 +14,15 @@ SEEDS = [
         ("out_valid a cycle early", Replace("latency + 1", "latency")),
         (
             "reset clears no valid bit",
-            Replace("(reset, zero)", "None"),
+            Replace("self.cleared", "None"),
         ),
         (
             "reset sets the valid bits",
-            Replace("self.build.constant(0, ...)", "self.build.constant(1, ...)"),
+            Replace("self.cleared", "(self.build.reset, self.build.constant(1, 1))"),
         ),
         (
             "reset clears the last valid bit only",
-            Replace("(reset, zero)", "(reset, zero) if stage == latency else None"),
+            Replace("self.cleared", "self.cleared if stage == latency else None"),
         ),
     ),
     *seeds_in(
