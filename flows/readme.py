@@ -36,7 +36,6 @@ def readme_text(folder: Path, report: Mapping[str, Any]) -> str:
     """The text of README.md, which lists the files in `folder`."""
     name: str = report["name"]
     wrapper: Mapping[str, Any] = report.get("interface") or {}
-    sides = [wrapper[side] for side in ("input", "output") if side in wrapper]
     known: dict[str, Mapping[str, Any]] = {port["name"]: port for port in report["ports"]}
     files = [(file, what.format(name=name)) for file, what in _described(folder)]
     return filled(
@@ -47,9 +46,7 @@ def readme_text(folder: Path, report: Mapping[str, Any]) -> str:
         wrapper_ports=[known.get(port["name"], port) for port in wrapper.get("ports", ())],
         known=known,
         cycles=(wrapper or report)["latency_cycles"],
-        rate=every(
-            max(report.get("interval_cycles", 1), *(side["beats"] for side in sides), 1), "cycle"
-        ),
+        rate=every(_cycles_a_sample(report, wrapper), "cycle"),
         files=[*files, (manifest.NAME, _LISTING)],
         pictures=[
             (file, what) for file, what in words("pictures").items() if (folder / file).exists()
@@ -63,6 +60,13 @@ def readme_text(folder: Path, report: Mapping[str, Any]) -> str:
         meaning=partial(port_meaning, report=report),
         plain=plain,
     )
+
+
+def _cycles_a_sample(report: Mapping[str, Any], wrapper: Mapping[str, Any]) -> int:
+    """Cycles from a sample to the next. Its last beat waits until the network takes it."""
+    interval = report.get("interval_cycles", 1)
+    source, result = (wrapper.get(side, {}).get("beats", 1) for side in ("input", "output"))
+    return max(interval * -(-source // interval), result)
 
 
 def _described(folder: Path) -> Iterator[tuple[str, str]]:

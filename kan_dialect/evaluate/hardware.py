@@ -176,7 +176,7 @@ def _memory(op: MemoryOp, operands: Sequence[Array]) -> Sequence[Array]:
 
 @semantics_of(hw.ArrayGetOp, MemoryReadOp, MemoryWordOp)
 def _array_get(op: Operation, operands: Sequence[Array]) -> Sequence[Array]:
-    elements, index = operands
+    elements, index, *_ = operands
     size = elements.shape[1]
     inside = index < size
     index = np.where(inside, index, 0)
@@ -541,8 +541,10 @@ def _check_clocks(ops: Iterable[Operation]) -> None:
 
 def _following(op: Operation, known: Mapping[SSAValue, Array]) -> Array:
     """What a register, or the synchronous read of a memory, shows in the next cycle."""
-    if not isinstance(op, seq.CompRegOp):
-        return evaluate_op(op, _operands(op, known))[0]
+    if isinstance(op, MemoryReadOp):
+        word = evaluate_op(op, _operands(op, known))[0]
+        return word if op.enable is None else np.where(known[op.enable], word, known[op.result])
+    assert isinstance(op, seq.CompRegOp)
     read = register_operands(op)
     following = known[read.input]
     if read.reset is None or read.reset_value is None:

@@ -22,6 +22,7 @@ from xdsl.irdl import (
     irdl_attr_definition,
     irdl_op_definition,
     operand_def,
+    opt_operand_def,
     opt_prop_def,
     result_def,
 )
@@ -178,9 +179,11 @@ def _verify_word(memory: SSAValue, result: SSAValue) -> None:
 class MemoryReadOp(KanOperation):
     """The word at an address, a clock cycle later; of a word that is just written, the old one.
 
+    Where `enable` is 0, the result stays.
+
     Example:
 
-        %r = kan.memory_read %m[%a], %clk : !kan.memory<2, i16>, i1 -> i16
+        %r = kan.memory_read %m[%a], %clk enable %e : !kan.memory<2, i16>, i1 -> i16
     """
 
     name = "kan.memory_read"
@@ -188,11 +191,12 @@ class MemoryReadOp(KanOperation):
     memory = operand_def(MemoryType)
     address = operand_def(IntegerType)
     clock = operand_def(seq.clock)
+    enable = opt_operand_def(i1)
     result = result_def(IntegerType)
 
     assembly_format = (
-        "$memory `[` $address `]` `,` $clock attr-dict `:` type($memory) `,` type($address) `->` "
-        "type($result)"
+        "$memory `[` $address `]` `,` $clock (`enable` $enable^)? attr-dict `:` type($memory) `,` "
+        "type($address) `->` type($result)"
     )
 
     def __init__(self, memory: SSAValue, address: SSAValue, clock: SSAValue) -> None:

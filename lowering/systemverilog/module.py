@@ -26,7 +26,12 @@ from kan_dialect.lowering.systemverilog.analysis import (
     generated_name,
     is_written_anywhere,
 )
-from kan_dialect.lowering.systemverilog.expressions import Expression, concatenation, literal
+from kan_dialect.lowering.systemverilog.expressions import (
+    Expression,
+    choice,
+    concatenation,
+    literal,
+)
 from kan_dialect.lowering.systemverilog.header import module_header
 from kan_dialect.lowering.systemverilog.layout import block, broken, declared
 from kan_dialect.lowering.systemverilog.names import Names, legal_name, module_name
@@ -467,7 +472,11 @@ class _ModuleWriter:
             case seq.CompRegOp():
                 return f"{self._name(result_of(op))} <= {self._operand(operands_of(op)[0])};"
             case MemoryReadOp():
-                return f"{self._name(op.result)} <= {self._word(op)};"
+                name, word = self._name(op.result), self._word(op)
+                if op.enable is not None:
+                    enable = self.expressions.of(op.enable)
+                    word = choice(enable, Expression(word), Expression(name)).text
+                return f"{name} <= {word};"
             case _:
                 return (
                     f"if ({self._operand(op.enable)}) {self._word(op)} <= {self._operand(op.data)};"

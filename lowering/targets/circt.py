@@ -115,6 +115,9 @@ class _CirctPrinter(Printer):
                 self._print_word(op)
                 self.print_string(", clock ")
                 self.print_ssa_value(_clock_of(op))
+                if isinstance(op, MemoryReadOp) and op.enable is not None:
+                    self.print_string(" enable ")
+                    self.print_ssa_value(op.enable)
                 self.print_op_attributes(op.attributes)
                 self._print_memory(op.memory)
             case MemoryWriteOp():

@@ -287,13 +287,16 @@ class _EntityWriter:
                 loaded = self.expressions.of(op.input, negative=negative)
                 return [f"{self._name(op.data)} <= {loaded.text};"]
             case MemoryReadOp():
-                return [f"{self._name(op.result)} <= {self._word(op)};"]
+                return self._where(op.enable, f"{self._name(op.result)} <= {self._word(op)};")
             case _:
-                return [
-                    f"if {self.expressions.of(op.enable).operand} = '1' then",
-                    f"  {self._word(op)} <= {self.expressions.of(op.data).text};",
-                    "end if;",
-                ]
+                loads = f"{self._word(op)} <= {self.expressions.of(op.data).text};"
+                return self._where(op.enable, loads)
+
+    def _where(self, enable: SSAValue | None, statement: str) -> list[str]:
+        """A statement that takes effect where a bit is 1; None: always."""
+        if enable is None:
+            return [statement]
+        return [f"if {self.expressions.of(enable).operand} = '1' then", f"  {statement}", "end if;"]
 
     def _word(self, op: MemoryReadOp | MemoryWordOp | MemoryWriteOp) -> str:
         """A word of a memory; the address is 0 if the memory has one word."""

@@ -112,9 +112,8 @@ class _AxiLite:
         A core that trains, or is folded, may take them some cycles later. A write in between would
         change their inputs, and a command might overtake them.
         """
-        if self.map.trains:
-            return [self.waits, self.mem_waits]
-        return [self.waits] if declared_interval(self.core) is not None else []
+        samples = [] if declared_interval(self.core) is None else [self.waits]
+        return [*samples, self.mem_waits] if self.map.trains else samples
 
     # Writes
 

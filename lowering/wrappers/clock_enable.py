@@ -9,6 +9,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.ir.attributes.attribute_names import NODES
 from kan_dialect.ir.attributes.module_attributes import declare_interface, list_encodings
+from kan_dialect.ops.memory import MemoryReadOp
 
 PORT = "ce"
 PLACE = 2
@@ -29,6 +30,8 @@ def with_clock_enable(module: hw.HWModuleOp) -> hw.HWModuleOp:
     block = found.body.block
     enable = block.insert_arg(i1, PLACE)
     enable.name_hint = PORT
+    for read in [op for op in block.ops if isinstance(op, MemoryReadOp)]:
+        read.operands = [*read.operands, enable]
     registers: list[Operation] = [op for op in block.ops if isinstance(op, seq.CompRegOp)]
     for register in registers:
         chosen = comb.MuxOp(enable, register.operands[0], register.results[0])

@@ -163,12 +163,6 @@ class WrapInterfacePass(KanPass):
             return axi_lite_wrapper(circuit, declared_latency(circuit) or 0)
         interface = Model(circuit, "hardware").interface()
         self._require_latency(interface.name, interface.latency, interface.interval)
-        if interface.interval > 1 and self.clock_enable:
-            raise KanError(
-                f"{interface.name} takes a sample every {interface.interval} cycles: folded "
-                "designs have no clock enable yet",
-                remedy="leave out --clock-enable, or --interval",
-            )
         if self.clock_enable:
             return with_clock_enable(circuit)
         if self.interface == "valid":

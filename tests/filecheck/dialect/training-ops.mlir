@@ -58,6 +58,8 @@ hw.module @memory(in %clk : !seq.clock, in %a : i1, in %d : i16, in %e : i1, out
   %m = kan.memory initial dense<[1, -2]> : tensor<2xi8> {sv.namehint = "bank"} : !kan.memory<2, i16>
   // CHECK: kan.memory_read %m[%a], %clk : !kan.memory<2, i16>, i1 -> i16
   %r = kan.memory_read %m[%a], %clk : !kan.memory<2, i16>, i1 -> i16
+  // CHECK: kan.memory_read %m[%a], %clk enable %e : !kan.memory<2, i16>, i1 -> i16
+  %kept = kan.memory_read %m[%a], %clk enable %e : !kan.memory<2, i16>, i1 -> i16
   // CHECK: kan.memory_word %m[%a] : !kan.memory<2, i16>, i1 -> i16
   %w = kan.memory_word %m[%a] : !kan.memory<2, i16>, i1 -> i16
   // CHECK: kan.memory_write %m[%a] = %d if %e, %clk : !kan.memory<2, i16>, i1, i16

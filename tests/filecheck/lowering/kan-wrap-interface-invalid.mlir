@@ -3,9 +3,7 @@
 // RUN: not kan-opt %s -p 'kan-wrap-interface{interface=axi-stream beat-bits=8,16,24}' 2>&1 | filecheck %s --check-prefix BITS
 // RUN: not kan-opt %s -p 'kan-wrap-interface{clock-enable=true}' 2>&1 | filecheck %s --check-prefix CLOCK
 // RUN: not kan-opt %s -p 'kan-wrap-interface{interface=axi-lite buffer-words=8}' 2>&1 | filecheck %s --check-prefix UNREAD
-// RUN: not kan-opt %S/../../data/folded.mlir -p 'kan-wrap-interface{clock-enable=true}' 2>&1 | filecheck %s --check-prefix FOLDED
 
-// FOLDED: folded takes a sample every 4 cycles: folded designs have no clock enable yet; leave out --clock-enable, or --interval
 // UNREAD: buffer-words has no meaning with the interface axi-lite; leave it out, or choose another interface
 // CLOCK: net is combinational: it has no clock for a clock enable; leave out --combinational or --clock-enable
 // COMBINATIONAL: net is combinational: it has no clock, which the interface axi-stream needs; leave out --combinational, or choose --interface valid
