@@ -198,14 +198,8 @@ SEEDS = [
     *seeds_in(
         "wrappers",
         "_AxiLite._waiting",
-        (
-            "codes-change-while-a-sample-waits",
-            Replace("[self.waits, self.mem_waits]", "[self.mem_waits]"),
-        ),
-        (
-            "address-changes-while-an-access-waits",
-            Replace("[self.waits, self.mem_waits]", "[self.waits]"),
-        ),
+        ("codes-change-while-a-sample-waits", Replace("self.waits", "self.mem_waits")),
+        ("address-changes-while-an-access-waits", Replace("self.mem_waits", "self.waits")),
     ),
     *seeds_in(
         "wrappers",
