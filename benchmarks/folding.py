@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measurements import MarkdownTable, print_versions, synthesized
@@ -89,7 +90,7 @@ def measure(case: Case, intervals: list[int], seeds: int) -> None:
         *("cycles", "ns", "samples/s"),
     )
     for interval in intervals:
-        options = {} if case.bits is None else {"bits": case.bits}
+        options: dict[str, Any] = {} if case.bits is None else {"bits": case.bits}
         design = case.network.compile(
             interval=interval, target=case.target, mhz=case.mhz, **options
         )
