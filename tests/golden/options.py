@@ -45,6 +45,7 @@ APART: Sequence[Options] = (
     *({"mhz": mhz} for mhz in (150, 400)),
     *({"mhz": 40, "target": target} for target in ("ecp5", "ice40")),
     {"tables": "plain", "target": "ice40"},
+    *({"interval": interval, "target": "ecp5"} for interval in (3, 16)),
 )
 """Combinations of options that exclude some of those above."""
 
