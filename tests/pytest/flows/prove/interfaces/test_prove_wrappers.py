@@ -123,7 +123,7 @@ def test_registers_and_enables_are_proven(
 FOLDED_NETWORK = folded_model().interface(), FOLDED.read_text()
 
 
-@pytest.mark.parametrize("wrap", [READY, BEATS, ENABLE])
+@pytest.mark.parametrize("wrap", [READY, BEATS, LITE, ENABLE])
 def test_wrappers_around_folded_networks_are_proven(
     wrap: WrapInterfacePass, tmp_path: Path
 ) -> None:
@@ -133,18 +133,25 @@ def test_wrappers_around_folded_networks_are_proven(
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "claim"),
+    ("wrap", "old", "new", "claim"),
     [
-        ("side_s1 <= core_in_ready ?", "side_s1 <= ready ?", "TLAST with its sample"),
-        ("entered = and_2 & core_in_ready", "entered = and_2", "no result without a sample"),
-        ("s_axis_tready = ready & or_1", "s_axis_tready = ready", "results in order"),
-        ("core_in_ready | ~in_beat_is_last", "core_in_ready", "but for the turn of the network"),
+        (BEATS, "side_s1 <= core_in_ready ?", "side_s1 <= ready ?", "TLAST with its sample"),
+        (BEATS, "entered = and_2 & core_in_ready", "entered = and_2", "no result without a sample"),
+        (BEATS, "s_axis_tready = ready & or_1", "s_axis_tready = ready", "results in order"),
+        (BEATS, "core_in_ready | ~in_beat_is_last", "core_in_ready", "turn of the network"),
+        (
+            LITE,
+            "sample_taken = sample_waits & core_in_ready",
+            "sample_taken = sample_waits",
+            "turn",
+        ),
+        (LITE, "(write_waits | sample_waits)", "write_waits", "with its inputs"),
     ],
 )
 def test_what_overlooks_the_turn_is_not_proven(
-    old: str, new: str, claim: str, tmp_path: Path
+    wrap: WrapInterfacePass, old: str, new: str, claim: str, tmp_path: Path
 ) -> None:
-    proof = proof_around(tmp_path, BEATS, *FOLDED_NETWORK, old, new)
+    proof = proof_around(tmp_path, wrap, *FOLDED_NETWORK, old, new)
     assert any(claim in outcome.name for outcome in proof.outcomes if not outcome.proven)
 
 
