@@ -88,7 +88,7 @@ WORD = 32
 """Bits of each port of alkaid's designs of `TRAINERS`."""
 FLATTENED = "proc; flatten; opt; memory; opt -full"
 """What Yosys does first with alkaid's designs on xcup, as for da4ml's figures: they take up to a
-fifth more cells without. On ECP5 they take up to 4 % fewer without."""
+quarter more cells without. On ECP5 they take up to 4 % fewer without."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from kan_dialect.passes.schedule import SchedulePass
 
 MARGIN = 0.85
 """Share of a part's LUTs and registers that a design may take by estimate: routing needs room."""
-TOO_LARGE = 2
+TOO_LARGE = 1.5
 """Designs whose tables take more than so many times the part's LUTs are not compiled."""
 
 
@@ -98,7 +98,7 @@ def print_trials(trials: Sequence[Trial], part: str, console: Console) -> None:
         known = each.registers is not None
         table.add_row(
             str(each.interval),
-            f"{each.luts}" if known else f"some {each.luts}",
+            f"{each.luts}" if known else "far too many",
             f"{each.registers}" if known else "",
             str(each.block_rams),
             f"{each.latency_ns:g}" if known else "",
@@ -180,8 +180,9 @@ def _remedy(part: DeviceFamily, trials: Sequence[Trial]) -> str:
     for each in family.parts:
         held = next((trial for trial in trials if _held(trial, each, family)), None)
         if held is not None:
+            how = f"at an interval of {held.interval}" if held.interval > 1 else "unrolled"
             return (
-                f"take {each.target_of(family.name)}, which holds it at an interval of "
-                f"{held.interval}, or give fewer bits (--bits)"
+                f"take {each.target_of(family.name)}, which holds it {how}, or give fewer bits "
+                "(--bits)"
             )
     return "give fewer bits (--bits), or prune edges (kan-prune)"

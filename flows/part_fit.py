@@ -83,12 +83,13 @@ def part_caution(target: str, *size: int) -> list[str]:
     if best is None and family.part_of:
         return [
             f"the design is larger than {chosen.name}: {_compared(chosen, *size)}; give "
-            "fewer bits (--bits), or take a larger part"
+            f"fewer bits (--bits), more cycles (--fit {target}), or take a larger part"
         ]
     if best is None:
         return [
             f"the design is larger than every part of {target}: "
-            f"{_compared(family.parts[-1], *size)}; give fewer bits (--bits)"
+            f"{_compared(family.parts[-1], *size)}; give fewer bits (--bits), or more cycles "
+            "(--fit)"
         ]
     if chosen.holds(*size):
         return []

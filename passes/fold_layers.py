@@ -28,6 +28,9 @@ from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.target_pass import TargetPass
 
+UNROLLED = 0.55
+"""LUTs of layers side by side, as a share of those of their tables and adders one by one. Passes
+share tables and sums, and split tables."""
 MOST_DOUBLINGS = 60
 
 
@@ -74,13 +77,13 @@ class FoldLayersPass(FunctionPass, TargetPass):
         lane_sums = (lanes - 1) * (_bits(layer.spans.max(axis=1)) + 1)
         shifts = layer.codes.max() * (layer.codes.size - lanes)
         folded = shifts + (layer.sum_bits + lane_sums).sum() + 2 * self.interval.bit_length()
-        return bool(folded < layer.unrolled(self.device))
+        return bool(folded < UNROLLED * layer.unrolled(self.device))
 
 
 def unrolled_luts(module: ModuleOp, device: DeviceFamily) -> int:
     """LUTs of all layers of a module at table level side by side, by the sizes of their tables."""
     sums = [op for op in module.walk() if isinstance(op, NodeSumOp)]
-    return int(sum(_Layer(op, lookup_of(op)).unrolled(device) for op in sums))
+    return int(UNROLLED * sum(_Layer(op, lookup_of(op)).unrolled(device) for op in sums))
 
 
 def lookup_of(op: NodeSumOp) -> TablesOp:

@@ -328,12 +328,12 @@ _VHDL = [
     *found_by(
         "lowering/test_vhdl.py::test_hardware_that_trains_is_its_systemverilog",
         "VHDL",
-        "_EntityWriter._load",
+        "_EntityWriter._where",
         (
             "a memory is written whether or not it is enabled",
             ReplaceText(
-                "if {self.expressions.of(op.enable).operand} = '1' then",
-                "if {self.expressions.of(op.enable).operand} /= 'Z' then",
+                "if {self.expressions.of(enable).operand} = '1' then",
+                "if {self.expressions.of(enable).operand} /= 'Z' then",
             ),
         ),
     ),

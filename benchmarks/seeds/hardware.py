@@ -17,12 +17,16 @@ SEEDS = [
             Replace("self.cleared", "None"),
         ),
         (
-            "reset sets the valid bits",
-            Replace("self.cleared", "(self.build.reset, self.build.constant(1, 1))"),
-        ),
-        (
             "reset clears the last valid bit only",
             Replace("self.cleared", "self.cleared if stage == latency else None"),
+        ),
+    ),
+    *seeds_in(
+        "lower-kan-to-hw",
+        "Lowering.cleared",
+        (
+            "reset sets the valid bits",
+            Replace("self.build.constant(0, ...)", "self.build.constant(1, ...)"),
         ),
     ),
     *seeds_in(

@@ -90,6 +90,17 @@ def cost(report: Report) -> Figures | None:
     }
 
 
+@section("fit")
+def fit(report: Report) -> list[tuple[Any, ...]]:
+    """The intervals that were considered for a part."""
+    figures = ("interval", "luts", "registers", "block_rams", "latency_ns", "samples_per_second")
+    entries: Sequence[Mapping[str, Any]] = report.get("fit", ())
+    rows = columns(entries, *figures)
+    return [
+        (*row, "yes" if each["fits"] else "no") for row, each in zip(rows, entries, strict=True)
+    ]
+
+
 @section("schedule", "latency_cycles")
 def schedule(report: Report) -> Figures | None:
     """Logic of each stage, and the registers behind it."""

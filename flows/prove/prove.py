@@ -161,17 +161,17 @@ def prove(
     yosys = find("yosys")
     second = read_design(rtl, circuit.name, yosys, timeout)
     engine = f"exact tables and sums, read by slang and by yosys {yosys.version}"
-    interval = circuit.interface().interval
+    interval, whole = circuit.interface().interval, separated(netlist)
     if interval > 1:
-        find_turns(netlist, interval)
-    proof = _planned(netlist, integer, circuit, engine, deadline)
+        find_turns(whole, interval)
+    proof = _planned(whole, integer, circuit, engine, deadline)
     count = len(proof.plan.obligations)
     for number, outcome in enumerate(in_processes(_Prover(proof).prove, count, jobs), start=1):
         proof.outcomes.append(outcome)
         if progress is not None:
             progress(outcome, number, count)
     if interval > 1:
-        proof.valid_problem = check_valid_turns(netlist, proof.interface.latency, interval)
+        proof.valid_problem = check_valid_turns(proof.netlist, proof.interface.latency, interval)
     elif not proof.interface.combinational:
         proof.valid_problem = check_valid(proof.netlist, proof.interface.latency)
     proof.readings_problem = difference_of_readings(netlist, second)
@@ -183,7 +183,6 @@ def _planned(
     netlist: Netlist, integer: Model, circuit: Model, engine: str, deadline: float | None
 ) -> Proof:
     interface = circuit.interface()
-    netlist = separated(netlist)
     try:
         obligations = plan(integer, circuit, netlist, interface, FormArithmetic())
     except TooHard as error:

@@ -61,3 +61,13 @@ class ExactMeaning(ABC):
     @abstractmethod
     def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
         """The result for a proof. Of other ops it is `evaluate`, value by value."""
+
+
+class ExactMeanings(ABC):
+    """The same of an op of several results."""
+
+    @abstractmethod
+    def meanings(
+        self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]
+    ) -> Sequence[NumberT]:
+        """The results for a proof, in order."""

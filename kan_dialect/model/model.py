@@ -141,7 +141,8 @@ class Model:
         inputs, outputs = self.ports()
         latency = self.latency()
         classes, combinational = self.names.classes, latency == 0
-        interval = hardware_interval(self.op)
+        # Before the schedule, a function has no cycles.
+        interval = hardware_interval(self.op) if latency else 1
         return Interface(self.name, inputs, outputs, latency, combinational, classes, interval)
 
     def run_codes(self, codes: IntArray) -> IntArray:

@@ -22,6 +22,7 @@ from xdsl.irdl import (
 
 from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import Array, IntArray, dense, to_integers, to_numpy
+from kan_dialect.ir.exact_arithmetic import ExactArithmetic, ExactMeanings, NumberT
 from kan_dialect.ir.operation import Named
 from kan_dialect.ir.types import IntType, int_type, range_of
 from kan_dialect.ir.verifier import require, shape_text
@@ -41,7 +42,7 @@ MAX_INTERVAL = 1024
 
 
 @irdl_op_definition
-class FoldedByInputOp(WireOp, Named, Sequential, WireInterface):
+class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeanings):
     """The sums of a layer, input by input: result[o] = bias[o] + sum_i tables[o, i, x_i - from].
 
     Each of ceil(inputs / interval) lanes has the entries of its inputs in memories, a word for each
@@ -177,6 +178,25 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface):
         for place, codes in enumerate(operands):
             total = total + tables[:, place][:, codes - first]
         return list(total)
+
+    def meanings(
+        self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]
+    ) -> Sequence[NumberT]:
+        tables, first = to_integers(self.tables), self.first.value.data
+        found: list[NumberT] = []
+        for node, bias in enumerate(to_integers(self.bias).tolist()):
+            terms = [math.constant(bias)]
+            for entries, code, value in zip(tables[node], operands, self.inputs, strict=True):
+                if entries.any():
+                    terms.append(
+                        math.function(
+                            lambda codes, row=entries: row[codes[0] - first],
+                            [code],
+                            [range_of(value)],
+                        )
+                    )
+            found.append(math.total(terms))
+        return found
 
     def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
         tables, bias = to_integers(self.tables), to_integers(self.bias)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.carry_stops import separated
 from kan_dialect.flows.prove.cycles.solver import Solver
 from kan_dialect.flows.prove.netlist import read_design
@@ -119,10 +120,15 @@ def second_opinion(
     ------
     KanError : Yosys or Bitwuzla is missing, Yosys refuses the file, or ports differ.
     """
-    start = time.monotonic()
+    start, interface = time.monotonic(), circuit.interface()
+    if interface.interval > 1:
+        raise KanError(
+            f"{circuit.name} takes a sample every {interface.interval} cycles: the second opinion "
+            "knows pipelines only",
+            remedy="leave --second out",
+        )
     solver = Solver(None if timeout is None else start + timeout, "a second opinion")
     yosys = find("yosys")
-    interface = circuit.interface()
     netlist = read_design(rtl, circuit.name, yosys, timeout)
     design = Design(separated(netlist), interface.latency)
     opinion = Opinion(f"lemmas, bitwuzla {solver.version}, read by yosys {yosys.version}")

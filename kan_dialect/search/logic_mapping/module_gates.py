@@ -136,6 +136,9 @@ class ModuleGates:
         """One of two words. Synthesis joins a row of words, each with the bit that chooses it."""
         gates, (condition,) = self.gates, self.bits[op.cond]
         taken, other = self.bits[op.true_value], self.bits[op.false_value]
+        for word, kept in ((taken, other), (other, taken)):
+            if CONSTANTS.issuperset(word) and _is_cleared(op):
+                return [self._leaf([bit, condition], 0.0) for bit in kept]
         others = self.rows.get(op.false_value, [])
         is_row = others or set(other) == {ZERO}
         if not is_row or not all(gates.exclude(condition, each) for each, _ in others):
@@ -174,12 +177,18 @@ class ModuleGates:
         if name[1:] in ("gt", "le"):
             one, other = other, one
         inverted = int(name[1:] in ("ge", "le"))
-        if self._is_chain(one) and not (CONSTANTS.issuperset(one) or CONSTANTS.issuperset(other)):
+        has_constant = CONSTANTS.issuperset(one) or CONSTANTS.issuperset(other)
+        if self._is_chain(one) and not (has_constant and self._merges_chains):
             return self._chain(one, [bit ^ 1 for bit in other])[-1] ^ inverted
         less = ZERO
         for first, second in zip(one, other, strict=True):
             less = gates.chosen(gates.differ(first, second), second, less)
         return less ^ inverted
+
+    @property
+    def _merges_chains(self) -> bool:
+        """Whether the bits of a chain are lookup tables that synthesis merges with others."""
+        return self.device.adders.beside_luts or not self.device.adders.whole_bits
 
     def _is_chain(self, bits: Sequence[Literal]) -> bool:
         adders = self.device.adders
@@ -347,6 +356,15 @@ class ModuleGates:
             needs = [bit for bit in gate.inputs if bit != own] if holds else [following]
             self.needs[own // 2] = [*reversed(needs), *resets]
             self.registers.add(own // 2)
+
+
+def _is_cleared(op: comb.MuxOp) -> bool:
+    """Whether registers without a reset load a choice, and nothing else reads it.
+
+    Their set or reset makes the choice where one of the words is constant.
+    """
+    users = [use.operation for use in op.result.uses]
+    return all(isinstance(user, seq.CompRegOp) and user.reset is None for user in users)
 
 
 def _memory_of(op: MemoryReadOp | MemoryWordOp) -> MemoryOp:

@@ -94,7 +94,8 @@ def test_the_estimate_of_a_build_has_the_share_of_the_part() -> None:
     assert entry["part"]["name"] == "LFE5U-12F"
     assert size_caution(entry | {"block_rams": 209}) == [
         "the design is larger than every part of ecp5: 0 LUTs, 0 registers and 209 block RAMs, "
-        "where LFE5U-85F has 83640, 83640 and 208; give fewer bits (--bits)"
+        "where LFE5U-85F has 83640, 83640 and 208; give fewer bits (--bits), or more "
+        "cycles (--fit)"
     ]
     alone = estimate_entry(found, [roms([(60, 2)])])
     assert "block_rams" not in alone and "block_rams_share" not in alone["part"]

@@ -142,7 +142,7 @@ def test_a_part_with_no_known_number_of_block_rams_is_compared_by_the_others(
     assert entry is not None and entry["fits"] and "block_rams_share" not in entry
     assert part_caution("ecp5", 21, 9, 3) == [
         "the design is larger than every part of ecp5: 21 LUTs and 9 registers, where TINY has 20 "
-        "and 20; give fewer bits (--bits)"
+        "and 20; give fewer bits (--bits), or more cycles (--fit)"
     ]
 
 
@@ -153,7 +153,8 @@ def test_a_part_is_a_device_by_itself() -> None:
     assert (part.timing, part.adders) == (ECP5.timing, ECP5.adders)
     assert part_caution("ecp5-25", 30_000, 9) == [
         "the design is larger than LFE5U-25F: 30000 LUTs and 9 registers, where LFE5U-25F has "
-        "24288 and 24288; give fewer bits (--bits), or take a larger part"
+        "24288 and 24288; give fewer bits (--bits), more cycles (--fit ecp5-25), or take a larger "
+        "part"
     ]
     entry = part_entry("ecp5-25", 90, 9)
     assert entry is not None and (entry["name"], entry["fits"]) == ("LFE5U-25F", True)

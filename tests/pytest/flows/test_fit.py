@@ -13,6 +13,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.api.loading import from_ir
 from kan_dialect.errors import KanError
+from kan_dialect.flows import fit as fitting
 from kan_dialect.flows.fit import fit
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context
@@ -43,12 +44,14 @@ def test_the_smallest_interval_that_fits_is_taken() -> None:
     assert fitted(network(10, 8, 5), "ice40-hx1k") == [(1, False), (2, False), (3, True)]
 
 
-def test_what_is_far_too_large_is_not_compiled() -> None:
-    compiled = CompilePass(target="ecp5-12")
-    _, trials = fit(make_context(), network(40, 16, 7), compiled, lambda _: None)
-    assert trials[0].registers is None
-    assert trials[0].luts > 2 * 12_144
-    assert trials[-1].fits
+def test_what_is_far_too_large_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "TOO_LARGE", 0.5)
+    _, (first, *others) = fit(
+        make_context(), network(10, 8, 5), CompilePass(target="ice40-hx1k"), lambda _: None
+    )
+    assert first.registers is None
+    assert first.luts > 0.5 * 1280
+    assert others[-1].fits
 
 
 def test_what_does_not_fit_names_the_part_that_holds_it() -> None:
@@ -83,6 +86,7 @@ def test_a_network_is_built_to_fit(tmp_path: Path) -> None:
     built = from_ir(network(10, 8, 5)).build(folder, fit="ice40-hx1k", simulator="none")
     assert [each["interval"] for each in built.report["fit"]] == [1, 2, 3]
     assert built.report["interval_cycles"] == 3
+    assert "Intervals for the part, by estimate" in (folder / "report.html").read_text()
     with pytest.raises(KanError, match="interval has no meaning with fit"):
         from_ir(network(2, 2)).build(tmp_path / "other", fit="ecp5-12", interval=2)
 

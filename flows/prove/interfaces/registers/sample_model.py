@@ -28,7 +28,7 @@ class SampleModel(RegisterModel):
         self.core = core
         self.is_folded = core.network.interval > 1
         self.switch("waits", self.starts, lambda t: core.valid(0, t))
-        self.alike["waits"] = ""
+        self.alike |= {"waits": ""}
         self.count_age("age", lambda t: core.valid(0, t), self.latency)
         self.load("mine", self.starts, self._is_sample)
         self.load("right", self.ends, lambda t: self.at("mine", t))

@@ -53,6 +53,18 @@ def test_gates_of_few_inputs_are_one_table(target: str, bits: int, luts: int) ->
     assert cost(build, build.any_of(inverted), target) == (luts, 0, 0, 0)
 
 
+@pytest.mark.parametrize(("is_read", "luts"), [(False, 1), (True, 8)])
+def test_a_constant_that_a_register_loads_is_its_reset(is_read: bool, luts: int) -> None:
+    """Not where more than the register reads the choice. The control takes a table."""
+    build, x = builder()
+    control = build.equal(build.part(x, 0, 3), build.constant(3, 3))
+    total = build.held(8, "total")
+    choice = build.chosen(control, build.constant(84, 8), x)
+    build.load(total, choice)
+    outputs = [total, choice] if is_read else [total]
+    assert cost(build, build.joined(outputs, 8 * len(outputs)), "lut4").luts == luts
+
+
 def test_constants_and_equal_gates_take_nothing() -> None:
     build, x = builder()
     first, second = (build.part(x, bit, 1) for bit in (0, 1))
@@ -157,6 +169,13 @@ def test_equal_low_bits_take_no_adder(zeros: int, luts: int) -> None:
     parts = [build.part(each, 0, 4) for each in (x, y)]
     terms = [build.joined([part, *below], 5 + zeros) for part in parts]
     assert cost(build, build.added(terms), "gowin").luts == luts
+
+
+@pytest.mark.parametrize(("target", "luts"), [("ecp5", 8), ("gowin", 8), ("ice40", 3), ("xcup", 2)])
+def test_comparisons_with_constants_take_chains_of_whole_bits(target: str, luts: int) -> None:
+    """Yosys 0.52 makes 6, 7, 3 and 2 of it."""
+    build, x = builder()
+    assert cost(build, build.compared(x, build.constant(100, 8), "sgt"), target).luts == luts
 
 
 @pytest.mark.parametrize(("target", "luts"), [("ice40", 8), ("gowin", 16)])
