@@ -84,8 +84,6 @@ def prove_built(
     is_copy = wrapper.kind == "clock-enable"
     if isinstance(interface, TrainingNetwork) and wrapper.kind != "axi-lite":
         raise KanError(f"there is no proof of {wrapper.kind} around hardware that trains")
-    if isinstance(interface, Interface) and interface.interval > 1 and not is_copy:
-        raise KanError(f"there is no proof of {wrapper.kind} around a folded network")
 
     def plan(netlist: Netlist, readers: str) -> InterfaceProof:
         how = "register by register" if is_copy else "induction over cycles"

@@ -2,7 +2,9 @@
 
 The contract is what `kan-flow prove` proves of the network: its outputs are a function of its
 inputs, `latency` cycles later, whatever its other ports carry; `out_valid` is `in_valid`, `latency`
-cycles later; `rst` clears what is between them.
+cycles later; `rst` clears what is between them. A folded network takes a sample in one cycle of an
+interval alone, whatever its inputs are: in the cycle behind a reset, and so on. It has no outputs
+of what it does not take.
 
 One sample of the history is followed. Its codes X and its result Y are variables that no cycle
 changes. So the network needs to remember one bit of a cycle's inputs: whether they were X. If so,
@@ -30,6 +32,7 @@ class SampleCore(WrapperSignals):
         super().__init__(netlist, boundary, core, pool)
         self.network = network
         self._entered: dict[tuple[int, int], Term] = {}
+        self._turns: dict[int, Term] = {}
         self.codes: dict[str, Term] = {
             port.name: pool.variable(f"sample:{port.name}", port.width) for port in network.inputs
         }
@@ -43,7 +46,30 @@ class SampleCore(WrapperSignals):
 
     def valid(self, stage: int, cycle: int) -> Term:
         """Whether the network has a sample that entered it `stage` cycles earlier."""
-        return self.moved("valid", stage, cycle, lambda c: self.core_input("in_valid", c))
+        return self.moved("valid", stage, cycle, self._taken)
+
+    def _taken(self, cycle: int) -> Term:
+        return self.pool.both(self.takes(cycle), self.core_input("in_valid", cycle))
+
+    def takes(self, cycle: int) -> Term:
+        """Whether the network takes a sample that is offered."""
+        return self.pool.is_number(self.turn(cycle), 0)
+
+    def turn(self, cycle: int) -> Term:
+        """Cycles since the last one in which the network took a sample, or could have."""
+        pool, last = self.pool, self.network.interval - 1
+        bits = last.bit_length()
+        if not bits:
+            return pool.constant(0, 1)
+        if cycle not in self._turns:
+            found = pool.variable("core:turn@0", bits)
+            if cycle:
+                old, zero = self.turn(cycle - 1), pool.constant(0, bits)
+                following = pool.sum(old, pool.constant(1, bits))
+                following = pool.chosen(pool.is_number(old, last), zero, following)
+                found = pool.chosen(self.core_input("rst", cycle - 1), zero, following)
+            self._turns[cycle] = found
+        return self._turns[cycle]
 
     def entered(self, stage: int, cycle: int, bits: int) -> Term:
         """The number of samples that had entered the network `stage` cycles ago, modulo 2^bits.
@@ -78,8 +104,13 @@ class SampleCore(WrapperSignals):
         latency = self.network.latency
         if port == "out_valid":
             return self.valid(latency, cycle)
+        if port == "in_ready" and self.network.interval > 1:
+            return self.takes(cycle)
         if port not in self.results:
             return None
         result = self.results[port]
         other = self.free(port, cycle, result.width)
-        return self.pool.chosen(self.is_sample(latency, cycle), result, other)
+        known = self.is_sample(latency, cycle)
+        if self.network.interval > 1:
+            known = self.pool.both(known, self.valid(latency, cycle))
+        return self.pool.chosen(known, result, other)

@@ -26,7 +26,7 @@ class GuessedStreams(StreamModel):
 
     def guesses(self) -> Iterator[list[Candidate]]:
         yield [*self._beats()]
-        yield [*self._network(), *self._counts()]
+        yield [*self._turns(), *self._network(), *self._counts()]
         yield [*self._followed(), *self._memories(), *self._beside_the_network()]
 
     # Words of the bookkeeping.
@@ -114,9 +114,39 @@ class GuessedStreams(StreamModel):
                 ),
             )
             yield Candidate(
-                f"at most {stage} samples in as many stages",
-                lambda t, s=stage: pool.at_most(self._younger(s, t), s),
+                f"no more samples in {stage} stages than were taken in as many cycles",
+                lambda t, s=stage: self._bounded(s, t),
             )
+
+    def _turns(self) -> Iterator[Candidate]:
+        """A folded network takes samples in one cycle of an interval alone."""
+        pool, core, interval = self.pool, self.core, self.interval
+        if interval == 1:
+            return
+        yield Candidate("the turn", lambda t: pool.at_most(core.turn(t), interval - 1))
+        for stage in range(1, self.latency + 1):
+            yield Candidate(
+                f"a sample in stage {stage} came in its turn",
+                lambda t, s=stage: pool.implied(
+                    core.valid(s, t), pool.is_number(core.turn(t), s % interval)
+                ),
+            )
+
+    def _bounded(self, stages: int, cycle: int) -> Term:
+        """At most one sample for each cycle of the last `stages` in which the network takes one."""
+        pool, younger = self.pool, self._younger(stages, cycle)
+        turn = self.core.turn(cycle)
+        return pool.both(
+            *(
+                pool.implied(
+                    pool.is_number(turn, at),
+                    pool.at_most(
+                        younger, len(range(at or self.interval, stages + 1, self.interval))
+                    ),
+                )
+                for at in range(self.interval)
+            )
+        )
 
     def _counts(self) -> Iterator[Candidate]:
         """Registers count samples, which are bounded, and those in the network among them."""
@@ -217,29 +247,33 @@ class GuessedStreams(StreamModel):
             yield Candidate(f"{name} has the followed sample", holds)
 
     def _beside_the_network(self) -> Iterator[Candidate]:
-        """Registers that carry the sidebands of a sample beside the network, one a cycle."""
+        """Registers that carry the sidebands of a sample beside the network, by turns."""
         sidebands = self._sidebands()
         if not sidebands:
             return
         expected = self.pool.row(sidebands)
-        for register, stage in self._rows():
+        for register, stages in self._rows():
             if self.bits_of[register] == expected.width:
                 yield Candidate(
                     f"{register.name} goes with the followed sample",
-                    lambda t, r=register, s=stage: self.pool.implied(
-                        self._is_at(s, t), self.pool.equal(self.core.value(r, t), expected)
+                    lambda t, r=register, s=stages: self.pool.implied(
+                        self.pool.any_of([self._is_at(each, t) for each in s]),
+                        self.pool.equal(self.core.value(r, t), expected),
                     ),
                 )
 
-    def _rows(self) -> Iterator[tuple[Cell, int]]:
+    def _rows(self) -> Iterator[tuple[Cell, range]]:
         """Registers in rows that end at what a memory is written with, and their stages."""
         of_variable = {f"{cell.name}@0": cell for cell in self.registers}
         for memory in self.core.netlist.memories.values():
             for write in memory.writes:
                 for term in ordered([self.core.machine.writing(write, 0).data]):
-                    for stage in range(self.latency, 0, -1):
+                    for first in reversed(range(1, self.latency + 1, self.interval)):
                         register = of_variable.get(term.data) if term.kind == "var" else None
                         if register is None:
                             break
-                        yield register, stage
-                        term = self.core.load(register)
+                        yield register, range(first, min(first + self.interval, self.latency + 1))
+                        loads = self.core.load(register)
+                        # By turns: what it loads, or what it holds.
+                        others = [each for each in loads.args[1:] if each is not term]
+                        term = others[0] if loads.kind == "ite" and len(others) == 1 else loads

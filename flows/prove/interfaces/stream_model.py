@@ -36,7 +36,7 @@ class StreamModel(WrapperModel):
         super().__init__(core)
         self.core, self.streams = core, streams
         self.source, self.result = streams.source, streams.result
-        self.latency = core.network.latency
+        self.latency, self.interval = core.network.latency, core.network.interval
         self.silent = self.source.ready, self.result.valid
         self.offered = (_offers(self.source),)
         self.paths = (
@@ -95,6 +95,10 @@ class StreamModel(WrapperModel):
     def enters(self, cycle: int) -> Term:
         """The last beat of a sample is accepted."""
         return self.pool.both(self.accepts(cycle), self._ends("in", cycle))
+
+    def waits_for_turn(self, cycle: int) -> Term:
+        """The last beat of a sample would be accepted in another cycle of the interval."""
+        return self.pool.both(self.pool.inverted(self.core.takes(cycle)), self._ends("in", cycle))
 
     def leaves(self, cycle: int) -> Term:
         """The last beat of a result is delivered."""

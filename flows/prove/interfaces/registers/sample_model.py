@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from kan_dialect.flows.prove.cycles.claims import Claim
 from kan_dialect.flows.prove.cycles.terms import Term, ordered
-from kan_dialect.flows.prove.interfaces.model import Candidate, Word
+from kan_dialect.flows.prove.interfaces.model import Candidate
 from kan_dialect.flows.prove.interfaces.registers.model import RegisterModel
 from kan_dialect.flows.prove.interfaces.registers.ports import Place, RegisterPorts
 from kan_dialect.flows.prove.interfaces.sample_core import SampleCore
@@ -18,17 +18,18 @@ from kan_dialect.flows.prove.interfaces.sample_core import SampleCore
 class SampleModel(RegisterModel):
     """The registers around a network.
 
-    State beside that of all registers: `age`, cycles since the start, from 1, and 0 where no sample
-    is under way. `mine`: the sample started last is the followed one; `right`: the outputs are its
-    result; `used`: there was a result.
+    State beside that of all registers: `waits`: a sample waits for the network; `age`: cycles since
+    the network took it, from 1, and 0 where there is none. `mine`: the sample started last is the
+    followed one; `right`: the outputs are its result; `used`: there was a result.
     """
 
     def __init__(self, core: SampleCore, ports: RegisterPorts) -> None:
         super().__init__(core, ports, core.network.latency)
         self.core = core
-        self.last = self.latency + 1
-        """Age of a sample whose result comes."""
-        self.count_age("age", self.starts, self.last)
+        self.is_folded = core.network.interval > 1
+        self.switch("waits", self.starts, lambda t: core.valid(0, t))
+        self.alike |= {"waits": ""}
+        self.count_age("age", lambda t: core.valid(0, t), self.latency)
         self.load("mine", self.starts, self._is_sample)
         self.load("right", self.ends, lambda t: self.at("mine", t))
         self.next["used"] = lambda t: self.pool.any_of([self.at("used", t), self.ends(t)])
@@ -46,6 +47,9 @@ class SampleModel(RegisterModel):
 
     def ends(self, cycle: int) -> Term:
         return self.core.valid(self.latency, cycle)
+
+    def waiting(self, cycle: int) -> Term:
+        return self.at("waits", cycle) if self.is_folded else super().waiting(cycle)
 
     def _is_sample(self, cycle: int) -> Term:
         codes = self.core.codes
@@ -66,13 +70,16 @@ class SampleModel(RegisterModel):
         pool = self.pool
         enters = self.core.valid(0, cycle)
         name = "a start is one sample of the network, with its inputs"
-        yield Claim(name, pool.equal(enters, self.is_age(1, cycle)))
+        in_turn = pool.both(self.at("waits", cycle), self.core.takes(cycle))
+        yield Claim(name, pool.equal(enters, in_turn))
         same = self.core.is_sample(0, cycle)
         yield Claim(name, self.pool.implied(enters, self.at("mine", cycle), same))
-        name = f"the result comes {self.last} cycles behind the start"
-        yield Claim(name, pool.equal(self.ends(cycle), self.is_age(self.last, cycle)))
-        idle = self.is_age(0, cycle)
-        yield Claim(name, pool.equal(self.at("busy", cycle), pool.inverted(idle)))
+        name = f"the result comes {self.latency + 1} cycles behind the start"
+        if self.is_folded:
+            name += ", and the wait for the turn of the network"
+        yield Claim(name, pool.equal(self.ends(cycle), self.is_age(self.latency, cycle)))
+        under_way = pool.any_of([self.at("waits", cycle), pool.inverted(self.is_age(0, cycle))])
+        yield Claim(name, pool.equal(self.at("busy", cycle), under_way))
 
     def core_guesses(self) -> Iterator[Candidate]:
         pool, core = self.pool, self.core
@@ -85,8 +92,14 @@ class SampleModel(RegisterModel):
                         f"{register.name} holds {port}",
                         lambda t, r=register, y=result: self._output(core.value(r, t), y, t),
                     )
-        started = Word("a start in the cycle before", lambda t: self.is_age(1, t))
-        yield from self.registers_that_hold([started])
+        yield Candidate(
+            "the sample that waits is that of the start",
+            lambda t: pool.implied(self.at("waits", t), self.at("mine", t), core.is_sample(0, t)),
+        )
+        yield Candidate(
+            "one sample at a time",
+            lambda t: pool.implied(self.at("waits", t), self.is_age(0, t)),
+        )
         for port in core.codes:
             yield Candidate(
                 f"the network gets {port} from its registers",
@@ -94,17 +107,17 @@ class SampleModel(RegisterModel):
             )
         yield Candidate(
             "a result is that of the sample under way",
-            lambda t: pool.at_most(self.at("age", t), self.last),
+            lambda t: pool.at_most(self.at("age", t), self.latency),
         )
         for stage in range(1, self.latency + 1):
             yield Candidate(
                 f"stage {stage} of the network is that of the age",
-                lambda t, s=stage: pool.equal(core.valid(s, t), self.is_age(s + 1, t)),
+                lambda t, s=stage: pool.equal(core.valid(s, t), self.is_age(s, t)),
             )
             yield Candidate(
                 f"the followed sample in stage {stage}",
                 lambda t, s=stage: self.pool.implied(
-                    self.at("mine", t), self.is_age(s + 1, t), core.is_sample(s, t)
+                    self.at("mine", t), self.is_age(s, t), core.is_sample(s, t)
                 ),
             )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from commands import flow
+from folded_design import FOLDED, folded_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,14 +63,24 @@ def proof_of(
     new: str = "",
     inputs: Sequence[Port] = PORTS,
 ) -> InterfaceProof:
-    interface, text = network(latency, inputs)
-    context = make_context()
-    module = parse_text(context, text.encode(), "net")
+    return proof_around(folder, wrap, *network(latency, inputs), old, new)
+
+
+def proof_around(
+    folder: Path,
+    wrap: WrapInterfacePass,
+    interface: Interface,
+    text: str,
+    old: str = "",
+    new: str = "",
+) -> InterfaceProof:
+    context, core_name = make_context(), interface.name
+    module = parse_text(context, text.encode(), core_name)
     wrap.apply(context, module)  # type: ignore[arg-type]
     kind = "clock-enable" if wrap.clock_enable else wrap.interface
-    name = f"net_{kind.replace('-', '_')}"
-    core, rtl = folder / "net.sv", folder / f"{name}.sv"
-    core.write_text(emit_systemverilog(module, {"net"}))  # type: ignore[arg-type]
+    name = f"{core_name}_{kind.replace('-', '_')}"
+    core, rtl = folder / f"{core_name}.sv", folder / f"{name}.sv"
+    core.write_text(emit_systemverilog(module, {core_name}))  # type: ignore[arg-type]
     written = emit_systemverilog(module, {name})  # type: ignore[arg-type]
     if old:
         assert written.count(old) == 1, written
@@ -107,6 +118,41 @@ def test_registers_and_enables_are_proven(
     inputs = [*PORTS, Port.of_range("x2", -(1 << 39), 0)]
     proof = proof_of(tmp_path, wrap, latency, inputs=inputs)
     assert proof.proven, [o for o in proof.outcomes if not o.proven]
+
+
+FOLDED_NETWORK = folded_model().interface(), FOLDED.read_text()
+
+
+@pytest.mark.parametrize("wrap", [READY, BEATS, LITE, ENABLE])
+def test_wrappers_around_folded_networks_are_proven(
+    wrap: WrapInterfacePass, tmp_path: Path
+) -> None:
+    proof = proof_around(tmp_path, wrap, *FOLDED_NETWORK)
+    assert proof.proven, [o for o in proof.outcomes if not o.proven]
+    assert proof.measured.get("samples_held", 3) == 3
+
+
+@pytest.mark.parametrize(
+    ("wrap", "old", "new", "claim"),
+    [
+        (BEATS, "side_s1 <= core_in_ready ?", "side_s1 <= ready ?", "TLAST with its sample"),
+        (BEATS, "entered = and_2 & core_in_ready", "entered = and_2", "no result without a sample"),
+        (BEATS, "s_axis_tready = ready & or_1", "s_axis_tready = ready", "results in order"),
+        (BEATS, "core_in_ready | ~in_beat_is_last", "core_in_ready", "turn of the network"),
+        (
+            LITE,
+            "sample_taken = sample_waits & core_in_ready",
+            "sample_taken = sample_waits",
+            "turn",
+        ),
+        (LITE, "(write_waits | sample_waits)", "write_waits", "with its inputs"),
+    ],
+)
+def test_what_overlooks_the_turn_is_not_proven(
+    wrap: WrapInterfacePass, old: str, new: str, claim: str, tmp_path: Path
+) -> None:
+    proof = proof_around(tmp_path, wrap, *FOLDED_NETWORK, old, new)
+    assert any(claim in outcome.name for outcome in proof.outcomes if not outcome.proven)
 
 
 def test_wide_results_are_in_several_memories(tmp_path: Path) -> None:
