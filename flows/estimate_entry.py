@@ -18,7 +18,7 @@ def estimate_entry(found: Estimate, modules: Sequence[hw.HWModuleOp]) -> dict[st
     """The entry `estimate` of `report.json`.
 
     Figures are those of the last module. A wrapper has the network in it, whose own figures stand
-    under `core`; delays are those of the network.
+    under `core`; delays are those of the network. A clock enable is a copy of the network.
 
     Parameters
     ----------
@@ -27,7 +27,9 @@ def estimate_entry(found: Estimate, modules: Sequence[hw.HWModuleOp]) -> dict[st
     """
     family, top = device(found.target), modules[-1]
     costs = [module_cost(module, family) for module in modules]
-    core, whole = costs[0], ModuleCost(*map(sum, zip(*costs, strict=True)))
+    core, whole = costs[0], costs[-1]
+    if any(isinstance(op, hw.InstanceOp) for op in top.body.block.ops) and len(costs) > 1:
+        whole = ModuleCost(*map(sum, zip(*costs, strict=True)))
     clocked = found.of_size(*core, family)
     part = part_entry(found.target, whole.luts, whole.registers, whole.block_rams)
     latency = max(declared_latency(top) or 0, 1)

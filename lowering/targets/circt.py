@@ -53,10 +53,13 @@ class CirctTarget(Target):
                     remedy="reset the register instead",
                 )
             if isinstance(op, MemoryOp) and op.contents is not None and bool(op.contents.any()):
+                writes = any(isinstance(use.operation, MemoryWriteOp) for use in op.result.uses)
                 raise KanError(
                     "CIRCT's syntax allows initial contents of a memory in a file only",
                     remedy="start with zeros (kan-make-trainable{initial=zero}), and load the "
-                    "coefficients through the memory port",
+                    "coefficients through the memory port"
+                    if writes
+                    else "print the folded design as SystemVerilog, or do not fold it (interval=1)",
                 )
         _CirctPrinter(output).print_op(with_instances(module))
         output.write("\n")

@@ -195,3 +195,10 @@ def test_the_package_has_the_numbers_of_the_ports(tmp_path: Path) -> None:
 def test_streams_of_odd_widths_are_refused() -> None:
     with pytest.raises(KanError, match="a beat of 20 bits"):
         StreamChoice(20).layouts(PORTS)
+
+
+def test_a_clock_enable_is_estimated_as_a_copy_of_the_network(tmp_path: Path) -> None:
+    result = built(tmp_path, "--clock-enable")
+    assert result.returncode == 0, result.stderr
+    estimate = json.loads((tmp_path / "out" / "report.json").read_text())["estimate"]
+    assert estimate["registers"] == estimate["core"]["registers"]
