@@ -21,6 +21,7 @@ from kan_dialect.ir.attributes.module_attributes import declare_interval
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import int_type
+from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
@@ -121,6 +122,20 @@ def test_hardware_is_proven(tmp_path: Path, seed: int) -> None:
     rtl = tmp_path / "net.sv"
     rtl.write_text(emit_systemverilog(module))
     assert prove(rtl, integer, circuit).proven
+
+
+@pytest.mark.ci
+def test_ten_thousand_edges_are_folded() -> None:
+    rng = np.random.default_rng(0)
+    network = TableNetwork("net", UniformQuantizedType(5, True, 1.0), 100)
+    network.add_layer(rng.integers(-16, 16, (90, 100, 32)), saturate=(-16, 15))
+    network.add_layer(rng.integers(-16, 16, (12, 90, 32)))
+    module = network.module()
+    codes = rng.integers(-16, 16, (6, 100))
+    expected = Model.of(module).run_codes(codes)
+    CompilePass(interval=25, target="ecp5", mhz=80.0).apply(make_context(), module)
+    np.testing.assert_array_equal(Model.of(module).run_codes(codes), expected)
+    assert "one sample per 25 clocks" in emit_systemverilog(module)
 
 
 SEEDED = [
