@@ -46,7 +46,7 @@ class FoldLayersPass(FunctionPass, TargetPass):
     name = "kan-fold-layers"
     works_at = ("table",)
 
-    interval: int = bounded(1, Bounds(1, MAX_INTERVAL), tried=(1, 2, 4, 8, 16))
+    interval: int = bounded(1, Bounds(1, MAX_INTERVAL))
     """Cycles from a sample to the next one; 1: a sample every cycle, and no layer is folded."""
 
     def rewrite(self, function: func.FuncOp) -> None:
