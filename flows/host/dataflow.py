@@ -16,10 +16,11 @@ from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
-from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.constants import Array, IntArray, to_integers
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ir.wire_interface import WireInterface
+from kan_dialect.ops.folded import FoldedByInputOp
 from kan_dialect.ops.wire import (
     MAX_TABLE_BITS,
     ConstantOp,
@@ -128,6 +129,8 @@ class Dataflow:
             return None
         if isinstance(op, SumOp):
             return self._sum(value, op)
+        if isinstance(op, FoldedByInputOp):
+            return _folded_sum(value, op)
         if isinstance(op, WireInterface) and op.c_expression(["x"] * len(op.operands)) is not None:
             return Arithmetic(value, op, tuple(map(_undelayed, op.operands)))
         lookup = self._lookup(value, op)
@@ -175,6 +178,20 @@ class Dataflow:
         if isinstance(op, TableOp):
             return Lookup(value, reads, op.filled)
         return Lookup(value, reads, _tabulated(value, op))
+
+
+def _folded_sum(value: SSAValue, op: FoldedByInputOp) -> Sum:
+    """A node of a folded layer."""
+    node = op.sums.index(value)
+    first, constant = op.first.value.data, int(to_integers(op.bias)[node])
+    rows: dict[SSAValue, IntArray] = {}
+    for operand, table in zip(op.inputs, to_integers(op.tables)[node], strict=True):
+        kind, root = range_of(operand), _undelayed(operand)
+        entries = table[kind.low - first : kind.high - first + 1]
+        rows[root] = rows[root] + entries if root in rows else entries
+    constant += sum(int(entries.min()) for entries in rows.values())
+    rows = {root: entries - int(entries.min()) for root, entries in rows.items()}
+    return Sum(value, {root: each for root, each in rows.items() if each.any()}, (), constant)
 
 
 def _undelayed(value: SSAValue) -> SSAValue:

@@ -555,3 +555,22 @@ def test_builds_from_hardware_have_no_emulator(built: Path, tmp_path: Path) -> N
     told = "there is no emulator: @wine began at hardware level, which has no integer model"
     assert any(warning.startswith(told) for warning in report["warnings"])
     assert not list((folder / "host").glob("*_emulator*"))
+
+
+def test_folded_layers_behind_which_a_head_decides() -> None:
+    """Their sums are sums of tables, of inputs that are read twice and narrower than the tables."""
+    text = """
+    func.func @net(%x: !kan.int<-1:2>, %y: !kan.int<0:1>) -> (!kan.int<2:21>, !kan.int<5:8>)
+        attributes {kan.interval = 2 : i64} {
+      %a, %b = kan.folded_by_input %x, %y, %x as "l" interval 2 tables dense<[[[0, 1, 2, 3],
+        [9, 1, 4, 9], [0, 1, 3, 5]], [[0, 0, 0, 0], [9, 0, 1, 9], [0, 0, 0, 0]]]> :
+        tensor<2x3x4xi8> from -1 bias dense<[3, 5]> : tensor<2xi8> :
+        !kan.int<-1:2>, !kan.int<0:1>, !kan.int<-1:2> -> !kan.int<2:21>, !kan.int<5:8>
+      func.return %a, %b : !kan.int<2:21>, !kan.int<5:8>
+    }"""
+    model = Model.of(parse_text(make_context(), text))
+    codes = np.array([(x, y) for x in range(-1, 3) for y in (0, 1)])
+    x, y = codes.T
+    twice = np.array([0, 2, 5, 8])[x + 1]
+    expected = np.stack([3 + twice + np.array([1, 4])[y], 5 + np.array([0, 1])[y]], axis=1)
+    require_same(model, model.interface(), codes, expected)
