@@ -568,7 +568,7 @@ def test_folded_layers_behind_which_a_head_decides() -> None:
         !kan.int<-1:2>, !kan.int<0:1>, !kan.int<-1:2> -> !kan.int<2:21>, !kan.int<5:8>
       func.return %a, %b : !kan.int<2:21>, !kan.int<5:8>
     }"""
-    model = Model.of(parse_text(make_context(), text, "net.mlir"))
+    model = Model.of(parse_text(make_context(), text.encode(), "net.mlir"))
     codes = np.array([(x, y) for x in range(-1, 3) for y in (0, 1)])
     x, y = codes.T
     twice = np.array([0, 2, 5, 8])[x + 1]
