@@ -168,6 +168,12 @@ class SchedulePass(FunctionPass, TargetPass):
         if self.latency != 0:
             stages = self._stages(function)
             latency = max(stages.result_stage + 1, self.cycles or 0)
+            if interval is not None and self.cycles is not None and latency > self.cycles:
+                raise KanError(
+                    f"@{function.sym_name.data}: with layers that take {interval} cycles a sample, "
+                    f"results come after {latency} cycles or more",
+                    remedy=f"take at least cycles={latency}, or fold no layer (interval=1)",
+                )
             insert_registers(function, stages, latency)
         declare_latency(function, latency)
 

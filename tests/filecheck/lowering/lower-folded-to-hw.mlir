@@ -5,6 +5,8 @@
 
 // UNSCHEDULED: @layer: layers that take 3 cycles a sample have no schedule; run kan-schedule
 // COMBINATIONAL: @layer: layers that take 3 cycles a sample cannot be combinational
+// RUN: not kan-opt %s -p 'kan-schedule{cycles=4}' 2>&1 | filecheck %s --check-prefix FEW
+// FEW: results come after 5 cycles or more; take at least cycles=5
 
 // Two inputs, one memory of two turns of four codes: a word of two bits, the entries less 3 and 1.
 // CHECK: hw.module @layer(in %clk: !seq.clock, in %rst: i1, in %in_valid: i1, in %x0: i2, in %x1: i2, out in_ready: i1, out out_valid: i1, out y0: i5)

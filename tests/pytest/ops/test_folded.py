@@ -68,7 +68,7 @@ def folded(module: ModuleOp, seed: int) -> ModuleOp:
     chosen = [op for op in sums if rng.random() < 0.7] or sums[:1]
     for op in (function, *chosen):
         declare_interval(op, interval)
-    limit = [{"levels": 3}, {"cycles": 4}, {"mhz": 60.0}][seed % 3]
+    limit = [{"levels": 3}, {"cycles": 90}, {"mhz": 60.0}][seed % 3]
     schedule = SchedulePass(target=str(rng.choice(["xcup", "ecp5", "ice40"])), **limit)
     for stage in (ExpandWiresPass(), NarrowPass(), schedule, LowerKanToHwPass()):
         stage.apply(make_context(), module)
