@@ -1,11 +1,11 @@
 // RUN: kan-opt --check-passes %s -p 'kan-schedule{levels=4},lower-kan-to-hw' | filecheck %s
 // RUN: not kan-opt %s -p lower-kan-to-hw 2>&1 | filecheck %s --check-prefix UNSCHEDULED
 // RUN: not kan-opt %s -p 'kan-schedule{combinational=true}' 2>&1 | filecheck %s --check-prefix COMBINATIONAL
+// RUN: not kan-opt %s -p 'kan-schedule{cycles=4}' 2>&1 | filecheck %s --check-prefix FEW
 // RUN: kan-opt %s -p 'kan-schedule{levels=4},lower-kan-to-hw' -t systemverilog | filecheck %s --check-prefix SV
 
 // UNSCHEDULED: @layer: layers that take 3 cycles a sample have no schedule; run kan-schedule
 // COMBINATIONAL: @layer: layers that take 3 cycles a sample cannot be combinational
-// RUN: not kan-opt %s -p 'kan-schedule{cycles=4}' 2>&1 | filecheck %s --check-prefix FEW
 // FEW: results come after 5 cycles or more; take at least cycles=5
 
 // Two inputs, one memory of two turns of four codes: a word of two bits, the entries less 3 and 1.
