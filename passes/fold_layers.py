@@ -16,6 +16,7 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.devices.device import DeviceFamily
+from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.module_attributes import declare_interval, declare_word
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import FloatArray, IntArray, to_numpy
@@ -23,6 +24,7 @@ from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import int_type, tensor_shape
 from kan_dialect.ops.folded import MAX_INTERVAL, MAX_WORD_BITS, WORD_BITS
 from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.memory import MAX_WORDS
 from kan_dialect.ops.table import TablesOp
 from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
@@ -40,7 +42,7 @@ class FoldLayersPass(FunctionPass, TargetPass):
 
     Raises
     ------
-    KanError : the interval is out of range.
+    KanError : the interval is out of range, or needs memories that are too large.
     """
 
     name = "kan-fold-layers"
@@ -67,6 +69,12 @@ class FoldLayersPass(FunctionPass, TargetPass):
         turns = -(-inputs // -(-inputs // self.interval))
         shapes = self.device.block_ram_shapes or ((codes, WORD_BITS),)
         words = turns << (codes - 1).bit_length()
+        if words > MAX_WORDS:
+            raise KanError(
+                f"at an interval of {self.interval}, {inputs} inputs of {codes} codes need "
+                f"memories of {words} words, more than {MAX_WORDS}",
+                remedy="take a smaller interval, or fewer bits",
+            )
         bits = max((bits for deep, bits in shapes if deep >= words), default=shapes[0][1])
         return MAX_WORD_BITS // bits * bits
 
