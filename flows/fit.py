@@ -81,7 +81,12 @@ def fit(
     trials: list[Trial] = []
     for interval in _intervals(front):
         progress(f"interval {interval}")
-        trials.append(_trial(context, front, replace(compiled, interval=interval), part))
+        try:
+            trials.append(_trial(context, front, replace(compiled, interval=interval), part))
+        except KanError:
+            if len(trials) < 2:  # Longer intervals need memories that may be too large.
+                raise
+            break
         if trials[-1].fits:
             return replace(compiled, interval=interval), trials
     raise KanError(
