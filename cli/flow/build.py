@@ -58,11 +58,12 @@ COMPILE = PassOptions(
 INTERFACE = PassOptions(WrapInterfacePass)
 """Options of the wrapper around the network."""
 
-PIPELINE_ONLY = (*(name for name in COMPILE.names if name != "target"), "fit")
+PIPELINE_ONLY = tuple(name for name in COMPILE.names if name != "target")
 """Options of `kan-flow build` that say nothing to another pipeline than the default one."""
 
 FIXED_ONLY = (
     *PIPELINE_ONLY,
+    "fit",
     "passes",
     "strip_head",
     "table_overflow",
@@ -232,7 +233,7 @@ def _refuse_unread(options: argparse.Namespace) -> None:
         if not options.synth:
             unread.append((("target",), "with --trainable but without --synth"))
     elif options.passes is not None:
-        unread.append((PIPELINE_ONLY, WITH_PASSES))
+        unread.append(((*PIPELINE_ONLY, "fit"), WITH_PASSES))
     elif options.fast:
         unread.append((("parts",), "with --fast, which splits no tables"))
     for names, when in unread:

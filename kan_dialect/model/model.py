@@ -142,7 +142,8 @@ class Model:
         latency = self.latency()
         classes, combinational = self.names.classes, latency == 0
         # Before the schedule, a function has no cycles.
-        interval = hardware_interval(self.op) if latency else 1
+        is_unscheduled = combinational and isinstance(self.op, func.FuncOp)
+        interval = 1 if is_unscheduled else hardware_interval(self.op)
         return Interface(self.name, inputs, outputs, latency, combinational, classes, interval)
 
     def run_codes(self, codes: IntArray) -> IntArray:

@@ -148,7 +148,7 @@ OTHER_VALUES: dict[str, OptionValue] = {
     "levels": 7, "cycles": 11, "mhz": 123.0, "combinational": True, "fast": True,
     "input-format": "x0=s12.8", "output-format": "s16.8", "head": "argmax", "threshold": 0.5,
     "probability": 0.9, "k": 3, "adders": "plain",
-    "tables": "plain",
+    "tables": "plain", "interval": 12,
 }  # fmt: skip
 """A value of each option of `kan-compile` that is not its default."""
 HEADS = {"threshold": "threshold", "probability": "threshold", "k": "top-k"}

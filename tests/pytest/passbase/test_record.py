@@ -413,6 +413,7 @@ FORMATS: dict[str, dict[str, Any]] = {
     "output-format": {"output_format": "s4.3"},
 }
 """Networks that came with codes get them too."""
+AT_TABLES: dict[str, dict[str, Any]] = {"interval": {"interval": 4}}
 AT_WIRES: dict[str, dict[str, Any]] = {
     "parts": {"parts": 2},
     "extra-levels": {"extra_levels": 3},
@@ -435,8 +436,8 @@ ANYWHERE: dict[str, dict[str, Any]] = {
     [
         ("spline", {}),
         ("table", QUANTISATION),
-        ("wire", QUANTISATION | FORMATS),
-        ("hardware", QUANTISATION | FORMATS | AT_WIRES),
+        ("wire", QUANTISATION | FORMATS | AT_TABLES),
+        ("hardware", QUANTISATION | FORMATS | AT_TABLES | AT_WIRES),
     ],
 )
 def test_a_build_refuses_options_that_no_pass_of_the_model_reads(
@@ -448,7 +449,7 @@ def test_a_build_refuses_options_that_no_pass_of_the_model_reads(
     if level in stages:
         run(module, stages[level])
     module.attributes.pop(PIPELINE_ATTRIBUTE, None)
-    for name, options in (QUANTISATION | FORMATS | AT_WIRES | ANYWHERE).items():
+    for name, options in (QUANTISATION | FORMATS | AT_TABLES | AT_WIRES | ANYWHERE).items():
         if name not in unread:
             CompilePass(**options).require_read(module)
             continue
@@ -459,7 +460,8 @@ def test_a_build_refuses_options_that_no_pass_of_the_model_reads(
     known = {option.name for option in options_of(CompilePass)}
     budget = {"precision", "max-accuracy-loss", "max-rmse", "max-error", "max-luts", "max-levels"}
     others = {"data", "seed", "threshold", "probability", "k"}
-    assert known == {*QUANTISATION, *FORMATS, *AT_WIRES, *ANYWHERE} | budget | others
+    decided = {*QUANTISATION, *FORMATS, *AT_TABLES, *AT_WIRES, *ANYWHERE}
+    assert known == decided | budget | others
 
 
 def test_options_that_leave_out_what_the_ir_has_been_through_are_refused(tmp_path: Path) -> None:
