@@ -27,15 +27,16 @@ from kan_dialect.flows.terminal import column_table
 from kan_dialect.ir.attributes.module_attributes import declared_interval
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.estimate import estimate_design
+from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.passbase.kan_pass import unwrapped
 from kan_dialect.passes.fold_layers import FoldLayersPass, unrolled_luts
-from kan_dialect.passes.schedule import SchedulePass
 
 MARGIN = 0.85
 """Share of a part's LUTs and registers that a design may take by estimate: routing needs room."""
 TOO_LARGE = 1.5
-"""Designs whose tables take more than so many times the part's LUTs are not compiled."""
+"""Share of a part's LUTs beyond which an unrolled design is not compiled, by the sizes of its
+tables."""
 
 
 @dataclass(frozen=True)
@@ -141,9 +142,7 @@ def _trial(context: Context, front: ModuleOp, compiled: CompilePass, part: Devic
         if luts > TOO_LARGE * limits.luts:
             return Trial(1, luts, None)
     module = front.clone()
-    stages = [each for each in compiled.expand()]
-    after = next(i for i, each in enumerate(stages) if isinstance(unwrapped(each), SchedulePass))
-    _run(context, module, stages[: after + 1])
+    _run(context, module, _until(compiled.expand(), LowerKanToHwPass))
     (function,) = wire_functions(module)
     found, cycles = estimate_design(function, part), latency_of(function)
     interval = declared_interval(function) or 1

@@ -64,7 +64,7 @@ def part_text(entry: Mapping[str, Any]) -> str:
 
 
 def size_text(figures: Mapping[str, Any]) -> str:
-    """LUTs, registers and block RAMs of a design, those that are there, in words."""
+    """LUTs of a design, and its registers and block RAMs where they are known, in words."""
     known = (quantity(figures[key], noun) for key, noun in _RESOURCES.items() if key in figures)
     return ", ".join(known)
 

@@ -130,11 +130,10 @@ class Lowering:
             self.wires[argument] = self.build.input(f"x{index}", kind)
         inputs, outputs = wire_ports(self.function)
         results: dict[str, SSAValue] = {}
-        if valid is not None and interval > 1:
+        if interval > 1:
             results["in_ready"] = self.build.is_turn(self.build.turn(0), 0)
-            results["out_valid"] = self.valid_turns(valid, results["in_ready"], latency)
-        elif valid is not None:
-            results["out_valid"] = self.valid_chain(valid, latency)
+        if valid is not None:
+            results["out_valid"] = self.valid_chain(valid, results.get("in_ready"), latency)
         ops = ops_of(self.function.body.block)
         tables = [op for op in ops if type(op) is TableOp]
         results_of_tables = [table.result for table in tables]
@@ -188,19 +187,20 @@ class Lowering:
             wire = self.build.joined([wire, below], own)
         return self.build.resized(wire, own, bits, range_of(value).is_signed)
 
-    def valid_chain(self, valid: SSAValue, latency: int) -> SSAValue:
-        for stage in range(1, latency + 1):
-            valid = self.build.register(valid, f"valid_s{stage}", self.cleared)
-        return valid
+    def valid_chain(self, valid: SSAValue, ready: SSAValue | None, latency: int) -> SSAValue:
+        """The valid bit of each sample under way, which moves on where the next one may be taken.
 
-    def valid_turns(self, valid: SSAValue, ready: SSAValue, latency: int) -> SSAValue:
-        """The valid bit of each sample that is under way, which moves on with the next sample."""
-        for number in range(1, -(-latency // self.build.interval) + 1):
-            register = self.build.held(1, f"valid{number}", self.cleared)
+        Parameters
+        ----------
+        ready : 1: a sample may be taken; None: in every cycle.
+        """
+        for stage in range(1, -(-latency // self.build.interval) + 1):
+            register = self.build.held(1, f"valid_s{stage}", self.cleared)
             self.build.load(register, valid, ready)
             valid = register
-        last = self.build.is_turn(self.build.turn(0), latency)
-        return self.build.all_of([valid, last])
+        if ready is None:
+            return valid
+        return self.build.all_of([valid, self.build.is_turn(self.build.turn(0), latency)])
 
     @property
     def cleared(self) -> tuple[SSAValue, SSAValue]:

@@ -22,7 +22,7 @@ from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import FloatArray, IntArray, to_numpy
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import int_type, tensor_shape
-from kan_dialect.ops.folded import MAX_INTERVAL, MAX_WORD_BITS, WORD_BITS
+from kan_dialect.ops.folded import MAX_INTERVAL, MAX_WORD_BITS, WORD_BITS, lanes_and_turns
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.memory import MAX_WORDS
 from kan_dialect.ops.table import TablesOp
@@ -66,7 +66,7 @@ class FoldLayersPass(FunctionPass, TargetPass):
     def _word(self, lookup: TablesOp) -> int:
         """Bits of the words of a memory that fill block RAMs: a multiple of those of one block."""
         inputs, codes = tensor_shape(lookup.result)[1], to_numpy(lookup.tables).shape[2]
-        turns = -(-inputs // -(-inputs // self.interval))
+        _, turns = lanes_and_turns(inputs, self.interval)
         shapes = self.device.block_ram_shapes or ((codes, WORD_BITS),)
         words = turns << (codes - 1).bit_length()
         if words > MAX_WORDS:
@@ -81,7 +81,7 @@ class FoldLayersPass(FunctionPass, TargetPass):
     def _is_smaller_folded(self, op: NodeSumOp, lookup: TablesOp) -> bool:
         """Whether shift registers and accumulators take fewer LUTs than tables and adders."""
         layer = _Layer(op, lookup)
-        lanes = -(-layer.codes.size // self.interval)
+        lanes, _ = lanes_and_turns(layer.codes.size, self.interval)
         lane_sums = (lanes - 1) * (_bits(layer.spans.max(axis=1)) + 1)
         shifts = layer.codes.max() * (layer.codes.size - lanes)
         folded = shifts + (layer.sum_bits + lane_sums).sum() + 2 * self.interval.bit_length()

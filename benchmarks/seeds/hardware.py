@@ -10,8 +10,8 @@ SEEDS = [
     *seeds_in(
         "lower-kan-to-hw",
         "Lowering.valid_chain",
-        ("out_valid a cycle late", Replace("latency + 1", "latency + 2")),
-        ("out_valid a cycle early", Replace("latency + 1", "latency")),
+        ("out_valid a cycle late", Replace("... + 1", "-(-latency // self.build.interval) + 2")),
+        ("out_valid a cycle early", Replace("... + 1", "-(-latency // self.build.interval)")),
         (
             "reset clears no valid bit",
             Replace("self.cleared", "None"),

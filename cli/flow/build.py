@@ -161,6 +161,7 @@ def run_build(options: argparse.Namespace) -> int:
     if options.synth:
         find("yosys")
     compiled = compile_pass(options) if options.passes is None else None
+    passes = _passes(options, compiled)
     dataset = None if options.calibration is None else load_dataset(options.calibration)
     context = make_context()
     simulator = None if options.simulator == "none" else cast(SimulatorName, options.simulator)
@@ -173,7 +174,7 @@ def run_build(options: argparse.Namespace) -> int:
             compiled.require_read(module)
             if options.fit is not None:
                 compiled, trials = fit(context, module, compiled, tell)
-        passes = _passes(options, compiled)
+                passes = _passes(options, compiled)
         report = build(
             context,
             module,

@@ -21,7 +21,7 @@ from kan_dialect.evaluate.code_ports import code_values
 from kan_dialect.evaluate.rescaling import rescalings_of
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import IntArray, to_numpy
-from kan_dialect.ir.exact_arithmetic import ExactArithmetic, ExactMeaning, ExactMeanings, NumberT
+from kan_dialect.ir.exact_arithmetic import ExactArithmetic, ExactMeaning, NumberT
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import int_type, quantized_type, range_of, tensor_shape
 from kan_dialect.model.model import Model
@@ -175,9 +175,7 @@ class _WireLevel(Generic[NumberT]):
     def results_of(self, op: Operation, operands: Sequence[NumberT]) -> list[NumberT]:
         math = self.found.math
         if isinstance(op, ExactMeaning):
-            return [op.meaning(math, operands)]
-        if isinstance(op, ExactMeanings):
-            return list(op.meanings(math, operands))
+            return list(op.meaning(math, operands))
         if not operands:
             return [math.constant(int(result.ravel()[0])) for result in evaluate_op(op, [])]
         kinds = [range_of(value) for value in op.operands]

@@ -190,7 +190,7 @@ class PlaceAndRoute(Shown):
     """What the timed runs have beside the design, where nextpnr needs pins."""
 
     block_rams: int = 0
-    """Block RAMs of the mapped design, all of which nextpnr places."""
+    """Block RAMs of the mapped design. nextpnr places all of them."""
 
     def figures(self) -> dict[str, Any]:
         """The summary."""

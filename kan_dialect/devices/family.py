@@ -158,8 +158,8 @@ class DeviceFamily:
     clamps_by_reset: bool = False
     """The set or reset of registers makes a clamp before them, if it has one end."""
     register_luts: float = 0.0
-    """Lookup tables that a register of a folded design takes: those that no lookup table drives
-    have a cell of their own where a cell is a lookup table and the register behind it."""
+    """Lookup tables that a register of a folded design takes, on average. Where a cell is a lookup
+    table and the register behind it, a register that another register drives takes a whole cell."""
     shortest_shift: int = 0
     """Registers of the shortest chain that lookup tables hold as a shift register; 0: they hold
     none."""

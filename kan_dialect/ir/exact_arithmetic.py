@@ -56,18 +56,10 @@ class ExactArithmetic(ABC, Generic[NumberT]):
 
 
 class ExactMeaning(ABC):
-    """Interface of an op of one result whose meaning is more than a list of its values."""
+    """Interface of an op whose meaning is more than a list of its values."""
 
     @abstractmethod
-    def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
-        """The result for a proof. Of other ops it is `evaluate`, value by value."""
-
-
-class ExactMeanings(ABC):
-    """The same of an op of several results."""
-
-    @abstractmethod
-    def meanings(
+    def meaning(
         self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]
     ) -> Sequence[NumberT]:
-        """The results for a proof, in order."""
+        """The results for a proof, in order. Of other ops they are `evaluate`, value by value."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from xdsl.ir import Operation
@@ -10,13 +10,13 @@ from xdsl.ir import Operation
 from kan_dialect.ir.operation import KanOperation
 
 
-class Sequential:
-    """Mixin of an op whose results come clock cycles after its operands."""
+class Sequential(ABC):
+    """Interface of an op whose results come clock cycles after its operands."""
 
     @property
+    @abstractmethod
     def latency(self) -> int:
         """Clock cycles from the operands to the results."""
-        raise NotImplementedError
 
 
 def cycles_through(op: Operation) -> int:

@@ -58,9 +58,11 @@ class ClampOp(WireOp, Named, WireInterface, ExactMeaning, HasFolderInterface):
         target = range_of(self.result)
         return (np.clip(operands[0], target.low, target.high),)
 
-    def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
+    def meaning(
+        self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]
+    ) -> Sequence[NumberT]:
         target = range_of(self.result)
-        return math.clamped(operands[0], target.low, target.high)
+        return [math.clamped(operands[0], target.low, target.high)]
 
     def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
         target = range_of(self.result)

@@ -107,8 +107,10 @@ class PrecedesOp(WireOp, Named, WireInterface, ExactMeaning):
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (is_first(*operands).astype(np.int64),)
 
-    def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
-        return math.precedes(operands)
+    def meaning(
+        self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]
+    ) -> Sequence[NumberT]:
+        return [math.precedes(operands)]
 
     @property
     def compared_bits(self) -> int:
@@ -232,8 +234,10 @@ class SelectOp(WireOp, Named, WireInterface, ExactMeaning):
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (np.where(operands[0] != 0, operands[1], operands[2]),)
 
-    def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
-        return math.chosen(operands, self.ends)
+    def meaning(
+        self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]
+    ) -> Sequence[NumberT]:
+        return [math.chosen(operands, self.ends)]
 
     def c_expression(self, operands: Sequence[str]) -> str:
         condition, one, other = operands
@@ -288,9 +292,11 @@ class GreaterOp(WireOp, Named, WireInterface, ExactMeaning):
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return ((operands[0] > self.bound.value.data).astype(np.int64),)
 
-    def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
+    def meaning(
+        self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]
+    ) -> Sequence[NumberT]:
         above = math.total([operands[0], math.constant(-self.bound.value.data)])
-        return math.clamped(above, 0, 1)
+        return [math.clamped(above, 0, 1)]
 
     def c_expression(self, operands: Sequence[str]) -> str:
         return f"{operands[0]} > {self.bound.value.data}"

@@ -22,7 +22,7 @@ from xdsl.irdl import (
 
 from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import Array, IntArray, dense, to_integers, to_numpy
-from kan_dialect.ir.exact_arithmetic import ExactArithmetic, ExactMeanings, NumberT
+from kan_dialect.ir.exact_arithmetic import ExactArithmetic, ExactMeaning, NumberT
 from kan_dialect.ir.operation import Named
 from kan_dialect.ir.types import IntType, int_type, range_of
 from kan_dialect.ir.verifier import require, shape_text
@@ -42,7 +42,7 @@ MAX_INTERVAL = 1024
 
 
 @irdl_op_definition
-class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeanings):
+class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
     """The sums of a layer, input by input: result[o] = bias[o] + sum_i tables[o, i, x_i - from].
 
     Each of ceil(inputs / interval) lanes has the entries of its inputs in memories, a word for each
@@ -109,12 +109,12 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeanings):
     @property
     def lanes(self) -> int:
         """Inputs that are looked up in the same cycle."""
-        return -(-len(self.inputs) // self.interval.value.data)
+        return lanes_and_turns(len(self.inputs), self.interval.value.data)[0]
 
     @property
     def turns(self) -> int:
         """Cycles that the inputs take."""
-        return -(-len(self.inputs) // self.lanes)
+        return lanes_and_turns(len(self.inputs), self.interval.value.data)[1]
 
     @property
     def word_bits(self) -> int:
@@ -179,7 +179,7 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeanings):
             total = total + tables[:, place][:, codes - first]
         return list(total)
 
-    def meanings(
+    def meaning(
         self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]
     ) -> Sequence[NumberT]:
         tables, first = to_integers(self.tables), self.first.value.data
@@ -356,6 +356,12 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeanings):
 
     def _called(self, what: str) -> str:
         return f"{self.given_name or 'folded'}_{what}"
+
+
+def lanes_and_turns(inputs: int, interval: int) -> tuple[int, int]:
+    """Inputs that are looked up in the same cycle, and the cycles that all of them take."""
+    lanes = -(-inputs // interval)
+    return lanes, -(-inputs // lanes)
 
 
 def _sum_ranges(

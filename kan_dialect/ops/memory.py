@@ -41,8 +41,8 @@ MAX_WORDS = 1 << 20
 DISTRIBUTED_WORDS = 256
 """Memories of at most so many words are made of lookup tables: they can be read within a cycle."""
 ROM_WORDS = 64
-"""Memories that nothing writes are logic up to so many words, which one lookup table of six inputs
-holds for a bit, and block RAM beyond."""
+"""Most words of a ROM in logic: one lookup table of six inputs holds a bit of 64 words. Larger ROMs
+are block RAM."""
 
 
 @irdl_attr_definition

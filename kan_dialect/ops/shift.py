@@ -62,8 +62,10 @@ class ShiftOp(WireOp, Named, WireInterface, ExactMeaning):
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (round_shift(operands[0], self.amount.value.data),)
 
-    def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
-        return math.divided(operands[0], self.amount.value.data)
+    def meaning(
+        self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]
+    ) -> Sequence[NumberT]:
+        return [math.divided(operands[0], self.amount.value.data)]
 
     def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
         return [int_type(*shift_range(operands[0], self.amount.value.data))]

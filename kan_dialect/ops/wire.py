@@ -367,8 +367,10 @@ class SumOp(WireOp, Named, Evaluable, ExactMeaning):
             total = total + operand
         return (total,)
 
-    def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
-        return math.total(operands)
+    def meaning(
+        self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]
+    ) -> Sequence[NumberT]:
+        return [math.total(operands)]
 
 
 def sum_range(values: Sequence[SSAValue]) -> tuple[int, int]:
@@ -670,8 +672,10 @@ class DelayOp(WireOp, Named, Sequential, Evaluable, ExactMeaning, WiresOnly, Has
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (operands[0],)
 
-    def meaning(self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]) -> NumberT:
-        return operands[0]
+    def meaning(
+        self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]
+    ) -> Sequence[NumberT]:
+        return [operands[0]]
 
 
 @irdl_op_definition

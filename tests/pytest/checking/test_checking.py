@@ -409,7 +409,7 @@ def late_valid(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         kan_to_hw.Lowering,
         "valid_chain",
-        lambda self, valid, latency: original(self, valid, latency + 1),
+        lambda self, valid, ready, latency: original(self, valid, ready, latency + 1),
     )
 
 

@@ -19,7 +19,7 @@ class SampleModel(RegisterModel):
     """The registers around a network.
 
     State beside that of all registers: `waits`: a sample waits for the network; `age`: cycles since
-    the network took it, from 1, and 0 where there is none. `mine`: the sample started last is the
+    the network took it, from 1, and 0 if it took none. `mine`: the sample started last is the
     followed one; `right`: the outputs are its result; `used`: there was a result.
     """
 
