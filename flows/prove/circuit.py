@@ -113,8 +113,11 @@ class Circuit:
     # Walking back.
 
     def _prepare(self, words: Sequence[tuple[Sequence[Bit], int]]) -> None:
-        """Evaluate every source that the words depend on: depth first, without recursion."""
-        pending: list[Key] = [key for bits, cycle in words for key in self._reads(bits, cycle)]
+        """Evaluate every source that the words depend on."""
+        self._evaluate_all([key for bits, cycle in words for key in self._reads(bits, cycle)])
+
+    def _evaluate_all(self, pending: list[Key]) -> None:
+        """Evaluate sources and all that they depend on: depth first, without recursion."""
         # The path from a word back to the current key.
         opened = Counter[Key]()
         while pending:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -27,7 +26,7 @@ from kan_dialect.flows.prove.forms import (
     mapped,
     variables,
 )
-from kan_dialect.flows.prove.linear_circuit import LinearCircuit
+from kan_dialect.flows.prove.linear_circuit import FunctionsOfSums, LinearCircuit
 from kan_dialect.flows.prove.netlist import InputPort, Netlist, read_design
 from kan_dialect.flows.prove.plans import Cut, Obligation, Plan, plan
 from kan_dialect.flows.prove.processes import in_processes
@@ -204,16 +203,13 @@ SAMPLES = 20_000
 """Number of assignments that are tried for a node that forms cannot decide."""
 
 
-_C = TypeVar("_C", bound=Circuit)
-
-
 @dataclass
 class _Prover:
     """Proves each obligation; those of a rank share a circuit, and so what their nodes share."""
 
     proof: Proof
-    circuits: dict[tuple[int, type[Circuit]], Circuit] = field(
-        default_factory=dict[tuple[int, type[Circuit]], Circuit]
+    circuits: dict[int, tuple[Circuit, LinearCircuit, FunctionsOfSums]] = field(
+        default_factory=dict[int, tuple[Circuit, LinearCircuit, FunctionsOfSums]]
     )
 
     def prove(self, index: int) -> Outcome:
@@ -233,21 +229,24 @@ class _Prover:
                 return replace(again, seconds=time.monotonic() - start)
         return outcome
 
-    def circuit(self, rank: int, kind: type[_C]) -> _C:
-        """The design with all nodes below a rank free."""
-        found = self.circuits.get((rank, kind))
-        if isinstance(found, kind):
+    def circuits_below(self, rank: int) -> tuple[Circuit, LinearCircuit, FunctionsOfSums]:
+        """The design with all nodes below a rank free; what decides more comes later."""
+        found = self.circuits.get(rank)
+        if found is not None:
             return found
-        netlist, ranges = self.proof.netlist, self.proof.ranges
+        netlist, ranges, deadline = self.proof.netlist, self.proof.ranges, self.proof.deadline
 
         def leaf(source: InputPort | Cut, cycle: int) -> Form:
             return leaf_form(source, leaf_variable(netlist, source, cycle, ranges))
 
-        circuit = kind(netlist, leaf, deadline=self.proof.deadline)
+        linear = LinearCircuit(netlist, leaf, deadline=deadline)
+        functions = FunctionsOfSums(netlist, leaf, deadline=deadline, linear=linear)
+        found = Circuit(netlist, leaf, deadline=deadline), linear, functions
         for _, cut in self.proof.plan.free_below(rank):
-            circuit.cut(cut)
-        self.circuits[rank, kind] = circuit
-        return circuit
+            for circuit in found:
+                circuit.cut(cut)
+        self.circuits[rank] = found
+        return found
 
     def outcome(self, obligation: Obligation[Form], rank: int) -> Outcome:
         """What becomes of an obligation with all nodes below a rank free."""
@@ -269,14 +268,19 @@ class _Prover:
         return replace(found, seconds=time.monotonic() - start)
 
     def decided(self, obligation: Obligation[Form], rank: int) -> tuple[Form, Assignment | None]:
-        """As `_decided`; at last with quotients of sums as variables."""
-        try:
-            return _decided(obligation, self.circuit(rank, Circuit))
-        except TooHard as error:
+        """As `_decided`, by the first circuit that can.
+
+        Raises
+        ------
+        TooHard : as of the first circuit, where none can.
+        """
+        problems: list[TooHard] = []
+        for circuit in self.circuits_below(rank):
             try:
-                return _decided(obligation, self.circuit(rank, LinearCircuit))
-            except TooHard:
-                raise error from None
+                return _decided(obligation, circuit)
+            except TooHard as error:
+                problems.append(error)
+        raise problems[0]
 
     def by_samples(self, obligation: Obligation[Form], error: TooHard) -> Outcome:
         """Where the forms cannot decide, a difference may still be found."""

@@ -54,7 +54,7 @@ class Design(NamedTuple):
             yield is_proven
 
 
-def compiled(module: ModuleOp, **options: bool) -> Design:
+def compiled(module: ModuleOp, **options: bool | int | str) -> Design:
     """The design of a network at table level or below, which `kan-compile` changes in place.
 
     Raises

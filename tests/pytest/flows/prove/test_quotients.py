@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.flows.prove import forms
 from kan_dialect.flows.prove.forms import Form, Total, Variable
+from kan_dialect.flows.prove.linear_circuit import LinearCircuit
 from kan_dialect.flows.prove.quotients import Quotients
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.table_network import TableNetwork
@@ -174,6 +175,30 @@ def test_some_sums_of_steps_need_variables_for_quotients(
 ) -> None:
     monkeypatch.setattr(Quotients, "are_in", lambda *_: True)
     assert not compiled(steps(*NETWORKS[name])).proof(tmp_path).proven
+
+
+def waves(seed: int, inputs: int, bits: int, height: float) -> ModuleOp:
+    """A node of smooth tables that is clamped to the bits of an input."""
+    rng, half = np.random.default_rng(seed), 1 << (bits - 1)
+    size = (1, inputs, 1)
+    x = np.linspace(-1.0, 1.0, 2 * half)
+    tables = sum(
+        rng.normal(size=size) * np.sin(2 * k * x + rng.uniform(0, 6, size)) / k for k in (1, 2, 3)
+    )
+    tables = np.rint(height * tables / np.abs(tables).max(axis=2, keepdims=True)).astype(np.int64)
+    network = TableNetwork("net", UniformQuantizedType(bits, True, 1.0), inputs)
+    return network.add_layer(tables, scale=1.0, saturate=(-half, half - 1)).module()
+
+
+@needs_yosys
+def test_a_clamp_of_a_sum_in_pieces_is_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pieces need quotients, which are gone in the sum; the clamp lists the sum's values."""
+    design = compiled(waves(1, 8, 7, 25.0), target="ecp5", cycles=2)
+    assert design.proof(tmp_path).proven
+    monkeypatch.setattr(LinearCircuit, "without_quotients", lambda *_: None)
+    assert not design.proof(tmp_path).proven
 
 
 @needs_yosys
