@@ -19,6 +19,7 @@ from types import ModuleType
 
 import pytest
 from coverage import Coverage
+from hypothesis import HealthCheck, settings
 from xdsl.context import Context
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
@@ -33,6 +34,10 @@ from kan_dialect.lowering.lut_modules import LutModule
 from kan_dialect.lowering.map_tables import MapTablesPass
 from kan_dialect.lowering.systemverilog import target
 from kan_dialect.passbase.kan_pass import KanPass
+
+# A loaded machine is no failure.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 CIRCT_MODULES = 20
 """Of the modules that a test lowers, the first so many are put through CIRCT."""
