@@ -632,15 +632,16 @@ class Network:
         original = None if dataset is None else self._source.original()
         trials: list[Trial] = []
         with data_file(data) as path, as_kan_errors():
+            wrap = WrapInterfacePass(**found["interface"])
             if passes is None:
                 compiled = CompilePass(path, **found["compile"])
                 compiled.require_read(module)
                 if fit is not None:
-                    compiled, trials = fit_part(make_context(), module, compiled, progress)
+                    compiled, trials = fit_part(make_context(), module, compiled, wrap, progress)
                 pipeline = list(compiled.expand())
             else:
                 pipeline = passes_of(passes if isinstance(passes, list) else [passes], path)
-            pipeline = with_interface(pipeline, WrapInterfacePass(**found["interface"]))
+            pipeline = with_interface(pipeline, wrap)
             files = dict(self._source.files)
             if isinstance(data, str | Path):
                 files["calibration"] = Path(data)

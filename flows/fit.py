@@ -1,8 +1,8 @@
 """Which interval makes a network fit a part: `kan-flow build --fit PART`.
 
-Intervals are tried from 1 on, by estimate. The first design that fits with a margin is taken, since
-it is the fastest. Networks whose tables alone are many times larger than the part are not compiled
-unrolled: that would take minutes.
+Intervals are tried from 1 on, by estimate. The first design that fits with a margin, with the
+wrapper of its interface, is taken, since it is the fastest. Networks whose tables alone are many
+times larger than the part are not compiled unrolled: that would take minutes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from kan_dialect.analysis.wires import latency_of, wire_functions
 from kan_dialect.devices.device import DeviceFamily, device
 from kan_dialect.devices.parts import Part
 from kan_dialect.errors import KanError
+from kan_dialect.flows.estimate_entry import estimate_entry
+from kan_dialect.flows.interfaces.pipeline import with_interface
+from kan_dialect.flows.interfaces.write import cores_in, wrappers_in
 from kan_dialect.flows.part_fit import part_entry, part_text
 from kan_dialect.flows.pass_runs import Progress
 from kan_dialect.flows.terminal import column_table
@@ -28,6 +31,7 @@ from kan_dialect.ir.attributes.module_attributes import declared_interval
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.estimate import estimate_design
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.passbase.kan_pass import unwrapped
 from kan_dialect.passes.fold_layers import FoldLayersPass, unrolled_luts
@@ -59,13 +63,18 @@ class Trial:
 
 
 def fit(
-    context: Context, module: ModuleOp, compiled: CompilePass, progress: Progress
+    context: Context,
+    module: ModuleOp,
+    compiled: CompilePass,
+    wrap: WrapInterfacePass,
+    progress: Progress,
 ) -> tuple[CompilePass, list[Trial]]:
     """The pipeline with the smallest interval at which the network fits the part of its target.
 
     Parameters
     ----------
     compiled : with the part as target; its interval is not read.
+    wrap : the interface, whose wrapper has to fit as well.
 
     Raises
     ------
@@ -83,7 +92,8 @@ def fit(
     for interval in _intervals(front):
         progress(f"interval {interval}")
         try:
-            trials.append(_trial(context, front, replace(compiled, interval=interval), part))
+            each = replace(compiled, interval=interval)
+            trials.append(_trial(context, front, each, wrap, part))
         except KanError:
             if len(trials) < 2:  # Longer intervals need memories that may be too large.
                 raise
@@ -135,14 +145,22 @@ def _intervals(module: ModuleOp) -> Iterator[int]:
     return (interval for interval in every if interval < 2 * widest)
 
 
-def _trial(context: Context, front: ModuleOp, compiled: CompilePass, part: DeviceFamily) -> Trial:
+def _trial(
+    context: Context,
+    front: ModuleOp,
+    compiled: CompilePass,
+    wrap: WrapInterfacePass,
+    part: DeviceFamily,
+) -> Trial:
     limits = part.part(part.project_part)
     if compiled.interval == 1:
         luts = unrolled_luts(front, part)
         if luts > TOO_LARGE * limits.luts:
             return Trial(1, luts, None)
     module = front.clone()
-    _run(context, module, _until(compiled.expand(), LowerKanToHwPass))
+    passes = with_interface(compiled.expand(), wrap)
+    to_wires = _until(passes, LowerKanToHwPass)
+    _run(context, module, to_wires)
     (function,) = wire_functions(module)
     found, cycles = estimate_design(function, part), latency_of(function)
     interval = declared_interval(function) or 1
@@ -155,6 +173,12 @@ def _trial(context: Context, front: ModuleOp, compiled: CompilePass, part: Devic
         round(max(cycles, 1) * found.period_ns, 1),
         float(f"{1e9 / (interval * found.period_ns):.3g}"),
     )
+    if passes[-1] is wrap and _held(trial, limits, part):
+        # What is too large without its wrapper is not lowered.
+        _run(context, module, passes[len(to_wires) :])
+        whole = estimate_entry(found, [*cores_in(module), *wrappers_in(module)])
+        sizes = {name: whole.get(name, 0) for name in ("luts", "registers", "block_rams")}
+        trial = replace(trial, **sizes)
     return replace(trial, fits=_held(trial, limits, part))
 
 

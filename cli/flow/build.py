@@ -173,7 +173,8 @@ def run_build(options: argparse.Namespace) -> int:
         if compiled is not None:
             compiled.require_read(module)
             if options.fit is not None:
-                compiled, trials = fit(context, module, compiled, tell)
+                wrap = WrapInterfacePass(**INTERFACE.values(options))
+                compiled, trials = fit(context, module, compiled, wrap, tell)
                 passes = _passes(options, compiled)
         report = build(
             context,

@@ -14,12 +14,13 @@ from xdsl.dialects.builtin import ModuleOp
 from kan_dialect.api.loading import from_ir
 from kan_dialect.errors import KanError
 from kan_dialect.flows import fit as fitting
-from kan_dialect.flows.fit import fit
+from kan_dialect.flows.fit import Trial, fit
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from repository import EXAMPLES
 
 
@@ -30,8 +31,17 @@ def network(inputs: int, nodes: int, bits: int = 6) -> ModuleOp:
     return TableNetwork("net", kind, inputs).add_layer(tables).module()
 
 
-def fitted(module: ModuleOp, target: str) -> list[tuple[int, bool]]:
-    compiled, trials = fit(make_context(), module, CompilePass(target=target), lambda _: None)
+def tried(
+    module: ModuleOp, target: str, wrap: WrapInterfacePass | None = None
+) -> tuple[CompilePass, list[Trial]]:
+    compiled = CompilePass(target=target)
+    return fit(make_context(), module, compiled, wrap or WrapInterfacePass(), lambda _: None)
+
+
+def fitted(
+    module: ModuleOp, target: str, wrap: WrapInterfacePass | None = None
+) -> list[tuple[int, bool]]:
+    compiled, trials = tried(module, target, wrap)
     assert compiled.interval == trials[-1].interval
     return [(each.interval, each.fits) for each in trials]
 
@@ -44,20 +54,24 @@ def test_the_smallest_interval_that_fits_is_taken() -> None:
     assert fitted(network(10, 8, 5), "ice40-hx1k") == [(1, False), (2, False), (3, True)]
 
 
+def test_the_wrapper_has_to_fit_too() -> None:
+    """Its buffer is block RAM on iCE40."""
+    wrap = WrapInterfacePass(interface="axi-stream", beat_bits=8)
+    tried = fitted(network(10, 8, 5), "ice40-hx1k", wrap)
+    assert tried == [(1, False), (2, False), (3, False), (4, True)]
+
+
 def test_what_is_far_too_large_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "TOO_LARGE", 0.5)
-    _, (first, *others) = fit(
-        make_context(), network(10, 8, 5), CompilePass(target="ice40-hx1k"), lambda _: None
-    )
+    _, (first, *others) = tried(network(10, 8, 5), "ice40-hx1k")
     assert first.registers is None
     assert first.luts > 0.5 * 1280
     assert others[-1].fits
 
 
 def test_what_does_not_fit_names_the_part_that_holds_it() -> None:
-    compiled = CompilePass(target="ice40-hx1k")
     with pytest.raises(KanError, match=r"does not fit iCE40HX1K: at an interval of \d+ it") as told:
-        fit(make_context(), network(20, 16), compiled, lambda _: None)
+        tried(network(20, 16), "ice40-hx1k")
     assert re.search(r"take ice40-\w+, which holds it at an interval of \d+", str(told.value))
 
 
