@@ -17,7 +17,7 @@ from kan_dialect.flows.pictures.schedule import nodes_of_ops, wire_schedule
 from kan_dialect.flows.pictures.wire_layers import edge_luts
 from kan_dialect.ir.types import range_of
 from kan_dialect.ir.wire_operation import WireOp
-from kan_dialect.ops.folded import FoldedByInputOp
+from kan_dialect.ops.folded import FoldedOp
 from kan_dialect.ops.wire import ConstantOp, MarkOp, TableOp
 
 OTHER = "other"
@@ -101,7 +101,7 @@ def bits_of_tables(ops: Sequence[Operation]) -> int:
     """Entries of the tables of all ops, times the bits of their results."""
     tables = [op for op in ops if isinstance(op, TableOp)]
     single = sum(op.entries_array.size * range_of(op.result).bits for op in tables)
-    return single + sum(op.table_bits for op in ops if isinstance(op, FoldedByInputOp))
+    return single + sum(op.table_bits for op in ops if isinstance(op, FoldedOp))
 
 
 def _by_kind(ops: list[Operation], device: DeviceFamily) -> dict[str, int]:
