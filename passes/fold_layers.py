@@ -1,10 +1,14 @@
 """`kan-fold-layers`: which layers take several cycles a sample, with their tables in memories.
 
 Each layer is folded where that takes fewer LUTs than its tables and adders side by side, by the
-sizes of its tables. The pass says so by the attribute `kan.interval` of the function and of the
-`kan.node_sum`; `kan-expand-wires` then writes the layer as one `kan.folded_by_input`. Outputs are
-the same at every interval. Where no layer is folded, the function is as before, and takes a sample
-every cycle.
+sizes of its tables. Where the memories of all folded layers need more block RAM than the part has,
+or the largest part of a family, layers whose tables share few shapes keep shapes and choices
+instead: those that save the most block RAM, until the rest fits. Choices take LUTs.
+
+The pass says so by the attribute `kan.interval` of the function and of the `kan.node_sum`, and by
+`kan.shapes` of the latter. `kan-expand-wires` then writes the layer as one `kan.folded_by_input` or
+`kan.folded_shapes`. Outputs are the same at every interval. Where no layer is folded, the function
+is as before, and takes a sample every cycle.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from kan_dialect.ir.attributes.module_attributes import (
 )
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import FloatArray, IntArray, to_numpy
+from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import int_type
 from kan_dialect.ops.folded import (
@@ -88,7 +93,10 @@ class FoldLayersPass(FunctionPass, TargetPass):
         layers = {op: self._layer(op) for op in _sums(function) if self._is_smaller_folded(op)}
         if self._block_rams(layers.values()) > self._held:
             shapes = {op: found for op in layers if (found := self._few_shapes(op)) is not None}
-            saved = {op: self._saved(layers[op], each) for op, each in shapes.items()}
+            saved = {
+                op: self._block_rams([layers[op]]) - self._block_rams([each])
+                for op, each in shapes.items()
+            }
             for op in sorted(shapes, key=saved.__getitem__, reverse=True):
                 if saved[op] > 0 and self._block_rams(layers.values()) > self._held:
                     layers[op] = shapes[op]
@@ -109,12 +117,6 @@ class FoldLayersPass(FunctionPass, TargetPass):
         assert isinstance(layer, FoldedShapesOp)
         is_possible = layer.shape_count <= MOST_SHAPES and layer.memory_words <= MAX_WORDS
         return layer if is_possible else None
-
-    def _saved(self, tables: FoldedOp, shapes: FoldedOp) -> float:
-        """Block RAMs that shapes save, for each LUT that choices take."""
-        luts = [self.device.pack(Counter(each.luts_on(self.device))) for each in (tables, shapes)]
-        saved = self._block_rams([tables]) - self._block_rams([shapes])
-        return saved / max(luts[1] - luts[0], 1)
 
     def _block_rams(self, layers: Iterable[FoldedOp]) -> float:
         """Block RAMs of layers; more than any part has where a memory is too large."""
@@ -155,10 +157,20 @@ class FoldLayersPass(FunctionPass, TargetPass):
         return bool(folded < UNROLLED * layer.unrolled(self.device))
 
 
-def unrolled_luts(module: ModuleOp, device: DeviceFamily) -> int:
-    """LUTs of all layers of a module at table level side by side, by the sizes of their tables."""
-    sums = [op for op in module.walk() if isinstance(op, NodeSumOp)]
-    return int(UNROLLED * sum(_Layer(op).unrolled(device) for op in sums))
+def layer_luts(module: ModuleOp, device: DeviceFamily, interval: int) -> int:
+    """LUTs of all layers of a module at table level at an interval, by the sizes of their tables.
+
+    Raises
+    ------
+    KanError : the interval needs memories that are too large.
+    """
+    total, fold = 0.0, FoldLayersPass(target=device.name, interval=interval)
+    for function in functions_of(module):
+        folded = {} if interval == 1 else fold.folded(function)
+        total += sum(device.pack(Counter(each.luts_on(device))) for each in folded.values())
+        unrolled = [op for op in _sums(function) if op not in folded]
+        total += UNROLLED * sum(_Layer(op).unrolled(device) for op in unrolled)
+    return int(total)
 
 
 def _sums(function: func.FuncOp) -> list[NodeSumOp]:
