@@ -5,7 +5,8 @@
     python benchmarks/folding.py --model FILE --calibration FILE --bits 6 --target ecp5-25
 
 A network `64-16-8-16-64/7` has random smooth tables of 7-bit codes (`--seed`); its edges are not
-pruned, and no two are alike. The part that each is routed for is that of the goal. The design at
+pruned, and no two are alike. Those of `784-128-10/5s4` choose from 4 shapes a layer, with shifts by
+0 to 3 and signs. The part that each is routed for is that of the goal. The design at
 interval 1 is not routed where it is larger than the part: its size is the estimate.
 """
 
@@ -36,10 +37,13 @@ GOALS = {
     "64-64-10/6": ("ecp5-45", 100.0),
     "64-64-10/5": ("ecp5-25", 100.0),
     "64-16-10/4": ("ice40-up5k", 12.0),
+    "784-128-10/5s4": ("ecp5-85", 100.0),
 }
 """Part and clock in MHz of each network."""
 INTERVALS = (1, 4, 8, 16, 32)
 HARMONICS = 3
+SHIFTS = 4
+"""Powers of two, from 1 on, that a shape is multiplied by."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +58,26 @@ class Case:
 
 
 def random_network(label: str, seed: int) -> Network:
-    """A network of smooth tables: `64-64-10/6` has 64, 64 and 10 nodes, and codes of 6 bits."""
-    shape, bits = label.partition("/")[0].split("-"), int(label.partition("/")[2])
+    """A network of smooth tables: `64-64-10/6` has 64, 64 and 10 nodes, and codes of 6 bits.
+
+    `64-64-10/6s4` has 4 shapes a layer.
+    """
+    shape, figures = label.partition("/")[0].split("-"), label.partition("/")[2].partition("s")
+    bits, shapes = int(figures[0]), int(figures[2] or 0)
     rng, half = np.random.default_rng(seed), 1 << (bits - 1)
     sizes = [int(size) for size in shape]
     kind = UniformQuantizedType(bits, True, 1 / half)
     network = TableNetwork("net", kind, sizes[0])
     for layer, (inputs, nodes) in enumerate(pairwise(sizes)):
-        tables = _smooth(rng, (nodes, inputs), bits, max(1.0, 2 * half / inputs**0.5))
+        shift = 0
+        if shapes:
+            tables = _of_shapes(rng, (nodes, inputs), _smooth(rng, (1, shapes), bits, half)[0])
+            shift = round(np.log2(SHIFTS * inputs**0.5))
+        else:
+            tables = _smooth(rng, (nodes, inputs), bits, max(1.0, 2 * half / inputs**0.5))
         last = layer == len(sizes) - 2
         saturate = None if last else (-half, half - 1)
-        network.add_layer(tables, scale=1 / half, saturate=saturate)
+        network.add_layer(tables, scale=2.0**-shift / half, saturate=saturate, shift=shift)
     return from_ir(network.module())
 
 
@@ -78,6 +91,12 @@ def _smooth(rng: np.random.Generator, shape: tuple[int, int], bits: int, height:
     total = np.sum(waves, axis=0)
     total /= np.abs(total).max(axis=2, keepdims=True)
     return np.rint(height * total).astype(np.int64)
+
+
+def _of_shapes(rng: np.random.Generator, edges: tuple[int, int], shapes: IntArray) -> IntArray:
+    """Tables that are a random shape each, times a power of two with a sign."""
+    factors = rng.choice([-1, 1], edges) << rng.integers(0, SHIFTS, edges)
+    return shapes[rng.integers(0, len(shapes), edges)] * factors[:, :, np.newaxis]
 
 
 def measure(case: Case, intervals: list[int], seeds: int) -> None:

@@ -61,6 +61,7 @@ def networks(folder: Path) -> dict[str, Network]:
         Network("mapped", texts / "alike.mlir", {**small, "bits": 6, "target": "ice40"}),
         Network("waiting", texts / "alike.mlir", {**clocked, "mhz": 100, "target": "ecp5"}),
         Network("split", texts / "alike.mlir", {**clocked, "mhz": 200, "target": "ecp5"}),
+        Network("shapes", texts / "shapes.mlir", {"interval": 3, "target": "gowin-gw1n-1"}),
         Network("odd", texts / "odd.mlir", small, folder / "odd.npz"),
         Network(
             "wine",

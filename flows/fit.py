@@ -1,8 +1,14 @@
 """Which interval makes a network fit a part: `kan-flow build --fit PART`.
 
+<<<<<<< HEAD
 Intervals are tried from 1 on, by estimate. The first design that fits with a margin, with the
 wrapper of its interface, is taken, since it is the fastest. Networks whose tables alone are many
 times larger than the part are not compiled unrolled: that would take minutes.
+=======
+Intervals are tried from 1 on, by estimate. The first design that fits with a margin is taken, since
+it is the fastest. Intervals at which the layers alone are larger than the part are not compiled:
+that would take minutes.
+>>>>>>> shapes
 """
 
 from __future__ import annotations
@@ -34,13 +40,12 @@ from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.passbase.kan_pass import unwrapped
-from kan_dialect.passes.fold_layers import FoldLayersPass, unrolled_luts
+from kan_dialect.passes.fold_layers import FoldLayersPass, layer_luts
 
 MARGIN = 0.85
 """Share of a part's LUTs and registers that a design may take by estimate: routing needs room."""
 TOO_LARGE = 1.5
-"""Share of a part's LUTs beyond which an unrolled design is not compiled, by the sizes of its
-tables."""
+"""Share of a part's LUTs beyond which a design is not compiled, by the sizes of its layers."""
 
 
 @dataclass(frozen=True)
@@ -153,10 +158,9 @@ def _trial(
     part: DeviceFamily,
 ) -> Trial:
     limits = part.part(part.project_part)
-    if compiled.interval == 1:
-        luts = unrolled_luts(front, part)
-        if luts > TOO_LARGE * limits.luts:
-            return Trial(1, luts, None)
+    luts = layer_luts(front, part, compiled.interval)
+    if luts > TOO_LARGE * limits.luts:
+        return Trial(compiled.interval, luts, None)
     module = front.clone()
     passes = with_interface(compiled.expand(), wrap)
     to_wires = _until(passes, LowerKanToHwPass)

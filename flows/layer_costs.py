@@ -17,7 +17,8 @@ from kan_dialect.flows.pictures.schedule import nodes_of_ops, wire_schedule
 from kan_dialect.flows.pictures.wire_layers import edge_luts
 from kan_dialect.ir.types import range_of
 from kan_dialect.ir.wire_operation import WireOp
-from kan_dialect.ops.folded import FoldedByInputOp
+from kan_dialect.ops.folded import FoldedOp
+from kan_dialect.ops.folded_shapes import FoldedShapesOp
 from kan_dialect.ops.wire import ConstantOp, MarkOp, TableOp
 
 OTHER = "other"
@@ -52,6 +53,9 @@ def layer_costs(function: func.FuncOp, device: DeviceFamily) -> list[dict[str, A
         entry["registers"] = register_cost(ops).flip_flops
         entry["tables"] = sum(isinstance(op, TableOp) for op in ops)
         entry["table_bits"] = bits_of_tables(ops)
+        for op in ops:
+            if isinstance(op, FoldedShapesOp):
+                entry["shapes"] = op.shape_count
         if name in edges:
             entry["edge_luts"] = [[round(each, 2) for each in row] for row in edges[name][1]]
         found.append(entry)
@@ -101,7 +105,7 @@ def bits_of_tables(ops: Sequence[Operation]) -> int:
     """Entries of the tables of all ops, times the bits of their results."""
     tables = [op for op in ops if isinstance(op, TableOp)]
     single = sum(op.entries_array.size * range_of(op.result).bits for op in tables)
-    return single + sum(op.table_bits for op in ops if isinstance(op, FoldedByInputOp))
+    return single + sum(op.table_bits for op in ops if isinstance(op, FoldedOp))
 
 
 def _by_kind(ops: list[Operation], device: DeviceFamily) -> dict[str, int]:

@@ -267,6 +267,9 @@ def _size_rows(report: Report) -> list[tuple[str, str]]:
     total, kept = report.edges["total"], report.edges["kept"]
     rows.append(("edges", f"{kept} kept of {total}, {total - kept} pruned"))
     rows.append(("tables", f"{report.table_bits} bits"))
+    folded = [f"{each['shapes']} of {each['name']}" for each in report.layers if "shapes" in each]
+    if folded:
+        rows.append(("folded shapes", ", ".join(folded)))
     return rows
 
 

@@ -60,6 +60,7 @@ class TableNetwork:
         scale: float = 1.0,
         mask: Array | None = None,
         saturate: tuple[int, int] | None = None,
+        shift: int = 0,
     ) -> TableNetwork:
         """Append a layer.
 
@@ -70,6 +71,7 @@ class TableNetwork:
         scale : real value of one unit of the sums.
         mask : (out, in), bool, edges that exist; all by default.
         saturate : smallest and largest code of the nodes; by default the nodes are the exact sums.
+        shift : the sums are rounded to multiples of 2^shift, of which `saturate` counts.
 
         Raises
         ------
@@ -94,7 +96,7 @@ class TableNetwork:
             self._codes = self._add(op)
         if saturate is not None:
             bits, signed = storage_for(*saturate)
-            code_type = UniformQuantizedType(bits, signed, scale, bounds=saturate)
+            code_type = UniformQuantizedType(bits, signed, scale * 2.0**shift, bounds=saturate)
             self._codes = self._add(RequantizeOp(self._codes, code_type, name=name))
         self._layers += 1
         return self

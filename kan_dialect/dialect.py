@@ -10,6 +10,7 @@ from kan_dialect.ir.types import IntType
 from kan_dialect.ops.clamp import CLAMP_OPS
 from kan_dialect.ops.decision import DECISION_OPS
 from kan_dialect.ops.folded import FOLDED_OPS
+from kan_dialect.ops.folded_shapes import FOLDED_SHAPES_OPS
 from kan_dialect.ops.grid import GRID_OPS
 from kan_dialect.ops.layer import LAYER_OPS
 from kan_dialect.ops.lut import LUT_OPS
@@ -37,6 +38,7 @@ _OPS = [
     *SHIFT_OPS,
     *DECISION_OPS,
     *FOLDED_OPS,
+    *FOLDED_SHAPES_OPS,
     *MEMORY_OPS,
     *LUT_OPS,
 ]

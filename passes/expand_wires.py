@@ -25,6 +25,7 @@ from kan_dialect.evaluate.rescaling import Rescaling, rescalings_of
 from kan_dialect.ir.attributes.module_attributes import (
     argument_attributes,
     declared_interval,
+    declared_shapes,
     declared_word,
 )
 from kan_dialect.ir.code_bounds import bounds_of
@@ -32,12 +33,12 @@ from kan_dialect.ir.constants import to_numpy
 from kan_dialect.ir.functions import function_of, functions_of
 from kan_dialect.ir.types import IntType, is_quantized, quantized_type, range_of, tensor_shape
 from kan_dialect.ops.clamp import ClampOp
-from kan_dialect.ops.folded import FoldedByInputOp
 from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp, reads_argument
 from kan_dialect.ops.shift import ShiftOp
 from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp, TablesOp
 from kan_dialect.ops.wire import ConstantOp, ExtractOp, MarkOp, SumOp, TableOp
 from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.search.folded_layers import folded_layer
 
 _LISTED = 6
 """Most bits of a port's code that a table rounds at once: the inputs of a lookup table."""
@@ -161,7 +162,14 @@ class _Expansion:
         layer = self.layers[op.result]
         interval = declared_interval(op)
         if interval is not None:
-            self.folded(op, lookup, interval)
+            folded = folded_layer(
+                *(op, inputs, interval),
+                shares_shapes=declared_shapes(op) is not None,
+                word=declared_word(op),
+                name=layer,
+            )
+            self.block.add_op(folded)
+            self.finish_sums(op, list(folded.sums))
             return
         sums: list[SSAValue] = []
         for node in range(mask.shape[0]):
@@ -175,21 +183,6 @@ class _Expansion:
                 terms[0] if len(terms) == 1 else self.add(SumOp(terms, name=f"{layer}_sum{node}"))
             )
         self.finish_sums(op, sums)
-
-    def folded(self, op: NodeSumOp, lookup: TablesOp, interval: int) -> None:
-        """The sums of a layer that takes several cycles."""
-        low, _ = quantized_type(lookup.input).bounds
-        codes = [range_of(wire) for wire in self.wires[lookup.input]]
-        first, last = min(kind.low for kind in codes), max(kind.high for kind in codes)
-        tables = to_numpy(lookup.tables)[:, :, first - low : last - low + 1]
-        tables = tables * op.mask_array[:, :, np.newaxis]
-        layer = FoldedByInputOp(
-            *(self.wires[lookup.input], tables, first, op.bias_array, interval),
-            word=declared_word(op),
-            name=self.layers[op.result],
-        )
-        self.block.add_op(layer)
-        self.finish_sums(op, list(layer.sums))
 
     def finish_sums(self, op: NodeSumOp, sums: list[SSAValue]) -> None:
         self.wires[op.result] = sums

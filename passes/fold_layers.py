@@ -1,34 +1,56 @@
 """`kan-fold-layers`: which layers take several cycles a sample, with their tables in memories.
 
 Each layer is folded where that takes fewer LUTs than its tables and adders side by side, by the
-sizes of its tables. The pass says so by the attribute `kan.interval` of the function and of the
-`kan.node_sum`; `kan-expand-wires` then writes the layer as one `kan.folded_by_input`. Outputs are
-the same at every interval. Where no layer is folded, the function is as before, and takes a sample
-every cycle.
+sizes of its tables. Where the memories of all folded layers need more block RAM than the part has,
+or the largest part of a family, layers whose tables share few shapes keep shapes and choices
+instead: those that save the most block RAM, until the rest fits. Choices take LUTs.
+
+The pass says so by the attribute `kan.interval` of the function and of the `kan.node_sum`, and by
+`kan.shapes` of the latter. `kan-expand-wires` then writes the layer as one `kan.folded_by_input` or
+`kan.folded_shapes`. Outputs are the same at every interval. Where no layer is folded, the function
+is as before, and takes a sample every cycle.
 """
 
 from __future__ import annotations
 
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block
 
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.errors import KanError
-from kan_dialect.ir.attributes.module_attributes import declare_interval, declare_word
+from kan_dialect.ir.attributes.module_attributes import (
+    declare_interval,
+    declare_shapes,
+    declare_word,
+)
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import FloatArray, IntArray, to_numpy
+from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.operation import ops_of
-from kan_dialect.ir.types import int_type, tensor_shape
-from kan_dialect.ops.folded import MAX_INTERVAL, MAX_WORD_BITS, WORD_BITS, lanes_and_turns
+from kan_dialect.ir.types import int_type
+from kan_dialect.ops.folded import (
+    MAX_INTERVAL,
+    MAX_WORD_BITS,
+    WORD_BITS,
+    FoldedOp,
+    lanes_and_turns,
+)
+from kan_dialect.ops.folded_shapes import FoldedShapesOp
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.memory import MAX_WORDS
-from kan_dialect.ops.table import TablesOp
 from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.target_pass import TargetPass
+from kan_dialect.search.folded_layers import folded_layer, lookup_of
+from kan_dialect.search.shared_shapes import MOST_SHAPES
 
 UNROLLED = 0.55
 """LUTs of layers side by side, as a share of those of their tables and adders one by one. Passes
@@ -54,33 +76,80 @@ class FoldLayersPass(FunctionPass, TargetPass):
     def rewrite(self, function: func.FuncOp) -> None:
         if self.interval == 1:
             return
-        for op in ops_of(function.body.block):
-            if not isinstance(op, NodeSumOp):
-                continue
-            lookup = lookup_of(op)
-            if self._is_smaller_folded(op, lookup):
-                declare_interval(function, self.interval)
-                declare_interval(op, self.interval)
-                declare_word(op, self._word(lookup))
+        for op, layer in self.folded(function).items():
+            declare_interval(function, self.interval)
+            declare_interval(op, self.interval)
+            if isinstance(layer, FoldedShapesOp):
+                declare_shapes(op, layer.shape_count)
+            declare_word(op, self._word(layer))
 
-    def _word(self, lookup: TablesOp) -> int:
+    def folded(self, function: func.FuncOp) -> dict[NodeSumOp, FoldedOp]:
+        """The layers of a function that are folded, as ops in no block.
+
+        Raises
+        ------
+        KanError : memories of tables are too large, and the tables share no shapes.
+        """
+        layers = {op: self._layer(op) for op in _sums(function) if self._is_smaller_folded(op)}
+        if self._block_rams(layers.values()) > self._held:
+            shapes = {op: found for op in layers if (found := self._few_shapes(op)) is not None}
+            saved = {
+                op: self._block_rams([layers[op]]) - self._block_rams([each])
+                for op, each in shapes.items()
+            }
+            for op in sorted(shapes, key=saved.__getitem__, reverse=True):
+                if saved[op] > 0 and self._block_rams(layers.values()) > self._held:
+                    layers[op] = shapes[op]
+        for layer in layers.values():
+            self._require_possible(layer)
+        return layers
+
+    def _layer(self, op: NodeSumOp, *, shares_shapes: bool = False) -> FoldedOp:
+        """A folded layer whose inputs are arguments of a block of its own."""
+        ends = (each.tolist() for each in bounds_of(lookup_of(op).input))
+        kinds = [int_type(*each) for each in zip(*ends, strict=True)]
+        inputs = Block(arg_types=kinds).args
+        return folded_layer(op, inputs, self.interval, shares_shapes=shares_shapes)
+
+    def _few_shapes(self, op: NodeSumOp) -> FoldedOp | None:
+        """The layer with shapes in place of tables; None where these are not few."""
+        layer = self._layer(op, shares_shapes=True)
+        assert isinstance(layer, FoldedShapesOp)
+        is_possible = layer.shape_count <= MOST_SHAPES and layer.memory_words <= MAX_WORDS
+        return layer if is_possible else None
+
+    def _block_rams(self, layers: Iterable[FoldedOp]) -> float:
+        """Block RAMs of layers; more than any part has where a memory is too large."""
+        return sum(
+            layer.block_rams_on(self.device) if layer.memory_words <= MAX_WORDS else math.inf
+            for layer in layers
+        )
+
+    @property
+    def _held(self) -> int:
+        """Block RAMs of the part, or of the largest one; any number where they are not known."""
+        counts = [part.block_rams for part in self.device.parts if part.block_rams is not None]
+        return max(counts, default=sys.maxsize)
+
+    def _word(self, layer: FoldedOp) -> int:
         """Bits of the words of a memory that fill block RAMs: a multiple of those of one block."""
-        inputs, codes = tensor_shape(lookup.result)[1], to_numpy(lookup.tables).shape[2]
-        _, turns = lanes_and_turns(inputs, self.interval)
-        shapes = self.device.block_ram_shapes or ((codes, WORD_BITS),)
-        words = turns << (codes - 1).bit_length()
-        if words > MAX_WORDS:
-            raise KanError(
-                f"at an interval of {self.interval}, {inputs} inputs of {codes} codes need "
-                f"memories of {words} words, more than {MAX_WORDS}",
-                remedy="take a smaller interval, or fewer bits",
-            )
+        words, _ = layer.memories[0]
+        shapes = self.device.block_ram_shapes or ((words, WORD_BITS),)
         bits = max((bits for deep, bits in shapes if deep >= words), default=shapes[0][1])
         return MAX_WORD_BITS // bits * bits
 
-    def _is_smaller_folded(self, op: NodeSumOp, lookup: TablesOp) -> bool:
+    def _require_possible(self, layer: FoldedOp) -> None:
+        if layer.memory_words > MAX_WORDS:
+            raise KanError(
+                f"at an interval of {self.interval}, {len(layer.inputs)} inputs of "
+                f"{layer.code_count} codes need memories of {layer.memory_words} words, more than "
+                f"{MAX_WORDS}",
+                remedy="take a smaller interval, or fewer bits",
+            )
+
+    def _is_smaller_folded(self, op: NodeSumOp) -> bool:
         """Whether shift registers and accumulators take fewer LUTs than tables and adders."""
-        layer = _Layer(op, lookup)
+        layer = _Layer(op)
         lanes, _ = lanes_and_turns(layer.codes.size, self.interval)
         lane_sums = (lanes - 1) * (_bits(layer.spans.max(axis=1)) + 1)
         shifts = layer.codes.max() * (layer.codes.size - lanes)
@@ -88,17 +157,24 @@ class FoldLayersPass(FunctionPass, TargetPass):
         return bool(folded < UNROLLED * layer.unrolled(self.device))
 
 
-def unrolled_luts(module: ModuleOp, device: DeviceFamily) -> int:
-    """LUTs of all layers of a module at table level side by side, by the sizes of their tables."""
-    sums = [op for op in module.walk() if isinstance(op, NodeSumOp)]
-    return int(UNROLLED * sum(_Layer(op, lookup_of(op)).unrolled(device) for op in sums))
+def layer_luts(module: ModuleOp, device: DeviceFamily, interval: int) -> int:
+    """LUTs of all layers of a module at table level at an interval, by the sizes of their tables.
+
+    Raises
+    ------
+    KanError : the interval needs memories that are too large.
+    """
+    total, fold = 0.0, FoldLayersPass(target=device.name, interval=interval)
+    for function in functions_of(module):
+        folded = {} if interval == 1 else fold.folded(function)
+        total += sum(device.pack(Counter(each.luts_on(device))) for each in folded.values())
+        unrolled = [op for op in _sums(function) if op not in folded]
+        total += UNROLLED * sum(_Layer(op).unrolled(device) for op in unrolled)
+    return int(total)
 
 
-def lookup_of(op: NodeSumOp) -> TablesOp:
-    """The tables that a layer's nodes add up."""
-    lookup = op.edges.owner
-    assert isinstance(lookup, TablesOp)
-    return lookup
+def _sums(function: func.FuncOp) -> list[NodeSumOp]:
+    return [op for op in ops_of(function.body.block) if isinstance(op, NodeSumOp)]
 
 
 class _Layer:
@@ -106,10 +182,11 @@ class _Layer:
 
     Parameters
     ----------
-    op, lookup : its nodes and its tables, at table level.
+    op : its nodes, at table level.
     """
 
-    def __init__(self, op: NodeSumOp, lookup: TablesOp) -> None:
+    def __init__(self, op: NodeSumOp) -> None:
+        lookup = lookup_of(op)
         tables = to_numpy(lookup.tables)
         lower, upper = (ends.tolist() for ends in bounds_of(lookup.input))
         self.spans = (tables.max(axis=2) - tables.min(axis=2).astype(np.int64)) * op.mask_array

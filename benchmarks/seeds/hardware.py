@@ -228,4 +228,37 @@ SEEDS = [
         "chain_adder_of",
         ("carries of adders are read as zeros", Replace("None if zero else below", "None")),
     ),
+    *seeds_in(
+        "kan.folded_shapes",
+        "folded_shapes:_chosen",
+        (
+            "the other one of two shapes",
+            Replace("build.chosen(bit, pair[1], pair[0])", "build.chosen(bit, pair[0], pair[1])"),
+        ),
+    ),
+    *seeds_in(
+        "kan.folded_shapes",
+        "FoldedShapesOp._term",
+        (
+            "the sign of the turn before",
+            Replace("build.repeated(sign, bits)", "build.repeated(build.register(sign), bits)"),
+        ),
+        ("shifts by one place less", Replace("1 << place", "(1 << place) - 1")),
+    ),
+    *seeds_in(
+        "kan.folded_shapes",
+        "FoldedShapesOp._parts",
+        (
+            "inverted terms are one less",
+            Replace("(1 << term_bits) - 1", "1 << term_bits"),
+        ),
+    ),
+    *seeds_in(
+        "kan.folded_shapes",
+        "shared_shapes",
+        (
+            "shapes lose their lowest bit",
+            Replace("common & -common", "(common & -common) << 1"),
+        ),
+    ),
 ]

@@ -20,7 +20,7 @@ from kan_dialect.ir.constants import Array, IntArray, to_integers
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ir.wire_interface import WireInterface
-from kan_dialect.ops.folded import FoldedByInputOp
+from kan_dialect.ops.folded import FoldedOp
 from kan_dialect.ops.wire import (
     MAX_TABLE_BITS,
     ConstantOp,
@@ -129,7 +129,7 @@ class Dataflow:
             return None
         if isinstance(op, SumOp):
             return self._sum(value, op)
-        if isinstance(op, FoldedByInputOp):
+        if isinstance(op, FoldedOp):
             return _folded_sum(value, op)
         if isinstance(op, WireInterface) and op.c_expression(["x"] * len(op.operands)) is not None:
             return Arithmetic(value, op, tuple(map(_undelayed, op.operands)))
@@ -180,12 +180,13 @@ class Dataflow:
         return Lookup(value, reads, _tabulated(value, op))
 
 
-def _folded_sum(value: SSAValue, op: FoldedByInputOp) -> Sum:
+def _folded_sum(value: SSAValue, op: FoldedOp) -> Sum:
     """A node of a folded layer."""
     node = op.sums.index(value)
     first, constant = op.first.value.data, int(to_integers(op.bias)[node])
     rows: dict[SSAValue, IntArray] = {}
-    for operand, table in zip(op.inputs, to_integers(op.tables)[node], strict=True):
+    tables = op.edge_tables(slice(node, node + 1))[0]
+    for operand, table in zip(op.inputs, tables, strict=True):
         kind, root = range_of(operand), _undelayed(operand)
         entries = table[kind.low - first : kind.high - first + 1]
         rows[root] = rows[root] + entries if root in rows else entries

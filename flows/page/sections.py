@@ -83,7 +83,7 @@ def cost(report: Report) -> Figures | None:
             (
                 layer["name"],
                 *(layer["luts"][kind] for kind in charts.KINDS),
-                *(layer[key] for key in ("registers", "tables", "table_bits")),
+                *(layer.get(key, "") for key in ("registers", "tables", "table_bits", "shapes")),
             )
             for layer in layers
         ],

@@ -6,7 +6,8 @@ own: another schedule is another op, with its own `lower`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -28,7 +29,7 @@ from kan_dialect.ir.types import IntType, int_type, range_of
 from kan_dialect.ir.verifier import require, shape_text
 from kan_dialect.ir.wire_interface import WireInterface
 from kan_dialect.ir.wire_operation import Sequential, WireOp
-from kan_dialect.ops.memory import MAX_WORDS, MemoryOp, MemoryReadOp
+from kan_dialect.ops.memory import MAX_WORDS, ROM_WORDS, MemoryOp, MemoryReadOp
 from kan_dialect.ops.wire import hold
 
 if TYPE_CHECKING:
@@ -41,70 +42,74 @@ MAX_WORD_BITS = 60
 MAX_INTERVAL = 1024
 
 
-@irdl_op_definition
-class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
-    """The sums of a layer, input by input: result[o] = bias[o] + sum_i tables[o, i, x_i - from].
+class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
+    """Base of ops that are the sums of a layer, input by input, in several cycles.
 
-    Each of ceil(inputs / interval) lanes has the entries of its inputs in memories, a word for each
-    input and code with an entry for each node. Every cycle has one input of each lane, and each
-    node adds its entries to an accumulator. `tables` is (nodes, inputs, codes) and `bias` (nodes).
-    `word` is the bits of a word of a memory; a lane has as many memories as its entries need.
+    Each of ceil(inputs / interval) lanes takes one of its inputs a turn. An op says what its edges
+    are (`edge_tables`), and the hardware that has the entries of a turn (`entries`).
 
     The function has the attribute `kan.interval`. Operands are read in one cycle, and results are
     there in one cycle, `latency` cycles later.
-
-    Example:
-
-        %s:2 = kan.folded_by_input %x, %x, %x as "layer0" interval 3 tables dense<0> :
-          tensor<2x3x4xi8> from 0 bias dense<[3, 5]> : tensor<2xi8> :
-          !kan.int<0:3>, !kan.int<0:3>, !kan.int<0:3> -> !kan.int<3:3>, !kan.int<5:5>
     """
 
-    name = "kan.folded_by_input"
     KIND: ClassVar[str] = "folded layer"
+    ENTRY_CYCLES: ClassVar[int]
+    """Cycles from the code of a lane to the entries of its nodes."""
 
     inputs = var_operand_def(IntType)
     interval = prop_def(IntegerAttr[I64])
-    tables = prop_def(DenseIntOrFPElementsAttr)
     first = prop_def(IntegerAttr[I64], prop_name="from")
     bias = prop_def(DenseIntOrFPElementsAttr)
     word = opt_prop_def(IntegerAttr[I64])
     sums = var_result_def(IntType)
 
-    assembly_format = (
-        "$inputs (`as` $name^)? `interval` $interval `tables` custom<Constant>($tables) `from` "
-        "$from `bias` custom<Constant>($bias) (`word` $word^)? attr-dict `:` "
-        "type($inputs) `->` type($sums)"
-    )
+    @property
+    @abstractmethod
+    def code_count(self) -> int:
+        """Codes that the edges have entries for."""
 
-    def __init__(
-        self,
-        inputs: Sequence[SSAValue],
-        tables: IntArray,
-        first: int,
-        bias: IntArray,
-        interval: int,
-        *,
-        word: int | None = None,
-        name: str | None = None,
-    ) -> None:
-        """
+    @abstractmethod
+    def edge_tables(self, nodes: slice = slice(None), inputs: slice = slice(None)) -> IntArray:
+        """The entries of edges, (nodes, inputs, codes), int64; entry 0 is that of code `first`."""
+
+    @abstractmethod
+    def entries(
+        self, build: HwBuilder, turn: SSAValue, codes: Sequence[SSAValue]
+    ) -> tuple[IntArray, list[list[tuple[SSAValue, int]]]]:
+        """Hardware for the entries of each node and lane in each turn.
+
         Parameters
         ----------
-        tables : (nodes, inputs, codes), integers; entry 0 is that of code `first`.
-        bias : (nodes), integers.
+        turn : a counter that is 0 in the first turn.
+        codes : of each lane.
+
+        Returns
+        -------
+        (nodes), int64, what all entries of a node are less by; and for each node wires with their
+        bits, unsigned, `ENTRY_CYCLES` after the codes.
         """
-        low, high = _sum_ranges(tables, first, bias, [range_of(value) for value in inputs])
-        self.set_up(
-            inputs,
-            [int_type(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True)],
-            interval=interval,
-            tables=dense(tables),
-            bias=dense(bias),
-            word=word,
-            name=name,
-            **{"from": first},
-        )
+
+    @property
+    @abstractmethod
+    def memories(self) -> Sequence[tuple[int, int]]:
+        """Words and their bits of each memory, before it is cut into words of `word` bits.
+
+        Those with an entry for each node are first.
+        """
+
+    @property
+    def table_bits(self) -> int:
+        """Bits that the memories hold."""
+        return sum(words * bits for words, bits in self.memories)
+
+    @property
+    @abstractmethod
+    def memory_words(self) -> int:
+        """Words of the largest memory."""
+
+    @abstractmethod
+    def check_edges(self) -> None:
+        """Require the edges to have the op's nodes and inputs, and entries."""
 
     @property
     def lanes(self) -> int:
@@ -122,22 +127,15 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
         return WORD_BITS if self.word is None else self.word.value.data
 
     @property
-    def table_bits(self) -> int:
-        """Entries times the bits of the largest one of their node."""
-        tables = to_numpy(self.tables)
-        spans = (tables.max(axis=2).astype(np.int64) - tables.min(axis=2)).max(axis=1)
-        return tables[0].size * sum(int(span).bit_length() for span in spans.tolist())
-
-    @property
     def latency(self) -> int:
-        """Load, read, register, add the lanes up, and the turns."""
-        return 2 + _levels(self.lanes) + self.turns
+        """To the entries, to the sums of the lanes, and the turns."""
+        return self.ENTRY_CYCLES + _levels(self.lanes) + self.turns
 
     @property
     def codes(self) -> IntType:
-        """The codes that the tables have entries for."""
+        """The codes that the edges have entries for."""
         first = self.first.value.data
-        return int_type(first, first + self.tables.get_shape()[2] - 1)
+        return int_type(first, first + self.code_count - 1)
 
     def check(self) -> None:
         interval = self.interval.value.data
@@ -145,17 +143,11 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
             2 <= interval <= MAX_INTERVAL, f"interval must lie in 2..{MAX_INTERVAL}, got {interval}"
         )
         require(1 <= self.word_bits <= MAX_WORD_BITS, f"word must lie in 1..{MAX_WORD_BITS} bits")
-        tables = verifier.constant(self.tables, "tables", floats=False)
+        self.check_edges()
         bias = verifier.constant(self.bias, "bias", floats=False)
-        expected = len(self.sums), len(self.inputs)
         require(
-            tables.ndim == 3 and tables.shape[:2] == expected and bool(tables.size),
-            f"tables must have shape {shape_text(expected)} x codes, got "
-            f"{shape_text(tables.shape)}",
-        )
-        require(
-            bias.shape == expected[:1],
-            f"bias must have {expected[0]} entries, got {shape_text(bias.shape)}",
+            bias.shape == (len(self.sums),),
+            f"bias must have {len(self.sums)} entries, got {shape_text(bias.shape)}",
         )
         codes = self.codes
         for value in self.inputs:
@@ -164,25 +156,23 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
                 codes.contains(kind.low, kind.high), f"the tables have no entries for all of {kind}"
             )
         require(
-            self.turns << codes.bits <= MAX_WORDS,
-            f"a memory of {self.turns << codes.bits} words is larger than {MAX_WORDS}",
+            self.memory_words <= MAX_WORDS,
+            f"a memory of {self.memory_words} words is larger than {MAX_WORDS}",
         )
-        kinds = [range_of(value) for value in self.inputs]
-        ends = _sum_ranges(tables.astype(np.int64), codes.low, bias.astype(np.int64), kinds)
-        for result, low, high in zip(self.sums, *(each.tolist() for each in ends), strict=True):
-            hold(result, low, high, "the sum")
+        ranges = self.result_ranges([range_of(value) for value in self.inputs])
+        for result, kind in zip(self.sums, ranges, strict=True):
+            hold(result, kind.low, kind.high, "the sum")
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
-        tables, first = to_numpy(self.tables), self.first.value.data
-        total = to_integers(self.bias)[:, np.newaxis]
+        first, total = self.first.value.data, to_integers(self.bias)[:, np.newaxis]
         for place, codes in enumerate(operands):
-            total = total + tables[:, place][:, codes - first]
+            total = total + self._tables_of(place)[:, codes - first]
         return list(total)
 
     def meaning(
         self, math: ExactArithmetic[NumberT], operands: Sequence[NumberT]
     ) -> Sequence[NumberT]:
-        tables, first = to_integers(self.tables), self.first.value.data
+        tables, first = self.edge_tables(), self.first.value.data
         found: list[NumberT] = []
         for node, bias in enumerate(to_integers(self.bias).tolist()):
             terms = [math.constant(bias)]
@@ -199,9 +189,12 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
         return found
 
     def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
-        tables, bias = to_integers(self.tables), to_integers(self.bias)
-        low, high = _sum_ranges(tables, self.first.value.data, bias, operands)
-        return [int_type(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True)]
+        tables = map(self._tables_of, range(len(operands)))
+        return sum_ranges(tables, self.first.value.data, to_integers(self.bias), operands)
+
+    def _tables_of(self, place: int) -> IntArray:
+        """The entries of an input's edges, (nodes, codes)."""
+        return self.edge_tables(inputs=slice(place, place + 1))[:, 0]
 
     # Costs
 
@@ -210,6 +203,12 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
         codes = self.codes.bits * (len(self.inputs) - self.lanes)
         added = sum(range_of(value).bits for value in self.sums) * self.lanes
         return {3: codes, 2: added}
+
+    def block_rams_on(self, device: DeviceFamily) -> int:
+        """Block RAMs of the memories that are not made of lookup tables."""
+        largest = ROM_WORDS if device.block_ram_shapes else MAX_WORDS
+        large = [memory for memory in self.memories if memory[0] > largest]
+        return sum(device.block_rams(words, bits) for words, bits in large)
 
     def levels_on(self, device: DeviceFamily) -> int:
         return 1
@@ -225,7 +224,7 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
         turn = build.turn(build.cycle + 1)
         codes = self.shifted_out(build, wires, build.is_turn(turn, -1))
         floors, terms = self.entries(build, turn, codes)
-        clear = build.is_turn(turn, 1 + _levels(self.lanes))
+        clear = build.is_turn(turn, self.ENTRY_CYCLES - 1 + _levels(self.lanes))
         bias = to_integers(self.bias) + floors
         return [
             self.accumulated(build, node, terms[node], int(bias[node]), clear)
@@ -248,36 +247,12 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
             following = None if len(own) == self.turns else build.constant(0, bits)
             for turn, code in reversed(list(enumerate(own))):
                 loaded = code if following is None else build.chosen(load, code, following)
-                following = build.register(loaded, self._called(f"code{turn * lanes + lane}"))
+                following = build.register(loaded, self.called(f"code{turn * lanes + lane}"))
             assert following is not None
             found.append(following)
         return found
 
-    def entries(
-        self, build: HwBuilder, turn: SSAValue, codes: Sequence[SSAValue]
-    ) -> tuple[IntArray, list[list[tuple[SSAValue, int]]]]:
-        """The memories: what all entries of a node are less by, and its terms of each lane.
-
-        Returns
-        -------
-        (nodes), int64, and for each node wires with their bits, unsigned.
-        """
-        words, floors = self.words()
-        terms: list[list[tuple[SSAValue, int]]] = [[] for _ in self.sums]
-        for lane, code in enumerate(codes):
-            spans = [int(largest).bit_length() for largest in words[lane].max(axis=1).tolist()]
-            if not any(spans):
-                continue  # All edges are pruned, or constant.
-            address = self._address(build, turn, code)
-            joined = self._read(build, address, words[lane], spans, self._called(f"rom{lane}"))
-            place = 0
-            for node, bits in enumerate(spans):
-                if bits:
-                    terms[node].append((build.part(joined, place, bits), bits))
-                place += bits
-        return floors, terms
-
-    def _read(
+    def read(
         self,
         build: HwBuilder,
         address: SSAValue,
@@ -306,6 +281,144 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
             found.insert(0, build.register(word, f"{called}_word"))
         return found[0] if len(found) == 1 else build.joined(found, len(planes))
 
+    def address(self, build: HwBuilder, turn: SSAValue, code: SSAValue) -> SSAValue:
+        """The turn and the code, side by side."""
+        bits = (self.turns - 1).bit_length()
+        if not bits:
+            return code
+        return build.joined([build.part(turn, 0, bits), code], bits + self.codes.bits)
+
+    def accumulated(
+        self,
+        build: HwBuilder,
+        node: int,
+        terms: Sequence[tuple[SSAValue, int]],
+        bias: int,
+        clear: SSAValue,
+    ) -> SSAValue:
+        """The sum of a node in the last turn: of its terms, and of those of the turns before."""
+        bits, name = range_of(self.sums[node]).bits, self.called(f"sum{node}")
+        start = build.constant(bias, bits)
+        term = _added(build, [(wire, min(width, bits)) for wire, width in terms], bits, self.lanes)
+        if term is None:
+            return start
+        total = build.held(bits, f"{name}_before") if self.turns > 1 else start
+        result = build.added([total, term], name)
+        if self.turns > 1:
+            build.load(total, build.chosen(clear, start, result))
+        return result
+
+    def called(self, what: str) -> str:
+        return f"{self.given_name or 'folded'}_{what}"
+
+
+@irdl_op_definition
+class FoldedByInputOp(FoldedOp):
+    """The sums of a layer, input by input: result[o] = bias[o] + sum_i tables[o, i, x_i - from].
+
+    Each of ceil(inputs / interval) lanes has the entries of its inputs in memories, a word for each
+    input and code with an entry for each node. Every cycle has one input of each lane, and each
+    node adds its entries to an accumulator. `tables` is (nodes, inputs, codes) and `bias` (nodes).
+    `word` is the bits of a word of a memory; a lane has as many memories as its entries need.
+
+    The function has the attribute `kan.interval`. Operands are read in one cycle, and results are
+    there in one cycle, `latency` cycles later.
+
+    Example:
+
+        %s:2 = kan.folded_by_input %x, %x, %x as "layer0" interval 3 tables dense<0> :
+          tensor<2x3x4xi8> from 0 bias dense<[3, 5]> : tensor<2xi8> :
+          !kan.int<0:3>, !kan.int<0:3>, !kan.int<0:3> -> !kan.int<3:3>, !kan.int<5:5>
+    """
+
+    name = "kan.folded_by_input"
+    ENTRY_CYCLES: ClassVar[int] = 2
+
+    tables = prop_def(DenseIntOrFPElementsAttr)
+
+    assembly_format = (
+        "$inputs (`as` $name^)? `interval` $interval `tables` custom<Constant>($tables) `from` "
+        "$from `bias` custom<Constant>($bias) (`word` $word^)? attr-dict `:` "
+        "type($inputs) `->` type($sums)"
+    )
+
+    def __init__(
+        self,
+        inputs: Sequence[SSAValue],
+        tables: IntArray,
+        first: int,
+        bias: IntArray,
+        interval: int,
+        *,
+        word: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        """
+        Parameters
+        ----------
+        tables : (nodes, inputs, codes), integers; entry 0 is that of code `first`.
+        bias : (nodes), integers.
+        """
+        kinds = [range_of(value) for value in inputs]
+        self.set_up(
+            inputs,
+            sum_ranges(np.moveaxis(tables, 1, 0), first, bias, kinds),
+            interval=interval,
+            tables=dense(tables),
+            bias=dense(bias),
+            word=word,
+            name=name,
+            **{"from": first},
+        )
+
+    @property
+    def code_count(self) -> int:
+        return self.tables.get_shape()[2]
+
+    def edge_tables(self, nodes: slice = slice(None), inputs: slice = slice(None)) -> IntArray:
+        return to_numpy(self.tables)[nodes, inputs].astype(np.int64)
+
+    @property
+    def memory_words(self) -> int:
+        return self.turns << self.codes.bits
+
+    def check_edges(self) -> None:
+        tables = verifier.constant(self.tables, "tables", floats=False)
+        expected = len(self.sums), len(self.inputs)
+        require(
+            tables.ndim == 3 and tables.shape[:2] == expected and bool(tables.size),
+            f"tables must have shape {shape_text(expected)} x codes, got "
+            f"{shape_text(tables.shape)}",
+        )
+
+    @property
+    def memories(self) -> Sequence[tuple[int, int]]:
+        spans = np.zeros((self.turns * self.lanes, len(self.sums)), dtype=np.int64)
+        for place, kind in enumerate(map(range_of, self.inputs)):
+            low = kind.low - self.codes.low
+            spans[place] = np.ptp(self._tables_of(place)[:, low : low + kind.size], axis=1)
+        largest = spans.reshape(self.turns, self.lanes, -1).max(axis=0)
+        words = self.memory_words
+        return [(words, sum(int(span).bit_length() for span in row)) for row in largest.tolist()]
+
+    def entries(
+        self, build: HwBuilder, turn: SSAValue, codes: Sequence[SSAValue]
+    ) -> tuple[IntArray, list[list[tuple[SSAValue, int]]]]:
+        words, floors = self.words()
+        terms: list[list[tuple[SSAValue, int]]] = [[] for _ in self.sums]
+        for lane, code in enumerate(codes):
+            spans = [int(largest).bit_length() for largest in words[lane].max(axis=1).tolist()]
+            if not any(spans):
+                continue  # All edges are pruned, or constant.
+            address = self.address(build, turn, code)
+            joined = self.read(build, address, words[lane], spans, self.called(f"rom{lane}"))
+            place = 0
+            for node, bits in enumerate(spans):
+                if bits:
+                    terms[node].append((build.part(joined, place, bits), bits))
+                place += bits
+        return floors, terms
+
     def words(self) -> tuple[IntArray, IntArray]:
         """The entries by lane, node and address, less the smallest of each edge.
 
@@ -327,36 +440,6 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
         found = found.reshape(nodes, self.turns, self.lanes, len(places)).transpose(2, 0, 1, 3)
         return found.reshape(self.lanes, nodes, -1), smallest.sum(axis=1)
 
-    def _address(self, build: HwBuilder, turn: SSAValue, code: SSAValue) -> SSAValue:
-        """The turn and the code, side by side."""
-        bits = (self.turns - 1).bit_length()
-        if not bits:
-            return code
-        return build.joined([build.part(turn, 0, bits), code], bits + self.codes.bits)
-
-    def accumulated(
-        self,
-        build: HwBuilder,
-        node: int,
-        terms: Sequence[tuple[SSAValue, int]],
-        bias: int,
-        clear: SSAValue,
-    ) -> SSAValue:
-        """The sum of a node in the last turn: of its terms, and of those of the turns before."""
-        bits, name = range_of(self.sums[node]).bits, self._called(f"sum{node}")
-        start = build.constant(bias, bits)
-        term = _added(build, [(wire, min(width, bits)) for wire, width in terms], bits, self.lanes)
-        if term is None:
-            return start
-        total = build.held(bits, f"{name}_before") if self.turns > 1 else start
-        result = build.added([total, term], name)
-        if self.turns > 1:
-            build.load(total, build.chosen(clear, start, result))
-        return result
-
-    def _called(self, what: str) -> str:
-        return f"{self.given_name or 'folded'}_{what}"
-
 
 def lanes_and_turns(inputs: int, interval: int) -> tuple[int, int]:
     """Inputs that are looked up in the same cycle, and the cycles that all of them take."""
@@ -364,15 +447,22 @@ def lanes_and_turns(inputs: int, interval: int) -> tuple[int, int]:
     return lanes, -(-inputs // lanes)
 
 
-def _sum_ranges(
-    tables: IntArray, first: int, bias: IntArray, kinds: Sequence[IntType]
-) -> tuple[IntArray, IntArray]:
-    """Smallest and largest sum of each node, (nodes) each, int64, for inputs of these ranges."""
-    low, high = bias.astype(np.int64), bias.astype(np.int64)
-    for place, kind in enumerate(kinds):
-        entries = tables[:, place, kind.low - first : kind.high - first + 1]
+def sum_ranges(
+    tables: Iterable[IntArray], first: int, bias: IntArray, kinds: Sequence[IntType]
+) -> list[IntType]:
+    """The range of each node's sum.
+
+    Parameters
+    ----------
+    tables : of each input, (nodes, codes); entry 0 is that of code `first`.
+    bias : (nodes).
+    kinds : the range of each input.
+    """
+    low = high = bias.astype(np.int64)
+    for edges, kind in zip(tables, kinds, strict=True):
+        entries = edges[:, kind.low - first : kind.high - first + 1]
         low, high = low + entries.min(axis=1), high + entries.max(axis=1)
-    return low, high
+    return [int_type(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True)]
 
 
 def _levels(count: int) -> int:

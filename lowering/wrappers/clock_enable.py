@@ -32,10 +32,14 @@ def with_clock_enable(module: hw.HWModuleOp) -> hw.HWModuleOp:
     enable.name_hint = PORT
     for read in [op for op in block.ops if isinstance(op, MemoryReadOp)]:
         read.operands = [*read.operands, enable]
-    registers: list[Operation] = [op for op in block.ops if isinstance(op, seq.CompRegOp)]
-    for register in registers:
-        chosen = comb.MuxOp(enable, register.operands[0], register.results[0])
-        Rewriter.insert_op(chosen, InsertPoint.before(register))
+    places = {op: place for place, op in enumerate(block.ops)}
+    for register in [op for op in places if isinstance(op, seq.CompRegOp)]:
+        following = register.operands[0]
+        chosen = comb.MuxOp(enable, following, register.results[0])
+        point = InsertPoint.before(register)
+        if isinstance(following.owner, Operation) and places[following.owner] > places[register]:
+            point = InsertPoint.after(following.owner)  # The register feeds back.
+        Rewriter.insert_op(chosen, point)
         register.operands[0] = chosen.result
     found.attributes.pop(NODES, None)
     declare_interface(found, "clock-enable")

@@ -33,6 +33,7 @@ from kan_dialect.ir.attributes.attribute_names import (
     NODES,
     OUTPUT_CODES,
     PORTS,
+    SHAPES,
     WORD,
     WRAPS,
 )
@@ -69,6 +70,15 @@ def declared_word(op: Operation) -> int | None:
 
 def declare_word(op: Operation, bits: int) -> None:
     op.attributes[WORD] = IntegerAttr(bits, i64)
+
+
+def declared_shapes(op: Operation) -> int | None:
+    """Shapes that edges of a folded layer choose from; None of one whose edges have tables."""
+    return _integer(op.attributes.get(SHAPES))
+
+
+def declare_shapes(op: Operation, count: int) -> None:
+    op.attributes[SHAPES] = IntegerAttr(count, i64)
 
 
 def trains_itself(op: Operation) -> bool:

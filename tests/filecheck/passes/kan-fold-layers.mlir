@@ -1,6 +1,7 @@
 // RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=2 target=ecp5}' | filecheck %s
 // RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=1 target=ecp5}' | filecheck %s --check-prefix ONE
 // RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=2 target=ecp5},kan-expand-wires' | filecheck %s --check-prefix WIRE
+// RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=3 target=gowin-gw1n-1},kan-expand-wires' | filecheck %s --check-prefix PART
 // RUN: not kan-opt %s -p 'kan-fold-layers{interval=0}' 2>&1 | filecheck %s --check-prefix ZERO
 
 // Three tables of six bits take more LUTs than an accumulator.
@@ -31,5 +32,19 @@ func.func @narrow(%x: tensor<2xf32>) -> tensor<1xf32> {
   %t = kan.tables %q as "layer0" tables dense<[[[0, 1], [1, 0]]]> : tensor<1x2x2xi8> : tensor<2x!quant.uniform<u1:f32, 1.0>> -> tensor<1x2x!quant.uniform<u1:f32, 1.0>>
   %n = kan.node_sum %t as "layer0" : tensor<1x2x!quant.uniform<u1:f32, 1.0>> -> tensor<1x!quant.uniform<u2:f32, 1.0>>
   %y = kan.dequantize %n : tensor<1x!quant.uniform<u2:f32, 1.0>> -> tensor<1xf32>
+  func.return %y : tensor<1xf32>
+}
+
+// Five lanes of tables take five block RAMs, and this part has four: edges choose from two shapes.
+// CHECK: func.func @shapes
+// CHECK-NOT: kan.shapes
+// PART: func.func @shapes
+// PART-NEXT: kan.folded_shapes {{.*}} as "layer0" interval 3 shapes dense<{{.*}}> : tensor<1x2x32xi8> from 0
+// PART-SAME: choices dense<{{.*}}> : tensor<1x13xi8> factors dense<{{.*}}> : tensor<1x13xi8> bias dense<[{{.*}}]>
+func.func @shapes(%x: tensor<13xf32>) -> tensor<1xf32> {
+  %q = kan.quantize %x : tensor<13xf32> -> tensor<13x!quant.uniform<u5:f32, 1.0>>
+  %t = kan.tables %q as "layer0" tables dense<"0x000104091019071406170D051C181616181C050D1706140719100904010001040002081220320E280C2E1A0A38302C2C30380A1A2E0C280E32201208020002080302FFFAF3EAFCEFFDECF6FEE7EBEDEDEBE7FEF6ECFDEFFCEAF3FAFF020302FF000102030405060708090909090909090909090909090909090909090909090900FCF8F4F0ECE8E4E0DCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDC0707070707070707070707070707070707070707070707070707070707070707000104091019071406170D051C181616181C050D170614071910090401000104000104091019071406170D051C181616181C050D1706140719100904010001040004102440641C50185C341470605858607014345C18501C644024100400041000010203040506070809090909090909090909090909090909090909090909090102030405060708090A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0100FDF8F1E8FAEDFBEAF4FCE5E9EBEBE9E5FCF4EAFBEDFAE8F1F8FD000100FD00020406080A0C0E101212121212121212121212121212121212121212121212"> : tensor<1x13x32xi8> : tensor<13x!quant.uniform<u5:f32, 1.0>> -> tensor<1x13x!quant.uniform<i8:f32, 1.0>>
+  %n = kan.node_sum %t as "layer0" : tensor<1x13x!quant.uniform<i8:f32, 1.0>> -> tensor<1x!quant.uniform<i12:f32, 1.0>>
+  %y = kan.dequantize %n : tensor<1x!quant.uniform<i12:f32, 1.0>> -> tensor<1xf32>
   func.return %y : tensor<1xf32>
 }

@@ -31,6 +31,15 @@ def network(inputs: int, nodes: int, bits: int = 6) -> ModuleOp:
     return TableNetwork("net", kind, inputs).add_layer(tables).module()
 
 
+def network_of_shapes(inputs: int, nodes: int) -> ModuleOp:
+    """One layer of 6 bits whose edges are one of two shapes, times 1, 2, -1 or -2."""
+    rng, edges = np.random.default_rng(0), (nodes, inputs)
+    shapes, factors = rng.integers(-16, 16, (2, 64)), rng.choice([-2, -1, 1, 2], edges)
+    tables = shapes[rng.integers(0, 2, edges)] * factors[:, :, np.newaxis]
+    network = TableNetwork("net", UniformQuantizedType(6, False, 1.0), inputs)
+    return network.add_layer(tables).module()
+
+
 def tried(
     module: ModuleOp, target: str, wrap: WrapInterfacePass | None = None
 ) -> tuple[CompilePass, list[Trial]]:
@@ -73,6 +82,13 @@ def test_what_does_not_fit_names_the_part_that_holds_it() -> None:
     with pytest.raises(KanError, match=r"does not fit iCE40HX1K: at an interval of \d+ it") as told:
         tried(network(20, 16), "ice40-hx1k")
     assert re.search(r"take ice40-\w+, which holds it at an interval of \d+", str(told.value))
+
+
+def test_what_fits_with_shapes_alone_is_found() -> None:
+    """Tables take seven block RAMs, where the part has four."""
+    assert fitted(network_of_shapes(32, 8), "gowin-gw1n-1")[-1] == (32, True)
+    with pytest.raises(KanError, match=r"does not fit GW1N-1"):
+        fitted(network(32, 8), "gowin-gw1n-1")
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from folded_networks import folded, random_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block
 
 from kan_dialect.errors import KanError
@@ -28,51 +28,11 @@ from kan_dialect.model.model import Model
 from kan_dialect.ops.folded import FoldedByInputOp
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.passes.expand_wires import ExpandWiresPass
-from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.schedule import SchedulePass
 
 needs_yosys = pytest.mark.skipif(
     toolchain.look_for("yosys") is None, reason="Yosys is not installed"
 )
-
-
-def random_network(seed: int) -> ModuleOp:
-    """One to three layers of random widths, ranges and masks, with constants among the edges."""
-    rng = np.random.default_rng(seed)
-    low = int(rng.integers(-9, 1))
-    high = low + int(rng.integers(1, 17))
-    bits = max((-low).bit_length() + 1 if low < 0 else 0, high.bit_length() + (low < 0), 1)
-    kind = UniformQuantizedType(bits, low < 0, 1.0, bounds=(low, high))
-    inputs = int(rng.integers(1, 8))
-    network = TableNetwork("net", kind, inputs)
-    layers = int(rng.integers(1, 4))
-    for layer in range(layers):
-        nodes = int(rng.integers(1, 6))
-        tables = rng.integers(-20, 20, (nodes, inputs, high - low + 1))
-        tables[rng.random((nodes, inputs)) < 0.2] = int(rng.integers(-5, 5))
-        mask = rng.random((nodes, inputs)) < 0.8
-        low = int(rng.integers(-9, 1))
-        high = low + int(rng.integers(1, 17))
-        last = layer == layers - 1 and seed % 2
-        network.add_layer(tables, mask=mask, saturate=None if last else (low, high))
-        inputs = nodes
-    return network.module()
-
-
-def folded(module: ModuleOp, seed: int) -> ModuleOp:
-    """Hardware of a network some of whose layers are folded."""
-    rng = np.random.default_rng(seed)
-    (function,) = module.ops
-    interval = int(rng.choice([2, 3, 4, 5, 8, 20]))
-    sums = [op for op in function.walk() if isinstance(op, NodeSumOp)]
-    chosen = [op for op in sums if rng.random() < 0.7] or sums[:1]
-    for op in (function, *chosen):
-        declare_interval(op, interval)
-    limit = [{"levels": 3}, {"cycles": 90}, {"mhz": 60.0}][seed % 3]
-    schedule = SchedulePass(target=str(rng.choice(["xcup", "ecp5", "ice40"])), **limit)
-    for stage in (ExpandWiresPass(), NarrowPass(), schedule, LowerKanToHwPass()):
-        stage.apply(make_context(), module)
-    return module
 
 
 def layer(interval: int) -> tuple[FoldedByInputOp, IntArray]:

@@ -574,3 +574,20 @@ def test_folded_layers_behind_which_a_head_decides() -> None:
     twice = np.array([0, 2, 5, 8])[x + 1]
     expected = np.stack([3 + twice + np.array([1, 4])[y], 5 + np.array([0, 1])[y]], axis=1)
     require_same(model, model.interface(), codes, expected)
+
+
+def test_folded_layers_whose_edges_choose_among_shapes() -> None:
+    text = """
+    func.func @net(%x: !kan.int<-1:2>, %y: !kan.int<0:1>) -> !kan.int<-17:9>
+        attributes {kan.interval = 2 : i64} {
+      %a = kan.folded_shapes %x, %y as "l" interval 2 shapes dense<[[[0, 1, 2, 3], [9, 1, 4, 5]]]>
+        : tensor<1x2x4xi8> from -1 choices dense<[[0, 1]]> : tensor<1x2xi8> factors
+        dense<[[2, -4]]> : tensor<1x2xi8> bias dense<3> : tensor<1xi8> : !kan.int<-1:2>,
+        !kan.int<0:1> -> !kan.int<-17:9>
+      func.return %a : !kan.int<-17:9>
+    }"""
+    model = Model.of(parse_text(make_context(), text.encode(), "net.mlir"))
+    codes = np.array([(x, y) for x in range(-1, 3) for y in (0, 1)])
+    x, y = codes.T
+    expected = 3 + 2 * (x + 1) - 4 * np.array([1, 4])[y]
+    require_same(model, model.interface(), codes, expected[:, np.newaxis])

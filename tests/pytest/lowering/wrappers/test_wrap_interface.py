@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from xdsl.dialects import hw
 
+from kan_dialect.devices.device import device
 from kan_dialect.errors import KanError
 from kan_dialect.flows.interfaces.package import systemverilog_package
 from kan_dialect.flows.tools import tool_runs, toolchain
@@ -19,6 +21,7 @@ from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.lowering.wrappers.wrapper_ports import StreamChoice
 from kan_dialect.model.interface import Interface, Port
 from kan_dialect.passes.schedule import SchedulePass
+from kan_dialect.search.logic_mapping.module_cost import module_cost
 from lint import require_silent
 
 MODEL = """
@@ -202,3 +205,20 @@ def test_a_clock_enable_is_estimated_as_a_copy_of_the_network(tmp_path: Path) ->
     assert result.returncode == 0, result.stderr
     estimate = json.loads((tmp_path / "out" / "report.json").read_text())["estimate"]
     assert estimate["registers"] == estimate["core"]["registers"]
+
+
+def test_accumulators_take_a_clock_enable_and_are_estimated() -> None:
+    """Their next values come after them."""
+    text = """
+    func.func @net(%x: !kan.int<0:3>) -> !kan.int<0:6> attributes {kan.interval = 2 : i64} {
+      %s = kan.folded_by_input %x, %x as "l" interval 2 tables dense<[[[0, 1, 2, 3],
+        [3, 1, 2, 0]]]> : tensor<1x2x4xi8> from 0 bias dense<0> : tensor<1xi8> : !kan.int<0:3>,
+        !kan.int<0:3> -> !kan.int<0:6>
+      func.return %s : !kan.int<0:6>
+    }"""
+    module, context = parse_text(make_context(), text.encode(), "net.mlir"), make_context()
+    for stage in (SchedulePass(), LowerKanToHwPass(), WrapInterfacePass(clock_enable=True)):
+        stage.apply(context, module)
+    network, wrapped = (op for op in module.ops if isinstance(op, hw.HWModuleOp))
+    costs = [module_cost(each, device("ecp5")) for each in (network, wrapped)]
+    assert costs[0][1] == costs[1][1]
