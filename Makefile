@@ -141,6 +141,7 @@ reference: $(VENV)/.test
 TABLES := kan-fold-affine,kan-calibrate{data="examples/wine.npz"},kan-quantize{bits=6},kan-fold-tables
 WIRES := $(TABLES),kan-expand-wires,kan-narrow,kan-fold-clamps,kan-merge-tables,kan-share-tables,$\
   kan-share-sums,kan-split-tables,kan-balance-sums,kan-schedule
+FOLDED := $(TABLES),kan-fold-layers{interval=4},kan-expand-wires,kan-narrow,kan-fold-clamps,kan-schedule
 
 drawings: $(VENV)/.test
 	@mkdir -p docs/pictures
@@ -151,6 +152,8 @@ drawings: $(VENV)/.test
 	  -o docs/pictures/tree_wine.svg
 	$(BIN)/kan-opt examples/wine.onnx -p '$(WIRES)' -t 'picture{of=schedule}' \
 	  -o docs/pictures/schedule_layers_wine.svg
+	$(BIN)/kan-opt examples/wine.onnx -p '$(FOLDED)' -t 'picture{of=schedule}' \
+	  -o docs/pictures/schedule_folded_wine.svg
 
 # The pictures of benchmarks/results/precision.md and clocks.md, and their tables.
 pictures: drawings $(VENV)/.test

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ from kan_dialect.ir.constants import Array
 from kan_dialect.lowering.chain_adder import inverted_value
 from kan_dialect.lowering.constant_folding import fold_constant
 from kan_dialect.model.model import Model
+from kan_dialect.ops.folded import FoldedOp
 from kan_dialect.ops.wire import ConstantOp, DeadOp, DelayOp, MarkOp
 from kan_dialect.quantity import quantity
 
@@ -44,6 +45,18 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """A turn of a folded layer in one stage."""
+
+    row: int
+    stage: int
+    number: int
+    """0 for the first one."""
+    of: int
+    """Number of turns."""
+
+
+@dataclass(frozen=True)
 class Schedule:
     """What happens in each stage, the logic between two rows of registers."""
 
@@ -60,6 +73,7 @@ class Schedule:
     """Bits of registers behind each stage: by estimate, equal bits once, at wire level."""
     held: frozenset[tuple[int, int]]
     """Row and stage behind which registers hold a value of the row."""
+    turns: tuple[Turn, ...] = ()
 
     @property
     def stages(self) -> int:
@@ -126,6 +140,7 @@ def wire_schedule(function: func.FuncOp, device: str) -> Schedule:
     for op in delays:
         behind[min(cycles[op.input] or 0, stages - 1)].append(op)
     rows = _rows(((mark.node.data, mark.value) for mark in wire_nodes(function)), DelayOp)
+    folded = [op for op in ops if isinstance(op, FoldedOp)]
     work_ops = [
         op
         for op in ops
@@ -138,10 +153,11 @@ def wire_schedule(function: func.FuncOp, device: str) -> Schedule:
     level = _times(
         ops, DelayOp, lambda op: Delay(levels_of(op, target)) if op in stage_of else free
     )
+    of_turns, turns = _turns(folded, cycles, len(names))
     return Schedule(
         function.sym_name.data,
         latency,
-        names,
+        (*names, *of_turns),
         _work(work_ops, stage_of, row_of, at),
         tuple(int(each) for each in _most(stage_of, level, stages)),
         tuple(_most(stage_of, at, stages)),
@@ -152,7 +168,25 @@ def wire_schedule(function: func.FuncOp, device: str) -> Schedule:
             for cycle in _span(cycles[op.input] or 0, op.cycles.value.data)
             if op in row_of
         ),
+        turns,
     )
+
+
+def _turns(
+    folded: Sequence[FoldedOp], cycles: Mapping[SSAValue, int | None], row: int
+) -> tuple[list[str], tuple[Turn, ...]]:
+    """Names of the rows of folded layers, from a row on, and their turns."""
+    names: list[str] = []
+    turns: list[Turn] = []
+    for op in folded:
+        end = cycles[op.results[0]]
+        assert end is not None
+        for name, first in op.first_turns.items():
+            start = end - op.latency + first
+            of_row = row + len(names)
+            turns += [Turn(of_row, start + turn, turn, op.turns) for turn in range(op.turns)]
+            names.append(f"{op.given_name or 'folded'} {name}")
+    return names, tuple(turns)
 
 
 def _span(start: int, cycles: int) -> range:
@@ -306,6 +340,8 @@ def _draw(schedule: Schedule) -> Picture:
         f"Blue: logic of a node; a cycle is {longest:.3g} {unit} wide. "
         "Orange: registers behind the cycle, and their bits."
     )
+    if schedule.turns:
+        note += " Grey: turns of folded layers."
     return picture_of(
         _title(schedule),
         *(width, height + 90.0),
@@ -348,6 +384,14 @@ def schedule_parts(
         kind, least = ("work", 2.0) if each.end > each.start else ("seen", 5.0)
         y = head + (each.row + 0.15) * row
         parts.append(box(x + start, y, max(end - start, least), row * 0.7, kind, title))
+    for turn in schedule.turns:
+        x, y = left + turn.stage * width, head + (turn.row + 0.15) * row
+        title = (
+            f"{schedule.rows[turn.row]}, {names[turn.stage]}: turn {turn.number + 1} of {turn.of}"
+        )
+        parts.append(box(x + 6, y, width - 16, row * 0.7, "seen", title))
+        if row >= 15:
+            parts.append(label(x + width / 2 - 2, y + row * 0.35 + 4, turn.number + 1, "figure"))
     for index, cycle in sorted(schedule.held):
         x = left + (min(cycle, schedule.stages - 1) + 1) * width - 4
         parts.append(box(x, head + (index + 0.1) * row, 4, row * 0.8, "registers"))

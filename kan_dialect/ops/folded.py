@@ -132,6 +132,14 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
         return self.ENTRY_CYCLES + _levels(self.lanes) + self.turns
 
     @property
+    def first_turns(self) -> Mapping[str, int]:
+        """What the turns pass through, and the cycle of the first turn there, behind the operands.
+
+        Each turn takes a cycle.
+        """
+        return {"codes": 1, "entries": 1 + self.ENTRY_CYCLES, "sums": self.latency - self.turns + 1}
+
+    @property
     def codes(self) -> IntType:
         """The codes that the edges have entries for."""
         first = self.first.value.data

@@ -36,6 +36,7 @@ from kan_dialect.frontends.loading import load_model, make_context, parse_text
 from kan_dialect.ir.constants import to_integers
 from kan_dialect.ir.types import range_of
 from kan_dialect.model.model import Model
+from kan_dialect.ops.folded import FoldedOp
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import TablesOp
 from kan_dialect.ops.wire import SumOp, TableOp
@@ -290,6 +291,26 @@ def test_the_schedule_has_the_figures_of_the_estimate() -> None:
     assert hardware.registers == tuple(bits + 1 for bits in schedule.registers)
 
 
+FOLDED = f"{TABLES},kan-fold-layers{{interval=4}},kan-expand-wires,kan-schedule"
+
+
+def test_folded_layers_have_their_turns() -> None:
+    """The first sums come with the entries, and the last ones with the node."""
+    model = Model.of(wine(FOLDED))
+    schedule = schedule_of(model)
+    op = next(each for each in model.op.walk() if isinstance(each, FoldedOp))
+    rows = {what: schedule.rows.index(f"layer0 {what}") for what in ("codes", "entries", "sums")}
+    stages = {
+        what: [turn.stage for turn in schedule.turns if turn.row == row]
+        for what, row in rows.items()
+    }
+    assert stages["codes"] == [1, 2, 3, 4]
+    assert stages["entries"] == [3, 4, 5, 6]
+    assert stages["sums"][-1] == op.latency
+    svg = schedule_picture(model)
+    assert "turn 4 of 4" in svg and "turn 5" not in svg
+
+
 def all_pictures() -> list[str]:
     return [
         network_picture(wine()),
@@ -299,6 +320,7 @@ def all_pictures() -> list[str]:
         edge_picture(wine(TABLES), "layer1_edge2_3", original=wine()),
         adder_tree_picture(wine(SCHEDULED), "layer0_node0"),
         schedule_picture(wine(SCHEDULED)),
+        schedule_picture(wine(FOLDED)),
         schedule_picture(wine(f"{SCHEDULED},lower-kan-to-hw")),
     ]
 
