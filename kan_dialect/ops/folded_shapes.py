@@ -165,6 +165,11 @@ class FoldedShapesOp(FoldedOp):
         found[3] += int((muxes + shifts).sum())
         return found
 
+    def delay_on(self, device: DeviceFamily) -> float:
+        """The adder of an accumulator, or the longer one of a choice and a shift."""
+        levels = int(_bits(self._parts().fields[:2]).max())
+        return max(super().delay_on(device), levels * device.timing.lut)
+
     # Hardware
 
     def entries(
