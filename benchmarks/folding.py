@@ -13,7 +13,7 @@ interval 1 is not routed where it is larger than the part: its size is the estim
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -28,20 +28,23 @@ from kan_dialect.api.loading import from_ir
 from kan_dialect.devices.device import device
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.place_and_route import place_and_route
+from kan_dialect.flows.tools.run_limits import Limits, limited
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.quant import UniformQuantizedType
 
-GOALS = {
-    "64-16-8-16-64/7": ("ecp5-85", 100.0),
-    "64-64-10/6": ("ecp5-45", 100.0),
-    "64-64-10/5": ("ecp5-25", 100.0),
-    "64-16-10/4": ("ice40-up5k", 12.0),
-    "784-128-10/5s4": ("ecp5-85", 100.0),
-}
-"""Part and clock in MHz of each network."""
 INTERVALS = (1, 4, 8, 16, 32)
+GOALS = {
+    "64-16-8-16-64/7": ("ecp5-85", 100.0, INTERVALS),
+    "64-64-10/6": ("ecp5-45", 100.0, INTERVALS),
+    "64-64-10/5": ("ecp5-25", 100.0, INTERVALS),
+    "64-16-10/4": ("ice40-up5k", 12.0, INTERVALS),
+    "784-128-10/5s4": ("ecp5-85", 100.0, (96, 196, 392)),
+}
+"""Part, clock in MHz and intervals of each network."""
 HARMONICS = 3
+TOOL_SECONDS = 4 * 3600.0
+"""Longest run of a tool: nextpnr takes half an hour for the largest network."""
 SHIFTS = 4
 """Powers of two, from 1 on, that a shape is multiplied by."""
 
@@ -54,6 +57,7 @@ class Case:
     network: Network
     target: str
     mhz: float
+    intervals: Sequence[int]
     bits: int | None = None
 
 
@@ -99,7 +103,7 @@ def _of_shapes(rng: np.random.Generator, edges: tuple[int, int], shapes: IntArra
     return shapes[rng.integers(0, len(shapes), edges)] * factors[:, :, np.newaxis]
 
 
-def measure(case: Case, intervals: list[int], seeds: int) -> None:
+def measure(case: Case, seeds: int) -> None:
     """A table of all intervals of a network."""
     family = device(case.target)
     part = family.part(family.project_part)
@@ -108,7 +112,7 @@ def measure(case: Case, intervals: list[int], seeds: int) -> None:
         *("interval", "LUTs", "registers", "block RAMs", "share of LUTs", "MHz"),
         *("cycles", "ns", "samples/s"),
     )
-    for interval in intervals:
+    for interval in case.intervals:
         options: dict[str, Any] = {} if case.bits is None else {"bits": case.bits}
         design = case.network.compile(
             interval=interval, target=case.target, mhz=case.mhz, **options
@@ -138,11 +142,15 @@ def measure(case: Case, intervals: list[int], seeds: int) -> None:
 def cases(options: argparse.Namespace) -> Iterator[Case]:
     if options.model is not None:
         network = kan_dialect.load(options.model, data=options.calibration)
-        yield Case(options.model.stem, network, options.target, options.mhz, options.bits)
+        intervals = options.intervals or INTERVALS
+        yield Case(
+            options.model.stem, network, options.target, options.mhz, intervals, options.bits
+        )
         return
     for label in options.networks:
-        target, mhz = GOALS.get(label, (options.target, options.mhz))
-        yield Case(label, random_network(label, options.seed), target, mhz)
+        target, mhz, intervals = GOALS.get(label, (options.target, options.mhz, INTERVALS))
+        network = random_network(label, options.seed)
+        yield Case(label, network, target, mhz, options.intervals or intervals)
 
 
 def main() -> None:
@@ -156,14 +164,15 @@ def main() -> None:
     parser.add_argument(
         "--intervals",
         type=lambda text: [int(each) for each in text.split(",")],
-        default=list(INTERVALS),
+        help="in place of those of the goals",
     )
     parser.add_argument("--seeds", type=int, default=1, help="runs of nextpnr")
     parser.add_argument("--seed", type=int, default=0, help="of the random tables")
     options = parser.parse_args()
     print_versions(tools=["yosys", "nextpnr-ecp5", "nextpnr-ice40"])
     for case in cases(options):
-        measure(case, options.intervals, options.seeds)
+        with limited(Limits(seconds=TOOL_SECONDS)):
+            measure(case, options.seeds)
 
 
 if __name__ == "__main__":

@@ -165,6 +165,11 @@ class FoldedShapesOp(FoldedOp):
         found[3] += int((muxes + shifts).sum())
         return found
 
+    def delay_on(self, device: DeviceFamily) -> float:
+        """The adder of an accumulator, or the longer one of a choice and a shift."""
+        levels = int(_bits(self._parts().fields[:2]).max())
+        return max(super().delay_on(device), levels * device.timing.lut)
+
     # Hardware
 
     def entries(
@@ -279,18 +284,20 @@ class FoldedShapesOp(FoldedOp):
     def _parts(self) -> _Parts:
         """What the memories hold, and the bits of terms."""
         shapes, choices, factors = map(to_integers, (self.shapes, self.choices, self.factors))
-        rows = _rows(len(self.inputs), self.is_shared)
+        # A lane with fewer inputs has edges of nothing in the last turn.
+        rest = (0, self.turns * self.lanes - len(self.inputs))
+        rows = np.pad(_rows(len(self.inputs), self.is_shared), rest)
+        choices, factors = np.pad(choices, ((0, 0), rest)), np.pad(factors, ((0, 0), rest))
         floors = (factors * shapes.min(axis=2)[rows, choices]).sum(axis=1)
         shapes -= shapes.min(axis=2, keepdims=True)
         largest = shapes.max(axis=2)[rows, choices]
         sizes, is_used = np.abs(factors), factors != 0
-        places = np.log2(np.maximum(sizes, 1)).astype(np.int64)
-        nothing, signs = shapes.shape[1], (factors < 0).astype(np.int64)
-        fields = np.stack([np.where(is_used, choices, nothing), places, signs])
-        fields = self._by_lane(fields, (nothing, 0, 0))
+        shifts = np.log2(np.maximum(sizes, 1)).astype(np.int64)
+        choices = np.where(is_used, choices, shapes.shape[1])
+        fields = self._by_lane(np.stack([choices, shifts, (factors < 0).astype(np.int64)]))
         sums = [range_of(value).bits for value in self.sums]
-        term_bits = np.minimum(_bits(self._by_lane((largest * sizes)[np.newaxis])[0]), sums)
-        widths = np.minimum(_bits(self._by_lane((largest * is_used)[np.newaxis])[0]), sums)
+        term_bits = np.minimum(_bits(self._by_lane(largest * sizes)), sums)
+        widths = np.minimum(_bits(self._by_lane(largest * is_used)), sums)
         # An inverted term t is 2^bits - 1 - t.
         floors -= (fields[2].sum(axis=2) * ((1 << term_bits) - 1)).sum(axis=0)
         return _Parts(self._shape_words(shapes), fields, widths, term_bits, floors)
@@ -307,18 +314,10 @@ class FoldedShapesOp(FoldedOp):
         found = found.reshape(self.turns, lanes, *found.shape[1:]).transpose(1, 2, 0, 3)
         return found.reshape(lanes, found.shape[1], -1)
 
-    def _by_lane(self, edges: IntArray, rest: Sequence[int] = (0,)) -> IntArray:
-        """Numbers of edges, (n, nodes, inputs), as (n, lanes, nodes, turns).
-
-        Parameters
-        ----------
-        rest : for each n, the number in turns in which a lane has no input.
-        """
-        count, nodes, inputs = edges.shape
-        found = np.empty((count, nodes, self.turns * self.lanes), dtype=np.int64)
-        found[:] = np.array(rest)[:, np.newaxis, np.newaxis]
-        found[:, :, :inputs] = edges
-        return found.reshape(count, nodes, self.turns, self.lanes).transpose(0, 3, 1, 2)
+    def _by_lane(self, edges: IntArray) -> IntArray:
+        """Numbers of edges, (..., nodes, turns * lanes), as (..., lanes, nodes, turns)."""
+        found = edges.reshape(*edges.shape[:-1], self.turns, self.lanes)
+        return np.moveaxis(found, -1, -3)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import flow
+from report_schema import valid_report
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.api.loading import from_ir
@@ -89,6 +90,14 @@ def test_what_fits_with_shapes_alone_is_found() -> None:
     assert fitted(network_of_shapes(32, 8), "gowin-gw1n-1")[-1] == (32, True)
     with pytest.raises(KanError, match=r"does not fit GW1N-1"):
         fitted(network(32, 8), "gowin-gw1n-1")
+
+
+def test_report_and_page_have_the_number_of_shapes(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    from_ir(network_of_shapes(32, 8)).build(folder, fit="gowin-gw1n-1", simulator="none")
+    assert valid_report(folder)["layers"][0]["shapes"] == 2
+    text = (folder / "report.html").read_text()
+    assert "shapes that edges of folded layers choose from" in text
 
 
 @pytest.mark.parametrize(

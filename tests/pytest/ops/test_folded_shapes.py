@@ -14,7 +14,11 @@ from xdsl.ir import Block
 from kan_dialect.devices.device import device
 from kan_dialect.flows.prove.prove import prove
 from kan_dialect.flows.tools import toolchain
+from kan_dialect.frontends.loading import make_context
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import int_type
+from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
 from kan_dialect.ops.folded_shapes import FoldedShapesOp
@@ -86,3 +90,22 @@ def test_hardware_is_proven(tmp_path: Path, seed: int) -> None:
     rtl = tmp_path / "net.sv"
     rtl.write_text(emit_systemverilog(module))
     assert prove(rtl, integer, circuit).proven
+
+
+@pytest.mark.ci
+def test_ten_thousand_edges_choose_among_shapes() -> None:
+    rng = np.random.default_rng(0)
+    network = TableNetwork("net", UniformQuantizedType(5, True, 1.0), 100)
+    for nodes, inputs in ((90, 100), (12, 90)):
+        shapes, factors = (
+            rng.integers(-16, 16, (4, 32)),
+            rng.choice([-4, -1, 1, 2], (nodes, inputs)),
+        )
+        tables = shapes[rng.integers(0, 4, (nodes, inputs))] * factors[:, :, np.newaxis]
+        network.add_layer(tables, saturate=(-16, 15))
+    module = network.module()
+    codes = rng.integers(-16, 16, (6, 100))
+    expected = Model.of(module).run_codes(codes)
+    CompilePass(interval=25, target="ecp5-12", mhz=80.0).apply(make_context(), module)
+    np.testing.assert_array_equal(Model.of(module).run_codes(codes), expected)
+    assert "layer0_choices0_0" in emit_systemverilog(module)
