@@ -43,10 +43,10 @@ MAX_INTERVAL = 1024
 
 
 class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
-    """Base of ops that are the sums of a layer, input by input, in several cycles.
+    """Base of ops that are the sums of a layer, in several cycles.
 
-    Each of ceil(inputs / interval) lanes takes one of its inputs a turn. An op says what its edges
-    are (`edge_tables`), and the hardware that has the entries of a turn (`entries`).
+    An op says what its edges are (`edge_tables`), what takes turns (`lanes`, `turns`), what its
+    memories are, and its hardware (`lower`).
 
     The function has the attribute `kan.interval`. Operands are read in one cycle, and results are
     there in one cycle, `latency` cycles later.
@@ -54,7 +54,7 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
 
     KIND: ClassVar[str] = "folded layer"
     ENTRY_CYCLES: ClassVar[int]
-    """Cycles from the code of a lane to the entries of its nodes."""
+    """Cycles from a code to the entries of its nodes."""
 
     inputs = var_operand_def(IntType)
     interval = prop_def(IntegerAttr[I64])
@@ -71,23 +71,6 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
     @abstractmethod
     def edge_tables(self, nodes: slice = slice(None), inputs: slice = slice(None)) -> IntArray:
         """The entries of edges, (nodes, inputs, codes), int64; entry 0 is that of code `first`."""
-
-    @abstractmethod
-    def entries(
-        self, build: HwBuilder, turn: SSAValue, codes: Sequence[SSAValue]
-    ) -> tuple[IntArray, list[list[tuple[SSAValue, int]]]]:
-        """Hardware for the entries of each node and lane in each turn.
-
-        Parameters
-        ----------
-        turn : a counter that is 0 in the first turn.
-        codes : of each lane.
-
-        Returns
-        -------
-        (nodes), int64, what all entries of a node are less by; and for each node wires with their
-        bits, unsigned, `ENTRY_CYCLES` after the codes.
-        """
 
     @property
     @abstractmethod
@@ -112,24 +95,19 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
         """Require the edges to have the op's nodes and inputs, and entries."""
 
     @property
+    @abstractmethod
     def lanes(self) -> int:
-        """Inputs that are looked up in the same cycle."""
-        return lanes_and_turns(len(self.inputs), self.interval.value.data)[0]
+        """Inputs, or nodes, that have their turn in the same cycle."""
 
     @property
+    @abstractmethod
     def turns(self) -> int:
-        """Cycles that the inputs take."""
-        return lanes_and_turns(len(self.inputs), self.interval.value.data)[1]
+        """Cycles that all of them take."""
 
     @property
     def word_bits(self) -> int:
         """Bits of a word of a memory."""
         return WORD_BITS if self.word is None else self.word.value.data
-
-    @property
-    def latency(self) -> int:
-        """To the entries, to the sums of the lanes, and the turns."""
-        return self.ENTRY_CYCLES + _levels(self.lanes) + self.turns
 
     @property
     def first_turns(self) -> Mapping[str, int]:
@@ -206,12 +184,6 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
 
     # Costs
 
-    def luts_on(self, device: DeviceFamily) -> Mapping[int, int]:
-        """Choices between the next code and a new one, and adders."""
-        codes = self.codes.bits * (len(self.inputs) - self.lanes)
-        added = sum(range_of(value).bits for value in self.sums) * self.lanes
-        return {3: codes, 2: added}
-
     def block_rams_on(self, device: DeviceFamily) -> int:
         """Block RAMs of the memories that are not made of lookup tables."""
         largest = ROM_WORDS if device.block_ram_shapes else MAX_WORDS
@@ -227,38 +199,6 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
         return device.timing.carry + bits * device.timing.carry_bit
 
     # Hardware
-
-    def lower(self, build: HwBuilder, wires: Sequence[SSAValue]) -> Sequence[SSAValue]:
-        turn = build.turn(build.cycle + 1)
-        codes = self.shifted_out(build, wires, build.is_turn(turn, -1))
-        floors, terms = self.entries(build, turn, codes)
-        clear = build.is_turn(turn, self.ENTRY_CYCLES - 1 + _levels(self.lanes))
-        bias = to_integers(self.bias) + floors
-        return [
-            self.accumulated(build, node, terms[node], int(bias[node]), clear)
-            for node in range(len(self.sums))
-        ]
-
-    def shifted_out(
-        self, build: HwBuilder, wires: Sequence[SSAValue], load: SSAValue
-    ) -> list[SSAValue]:
-        """The code of each lane in each turn: the operands, from shift registers."""
-        bits, lanes = self.codes.bits, self.lanes
-        extended = [
-            build.resized(wire, kind.bits, bits, kind.is_signed)
-            for wire, kind in zip(wires, map(range_of, self.inputs), strict=True)
-        ]
-        found: list[SSAValue] = []
-        for lane in range(lanes):
-            own = extended[lane::lanes]
-            # A lane with fewer inputs reads entries that are 0 in the last turn.
-            following = None if len(own) == self.turns else build.constant(0, bits)
-            for turn, code in reversed(list(enumerate(own))):
-                loaded = code if following is None else build.chosen(load, code, following)
-                following = build.register(loaded, self.called(f"code{turn * lanes + lane}"))
-            assert following is not None
-            found.append(following)
-        return found
 
     def read(
         self,
@@ -296,6 +236,91 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
             return code
         return build.joined([build.part(turn, 0, bits), code], bits + self.codes.bits)
 
+    def called(self, what: str) -> str:
+        return f"{self.given_name or 'folded'}_{what}"
+
+
+class InputByInput(FoldedOp, ABC):
+    """Base of folded layers whose inputs take turns.
+
+    Each of ceil(inputs / interval) lanes takes one of its inputs a turn. An op says what hardware
+    has the entries of a turn (`entries`). Each node adds them to an accumulator.
+    """
+
+    @property
+    def lanes(self) -> int:
+        """Inputs that are looked up in the same cycle."""
+        return lanes_and_turns(len(self.inputs), self.interval.value.data)[0]
+
+    @property
+    def turns(self) -> int:
+        """Cycles that the inputs take."""
+        return lanes_and_turns(len(self.inputs), self.interval.value.data)[1]
+
+    @property
+    def latency(self) -> int:
+        """To the entries, to the sums of the lanes, and the turns."""
+        return self.ENTRY_CYCLES + _levels(self.lanes) + self.turns
+
+    @abstractmethod
+    def entries(
+        self, build: HwBuilder, turn: SSAValue, codes: Sequence[SSAValue]
+    ) -> tuple[IntArray, list[list[tuple[SSAValue, int]]]]:
+        """Hardware for the entries of each node and lane in each turn.
+
+        Parameters
+        ----------
+        turn : a counter that is 0 in the first turn.
+        codes : of each lane.
+
+        Returns
+        -------
+        (nodes), int64, what all entries of a node are less by; and for each node wires with their
+        bits, unsigned, `ENTRY_CYCLES` after the codes.
+        """
+
+    # Costs
+
+    def luts_on(self, device: DeviceFamily) -> Mapping[int, int]:
+        """Choices between the next code and a new one, and adders."""
+        codes = self.codes.bits * (len(self.inputs) - self.lanes)
+        added = sum(range_of(value).bits for value in self.sums) * self.lanes
+        return {3: codes, 2: added}
+
+    # Hardware
+
+    def lower(self, build: HwBuilder, wires: Sequence[SSAValue]) -> Sequence[SSAValue]:
+        turn = build.turn(build.cycle + 1)
+        codes = self.shifted_out(build, wires, build.is_turn(turn, -1))
+        floors, terms = self.entries(build, turn, codes)
+        clear = build.is_turn(turn, self.ENTRY_CYCLES - 1 + _levels(self.lanes))
+        bias = to_integers(self.bias) + floors
+        return [
+            self.accumulated(build, node, terms[node], int(bias[node]), clear)
+            for node in range(len(self.sums))
+        ]
+
+    def shifted_out(
+        self, build: HwBuilder, wires: Sequence[SSAValue], load: SSAValue
+    ) -> list[SSAValue]:
+        """The code of each lane in each turn: the operands, from shift registers."""
+        bits, lanes = self.codes.bits, self.lanes
+        extended = [
+            build.resized(wire, kind.bits, bits, kind.is_signed)
+            for wire, kind in zip(wires, map(range_of, self.inputs), strict=True)
+        ]
+        found: list[SSAValue] = []
+        for lane in range(lanes):
+            own = extended[lane::lanes]
+            # A lane with fewer inputs reads entries that are 0 in the last turn.
+            following = None if len(own) == self.turns else build.constant(0, bits)
+            for turn, code in reversed(list(enumerate(own))):
+                loaded = code if following is None else build.chosen(load, code, following)
+                following = build.register(loaded, self.called(f"code{turn * lanes + lane}"))
+            assert following is not None
+            found.append(following)
+        return found
+
     def accumulated(
         self,
         build: HwBuilder,
@@ -316,31 +341,12 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
             build.load(total, build.chosen(clear, start, result))
         return result
 
-    def called(self, what: str) -> str:
-        return f"{self.given_name or 'folded'}_{what}"
 
+class FoldedTablesOp(FoldedOp, ABC):
+    """Base of folded layers whose edges have tables of their own.
 
-@irdl_op_definition
-class FoldedByInputOp(FoldedOp):
-    """The sums of a layer, input by input: result[o] = bias[o] + sum_i tables[o, i, x_i - from].
-
-    Each of ceil(inputs / interval) lanes has the entries of its inputs in memories, a word for each
-    input and code with an entry for each node. Every cycle has one input of each lane, and each
-    node adds its entries to an accumulator. `tables` is (nodes, inputs, codes) and `bias` (nodes).
-    `word` is the bits of a word of a memory; a lane has as many memories as its entries need.
-
-    The function has the attribute `kan.interval`. Operands are read in one cycle, and results are
-    there in one cycle, `latency` cycles later.
-
-    Example:
-
-        %s:2 = kan.folded_by_input %x, %x, %x as "layer0" interval 3 tables dense<0> :
-          tensor<2x3x4xi8> from 0 bias dense<[3, 5]> : tensor<2xi8> :
-          !kan.int<0:3>, !kan.int<0:3>, !kan.int<0:3> -> !kan.int<3:3>, !kan.int<5:5>
+    `tables` is (nodes, inputs, codes) and `bias` (nodes).
     """
-
-    name = "kan.folded_by_input"
-    ENTRY_CYCLES: ClassVar[int] = 2
 
     tables = prop_def(DenseIntOrFPElementsAttr)
 
@@ -398,6 +404,29 @@ class FoldedByInputOp(FoldedOp):
             f"tables must have shape {shape_text(expected)} x codes, got "
             f"{shape_text(tables.shape)}",
         )
+
+
+@irdl_op_definition
+class FoldedByInputOp(FoldedTablesOp, InputByInput):
+    """The sums of a layer, input by input: result[o] = bias[o] + sum_i tables[o, i, x_i - from].
+
+    Each of ceil(inputs / interval) lanes has the entries of its inputs in memories, a word for each
+    input and code with an entry for each node. Every cycle has one input of each lane, and each
+    node adds its entries to an accumulator. `tables` is (nodes, inputs, codes) and `bias` (nodes).
+    `word` is the bits of a word of a memory; a lane has as many memories as its entries need.
+
+    The function has the attribute `kan.interval`. Operands are read in one cycle, and results are
+    there in one cycle, `latency` cycles later.
+
+    Example:
+
+        %s:2 = kan.folded_by_input %x, %x, %x as "layer0" interval 3 tables dense<0> :
+          tensor<2x3x4xi8> from 0 bias dense<[3, 5]> : tensor<2xi8> :
+          !kan.int<0:3>, !kan.int<0:3>, !kan.int<0:3> -> !kan.int<3:3>, !kan.int<5:5>
+    """
+
+    name = "kan.folded_by_input"
+    ENTRY_CYCLES: ClassVar[int] = 2
 
     @property
     def memories(self) -> Sequence[tuple[int, int]]:

@@ -19,7 +19,7 @@ from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import IntArray, dense, to_integers, to_numpy
 from kan_dialect.ir.types import range_of
 from kan_dialect.ir.verifier import require, shape_text
-from kan_dialect.ops.folded import FoldedOp, sum_ranges
+from kan_dialect.ops.folded import InputByInput, sum_ranges
 
 if TYPE_CHECKING:
     from kan_dialect.devices.device import DeviceFamily
@@ -30,7 +30,7 @@ MAX_SHIFT = 30
 
 
 @irdl_op_definition
-class FoldedShapesOp(FoldedOp):
+class FoldedShapesOp(InputByInput):
     """The sums of a layer, input by input, of edges that choose among few shapes.
 
     result[o] = bias[o] + sum_i factors[o, i] * shapes[i, choices[o, i], x_i - from].
