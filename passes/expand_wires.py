@@ -18,12 +18,13 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
-from kan_dialect.analysis.nodes import is_requantized, layer_names
+from kan_dialect.analysis.nodes import is_requantized, layer_names, zero_points_of_clamps
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values, host_affine
 from kan_dialect.evaluate.rescaling import Rescaling, rescalings_of
 from kan_dialect.ir.attributes.module_attributes import (
     argument_attributes,
+    declared_entry,
     declared_interval,
     declared_word,
 )
@@ -183,9 +184,13 @@ class _Expansion:
         first, last = min(kind.low for kind in codes), max(kind.high for kind in codes)
         tables = to_numpy(lookup.tables)[:, :, first - low : last - low + 1]
         tables = tables * op.mask_array[:, :, np.newaxis]
+        loadable, bias = declared_entry(op), op.bias_array
+        if loadable is not None:
+            bias = bias + zero_points_of_clamps(op)
         layer = FoldedByInputOp(
-            *(self.wires[lookup.input], tables, first, op.bias_array, interval),
+            *(self.wires[lookup.input], tables, first, bias, interval),
             word=declared_word(op),
+            loadable=loadable,
             name=self.layers[op.result],
         )
         self.block.add_op(layer)
@@ -207,9 +212,15 @@ class _Expansion:
         before, after = quantized_type(op.input), quantized_type(op.result)
         count = len(self.wires[op.input])
         zero_in = np.broadcast_to(before.zero_point_for(1), (count,)).tolist()
-        zero_out = np.broadcast_to(after.zero_point_for(1), (count,)).tolist()
+        zero_out = np.broadcast_to(after.zero_point_for(1), (count,))
         lower, upper = bounds_of(op.result)
         layer = self.layers[op.result]
+        match op.input.owner:
+            case NodeSumOp() as sums if declared_entry(sums) is not None:
+                zero_out = zero_out - zero_points_of_clamps(sums)
+            case _:
+                pass
+        zero_out = zero_out.tolist()
         codes: list[SSAValue] = []
         for node, wire in enumerate(self.wires[op.input]):
             name = f"{layer}_node{node}"

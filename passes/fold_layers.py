@@ -15,21 +15,35 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.analysis.nodes import zero_points_of_clamps
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.errors import KanError
-from kan_dialect.ir.attributes.module_attributes import declare_interval, declare_word
+from kan_dialect.ir.attributes.module_attributes import (
+    declare_entry,
+    declare_interval,
+    declare_word,
+)
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import FloatArray, IntArray, to_numpy
 from kan_dialect.ir.operation import ops_of
-from kan_dialect.ir.types import int_type, tensor_shape
-from kan_dialect.ops.folded import MAX_INTERVAL, MAX_WORD_BITS, WORD_BITS, lanes_and_turns
+from kan_dialect.ir.quant import storage_for
+from kan_dialect.ir.types import int_type, quantized_type, tensor_shape
+from kan_dialect.ops.folded import (
+    MAX_ENTRY_BITS,
+    MAX_INTERVAL,
+    MAX_WORD_BITS,
+    WORD_BITS,
+    lanes_and_turns,
+)
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.memory import MAX_WORDS
-from kan_dialect.ops.table import TablesOp
+from kan_dialect.ops.table import RequantizeOp, TablesOp
 from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.target_pass import TargetPass
 
+HEADROOM = 2
+"""Bits of a loadable entry beyond those of its node's codes."""
 UNROLLED = 0.55
 """LUTs of layers side by side, as a share of those of their tables and adders one by one. Passes
 share tables and sums, and split tables."""
@@ -50,6 +64,12 @@ class FoldLayersPass(FunctionPass, TargetPass):
 
     interval: int = bounded(1, Bounds(1, MAX_INTERVAL))
     """Cycles from a sample to the next one; 1: a sample every cycle, and no layer is folded."""
+    loadable: bool = False
+    """Fold all layers, with memories that can be written at run time, and a port for this."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_interval(self.loadable, self.interval)
 
     def rewrite(self, function: func.FuncOp) -> None:
         if self.interval == 1:
@@ -58,7 +78,9 @@ class FoldLayersPass(FunctionPass, TargetPass):
             if not isinstance(op, NodeSumOp):
                 continue
             lookup = lookup_of(op)
-            if self._is_smaller_folded(op, lookup):
+            if self.loadable:
+                declare_entry(op, loadable_bits(op, lookup))
+            if self.loadable or self._is_smaller_folded(op, lookup):
                 declare_interval(function, self.interval)
                 declare_interval(op, self.interval)
                 declare_word(op, self._word(lookup))
@@ -92,6 +114,45 @@ def unrolled_luts(module: ModuleOp, device: DeviceFamily) -> int:
     """LUTs of all layers of a module at table level side by side, by the sizes of their tables."""
     sums = [op for op in module.walk() if isinstance(op, NodeSumOp)]
     return int(UNROLLED * sum(_Layer(op, lookup_of(op)).unrolled(device) for op in sums))
+
+
+def require_interval(loadable: bool, interval: int) -> None:
+    """Refuse tables that can be loaded in a network that is not folded.
+
+    Raises
+    ------
+    KanError : names the remedy.
+    """
+    if loadable and interval == 1:
+        raise KanError(
+            "loadable needs memories, and a network has them where layers take turns",
+            remedy="give an interval of at least 2",
+        )
+
+
+def loadable_bits(op: NodeSumOp, lookup: TablesOp) -> int:
+    """Bits of an entry of a layer whose tables can be loaded.
+
+    Two bits more than the codes of its nodes, or, without a requantisation, of its inputs: room for
+    an edge of twice their range, with its sign. Larger entries take as many bits as they need.
+
+    Raises
+    ------
+    KanError : an entry needs more than MAX_ENTRY_BITS.
+    """
+    readers = [use.operation for use in op.result.uses]
+    codes = [reader.result for reader in readers if isinstance(reader, RequantizeOp)]
+    bits = quantized_type(codes[0] if codes else lookup.input).bits + HEADROOM
+    entries = to_numpy(lookup.tables).astype(np.int64) * op.mask_array[:, :, np.newaxis]
+    share = np.abs(op.bias_array + zero_points_of_clamps(op)).max() // entries.shape[1] + 1
+    needed, _ = storage_for(min(int(entries.min() - share), -1), int(entries.max() + share))
+    if max(bits, needed) > MAX_ENTRY_BITS:
+        raise KanError(
+            f"entries of {max(bits, needed)} bits are more than {MAX_ENTRY_BITS}, the most that "
+            "loadable memories hold",
+            remedy="take fewer bits",
+        )
+    return max(bits, needed)
 
 
 def lookup_of(op: NodeSumOp) -> TablesOp:

@@ -24,6 +24,7 @@ from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import Array, IntArray, dense, to_integers, to_numpy
 from kan_dialect.ir.exact_arithmetic import ExactArithmetic, ExactMeaning, NumberT
 from kan_dialect.ir.operation import Named
+from kan_dialect.ir.quant import storage_for
 from kan_dialect.ir.types import IntType, int_type, range_of
 from kan_dialect.ir.verifier import require, shape_text
 from kan_dialect.ir.wire_interface import WireInterface
@@ -39,6 +40,8 @@ WORD_BITS = 36
 """Bits of a memory's word where nothing else is said."""
 MAX_WORD_BITS = 60
 MAX_INTERVAL = 1024
+MAX_ENTRY_BITS = 24
+"""Most bits of an entry that can be loaded."""
 
 
 @irdl_op_definition
@@ -49,6 +52,10 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
     input and code with an entry for each node. Every cycle has one input of each lane, and each
     node adds its entries to an accumulator. `tables` is (nodes, inputs, codes) and `bias` (nodes).
     `word` is the bits of a word of a memory; a lane has as many memories as its entries need.
+
+    With `loadable`, the memories can be written at run time, and each entry has this number of
+    bits, in two's complement. The bias goes into the entries. Results have the type of all sums of
+    such entries, whatever the tables are.
 
     The function has the attribute `kan.interval`. Operands are read in one cycle, and results are
     there in one cycle, `latency` cycles later.
@@ -69,11 +76,13 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
     first = prop_def(IntegerAttr[I64], prop_name="from")
     bias = prop_def(DenseIntOrFPElementsAttr)
     word = opt_prop_def(IntegerAttr[I64])
+    loadable = opt_prop_def(IntegerAttr[I64])
     sums = var_result_def(IntType)
 
     assembly_format = (
         "$inputs (`as` $name^)? `interval` $interval `tables` custom<Constant>($tables) `from` "
-        "$from `bias` custom<Constant>($bias) (`word` $word^)? attr-dict `:` "
+        "$from `bias` custom<Constant>($bias) (`word` $word^)? "
+        "(`loadable` $loadable^)? attr-dict `:` "
         "type($inputs) `->` type($sums)"
     )
 
@@ -86,6 +95,7 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
         interval: int,
         *,
         word: int | None = None,
+        loadable: int | None = None,
         name: str | None = None,
     ) -> None:
         """
@@ -93,8 +103,12 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
         ----------
         tables : (nodes, inputs, codes), integers; entry 0 is that of code `first`.
         bias : (nodes), integers.
+        loadable : bits of an entry; None: the memories are constant.
         """
         low, high = _sum_ranges(tables, first, bias, [range_of(value) for value in inputs])
+        if loadable is not None:
+            kind = loadable_sum(loadable, len(inputs))
+            low, high = np.full_like(low, kind.low), np.full_like(high, kind.high)
         self.set_up(
             inputs,
             [int_type(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True)],
@@ -102,6 +116,7 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
             tables=dense(tables),
             bias=dense(bias),
             word=word,
+            loadable=loadable,
             name=name,
             **{"from": first},
         )
@@ -122,8 +137,15 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
         return WORD_BITS if self.word is None else self.word.value.data
 
     @property
+    def entry_bits(self) -> int | None:
+        """Bits of an entry that can be loaded; None of constant memories."""
+        return None if self.loadable is None else self.loadable.value.data
+
+    @property
     def table_bits(self) -> int:
         """Entries times the bits of the largest one of their node."""
+        if self.entry_bits is not None:
+            return to_numpy(self.tables).size * self.entry_bits
         tables = to_numpy(self.tables)
         spans = (tables.max(axis=2).astype(np.int64) - tables.min(axis=2)).max(axis=1)
         return tables[0].size * sum(int(span).bit_length() for span in spans.tolist())
@@ -167,10 +189,20 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
             self.turns << codes.bits <= MAX_WORDS,
             f"a memory of {self.turns << codes.bits} words is larger than {MAX_WORDS}",
         )
+        if self.entry_bits is not None:
+            self._check_loadable(self.entry_bits)
         kinds = [range_of(value) for value in self.inputs]
         ends = _sum_ranges(tables.astype(np.int64), codes.low, bias.astype(np.int64), kinds)
         for result, low, high in zip(self.sums, *(each.tolist() for each in ends), strict=True):
             hold(result, low, high, "the sum")
+
+    def _check_loadable(self, bits: int) -> None:
+        require(1 <= bits <= MAX_ENTRY_BITS, f"loadable must lie in 1..{MAX_ENTRY_BITS} bits")
+        kind, entries = loadable_sum(bits, len(self.inputs)), self.loaded_entries()
+        needed = storage_for(min(int(entries.min()), -1), int(entries.max()))[0]
+        require(needed <= bits, f"entries need {needed} bits, and loadable says {bits}")
+        for result in self.sums:
+            require(result.type == kind, f"sums of loadable entries must be {kind}")
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         tables, first = to_numpy(self.tables), self.first.value.data
@@ -199,6 +231,8 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
         return found
 
     def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
+        if self.entry_bits is not None:
+            return [loadable_sum(self.entry_bits, len(operands))] * len(self.sums)
         tables, bias = to_integers(self.tables), to_integers(self.bias)
         low, high = _sum_ranges(tables, self.first.value.data, bias, operands)
         return [int_type(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True)]
@@ -224,8 +258,16 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
     def lower(self, build: HwBuilder, wires: Sequence[SSAValue]) -> Sequence[SSAValue]:
         turn = build.turn(build.cycle + 1)
         codes = self.shifted_out(build, wires, build.is_turn(turn, -1))
-        floors, terms = self.entries(build, turn, codes)
         clear = build.is_turn(turn, 1 + _levels(self.lanes))
+        if self.entry_bits is not None:
+            bits = self.entry_bits
+            words = self._by_lane(self.loaded_entries()) & ((1 << bits) - 1)
+            terms = self._terms(build, turn, codes, words, [[bits] * len(self.sums)] * self.lanes)
+            return [
+                self.accumulated(build, node, terms[node], 0, clear, signed=True)
+                for node in range(len(self.sums))
+            ]
+        floors, terms = self.entries(build, turn, codes)
         bias = to_integers(self.bias) + floors
         return [
             self.accumulated(build, node, terms[node], int(bias[node]), clear)
@@ -263,9 +305,26 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
         (nodes), int64, and for each node wires with their bits, unsigned.
         """
         words, floors = self.words()
+        spans = [[int(most).bit_length() for most in lane.max(axis=1).tolist()] for lane in words]
+        return floors, self._terms(build, turn, codes, words, spans)
+
+    def _terms(
+        self,
+        build: HwBuilder,
+        turn: SSAValue,
+        codes: Sequence[SSAValue],
+        words: IntArray,
+        bits_of: Sequence[Sequence[int]],
+    ) -> list[list[tuple[SSAValue, int]]]:
+        """For each node its entries of each lane: wires with their bits.
+
+        Parameters
+        ----------
+        words : (lanes, nodes, addresses), int64, not negative.
+        bits_of : bits of the entries, by lane and node.
+        """
         terms: list[list[tuple[SSAValue, int]]] = [[] for _ in self.sums]
-        for lane, code in enumerate(codes):
-            spans = [int(largest).bit_length() for largest in words[lane].max(axis=1).tolist()]
+        for lane, (code, spans) in enumerate(zip(codes, bits_of, strict=True)):
             if not any(spans):
                 continue  # All edges are pruned, or constant.
             address = self._address(build, turn, code)
@@ -275,7 +334,7 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
                 if bits:
                     terms[node].append((build.part(joined, place, bits), bits))
                 place += bits
-        return floors, terms
+        return terms
 
     def _read(
         self,
@@ -301,7 +360,10 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
             columns = planes[first : first + self.word_bits]
             contents = (columns << np.arange(len(columns))[:, np.newaxis]).sum(axis=0)
             called = f"{name}_{part}"
-            memory = build.add(MemoryOp(contents.size, len(columns), contents, called))
+            op = MemoryOp(contents.size, len(columns), contents, called)
+            memory = build.add(op)
+            if self.loadable is not None:
+                build.loadable.append(op)
             word = build.add(MemoryReadOp(memory, address, build.clock), f"{called}_read")
             found.insert(0, build.register(word, f"{called}_word"))
         return found[0] if len(found) == 1 else build.joined(found, len(planes))
@@ -314,18 +376,28 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
         (lanes, nodes, turns * 2^bits), int64; and (nodes), what the smallest entries add up to.
         """
         tables, codes = to_integers(self.tables), self.codes
-        nodes, inputs, _ = tables.shape
         for place, kind in enumerate(map(range_of, self.inputs)):
             # Codes that do not occur read the nearest entry.
             reached = np.arange(codes.low, codes.high + 1).clip(kind.low, kind.high) - codes.low
             tables[:, place] = tables[:, place][:, reached]
         smallest = tables.min(axis=2)
         tables -= smallest[:, :, np.newaxis]
+        return self._by_lane(tables), smallest.sum(axis=1)
+
+    def loaded_entries(self) -> IntArray:
+        """Tables with the bias spread over the inputs, (nodes, inputs, codes), int64."""
+        inputs = len(self.inputs)
+        share, rest = np.divmod(to_integers(self.bias)[:, np.newaxis], inputs)
+        return to_integers(self.tables) + (share + (np.arange(inputs) < rest))[:, :, np.newaxis]
+
+    def _by_lane(self, tables: IntArray) -> IntArray:
+        """Entries (nodes, inputs, codes) as (lanes, nodes, turns * 2^bits), by bit pattern."""
+        (nodes, inputs, _), codes = tables.shape, self.codes
         places = codes.bit_patterns.clip(codes.low, codes.high) - codes.low
         found = np.zeros((nodes, self.turns * self.lanes, len(places)), dtype=np.int64)
         found[:, :inputs] = tables[:, :, places]
         found = found.reshape(nodes, self.turns, self.lanes, len(places)).transpose(2, 0, 1, 3)
-        return found.reshape(self.lanes, nodes, -1), smallest.sum(axis=1)
+        return found.reshape(self.lanes, nodes, -1)
 
     def _address(self, build: HwBuilder, turn: SSAValue, code: SSAValue) -> SSAValue:
         """The turn and the code, side by side."""
@@ -341,11 +413,14 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
         terms: Sequence[tuple[SSAValue, int]],
         bias: int,
         clear: SSAValue,
+        *,
+        signed: bool = False,
     ) -> SSAValue:
         """The sum of a node in the last turn: of its terms, and of those of the turns before."""
         bits, name = range_of(self.sums[node]).bits, self._called(f"sum{node}")
         start = build.constant(bias, bits)
-        term = _added(build, [(wire, min(width, bits)) for wire, width in terms], bits, self.lanes)
+        own = [(wire, min(width, bits)) for wire, width in terms]
+        term = _added(build, own, bits, self.lanes, signed=signed)
         if term is None:
             return start
         total = build.held(bits, f"{name}_before") if self.turns > 1 else start
@@ -362,6 +437,12 @@ def lanes_and_turns(inputs: int, interval: int) -> tuple[int, int]:
     """Inputs that are looked up in the same cycle, and the cycles that all of them take."""
     lanes = -(-inputs // interval)
     return lanes, -(-inputs // lanes)
+
+
+def loadable_sum(bits: int, inputs: int) -> IntType:
+    """The type that holds every sum of an entry of `bits` bits of each input, and of a bias."""
+    half = 1 << (bits + (inputs - 1).bit_length() - 1)
+    return int_type(-half, half - 1)
 
 
 def _sum_ranges(
@@ -381,7 +462,12 @@ def _levels(count: int) -> int:
 
 
 def _added(
-    build: HwBuilder, terms: Sequence[tuple[SSAValue, int]], bits: int, lanes: int
+    build: HwBuilder,
+    terms: Sequence[tuple[SSAValue, int]],
+    bits: int,
+    lanes: int,
+    *,
+    signed: bool,
 ) -> SSAValue | None:
     """The sum of the terms of all lanes in `bits` bits, behind a register for each level of adders.
 
@@ -389,18 +475,18 @@ def _added(
     """
     for _ in range(_levels(lanes)):
         pairs = [terms[place : place + 2] for place in range(0, len(terms), 2)]
-        terms = [_registered_sum(build, pair, bits) for pair in pairs]
-    return build.resized(*terms[0], bits, signed=False) if terms else None
+        terms = [_registered_sum(build, pair, bits, signed=signed) for pair in pairs]
+    return build.resized(*terms[0], bits, signed=signed) if terms else None
 
 
 def _registered_sum(
-    build: HwBuilder, pair: Sequence[tuple[SSAValue, int]], bits: int
+    build: HwBuilder, pair: Sequence[tuple[SSAValue, int]], bits: int, *, signed: bool
 ) -> tuple[SSAValue, int]:
     """The sum of one or two numbers, a cycle later, with its bits."""
     width = max(width for _, width in pair)
     if len(pair) > 1:
         width = min(width + 1, bits)
-    wires = [build.resized(wire, own, width, signed=False) for wire, own in pair]
+    wires = [build.resized(wire, own, width, signed=signed) for wire, own in pair]
     return build.register(wires[0] if len(wires) == 1 else build.added(wires)), width
 
 

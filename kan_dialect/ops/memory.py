@@ -145,7 +145,7 @@ class MemoryOp(KanOperation):
             memory_type(self.result).words,
             {type(use.operation) for use in self.result.uses},
         )
-        if MemoryWriteOp in users or MemoryWordOp in users:
+        if MemoryWordOp in users:
             return "distributed" if words <= DISTRIBUTED_WORDS else ""
         return "block" if words > ROM_WORDS else ""
 

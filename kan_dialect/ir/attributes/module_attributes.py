@@ -30,6 +30,7 @@ from kan_dialect.ir.attributes.attribute_names import (
     INTERFACE,
     INTERVAL,
     LATENCY,
+    LOADABLE,
     NODES,
     OUTPUT_CODES,
     PORTS,
@@ -69,6 +70,15 @@ def declared_word(op: Operation) -> int | None:
 
 def declare_word(op: Operation, bits: int) -> None:
     op.attributes[WORD] = IntegerAttr(bits, i64)
+
+
+def declared_entry(op: Operation) -> int | None:
+    """Bits of the entries of tables that can be loaded, where a `kan.node_sum` says them."""
+    return _integer(op.attributes.get(LOADABLE))
+
+
+def declare_entry(op: Operation, bits: int) -> None:
+    op.attributes[LOADABLE] = IntegerAttr(bits, i64)
 
 
 def trains_itself(op: Operation) -> bool:
