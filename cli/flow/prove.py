@@ -17,7 +17,7 @@ from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import ABOVE_ZERO, JOBS, add_limits
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
-from kan_dialect.flows.built_models import built_models, is_trainable_build
+from kan_dialect.flows.built_models import built_models, built_schedule, is_trainable_build
 from kan_dialect.flows.prove.prove import Outcome, Proof, prove
 from kan_dialect.flows.prove.second_opinion.opinion import (
     Opinion,
@@ -98,6 +98,11 @@ def run_prove(options: argparse.Namespace) -> int:
     rtl: Path = options.rtl or folder / "rtl" / f"{circuit.name}.sv"
     wrapper = chosen_wrapper(folder, options.wrapper)
     check_proven_files(options, circuit.name, wrapper)
+    if options.second and circuit.interface().memory:
+        raise KanError(
+            "there is no second opinion on hardware whose tables can be loaded",
+            remedy="leave --second out",
+        )
     if options.second:
         require_solver()
     proof, opinion = _proofs(options, rtl, integer, circuit)
@@ -149,6 +154,7 @@ def _proofs(
                 rtl,
                 integer,
                 circuit,
+                scheduled=built_schedule(options.folder),
                 timeout=options.timeout,
                 jobs=options.jobs,
                 progress=tell,

@@ -221,7 +221,7 @@ def _driven_words(
     highest = masks([port.width for port in ports]).astype(kind)
     words = rng.integers(highest, size=(len(sent), len(ports)), dtype=kind, endpoint=True)
     taken = np.flatnonzero(sent >= 0)
-    words[taken, : codes.shape[1]] = to_words(codes, interface.inputs)[sent[taken]]
+    words[taken, : len(interface.inputs)] = to_words(codes, interface.inputs)[sent[taken]]
     return words
 
 

@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import StringAttr
 
 from kan_dialect.ir.attributes.attribute_names import INTERVAL, LATENCY
 from kan_dialect.ir.attributes.module_attributes import trains_itself
+from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ops.memory import MemoryOp, MemoryWriteOp, memory_type
 
@@ -43,6 +44,19 @@ class TableMemory:
     def data_bits(self) -> int:
         """Width of the longest word."""
         return max(memory_type(memory.result).bits for memory in self.memories)
+
+    @property
+    def shape(self) -> list[str]:
+        """A line about each memory."""
+        kinds = [
+            (name_hint(each.result) or "memory", memory_type(each.result)) for each in self.memories
+        ]
+        return [f"{name}: {kind.words} words of {kind.bits} bits" for name, kind in kinds]
+
+    @property
+    def accesses(self) -> IntArray:
+        """Address and word of each access that writes the initial words, (words, 2), int64."""
+        return np.stack(self.words, axis=1)
 
     @property
     def words(self) -> tuple[IntArray, IntArray]:
