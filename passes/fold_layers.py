@@ -78,12 +78,12 @@ class FoldLayersPass(FunctionPass, TargetPass):
             if not isinstance(op, NodeSumOp):
                 continue
             lookup = lookup_of(op)
-            if self.loadable:
-                declare_entry(op, loadable_bits(op, lookup))
             if self.loadable or self._is_smaller_folded(op, lookup):
                 declare_interval(function, self.interval)
                 declare_interval(op, self.interval)
                 declare_word(op, self._word(lookup))
+            if self.loadable:
+                declare_entry(op, loadable_bits(op, lookup))
 
     def _word(self, lookup: TablesOp) -> int:
         """Bits of the words of a memory that fill block RAMs: a multiple of those of one block."""

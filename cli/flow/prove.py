@@ -98,11 +98,6 @@ def run_prove(options: argparse.Namespace) -> int:
     rtl: Path = options.rtl or folder / "rtl" / f"{circuit.name}.sv"
     wrapper = chosen_wrapper(folder, options.wrapper)
     check_proven_files(options, circuit.name, wrapper)
-    if options.second and circuit.interface().memory:
-        raise KanError(
-            "there is no second opinion on hardware whose tables can be loaded",
-            remedy="leave --second out",
-        )
     if options.second:
         require_solver()
     proof, opinion = _proofs(options, rtl, integer, circuit)

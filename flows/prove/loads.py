@@ -157,7 +157,7 @@ class FreeTables(WireLevel[Form]):
     )
     """The folded layers, with the codes of their inputs."""
 
-    def results_of(self, op: Operation, operands: list[Form]) -> list[Form]:
+    def results_of(self, op: Operation, operands: Sequence[Form]) -> list[Form]:
         if not isinstance(op, FoldedByInputOp) or op.entry_bits is None:
             return super().results_of(op, operands)
         layer = len(self.layers)
