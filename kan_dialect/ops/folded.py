@@ -360,9 +360,10 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
             columns = planes[first : first + self.word_bits]
             contents = (columns << np.arange(len(columns))[:, np.newaxis]).sum(axis=0)
             called = f"{name}_{part}"
-            op = MemoryOp(contents.size, len(columns), contents, called)
+            loadable = self.loadable is not None
+            op = MemoryOp(contents.size, len(columns), contents, called, exclusive=loadable)
             memory = build.add(op)
-            if self.loadable is not None:
+            if loadable:
                 build.loadable.append(op)
             word = build.add(MemoryReadOp(memory, address, build.clock), f"{called}_read")
             found.insert(0, build.register(word, f"{called}_word"))
