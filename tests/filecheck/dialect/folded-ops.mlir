@@ -11,3 +11,13 @@ func.func @layer(%x: !kan.int<-1:2>, %y: !kan.int<0:1>) -> (!kan.int<2:21>, !kan
   %a, %b = kan.folded_by_input %x, %y, %x as "layer0" interval 2 tables dense<[[[0, 1, 2, 3], [9, 1, 4, 9], [0, 1, 3, 5]], [[0, 0, 0, 0], [9, 0, 1, 9], [0, 0, 0, 0]]]> : tensor<2x3x4xi8> from -1 bias dense<[3, 5]> : tensor<2xi8> : !kan.int<-1:2>, !kan.int<0:1>, !kan.int<-1:2> -> !kan.int<2:21>, !kan.int<5:8>
   func.return %a, %b : !kan.int<2:21>, !kan.int<5:8>
 }
+
+// Ranges of tables that can be loaded are those of all entries, and stay so.
+// CHECK-LABEL: @loadable
+// CHECK: word 36 loadable 6 : !kan.int<0:3>, !kan.int<0:3> -> !kan.int<-64:63>
+// NARROW-LABEL: @loadable
+// NARROW: kan.folded_by_input {{.*}} loadable 6 : {{.*}} -> !kan.int<-64:63>
+func.func @loadable(%x: !kan.int<0:3>, %y: !kan.int<0:3>) -> !kan.int<-64:63> attributes {kan.interval = 2 : i64} {
+  %a = kan.folded_by_input %x, %y as "layer0" interval 2 tables dense<[[[0, 1, 2, 3], [0, 0, 0, 0]]]> : tensor<1x2x4xi8> from 0 bias dense<[3]> : tensor<1xi8> word 36 loadable 6 : !kan.int<0:3>, !kan.int<0:3> -> !kan.int<-64:63>
+  func.return %a : !kan.int<-64:63>
+}
