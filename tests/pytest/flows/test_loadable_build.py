@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 from commands import flow
 from loadable_networks import network
+from report_schema import valid_report
 from vhdl_bench import require_ghdl
 
 from kan_dialect.flows.built_models import built_models
 from kan_dialect.flows.host.table_file import MOST_WORDS, rewritten
 from kan_dialect.flows.simulate.simulation import simulate
+from kan_dialect.flows.tools import toolchain
 from kan_dialect.model.interface import Interface, Port
 
 OPTIONS = ("--interval", 4, "--loadable", "--target", "ecp5")
@@ -52,10 +54,18 @@ def codec(build: Path) -> ModuleType:
 
 
 def test_the_port_is_simulated(first: Path) -> None:
-    report = json.loads((first / "report.json").read_text())
+    report = valid_report(first)
     words = codec(first).read_tables(first / "host" / "net_tables.bin")
     assert report["simulation"]["words"] == 2 * len(words)
     assert report["simulation"]["mismatches"] == 0
+
+
+def test_any_words_are_proven(first: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if toolchain.look_for("yosys") is None:
+        pytest.skip("Yosys is not installed")
+    assert flow("prove", first, "--report") == 0
+    assert "layer1 addresses, any tables" in capsys.readouterr().out
+    assert valid_report(first)["proof"]["any_words"] is True
 
 
 def test_words_of_another_build(first: Path, other: Path) -> None:
