@@ -138,10 +138,13 @@ class Lowering:
         if any(isinstance(op, FoldedByInputOp) and op.loadable is not None for op in ops):
             loads = self.build.input("mem_valid", i1)
         results: dict[str, SSAValue] = {}
+        moves = None
         if interval > 1:
-            results["in_ready"] = self.ready(loads)
+            moves = self.build.is_turn(self.build.turn(0), 0)
+            results["in_ready"] = self.unless(loads, moves)
         if valid is not None:
-            results["out_valid"] = self.valid_chain(valid, loads, latency)
+            taken = self.unless(loads, valid)
+            results["out_valid"] = self.valid_chain(taken, moves, latency)
         tables = [op for op in ops if type(op) is TableOp]
         results_of_tables = [table.result for table in tables]
         self.known_zeros.update(zip(results_of_tables, low_zeros_of(tables), strict=True))
@@ -196,28 +199,17 @@ class Lowering:
             wire = self.build.joined([wire, below], own)
         return self.build.resized(wire, own, bits, range_of(value).is_signed)
 
-    def ready(self, loads: SSAValue | None) -> SSAValue:
-        """Whether a sample may be taken.
+    def unless(self, loads: SSAValue | None, bit: SSAValue) -> SSAValue:
+        """A bit where no word of a table waits to be written."""
+        return bit if loads is None else self.build.all_of([bit, self.build.inverted(loads, 1)])
 
-        Parameters
-        ----------
-        loads : 1: a word of a table waits to be written.
-        """
-        ready = self.build.is_turn(self.build.turn(0), 0)
-        return ready if loads is None else self.build.all_of([ready, self.build.inverted(loads, 1)])
-
-    def valid_chain(self, valid: SSAValue, loads: SSAValue | None, latency: int) -> SSAValue:
+    def valid_chain(self, valid: SSAValue, moves: SSAValue | None, latency: int) -> SSAValue:
         """The valid bit of each sample under way, which moves on where the next one may be taken.
 
         Parameters
         ----------
-        loads : 1: no sample is taken.
+        moves : 1: the next one may be taken; None: in every cycle.
         """
-        moves = None
-        if self.build.interval > 1:
-            moves = self.build.is_turn(self.build.turn(0), 0)
-        if loads is not None:
-            valid = self.build.all_of([valid, self.build.inverted(loads, 1)])
         for stage in range(1, -(-latency // self.build.interval) + 1):
             register = self.build.held(1, f"valid_s{stage}", self.cleared)
             self.build.load(register, valid, moves)

@@ -61,10 +61,10 @@ def _problems(netlist: Netlist, space: TableMemory, interface: Interface) -> Ite
     if set(netlist.loaded) != {name for name, of in netlist.memories.items() if of.writes}:
         yield "the memories that are written are not those of the tables"
     enables = {name: _enable(netlist, name) for name in sorted(netlist.loaded)}
-    taken = _Leaf({"rst": 0}, {("in_valid", 0): 1, ("mem_valid", 0): 0})
+    taken = _Leaf({"rst": 0}, {("in_valid", 0): 1, ("mem_valid", 0): 0}).circuit(netlist)
     for cycle in range(interface.latency + 1):
         for name, bits in enables.items():
-            if bounds(taken.circuit(netlist).value(bits, cycle, signed=False)) != (0, 0):
+            if bounds(taken.value(bits, cycle, signed=False)) != (0, 0):
                 yield f"{name} can be written {cycle} cycles after a sample is taken"
     waits = _Leaf({"rst": 0, "mem_valid": 1}).circuit(netlist)
     for cycle in range(interface.interval):

@@ -107,7 +107,7 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
         """
         low, high = _sum_ranges(tables, first, bias, [range_of(value) for value in inputs])
         if loadable is not None:
-            kind = loadable_sum(loadable, len(inputs))
+            kind = loadable_sum(loadable, len(inputs), interval)
             low, high = np.full_like(low, kind.low), np.full_like(high, kind.high)
         self.set_up(
             inputs,
@@ -198,7 +198,7 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
 
     def _check_loadable(self, bits: int) -> None:
         require(1 <= bits <= MAX_ENTRY_BITS, f"loadable must lie in 1..{MAX_ENTRY_BITS} bits")
-        kind, entries = loadable_sum(bits, len(self.inputs)), self.loaded_entries()
+        kind, entries = self._loadable_sum(bits), self.loaded_entries()
         needed = storage_for(min(int(entries.min()), -1), int(entries.max()))[0]
         require(needed <= bits, f"entries need {needed} bits, and loadable says {bits}")
         for result in self.sums:
@@ -232,7 +232,7 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
 
     def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
         if self.entry_bits is not None:
-            return [loadable_sum(self.entry_bits, len(operands))] * len(self.sums)
+            return [self._loadable_sum(self.entry_bits)] * len(self.sums)
         tables, bias = to_integers(self.tables), to_integers(self.bias)
         low, high = _sum_ranges(tables, self.first.value.data, bias, operands)
         return [int_type(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True)]
@@ -430,6 +430,9 @@ class FoldedByInputOp(WireOp, Named, Sequential, WireInterface, ExactMeaning):
             build.load(total, build.chosen(clear, start, result))
         return result
 
+    def _loadable_sum(self, bits: int) -> IntType:
+        return loadable_sum(bits, len(self.inputs), self.interval.value.data)
+
     def _called(self, what: str) -> str:
         return f"{self.given_name or 'folded'}_{what}"
 
@@ -440,9 +443,10 @@ def lanes_and_turns(inputs: int, interval: int) -> tuple[int, int]:
     return lanes, -(-inputs // lanes)
 
 
-def loadable_sum(bits: int, inputs: int) -> IntType:
-    """The type that holds every sum of an entry of `bits` bits of each input, and of a bias."""
-    half = 1 << (bits + (inputs - 1).bit_length() - 1)
+def loadable_sum(bits: int, inputs: int, interval: int) -> IntType:
+    """The type that holds every sum of entries of `bits` bits, one of each lane and turn."""
+    lanes, turns = lanes_and_turns(inputs, interval)
+    half = 1 << (bits + (lanes * turns - 1).bit_length() - 1)
     return int_type(-half, half - 1)
 
 

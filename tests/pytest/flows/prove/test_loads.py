@@ -48,6 +48,16 @@ def test_any_words_are_proven(tmp_path: Path) -> None:
     assert "layer0_node0" in names
 
 
+@pytest.mark.parametrize(("shape", "interval"), [(3, 2), (3, 4), (10, 3)])
+def test_small_networks(tmp_path: Path, shape: int, interval: int) -> None:
+    """One memory; one turn; and turns in which lanes have no input, so that more is added up."""
+    integer, scheduled, hardware = proven_models(network(shape, 1), interval, "xcup")
+    module = hardware.op.parent_op()
+    assert isinstance(module, ModuleOp)
+    (tmp_path / "net.sv").write_text(emit_systemverilog(module))
+    assert prove(tmp_path / "net.sv", integer, hardware, scheduled=scheduled).proven
+
+
 def test_other_initial_words(tmp_path: Path) -> None:
     """Wrong initial words are an error of the build, and not of the hardware around them."""
     rtl = re.sub(r"(layer0_rom0_0\[\d+\] = )-?(\d+'d)\d+;", r"\g<1>\g<2>5;", text())
