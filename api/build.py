@@ -10,7 +10,7 @@ from kan_dialect.api.options import require_processes
 from kan_dialect.api.page import build_page
 from kan_dialect.errors import KanError
 from kan_dialect.files.manifest import written_stages
-from kan_dialect.flows.built_models import built_models, is_trainable_build
+from kan_dialect.flows.built_models import built_models, built_schedule, is_trainable_build
 from kan_dialect.flows.folder_owners import require_as_built
 from kan_dialect.flows.host.loading import load_module
 from kan_dialect.flows.measure import measure_asic, measure_routed, measure_synthesis, open_design
@@ -137,7 +137,8 @@ class Build:
         self._require_function()
         self._require_as_built()
         integer, circuit = built_models(self._folder)
-        proof = prove(self.rtl, integer, circuit, timeout=timeout, jobs=jobs)
+        scheduled = built_schedule(self._folder)
+        proof = prove(self.rtl, integer, circuit, scheduled=scheduled, timeout=timeout, jobs=jobs)
         merge_proof(self._folder / "report.json", proof.summary() if proof.proven else None)
         return proof
 

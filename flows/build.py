@@ -32,6 +32,7 @@ from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.host.codec import write_host
 from kan_dialect.flows.host.drivers import write_drivers
 from kan_dialect.flows.host.emulator import write_emulator
+from kan_dialect.flows.host.table_file import LoadableTables, rewritten
 from kan_dialect.flows.interfaces.write import (
     cores_in,
     wrappers_in,
@@ -128,13 +129,15 @@ def build(
             budget_remedy(options.passes),
             as_given=stages.imported.has_codes and stages.precision is None,
         )
-        write_testbench(target / "sim", interface, codes, expected)
-        chosen, stream = chosen_interface(options.passes)
         assert isinstance(circuit.op, hw.HWModuleOp)
+        tables = LoadableTables.of_module(circuit.op, interface)
+        own = None if tables is None else tables.accesses
+        write_testbench(target / "sim", interface, codes, expected, accesses=own)
+        chosen, stream = chosen_interface(options.passes)
         registers = register_map(circuit.op, interface.latency) if chosen == "axi-lite" else None
         design = Design(interface, chosen, stream, registers)
         write_cocotb(target / "sim", design)
-        write_host(target / "host", interface, stream)
+        write_host(target / "host", interface, stream, tables)
         write_drivers(target / "host", design)
         report.warnings += _write_emulator(context, target / "host", integer, interface)
         if options.vhdl:
@@ -151,7 +154,8 @@ def build(
             )
         if stages.quantizers is not None:
             (target / "quantizers.json").write_text(to_json(stages.quantizers))
-        _verify(report, rtl, interface, codes, expected, circuit, options, progress)
+        accesses = None if own is None else rewritten(own, interface)
+        _verify(report, rtl, interface, codes, expected, accesses, circuit, options, progress)
         if options.vhdl and options.simulator is not None:
             progress("simulating the VHDL")
             check_vhdl(report, vhdl, interface, codes, expected)
@@ -348,6 +352,7 @@ def _verify(
     interface: Interface,
     codes: IntArray,
     expected: IntArray,
+    accesses: IntArray | None,
     circuit: Model,
     options: BuildOptions,
     progress: Progress,
@@ -364,9 +369,18 @@ def _verify(
     if tool is None or options.simulator is None:
         return
     progress(f"simulating {len(codes)} vectors in {tool.name}")
-    got = simulate(rtl, interface, codes, simulator=options.simulator, work_dir=options.work_dir)
+    got = simulate(
+        rtl,
+        interface,
+        codes,
+        simulator=options.simulator,
+        work_dir=options.work_dir,
+        accesses=accesses,
+    )
     verdict = compare(expected, got, codes)
     simulated = {"vectors": verdict.vectors, "mismatches": verdict.mismatches}
+    if accesses is not None:
+        simulated["words"] = len(accesses)
     report.simulation = report.by_tool(tool, simulated)
     if not verdict.passed:
         raise KanError(

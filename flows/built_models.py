@@ -53,6 +53,17 @@ def built_models(folder: Path) -> tuple[Model, Model]:
     raise KanError(f"{folder} holds no integer model", remedy="run kan-flow build again")
 
 
+def built_schedule(folder: Path) -> Model | None:
+    """The function at wire level that a build's hardware was lowered from; None without one."""
+    context, found = make_context(), None
+    for path in reversed(written_stages(folder)):
+        model = Model.of(load_model(context, path))
+        if model.level != "hardware":
+            found = model if model.level == "wire" else None
+            break
+    return found
+
+
 def _last_trade(paths: Sequence[Path], passed: Container[str]) -> int:
     """Which of the stages NN-PASS.mlir is of the last pass that traded accuracy; 0 of none.
 

@@ -173,6 +173,9 @@ class Design:
             yield from ((name, False, 1) for name in ("mem_valid", "mem_write"))
             yield "mem_address", False, training.memory.address_bits
             yield "mem_data", False, training.number.bits
+        if core.memory:
+            yield "mem_valid", False, 1
+            yield from ((port.name, False, port.width) for port in core.memory)
         if training is not None or core.interval > 1:
             yield "in_ready", True, 1
         if not core.combinational:
@@ -181,6 +184,8 @@ class Design:
         if training is not None:
             yield from ((name, True, 1) for name in ("mem_ready", "mem_read_valid"))
             yield "mem_read_data", True, training.number.bits
+        if core.memory:
+            yield "mem_ready", True, 1
 
     def offsets(self, port: str) -> tuple[int, ...]:
         """Offsets in bytes of the registers of a port, the lowest bits first."""

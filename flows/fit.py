@@ -1,14 +1,8 @@
 """Which interval makes a network fit a part: `kan-flow build --fit PART`.
 
-<<<<<<< HEAD
 Intervals are tried from 1 on, by estimate. The first design that fits with a margin, with the
-wrapper of its interface, is taken, since it is the fastest. Networks whose tables alone are many
-times larger than the part are not compiled unrolled: that would take minutes.
-=======
-Intervals are tried from 1 on, by estimate. The first design that fits with a margin is taken, since
-it is the fastest. Intervals at which the layers alone are larger than the part are not compiled:
-that would take minutes.
->>>>>>> shapes
+wrapper of its interface, is taken, since it is the fastest. Intervals at which the layers alone are
+larger than the part are not compiled: that would take minutes.
 """
 
 from __future__ import annotations

@@ -328,8 +328,9 @@ def _check_rows(report: Report) -> list[tuple[str, str]]:
 
 
 def _simulation_text(simulation: dict[str, str | int]) -> str:
+    loaded = f"{simulation['words']} words loaded, " if "words" in simulation else ""
     return (
-        f"[green]{simulation['vectors']} vectors, {simulation['mismatches']} mismatches"
+        f"[green]{loaded}{simulation['vectors']} vectors, {simulation['mismatches']} mismatches"
         f"[/green] ({simulation['simulator']})"
     )
 

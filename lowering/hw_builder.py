@@ -30,6 +30,7 @@ from xdsl.irdl import AttrSizedOperandSegments
 from kan_dialect.ir.attributes.value_names import NAME_HINT, TABLE_SUFFIX
 from kan_dialect.ir.constants import Array, IntArray, integer_of
 from kan_dialect.ir.operation import result_of
+from kan_dialect.ops.memory import MemoryOp
 
 MAX_CONSTANT_BITS = 8192
 """Longer constants are concatenated: their decimal form would exceed Python's limit of digits."""
@@ -53,6 +54,8 @@ class HwBuilder:
     """The cycle of the operands of the op that is being lowered."""
     turns: dict[int, SSAValue] = field(default_factory=dict[int, SSAValue])
     """Counters of the cycles of an interval, by the cycle in which they are 0."""
+    loadable: list[MemoryOp] = field(default_factory=list[MemoryOp])
+    """Memories whose words the module's port writes, in the order of their addresses."""
 
     # The module
 

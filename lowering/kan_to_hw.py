@@ -41,8 +41,10 @@ from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ir.wire_operation import WireOp, cycles_through
 from kan_dialect.lowering.hw_builder import HwBuilder, integer
+from kan_dialect.lowering.load_port import write_memories
 from kan_dialect.lowering.wire_interface import lowered
 from kan_dialect.model.head import declare_head, declared_head
+from kan_dialect.ops.folded import FoldedByInputOp
 from kan_dialect.ops.wire import (
     ConstantOp,
     DeadOp,
@@ -107,6 +109,8 @@ class Lowering:
     """Low bits of values that are always 0."""
     patterns: dict[SSAValue, IntArray] = field(default_factory=dict[SSAValue, IntArray])
     """The entries of the table of each value, by bit pattern of the inputs."""
+    under_way: list[SSAValue] = field(default_factory=list[SSAValue])
+    """The valid bits of samples under way."""
     given: set[str] = field(default_factory=set[str])
     """Names that no other signal may have."""
 
@@ -129,12 +133,18 @@ class Lowering:
             kind = integer(range_of(argument).bits)
             self.wires[argument] = self.build.input(f"x{index}", kind)
         inputs, outputs = wire_ports(self.function)
-        results: dict[str, SSAValue] = {}
-        if interval > 1:
-            results["in_ready"] = self.build.is_turn(self.build.turn(0), 0)
-        if valid is not None:
-            results["out_valid"] = self.valid_chain(valid, results.get("in_ready"), latency)
         ops = ops_of(self.function.body.block)
+        loads = None
+        if any(isinstance(op, FoldedByInputOp) and op.loadable is not None for op in ops):
+            loads = self.build.input("mem_valid", i1)
+        results: dict[str, SSAValue] = {}
+        moves = None
+        if interval > 1:
+            moves = self.build.is_turn(self.build.turn(0), 0)
+            results["in_ready"] = self.unless(loads, moves)
+        if valid is not None:
+            taken = self.unless(loads, valid)
+            results["out_valid"] = self.valid_chain(taken, moves, latency)
         tables = [op for op in ops if type(op) is TableOp]
         results_of_tables = [table.result for table in tables]
         self.known_zeros.update(zip(results_of_tables, low_zeros_of(tables), strict=True))
@@ -145,6 +155,8 @@ class Lowering:
                     results[port.port] = self.resize(value, port.codes.bits)
             else:
                 self.visit(op)
+        if loads is not None:
+            results["mem_ready"] = write_memories(self.build, loads, self.under_way)
         module = self.build.finish(self.function.sym_name, results)
         declare_latency(module, latency)
         if interval > 1:
@@ -187,18 +199,23 @@ class Lowering:
             wire = self.build.joined([wire, below], own)
         return self.build.resized(wire, own, bits, range_of(value).is_signed)
 
-    def valid_chain(self, valid: SSAValue, ready: SSAValue | None, latency: int) -> SSAValue:
+    def unless(self, loads: SSAValue | None, bit: SSAValue) -> SSAValue:
+        """A bit where no word of a table waits to be written."""
+        return bit if loads is None else self.build.all_of([bit, self.build.inverted(loads, 1)])
+
+    def valid_chain(self, valid: SSAValue, moves: SSAValue | None, latency: int) -> SSAValue:
         """The valid bit of each sample under way, which moves on where the next one may be taken.
 
         Parameters
         ----------
-        ready : 1: a sample may be taken; None: in every cycle.
+        moves : 1: the next one may be taken; None: in every cycle.
         """
         for stage in range(1, -(-latency // self.build.interval) + 1):
             register = self.build.held(1, f"valid_s{stage}", self.cleared)
-            self.build.load(register, valid, ready)
+            self.build.load(register, valid, moves)
             valid = register
-        if ready is None:
+            self.under_way.append(register)
+        if moves is None:
             return valid
         return self.build.all_of([valid, self.build.is_turn(self.build.turn(0), latency)])
 

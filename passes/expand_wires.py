@@ -24,6 +24,7 @@ from kan_dialect.evaluate.code_ports import code_values, host_affine
 from kan_dialect.evaluate.rescaling import Rescaling, rescalings_of
 from kan_dialect.ir.attributes.module_attributes import (
     argument_attributes,
+    declared_entry,
     declared_interval,
     declared_shapes,
     declared_word,
@@ -166,6 +167,7 @@ class _Expansion:
                 *(op, inputs, interval),
                 shares_shapes=declared_shapes(op) is not None,
                 word=declared_word(op),
+                loadable=declared_entry(op),
                 name=layer,
             )
             self.block.add_op(folded)

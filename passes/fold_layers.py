@@ -24,9 +24,11 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block
 
+from kan_dialect.analysis.nodes import zero_points_of_clamps
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.module_attributes import (
+    declare_entry,
     declare_interval,
     declare_shapes,
     declare_word,
@@ -35,8 +37,10 @@ from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import FloatArray, IntArray, to_numpy
 from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.operation import ops_of
-from kan_dialect.ir.types import int_type
+from kan_dialect.ir.quant import storage_for
+from kan_dialect.ir.types import int_type, quantized_type
 from kan_dialect.ops.folded import (
+    MAX_ENTRY_BITS,
     MAX_INTERVAL,
     MAX_WORD_BITS,
     WORD_BITS,
@@ -46,12 +50,15 @@ from kan_dialect.ops.folded import (
 from kan_dialect.ops.folded_shapes import FoldedShapesOp
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.memory import MAX_WORDS
+from kan_dialect.ops.table import RequantizeOp
 from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.folded_layers import folded_layer, lookup_of
 from kan_dialect.search.shared_shapes import MOST_SHAPES
 
+HEADROOM = 2
+"""Bits of a loadable entry beyond those of its node's codes."""
 UNROLLED = 0.55
 """LUTs of layers side by side, as a share of those of their tables and adders one by one. Passes
 share tables and sums, and split tables."""
@@ -72,6 +79,12 @@ class FoldLayersPass(FunctionPass, TargetPass):
 
     interval: int = bounded(1, Bounds(1, MAX_INTERVAL))
     """Cycles from a sample to the next one; 1: a sample every cycle, and no layer is folded."""
+    loadable: bool = False
+    """Fold all layers, with memories that can be written at run time, and a port for this."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_interval(self.loadable, self.interval)
 
     def rewrite(self, function: func.FuncOp) -> None:
         if self.interval == 1:
@@ -82,6 +95,8 @@ class FoldLayersPass(FunctionPass, TargetPass):
             if isinstance(layer, FoldedShapesOp):
                 declare_shapes(op, layer.shape_count)
             declare_word(op, self._word(layer))
+            if layer.entry_bits is not None:
+                declare_entry(op, layer.entry_bits)
 
     def folded(self, function: func.FuncOp) -> dict[NodeSumOp, FoldedOp]:
         """The layers of a function that are folded, as ops in no block.
@@ -90,8 +105,11 @@ class FoldLayersPass(FunctionPass, TargetPass):
         ------
         KanError : memories of tables are too large, and the tables share no shapes.
         """
-        layers = {op: self._layer(op) for op in _sums(function) if self._is_smaller_folded(op)}
-        if self._block_rams(layers.values()) > self._held:
+        sums = _sums(function)
+        layers = {
+            op: self._layer(op) for op in sums if self.loadable or self._is_smaller_folded(op)
+        }
+        if not self.loadable and self._block_rams(layers.values()) > self._held:
             shapes = {op: found for op in layers if (found := self._few_shapes(op)) is not None}
             saved = {
                 op: self._block_rams([layers[op]]) - self._block_rams([each])
@@ -109,7 +127,10 @@ class FoldLayersPass(FunctionPass, TargetPass):
         ends = (each.tolist() for each in bounds_of(lookup_of(op).input))
         kinds = [int_type(*each) for each in zip(*ends, strict=True)]
         inputs = Block(arg_types=kinds).args
-        return folded_layer(op, inputs, self.interval, shares_shapes=shares_shapes)
+        loadable = loadable_bits(op) if self.loadable else None
+        return folded_layer(
+            op, inputs, self.interval, shares_shapes=shares_shapes, loadable=loadable
+        )
 
     def _few_shapes(self, op: NodeSumOp) -> FoldedOp | None:
         """The layer with shapes in place of tables; None where these are not few."""
@@ -155,6 +176,46 @@ class FoldLayersPass(FunctionPass, TargetPass):
         shifts = layer.codes.max() * (layer.codes.size - lanes)
         folded = shifts + (layer.sum_bits + lane_sums).sum() + 2 * self.interval.bit_length()
         return bool(folded < UNROLLED * layer.unrolled(self.device))
+
+
+def require_interval(loadable: bool, interval: int) -> None:
+    """Refuse tables that can be loaded in a network that is not folded.
+
+    Raises
+    ------
+    KanError : names the remedy.
+    """
+    if loadable and interval == 1:
+        raise KanError(
+            "loadable needs memories, and a network has them where layers take turns",
+            remedy="give an interval of at least 2",
+        )
+
+
+def loadable_bits(op: NodeSumOp) -> int:
+    """Bits of an entry of a layer whose tables can be loaded.
+
+    Two bits more than the codes of its nodes, or, without a requantisation, of its inputs: room for
+    an edge of twice their range, with its sign. Larger entries take as many bits as they need.
+
+    Raises
+    ------
+    KanError : an entry needs more than MAX_ENTRY_BITS.
+    """
+    lookup = lookup_of(op)
+    readers = [use.operation for use in op.result.uses]
+    codes = [reader.result for reader in readers if isinstance(reader, RequantizeOp)]
+    bits = quantized_type(codes[0] if codes else lookup.input).bits + HEADROOM
+    entries = to_numpy(lookup.tables).astype(np.int64) * op.mask_array[:, :, np.newaxis]
+    share = np.abs(op.bias_array + zero_points_of_clamps(op)).max() // entries.shape[1] + 1
+    needed, _ = storage_for(min(int(entries.min() - share), -1), int(entries.max() + share))
+    if max(bits, needed) > MAX_ENTRY_BITS:
+        raise KanError(
+            f"entries of {max(bits, needed)} bits are more than {MAX_ENTRY_BITS}, the most that "
+            "loadable memories hold",
+            remedy="take fewer bits",
+        )
+    return max(bits, needed)
 
 
 def layer_luts(module: ModuleOp, device: DeviceFamily, interval: int) -> int:

@@ -17,7 +17,7 @@ from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import ABOVE_ZERO, JOBS, add_limits
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
-from kan_dialect.flows.built_models import built_models, is_trainable_build
+from kan_dialect.flows.built_models import built_models, built_schedule, is_trainable_build
 from kan_dialect.flows.prove.prove import Outcome, Proof, prove
 from kan_dialect.flows.prove.second_opinion.opinion import (
     Opinion,
@@ -149,6 +149,7 @@ def _proofs(
                 rtl,
                 integer,
                 circuit,
+                scheduled=built_schedule(options.folder),
                 timeout=options.timeout,
                 jobs=options.jobs,
                 progress=tell,

@@ -72,6 +72,7 @@ def write_cocotb(directory: Path, design: Design) -> None:
         filled(
             "flows/cocotb/templates/test.py.j2",
             training=design.training is not None,
+            loadable=bool(design.core.memory),
             **vars(bench),
             **values,
         )
@@ -106,6 +107,8 @@ def _bench(design: Design) -> _Bench:
     if core.interval == 1:
         return _Bench([*parts, "valid"], constants, _MOST_CYCLES, _start(design, 1))
     constants |= {"INTERVAL": core.interval, "PHASE": core.latency + 8 * core.interval}
+    if core.memory:
+        constants["MASK"] = core.memory[-1].high
     most = _MOST_CYCLES * core.interval
     return _Bench([*parts, "folded"], constants, most, _start(design, core.interval))
 

@@ -13,6 +13,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.templates import filled
 from kan_dialect.flows.host.bus_bytes import BusBytes, bus_bytes
 from kan_dialect.flows.host.c_text import braces, code_type, smallest_type, text_literal
+from kan_dialect.flows.host.table_file import LoadableTables
 from kan_dialect.lowering.systemverilog.layout import commented
 from kan_dialect.lowering.wrappers.wrapper_ports import StreamChoice
 from kan_dialect.model.interface import Interface, Port
@@ -22,14 +23,18 @@ _LIMIT = 1 << 51
 
 
 def write_host(
-    directory: Path, interface: Interface, stream: StreamChoice | None = None
+    directory: Path,
+    interface: Interface,
+    stream: StreamChoice | None = None,
+    tables: LoadableTables | None = None,
 ) -> tuple[Path, Path]:
-    """Write NAME_codec.py and NAME_codec.h.
+    """Write NAME_codec.py and NAME_codec.h, and NAME_tables.bin where tables can be loaded.
 
     Parameters
     ----------
     directory : a folder, made where it is missing.
     stream : what the AXI4-Stream wrapper looks like; None: a sample is one beat.
+    tables : those of the design; None: they cannot be loaded.
 
     Returns
     -------
@@ -45,12 +50,19 @@ def write_host(
     directory.mkdir(parents=True, exist_ok=True)
     python = directory / f"{interface.name}_codec.py"
     header = directory / f"{interface.name}_codec.h"
-    python.write_text(codec_text("codec.py", interface, stream))
-    header.write_text(codec_text("codec.h", interface, stream))
+    python.write_text(codec_text("codec.py", interface, stream, tables))
+    header.write_text(codec_text("codec.h", interface, stream, tables))
+    if tables is not None:
+        (directory / f"{interface.name}_tables.bin").write_bytes(tables.file())
     return python, header
 
 
-def codec_text(kind: str, interface: Interface, stream: StreamChoice | None = None) -> str:
+def codec_text(
+    kind: str,
+    interface: Interface,
+    stream: StreamChoice | None = None,
+    tables: LoadableTables | None = None,
+) -> str:
     """The text of NAME_codec.py or NAME_codec.h.
 
     Parameters
@@ -64,6 +76,7 @@ def codec_text(kind: str, interface: Interface, stream: StreamChoice | None = No
         output_bytes=_packed_bytes(interface.outputs),
         sent=sent,
         received=received,
+        tables=tables,
         latency=interface.latency,
         interval=interface.interval,
         text_literal=text_literal,

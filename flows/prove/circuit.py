@@ -401,7 +401,7 @@ class Circuit:
         if cell.parameters.get("CLK_ENABLE"):
             raise KanError(f"{cell.place}: a table with a clock of its own")
         memory = self.netlist.memories[cell.memory]
-        if memory.writes:
+        if memory.writes and memory.name not in self.netlist.loaded:
             raise KanError(f"{cell.place}: a memory that is written to cannot be proven")
         address = self._exact(cell.connections["ADDR"], cycle, False)
         return entry_at(memory.entries, address)

@@ -114,6 +114,9 @@ class Netlist:
     turns: dict[Cell, tuple[int, ...]] = field(default_factory=dict[Cell, tuple[int, ...]])
     """Registers that count the cycles of an interval: what they hold in each, from a sample on."""
 
+    loaded: set[str] = field(default_factory=set[str])
+    """Memories whose words stay while a sample is under way, and are written at other times."""
+
     signed: set[Source] = field(default_factory=set[Source])
     """What something reads as a signed number."""
 
@@ -317,13 +320,15 @@ def require_interface(netlist: Netlist, interface: Interface) -> None:
     ------
     KanError : names the first port that is another one.
     """
-    inputs = {port.name: port.width for port in interface.inputs}
+    inputs = {port.name: port.width for port in interface.driven}
     outputs = {port.name: port.width for port in interface.outputs}
     if not interface.combinational:
         inputs = dict.fromkeys(("clk", "rst", "in_valid"), 1) | inputs
         outputs = {"out_valid": 1} | outputs
     if interface.interval > 1:
         outputs = {"in_ready": 1} | outputs
+    if interface.memory:
+        inputs["mem_valid"] = outputs["mem_ready"] = 1
     for side, expected, found in (
         ("inputs", inputs, netlist.inputs),
         ("outputs", outputs, netlist.outputs),

@@ -125,11 +125,13 @@ class Obligation(Generic[NumberT]):
     expected: NumberT
     rank: int
     mark: NodeAttr | None = None
-    """None of an output."""
+    """None of an output or an address."""
+    is_address: bool = False
+    """Of an entry of a table."""
 
     @property
     def is_output(self) -> bool:
-        return self.mark is None
+        return self.mark is None and not self.is_address
 
     @property
     def offset(self) -> int:
@@ -175,6 +177,8 @@ class Plan(Generic[NumberT, VariableT]):
     )
     """Of each node that is free for others, its variable and mark."""
 
+    entries: list[Cut] = field(default_factory=list[Cut])
+    """Entries of tables that are free."""
     missing: list[str] = field(default_factory=list[str])
     """Nodes that no signal of the design is said to hold: they are proven with their readers."""
 
@@ -182,7 +186,7 @@ class Plan(Generic[NumberT, VariableT]):
     """Nodes that are said to be dead."""
 
     def rank(self, of: VariableT) -> int:
-        """The rank of a free node; 0 of an input."""
+        """The rank of a free node; 0 of an input or an entry of a table."""
         return self.free[of].obligation.rank if of in self.free else 0
 
     def free_below(self, rank: int) -> list[tuple[VariableT, Cut]]:
@@ -211,7 +215,7 @@ def plan(
         )
     _check_models(integer.interface(), interface)
     require_interface(netlist, interface)
-    return _Planner(netlist, interface, marks_of(circuit), math).run(integer)
+    return Planner(netlist, interface, marks_of(circuit), math).run(integer)
 
 
 def marks_of(circuit: Model) -> dict[str, NodeAttr]:
@@ -221,7 +225,7 @@ def marks_of(circuit: Model) -> dict[str, NodeAttr]:
 
 
 @dataclass
-class _Planner(Generic[NumberT, VariableT]):
+class Planner(Generic[NumberT, VariableT]):
     netlist: Netlist
     interface: Interface
     marks: dict[str, NodeAttr]
@@ -235,8 +239,18 @@ class _Planner(Generic[NumberT, VariableT]):
     def run(self, integer: Model) -> Plan[NumberT, VariableT]:
         found = self.plan.reference
         found.run(integer, [self.math.input(port) for port in self.interface.inputs])
-        last = self._rank_above(list(self.plan.free))
-        for port, expected in zip(self.interface.outputs, found.outputs, strict=True):
+        self.with_outputs(found.outputs)
+        return self.plan
+
+    def with_outputs(self, outputs: Sequence[NumberT]) -> None:
+        """Plan the proof of the outputs.
+
+        Raises
+        ------
+        KanError : an output has values beyond the codes of its port.
+        """
+        last = self.rank_above(list(self.plan.free))
+        for port, expected in zip(self.interface.outputs, outputs, strict=True):
             low, high = self.math.bounds(expected)
             if low < port.low or high > port.high:
                 raise KanError(
@@ -246,9 +260,8 @@ class _Planner(Generic[NumberT, VariableT]):
             bits, latency = self.netlist.outputs[port.name], self.interface.latency
             obligation = Obligation(port.name, bits, latency, port.signed, expected, last)
             self.plan.obligations.append(obligation)
-        return self.plan
 
-    def _rank_above(self, variables: Sequence[VariableT]) -> int:
+    def rank_above(self, variables: Sequence[VariableT]) -> int:
         return 1 + max(map(self.plan.rank, variables), default=0)
 
     def node(self, name: str, code: NumberT) -> NumberT:
@@ -263,7 +276,7 @@ class _Planner(Generic[NumberT, VariableT]):
             return code
         variables = math.variables(code)
         # A value that is constant in the reference may read any earlier node.
-        rank = self._rank_above(variables or list(self.plan.free))
+        rank = self.rank_above(variables or list(self.plan.free))
         bits, signed = self.netlist.names[mark.signal], mark.values.low < 0
         expected = math.total([code, math.constant(-mark.offset)])
         expected = math.wrapped(expected, len(bits), signed)

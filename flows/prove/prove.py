@@ -27,6 +27,7 @@ from kan_dialect.flows.prove.forms import (
     variables,
 )
 from kan_dialect.flows.prove.linear_circuit import FunctionsOfSums, LinearCircuit
+from kan_dialect.flows.prove.loads import find_loads, plan_any_words
 from kan_dialect.flows.prove.netlist import InputPort, Netlist, read_design
 from kan_dialect.flows.prove.plans import Cut, Obligation, Plan, plan
 from kan_dialect.flows.prove.processes import in_processes
@@ -83,12 +84,20 @@ class Proof(Shown):
     readings_problem: str | None = None
     """The signal that Yosys reads otherwise."""
 
+    any_words: Proof | None = None
+    """The proof of any words in tables that can be loaded."""
+
     seconds: float = 0.0
 
     @property
     def proven(self) -> bool:
         problems = (self.readings_problem, self.valid_problem)
-        return problems == (None, None) and all(outcome.proven for outcome in self.outcomes)
+        any_words = self.any_words is None or self.any_words.proven
+        return (
+            problems == (None, None)
+            and any_words
+            and all(outcome.proven for outcome in self.outcomes)
+        )
 
     @property
     def nodes(self) -> int:
@@ -126,6 +135,7 @@ class Proof(Shown):
             "nodes": self.nodes,
             **({"dead": self.dead} if self.dead else {}),
             "outputs": self.outputs,
+            **({"any_words": True} if self.any_words is not None else {}),
             "cycles_proven": self.interface.latency,
             "seconds": round(self.seconds, 3),
         }
@@ -140,6 +150,7 @@ def prove(
     integer: Model,
     circuit: Model,
     *,
+    scheduled: Model | None = None,
     timeout: float | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -148,6 +159,11 @@ def prove(
 
     The file is read twice: by slang, in the subset of `docs/reference/rtl-subset.md`, and by Yosys.
     The proof is of the first reading, and needs both to be one design.
+
+    Parameters
+    ----------
+    scheduled : of a design whose tables can be loaded, the function at wire level that it was
+        lowered from. With it, the proof is also one of any words in the tables.
 
     Raises
     ------
@@ -163,12 +179,16 @@ def prove(
     interval, whole = circuit.interface().interval, separated(netlist)
     if interval > 1:
         find_turns(whole, interval)
+    if circuit.interface().memory:
+        find_loads(whole, circuit)
     proof = _planned(whole, integer, circuit, engine, deadline)
-    count = len(proof.plan.obligations)
-    for number, outcome in enumerate(in_processes(_Prover(proof).prove, count, jobs), start=1):
-        proof.outcomes.append(outcome)
-        if progress is not None:
-            progress(outcome, number, count)
+    _fulfil(proof, jobs, progress)
+    if circuit.interface().memory and scheduled is not None:
+        plan = plan_any_words(whole, scheduled, circuit)
+        # Without a memory whose words are known, a word that is not free cannot be read.
+        unknown = replace(whole, loaded=set())
+        proof.any_words = replace(proof, netlist=unknown, integer=scheduled, plan=plan, outcomes=[])
+        _fulfil(proof.any_words, jobs, progress)
     if interval > 1:
         proof.valid_problem = check_valid_turns(proof.netlist, proof.interface.latency, interval)
     elif not proof.interface.combinational:
@@ -176,6 +196,15 @@ def prove(
     proof.readings_problem = difference_of_readings(netlist, second)
     proof.seconds = time.monotonic() - start
     return proof
+
+
+def _fulfil(proof: Proof, jobs: int, progress: Progress | None) -> None:
+    """Prove all obligations of a plan."""
+    count = len(proof.plan.obligations)
+    for number, outcome in enumerate(in_processes(_Prover(proof).prove, count, jobs), start=1):
+        proof.outcomes.append(outcome)
+        if progress is not None:
+            progress(outcome, number, count)
 
 
 def _planned(
@@ -245,6 +274,9 @@ class _Prover:
         for _, cut in self.proof.plan.free_below(rank):
             for circuit in found:
                 circuit.cut(cut)
+        for cut in self.proof.plan.entries:
+            for circuit in found:
+                circuit.cut(cut)
         self.circuits[rank] = found
         return found
 
@@ -286,7 +318,7 @@ class _Prover:
         """Where the forms cannot decide, a difference may still be found."""
         proof, name = self.proof, obligation.name
         samples = Samples(SAMPLES, error.hints, np.random.default_rng(0))
-        cuts = [cut for _, cut in proof.plan.free_below(obligation.rank)]
+        cuts = [cut for _, cut in proof.plan.free_below(obligation.rank)] + proof.plan.entries
         word = (obligation.bits, obligation.cycle, obligation.signed)
         try:
             (got,) = evaluate_on(samples, proof.netlist, proof.ranges, cuts, [word])

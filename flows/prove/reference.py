@@ -51,7 +51,7 @@ class Reference(Generic[NumberT]):
         KanError : an op without semantics, or a result that is not made of codes.
         """
         assert isinstance(model.op, func.FuncOp)
-        at_level = _WireLevel(self) if model.level == "wire" else _TableLevel(self)
+        at_level = WireLevel(self) if model.level == "wire" else _TableLevel(self)
         self.outputs = at_level.outputs_of(model.op, inputs)
 
     def node(self, name: str, code: NumberT) -> NumberT:
@@ -147,7 +147,7 @@ class _TableLevel(Generic[NumberT]):
 
 
 @dataclass
-class _WireLevel(Generic[NumberT]):
+class WireLevel(Generic[NumberT]):
     """A number for each value; marks say which are nodes."""
 
     found: Reference[NumberT]

@@ -25,7 +25,11 @@ from kan_dialect.quantity import quantity
 
 def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
     """The verdict: by layer where all is proven, else every problem, the first explained."""
-    print_table(_rows(proof), console)
+    any_words = proof.any_words
+    rows = list(_rows(proof))
+    if any_words is not None:
+        rows += [(f"{row[0]}, any tables", *row[1:]) for row in _claims(any_words)]
+    print_table(rows, console)
     failed = [outcome for outcome in proof.outcomes if not outcome.proven]
     problems = [f"{outcome.name}: {_problem(proof, outcome)}" for outcome in failed]
     if proof.valid_problem is not None:
@@ -34,6 +38,9 @@ def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
         problems.append(f"Yosys reads the file otherwise: {proof.readings_problem}")
     for problem in problems:
         print_line(problem, console, "red")
+    for outcome in () if any_words is None else any_words.outcomes:
+        if any_words is not None and not outcome.proven:
+            problems.append(f"{outcome.name}, any tables: {_problem(any_words, outcome)}")
     explained = next((outcome for outcome in failed if outcome.assignment is not None), None)
     if explained is not None:
         for line in _explanation(proof, explained, rtl):
@@ -49,6 +56,12 @@ def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
         f"{proof.seconds:.1f} s; {proof.engine})",
         console,
     )
+    if any_words is not None:
+        print_line(
+            "With any tables that are loaded, nodes are the sums of the entries at their codes; "
+            "words are written at their addresses, while no sample is under way.",
+            console,
+        )
 
 
 def merge_proof(path: Path, summary: Mapping[str, object] | None) -> None:
@@ -68,17 +81,25 @@ def merge_proof(path: Path, summary: Mapping[str, object] | None) -> None:
 
 def _rows(proof: Proof) -> Iterator[tuple[str, str, str, str]]:
     """One row for each layer, for the outputs and for out_valid."""
+    yield from _claims(proof)
+    if not proof.interface.combinational:
+        done = "no" if proof.valid_problem else "yes"
+        yield f"out_valid after {_cycles(proof.interface.latency)}, reset", done, "", ""
+
+
+def _claims(proof: Proof) -> Iterator[tuple[str, str, str, str]]:
+    """One row for each layer, for addresses of tables, and for the outputs."""
     claims: list[tuple[str, bool, float]] = []
     below: dict[str, int] = {}
     for outcome, of in zip(proof.outcomes, proof.plan.obligations, strict=False):
         layer = "outputs" if of.is_output else f"{of.name.rpartition('_')[0] or of.name} nodes"
+        if of.is_address:
+            layer = f"{of.name.partition('_')[0]} addresses"
         claims.append((layer, outcome.proven, outcome.seconds))
         below[layer] = len(proof.plan.free_below(of.rank))
     for layer, done, seconds in grouped(claims):
-        yield layer, done, quantity(below[layer], "node") if below[layer] else "inputs", seconds
-    if not proof.interface.combinational:
-        done = "no" if proof.valid_problem else "yes"
-        yield f"out_valid after {_cycles(proof.interface.latency)}, reset", done, "", ""
+        free = "entries" if proof.plan.entries and layer.endswith("nodes") else "inputs"
+        yield layer, done, quantity(below[layer], "node") if below[layer] else free, seconds
 
 
 def _dead(proof: Proof) -> str:

@@ -36,7 +36,7 @@ def find_turns(netlist: Netlist, interval: int) -> None:
             held = _played(netlist, cell, interval)
             if held is not None:
                 netlist.turns[cell] = held
-    circuit = Circuit(netlist, _leaf())
+    circuit = Circuit(netlist, _leaf(mem_valid=0))
     for cycle in range(interval):
         ready = circuit.value(netlist.outputs["in_ready"], cycle, signed=False)
         if bounds(ready) != (int(not cycle),) * 2:
@@ -49,7 +49,7 @@ def check_valid_turns(netlist: Netlist, latency: int, interval: int) -> str | No
     Without a reset it is the `in_valid` of the cycle in which the sample was taken, `latency`
     cycles later, and 0 in the other cycles of an interval. A reset clears all registers before it.
     """
-    circuit, bits = Circuit(netlist, _leaf(rst=0)), netlist.outputs["out_valid"]
+    circuit, bits = Circuit(netlist, _leaf(rst=0, mem_valid=0)), netlist.outputs["out_valid"]
     taken = variable(Variable("in_valid", 0, 0, 1))
     for late in range(interval):
         found = circuit.value(bits, latency + late, signed=False)
@@ -64,12 +64,12 @@ def check_valid_turns(netlist: Netlist, latency: int, interval: int) -> str | No
     return None
 
 
-def _leaf(rst: int | None = None) -> Callable[[InputPort | Cut, int], Form]:
-    """Inputs of one bit as variables; `rst` may be a constant."""
+def _leaf(**constants: int) -> Callable[[InputPort | Cut, int], Form]:
+    """Inputs of one bit as variables, or constants."""
 
     def leaf(source: InputPort | Cut, cycle: int) -> Form:
-        if source.name == "rst" and rst is not None:
-            return constant(rst)
+        if source.name in constants:
+            return constant(constants[source.name])
         return variable(Variable(source.name, cycle, 0, 1))
 
     return leaf

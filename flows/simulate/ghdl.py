@@ -50,10 +50,11 @@ class GhdlModel:
         ------
         KanError : the design's ports are not those of the interface, or GHDL warns of something.
         """
-        flags = (Port(name, 1, 0, 1) for name in ("rst", "in_valid"))
-        line = VectorLine((*flags, *self._interface.inputs))
+        flags = (Port(name, 1, 0, 1) for name in ("mem_valid", "rst", "in_valid"))
+        line = VectorLine((*flags, *self._interface.driven))
         control = plan.control[:, np.newaxis]
-        words = np.concatenate([control >> 1, control & 1, plan.words], axis=1).astype(np.uint64)
+        bits = [control >> place & 1 for place in (2, 1, 0)]
+        words = np.concatenate([*bits, plan.words], axis=1).astype(np.uint64)
         (self._directory / "plan.hex").write_bytes(line.words_text(words, separator=""))
         (self._directory / "player.vhd").write_text(_player(self._interface, line))
         top = _player_name(self._interface)
@@ -79,7 +80,7 @@ def _player(interface: Interface, plan: VectorLine) -> str:
         entity=identifier(interface.name),
         player=_player_name(interface),
         plan=plan,
-        inputs=interface.inputs,
+        inputs=interface.driven,
         outputs=interface.outputs,
         flags=FLAGS,
         ports=list(Design(interface).ports),

@@ -15,10 +15,10 @@ import numpy as np
 from kan_dialect.errors import KanError
 from kan_dialect.files.templates import filled
 from kan_dialect.flows.design import Design
-from kan_dialect.flows.simulate.plan import FLAGS, Plan, Recording
+from kan_dialect.flows.simulate.plan import CONTROL, FLAGS, Plan, Recording
 from kan_dialect.flows.simulate.port_words import VectorLine
 from kan_dialect.flows.tools import tool_runs, toolchain
-from kan_dialect.model.interface import Interface, Port
+from kan_dialect.model.interface import Interface
 
 _WRONG_WIDTH = r"warning: Port \d+ \((\w+)\) of \S+ expects (\d+) bits, got (\d+)"
 
@@ -54,7 +54,7 @@ class IcarusModel:
         KanError : the design does not compile, or the width of a port is not the interface's.
         """
         directory = self._directory
-        line = VectorLine((Port("control", 2, 0, 3), *self._interface.inputs))
+        line = VectorLine((CONTROL, *self._interface.driven))
         control = plan.control[:, np.newaxis].astype(np.uint64)
         words = np.concatenate([control, plan.words], axis=1)
         (directory / "plan.hex").write_bytes(line.words_text(words))
@@ -94,7 +94,7 @@ def _player(interface: Interface, plan: VectorLine, cycles: int) -> str:
         plan=plan,
         cycles=cycles,
         clocked=not interface.combinational,
-        inputs=interface.inputs,
+        inputs=interface.driven,
         outputs=interface.outputs,
         flags=FLAGS,
         ports=list(Design(interface).ports),

@@ -29,9 +29,11 @@ from kan_dialect.quantity import every, quantity
 
 IN_VALID = 1
 RST = 2
+MEM_VALID = 4
 """Bits of `Plan.control`."""
+CONTROL = Port("control", 3, 0, 7)
 
-FLAGS = (Port("in_ready", 1, 0, 1), Port("out_valid", 1, 0, 1))
+FLAGS = (Port("in_ready", 1, 0, 1), Port("out_valid", 1, 0, 1), Port("mem_ready", 1, 0, 1))
 """What players record in front of the outputs; 1 of a design without the port."""
 
 BUBBLES = Bounds(0, 1, below=True)
@@ -55,10 +57,10 @@ class Plan:
     """Codes of the vectors, (vectors, inputs), int64."""
 
     control: NDArray[np.uint8]
-    """(cycles), sums of IN_VALID and RST; all IN_VALID for a combinational design."""
+    """(cycles), sums of IN_VALID, RST and MEM_VALID; all IN_VALID for a combinational design."""
 
     words: NDArray[np.unsignedinteger[Any]]
-    """Words on the input ports, (cycles, inputs), as narrow as all ports allow."""
+    """Words on the ports `Interface.driven`, (cycles, ports), as narrow as all ports allow."""
 
     due: IntArray
     """(cycles), int64: index of the vector whose outputs are on the ports before the clock edge
@@ -73,10 +75,10 @@ class Recording:
     """The outputs of every cycle, before the clock edge that ends it."""
 
     flags: NDArray[np.bool_]
-    """`FLAGS`, (cycles, 2)."""
+    """`FLAGS`, (cycles, 3)."""
 
     flags_known: NDArray[np.bool_]
-    """(cycles, 2); false where a flag is X or Z."""
+    """(cycles, 3); false where a flag is X or Z."""
 
     words: NDArray[np.unsignedinteger[Any]]
     """Words on the output ports, (cycles, outputs)."""
@@ -100,6 +102,7 @@ def plan(
     bubbles: float = 0.0,
     resets: int = 0,
     seed: int = 0,
+    accesses: IntArray | None = None,
 ) -> Plan:
     """Make a plan that streams vectors through a design, back to back without bubbles.
 
@@ -114,11 +117,13 @@ def plan(
     resets : number of resets in mid-stream, one cycle each. Vectors that a reset loses are sent
         again after it.
     seed : of the random samples, bubbles, waits and places of resets.
+    accesses : words that are written to the design's memory behind the first reset, one in each
+        cycle, (accesses, 2): address and word, int64; None: none. Samples wait for them.
 
     Raises
     ------
     KanError : a code is outside its port's range, a number is out of bounds, or vectors and bubbles
-        take more than MAX_CYCLES cycles.
+        take more than MAX_CYCLES cycles; there are accesses, and the design has no memory port.
     """
     BUBBLES.require("the chance of bubbles", bubbles)
     RESETS.require("the number of resets", resets)
@@ -139,14 +144,25 @@ def plan(
             ready=np.ones(len(codes), dtype=np.bool_),
         )
     rng = np.random.default_rng(seed)
-    sent, control = _timeline(len(codes), interface, bubbles, resets, rng)
+    if accesses is None:
+        accesses = np.zeros((0, 2), dtype=np.int64)
+    elif not interface.memory:
+        raise KanError(f"{interface.name} has no port that writes tables")
+    sent, control = _timeline(len(codes), interface, bubbles, resets, len(accesses), rng)
     words = _driven_words(interface, codes, sent, rng)
+    if len(accesses):
+        words[control & MEM_VALID > 0, -2:] = to_words(accesses, interface.memory)
     due = _due_vectors(sent, control, interface.latency)
     return Plan(codes, control, words, due, _ready(control, interface.interval))
 
 
 def _timeline(
-    vectors: int, interface: Interface, bubbles: float, resets: int, rng: np.random.Generator
+    vectors: int,
+    interface: Interface,
+    bubbles: float,
+    resets: int,
+    accesses: int,
+    rng: np.random.Generator,
 ) -> tuple[IntArray, NDArray[np.uint8]]:
     """For every cycle the index of the vector that enters (-1: none), and the control bits."""
     latency, interval = interface.latency, interface.interval
@@ -154,6 +170,12 @@ def _timeline(
     sent: list[IntArray] = [fill]
     control: list[NDArray[np.uint8]] = [np.full(len(fill), IN_VALID, dtype=np.uint8)]
     stops = np.sort(rng.integers(0, vectors + 1, resets)).tolist()
+    if accesses:
+        # A valid sample waits for the accesses, up to the next reset.
+        sent.append(np.full(1 + accesses, -1))
+        loads = np.full(1 + accesses, IN_VALID | MEM_VALID, dtype=np.uint8)
+        loads[0] = IN_VALID | RST
+        control.append(loads)
     start = 0
     for stop in [*stops, vectors]:
         # A valid sample enters in the cycle of a reset; it must be lost too.
@@ -185,25 +207,26 @@ def _offered(cycles: IntArray, waits: IntArray, length: int) -> NDArray[np.uint8
 
 
 def _ready(control: NDArray[np.uint8], interval: int) -> NDArray[np.bool_]:
-    """`Plan.ready`: in the first cycle after a reset, and once in each interval."""
+    """`Plan.ready`: after a reset, and once in each interval; not at an access."""
     cycles = np.arange(len(control))
     last_reset = np.maximum.accumulate(np.where(control & RST, cycles, 0))
-    return (cycles - last_reset) % interval == 1 % interval
+    return ((cycles - last_reset) % interval == 1 % interval) & (control & MEM_VALID == 0)
 
 
 def _driven_words(
     interface: Interface, codes: IntArray, sent: IntArray, rng: np.random.Generator
 ) -> NDArray[np.unsignedinteger[Any]]:
     """Words on the input ports, (cycles, inputs): of the vector that enters, or random bits."""
-    inputs, kind = interface.inputs, _word_type(interface)
-    highest = masks([port.width for port in inputs]).astype(kind)
-    words = rng.integers(highest, size=(len(sent), len(inputs)), dtype=kind, endpoint=True)
-    words[sent >= 0] = to_words(codes, inputs)[sent[sent >= 0]]
+    ports, kind = interface.driven, _word_type(interface)
+    highest = masks([port.width for port in ports]).astype(kind)
+    words = rng.integers(highest, size=(len(sent), len(ports)), dtype=kind, endpoint=True)
+    taken = np.flatnonzero(sent >= 0)
+    words[taken, : len(interface.inputs)] = to_words(codes, interface.inputs)[sent[taken]]
     return words
 
 
 def _word_type(interface: Interface) -> np.dtype[np.unsignedinteger[Any]]:
-    return np.dtype(f"u{word_bytes(interface.inputs)}")
+    return np.dtype(f"u{word_bytes(interface.driven)}")
 
 
 def _due_vectors(sent: IntArray, control: NDArray[np.uint8], latency: int) -> IntArray:
@@ -225,8 +248,8 @@ def collect(interface: Interface, plan: Plan, recording: Recording) -> IntArray:
     Raises
     ------
     KanError : out_valid is not high exactly where outputs are due, in_ready not once in each
-        interval, or an output is X or outside its port's range. The message names the first such
-        vector.
+        interval, mem_ready not at an access, or an output is X or outside its port's range. The
+        message names the first such vector.
     """
     _check_flags(interface, plan, recording)
     cycles = np.flatnonzero(plan.due >= 0)
@@ -242,7 +265,9 @@ def collect(interface: Interface, plan: Plan, recording: Recording) -> IntArray:
 
 
 def _check_flags(interface: Interface, plan: Plan, recording: Recording) -> None:
-    expected = np.stack([plan.ready, plan.due >= 0], axis=1)
+    # Where no access waits, the port may be ready or not.
+    idle = (plan.control & MEM_VALID > 0) | recording.flags[:, 2]
+    expected = np.stack([plan.ready, plan.due >= 0, idle], axis=1)
     wrong = (recording.flags != expected) | ~recording.flags_known
     wrong[plan.due == _NOT_EXAMINED] = False
     if not wrong.any():
@@ -253,6 +278,8 @@ def _check_flags(interface: Interface, plan: Plan, recording: Recording) -> None
     state = "high" if recording.flags[cycle, flag] else "low"
     if not recording.flags_known[cycle, flag]:
         state, where = "X", f"at vector {vector}" if vector >= 0 else "after reset"
+    elif FLAGS[flag].name == "mem_ready":
+        where = f"{_after_reset(plan, cycle)}, where no sample is under way"
     elif FLAGS[flag].name == "in_ready":
         where = f"{_after_reset(plan, cycle)}, not once {every(interface.interval, 'cycle')}"
     elif vector >= 0:

@@ -44,7 +44,13 @@ class Simulation:
     _model: _Model
 
     def run(
-        self, codes: IntArray, *, bubbles: float = 0.0, resets: int = 0, seed: int = 0
+        self,
+        codes: IntArray,
+        *,
+        bubbles: float = 0.0,
+        resets: int = 0,
+        seed: int = 0,
+        accesses: IntArray | None = None,
     ) -> IntArray:
         """Outputs of the design for each vector.
 
@@ -60,6 +66,8 @@ class Simulation:
         resets : number of resets in mid-stream, one cycle each. Vectors that a reset loses are sent
             again after it. Ignored for a combinational design.
         seed : of bubbles, resets and random bits.
+        accesses : words that are written to the design's memory before the first vector,
+            (accesses, 2): address and word, int64; None: none.
 
         Returns
         -------
@@ -70,7 +78,9 @@ class Simulation:
         KanError : a code is outside its port's range; an output is late, early, missing, X or
             outside its port's range (the message names the vector); or the simulator fails.
         """
-        schedule = plan(self.interface, codes, bubbles=bubbles, resets=resets, seed=seed)
+        schedule = plan(
+            self.interface, codes, bubbles=bubbles, resets=resets, seed=seed, accesses=accesses
+        )
         if not len(codes):
             return np.empty((0, len(self.interface.outputs)), dtype=np.int64)
         return collect(self.interface, schedule, self._model.play(schedule))
@@ -121,13 +131,14 @@ def simulate(
     bubbles: float = 0.0,
     resets: int = 0,
     seed: int = 0,
+    accesses: IntArray | None = None,
 ) -> IntArray:
     """Simulate a design once.
 
     Parameters, result and errors are those of `open_simulation` and `Simulation.run`.
     """
     with open_simulation(rtl, interface, simulator=simulator, work_dir=work_dir) as simulation:
-        return simulation.run(codes, bubbles=bubbles, resets=resets, seed=seed)
+        return simulation.run(codes, bubbles=bubbles, resets=resets, seed=seed, accesses=accesses)
 
 
 @dataclass(frozen=True)

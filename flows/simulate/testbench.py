@@ -31,8 +31,9 @@ def write_testbench(
     expected: IntArray,
     *,
     rtl: str | None = None,
+    accesses: IntArray | None = None,
 ) -> Path:
-    """Write NAME_tb.sv, NAME_inputs.hex and NAME_outputs.hex.
+    """Write NAME_tb.sv, NAME_inputs.hex and NAME_outputs.hex; NAME_tables.hex with accesses.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ def write_testbench(
     expected : outputs of the integer model, (vectors, outputs), int64.
     rtl : path of the design relative to `directory`, default `../rtl/NAME.sv`, for the commands
         in the header comment.
+    accesses : address and word of each access that loads the design's tables, (words, 2), int64;
+        None: the tables stay.
 
     Returns
     -------
@@ -61,7 +64,11 @@ def write_testbench(
         ("outputs", interface.outputs, expected),
     ):
         (directory / f"{name}_{what}.hex").write_bytes(VectorLine(ports).text(values))
-    given = {"rtl": rtl or f"../rtl/{name}.sv", "vectors": len(codes)}
+    loads = 0 if accesses is None else len(accesses)
+    if accesses is not None:
+        lines = VectorLine(interface.memory).text(accesses)
+        (directory / f"{name}_tables.hex").write_bytes(lines)
+    given = {"rtl": rtl or f"../rtl/{name}.sv", "vectors": len(codes), "loads": loads}
     return _write(directory, "testbench.sv", Design(interface), given)
 
 
@@ -149,6 +156,7 @@ def _write(directory: Path, kind: str, design: Design, values: Mapping[str, obje
             clocked=not design.core.combinational,
             inputs=VectorLine(design.core.inputs),
             outputs=VectorLine(design.core.outputs),
+            memory=VectorLine(design.core.memory),
             ports=list(design.ports),
             identifier=identifier,
             bits_type=bits_type,

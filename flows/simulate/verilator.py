@@ -183,9 +183,9 @@ def _ports_header(interface: Interface, header: str) -> str:
     check_ports(design, header)
     return filled(
         "flows/simulate/templates/ports.h.j2",
-        input_bytes=word_bytes(interface.inputs),
+        input_bytes=word_bytes(interface.driven),
         output_bytes=word_bytes(interface.outputs),
-        inputs=interface.inputs,
+        inputs=interface.driven,
         outputs=interface.outputs,
         flags=FLAGS,
         ports=list(design.ports),

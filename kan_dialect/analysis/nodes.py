@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 from xdsl.dialects import func, hw
 from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import SSAValue
@@ -18,7 +19,7 @@ from kan_dialect.ir.attributes.module_attributes import nodes_of
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.operation import ops_of
-from kan_dialect.ir.types import IntType, is_quantized, tensor_shape
+from kan_dialect.ir.types import IntType, is_quantized, quantized_type, tensor_shape
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import RequantizeOp, TablesOp
 from kan_dialect.ops.wire import DeadOp, MarkOp
@@ -58,6 +59,19 @@ def layer_names(function: func.FuncOp) -> dict[SSAValue, str]:
 def is_requantized(op: NodeSumOp) -> bool:
     """Whether a requantisation reads the sum, and so makes the codes of its nodes."""
     return any(isinstance(use.operation, RequantizeOp) for use in op.result.uses)
+
+
+def zero_points_of_clamps(op: NodeSumOp) -> IntArray:
+    """The zero points of a layer's nodes where these are clamped sums, (nodes), int64; else zeros.
+
+    So they can be added to the sums already.
+    """
+    readers = [use.operation for use in op.result.uses]
+    zero_points = np.zeros(tensor_shape(op.result), dtype=np.int64)
+    only = readers[0] if len(readers) == 1 else None
+    if isinstance(only, RequantizeOp) and only.affine is None and not any(only.shifts):
+        zero_points += quantized_type(only.result).zero_point_for(1)
+    return zero_points
 
 
 def table_nodes(function: func.FuncOp) -> dict[str, SSAValue]:

@@ -26,7 +26,13 @@ from kan_dialect.ir.constants import Array, BoolArray, DenseAttr, to_integers
 from kan_dialect.ir.operation import operands_of
 from kan_dialect.ir.semantics import evaluate_op, semantics_of
 from kan_dialect.ops.lut import LutOp
-from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryWordOp, memory_type
+from kan_dialect.ops.memory import (
+    MemoryOp,
+    MemoryReadOp,
+    MemoryWordOp,
+    MemoryWriteOp,
+    memory_type,
+)
 
 BitArray: TypeAlias = NDArray[np.uint8]
 
@@ -430,7 +436,8 @@ def simulate_cycles(
 ) -> Iterator[dict[str, Array]]:
     """The outputs of a module with feedback, cycle by cycle, in several lanes side by side.
 
-    Registers start at their power-on value, or 0, and reads of memories at 0.
+    Registers start at their power-on value, or 0, and reads of memories at 0. Memories start with
+    their initial words.
 
     Parameters
     ----------
@@ -450,17 +457,19 @@ def simulate_cycles(
     body = in_dataflow_order(_logic(module), through_registers=False)
     _check_clocks(body)
     registers = [op for op in body if type(op) in REGISTERED]
+    writes = [op for op in body if isinstance(op, MemoryWriteOp)]
+    written = {op.memory for op in writes}
     fixed: dict[SSAValue, Array] = {}
     logic: list[Operation] = []
     for op in body:
-        if fixed.keys() >= set(op.operands):
+        if fixed.keys() >= set(op.operands) and written.isdisjoint(op.operands):
             _evaluate(op, fixed)
-        elif type(op) not in REGISTERED:
+        elif type(op) not in REGISTERED and type(op) is not MemoryWriteOp:
             logic.append(op)
     shown = _shown(module, probes)
-    held = [*shown.values(), *(operand for op in registers for operand in op.operands)]
+    held = [*shown.values(), *(o for op in (*registers, *writes) for o in op.operands)]
     last_use = _last_use(logic, held)
-    state = {op.results[0]: _power_on(op, fixed) for op in registers}
+    state: dict[SSAValue, Array] = {op.results[0]: _power_on(op, fixed) for op in registers}
     for given in inputs:
         known = {**fixed, **_port_values(module, given)[0], **state}
         for op in logic:
@@ -468,6 +477,9 @@ def simulate_cycles(
             _forget(op, known, last_use)
         yield {name: known[value] for name, value in shown.items()}
         state = {op.results[0]: _following(op, known) for op in registers}
+        state |= {memory: known[memory] for memory in written}
+        for op in writes:
+            state[op.memory] = _written(op, state[op.memory], known)
 
 
 def _logic(module: hw.HWModuleOp) -> Iterator[Operation]:
@@ -551,6 +563,20 @@ def _following(op: Operation, known: Mapping[SSAValue, Array]) -> Array:
         return following
     reset = known[read.reset].reshape(-1, *[1] * (following.ndim - 1))
     return np.where(reset != 0, known[read.reset_value], following)
+
+
+def _written(op: MemoryWriteOp, words: Array, known: Mapping[SSAValue, Array]) -> Array:
+    """The words of a memory in the next cycle, (1 or lanes, words)."""
+    enable, address, data = (known[value] for value in (op.enable, op.address, op.data))
+    if not enable.any():
+        return words
+    lanes = np.broadcast_shapes(enable.shape, address.shape, data.shape, words.shape[:1])
+    words = np.broadcast_to(words, (*lanes, words.shape[1])).copy()
+    chosen = np.flatnonzero(np.broadcast_to(enable, lanes))
+    at, word = np.broadcast_to(address, lanes)[chosen], np.broadcast_to(data, lanes)[chosen]
+    inside = at < words.shape[1]
+    words[chosen[inside], at[inside]] = word[inside]
+    return words
 
 
 def _power_on(op: Operation, known: Mapping[SSAValue, Array]) -> Array:

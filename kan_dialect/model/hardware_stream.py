@@ -14,6 +14,7 @@ from kan_dialect.evaluate.hardware import simulate_cycles, simulate_hardware
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.model.interface import Interface, Port
+from kan_dialect.model.model_ports import MEMORY_PORTS
 
 _SLOTS = (0, 1, 3)
 """The intervals behind a reset in which a lane of a folded module takes a sample."""
@@ -140,6 +141,7 @@ def _lane_inputs(
     for cycle in range(cycles):
         idle = cycle % interface.interval == 1 and cycle not in taken
         inputs = {"rst": np.full(lanes, int(cycle == 0)), "in_valid": np.full(lanes, int(not idle))}
+        inputs |= {name: np.zeros(lanes, dtype=np.int64) for name in ("mem_valid", *MEMORY_PORTS)}
         for index, port in enumerate(interface.inputs):
             codes = rng.integers(port.low, port.high, lanes, endpoint=True)
             if cycle in taken:

@@ -3,7 +3,10 @@
 Names and order of the ports are fixed. A clocked design has `clk`, `rst`, `in_valid`, `x0`..,
 `out_valid`, `y0`.., and takes a sample in every cycle. A folded design takes one every N cycles: it
 has `in_ready` in front of `out_valid`, which is 1 in the first cycle after a reset and in every
-N-th cycle behind it. A sample is taken where `in_valid` and `in_ready` are 1. A combinational
+N-th cycle behind it. A sample is taken where `in_valid` and `in_ready` are 1. A folded design whose
+tables can be loaded has `mem_valid`, `mem_address` and `mem_data` behind `x0`.., and `mem_ready`
+behind `y0`... A word is written where `mem_valid` and `mem_ready` are 1. `in_ready` is 0 where
+`mem_valid` is 1, and `mem_ready` where a sample is under way. A combinational
 design has `x0`.., `y0`.. alone. `rst` is synchronous, active high, and clears valid bits, and the
 counter of a folded design.
 """
@@ -130,6 +133,14 @@ class Interface:
 
     interval: int = 1
     """Clock cycles from a sample to the next; more than 1 in a folded design."""
+
+    memory: tuple[Port, ...] = ()
+    """`mem_address` and `mem_data` of a design whose tables can be loaded; empty of others."""
+
+    @property
+    def driven(self) -> tuple[Port, ...]:
+        """All input ports of more than a flag."""
+        return (*self.inputs, *self.memory)
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from kan_dialect.model.model_ports import (
     hardware_interval,
     hardware_latency,
     hardware_ports,
+    memory_ports,
     port_names,
     table_ports,
 )
@@ -144,7 +145,10 @@ class Model:
         # Before the schedule, a function has no cycles.
         is_unscheduled = combinational and isinstance(self.op, func.FuncOp)
         interval = 1 if is_unscheduled else hardware_interval(self.op)
-        return Interface(self.name, inputs, outputs, latency, combinational, classes, interval)
+        memory = memory_ports(self.op)
+        return Interface(
+            self.name, inputs, outputs, latency, combinational, classes, interval, memory
+        )
 
     def run_codes(self, codes: IntArray) -> IntArray:
         """Output codes (samples, outputs) of input codes (samples, inputs).

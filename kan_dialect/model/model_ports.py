@@ -28,6 +28,7 @@ from kan_dialect.model.interface import Port
 PIPELINE_PORTS = ("clk", "rst", "in_valid", "out_valid")
 """Ports of a hardware module with registers, beside those of the network."""
 FOLDED_PORTS = ("in_ready",)
+MEMORY_PORTS = ("mem_address", "mem_data")
 """Ports of a folded module beside those."""
 
 
@@ -88,6 +89,15 @@ def hardware_interval(op: Operation) -> int:
     """Clock cycles from a sample to the next: 1 of an op that does not say, as of functions."""
     interval = declared_interval(op)
     return 1 if interval is None else interval
+
+
+def memory_ports(op: Operation) -> tuple[Port, ...]:
+    """`mem_address` and `mem_data` of a module whose tables can be loaded; empty of other ops."""
+    if not isinstance(op, hw.HWModuleOp) or trains_itself(op):
+        return ()
+    ports = (port for port in op.module_type.ports if port.port_name.data in MEMORY_PORTS)
+    widths = [(port.port_name.data, bit_width(port.type)) for port in ports]
+    return tuple(Port(name, bits, 0, (1 << bits) - 1) for name, bits in widths)
 
 
 def hardware_latency(module: hw.HWModuleOp) -> int:

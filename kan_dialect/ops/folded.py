@@ -25,6 +25,7 @@ from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import Array, IntArray, dense, to_integers, to_numpy
 from kan_dialect.ir.exact_arithmetic import ExactArithmetic, ExactMeaning, NumberT
 from kan_dialect.ir.operation import Named
+from kan_dialect.ir.quant import storage_for
 from kan_dialect.ir.types import IntType, int_type, range_of
 from kan_dialect.ir.verifier import require, shape_text
 from kan_dialect.ir.wire_interface import WireInterface
@@ -40,6 +41,8 @@ WORD_BITS = 36
 """Bits of a memory's word where nothing else is said."""
 MAX_WORD_BITS = 60
 MAX_INTERVAL = 1024
+MAX_ENTRY_BITS = 24
+"""Most bits of an entry that can be loaded."""
 
 
 class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
@@ -108,6 +111,11 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
     def word_bits(self) -> int:
         """Bits of a word of a memory."""
         return WORD_BITS if self.word is None else self.word.value.data
+
+    @property
+    def entry_bits(self) -> int | None:
+        """Bits of an entry that can be loaded; None of constant memories."""
+        return None
 
     @property
     def first_turns(self) -> Mapping[str, int]:
@@ -224,7 +232,11 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
             columns = planes[first : first + self.word_bits]
             contents = (columns << np.arange(len(columns))[:, np.newaxis]).sum(axis=0)
             called = f"{name}_{part}"
-            memory = build.add(MemoryOp(contents.size, len(columns), contents, called))
+            is_loadable = self.entry_bits is not None
+            op = MemoryOp(contents.size, len(columns), contents, called, exclusive=is_loadable)
+            memory = build.add(op)
+            if is_loadable:
+                build.loadable.append(op)
             word = build.add(MemoryReadOp(memory, address, build.clock), f"{called}_read")
             found.insert(0, build.register(word, f"{called}_word"))
         return found[0] if len(found) == 1 else build.joined(found, len(planes))
@@ -332,7 +344,11 @@ class InputByInput(FoldedOp, ABC):
         """The sum of a node in the last turn: of its terms, and of those of the turns before."""
         bits, name = range_of(self.sums[node]).bits, self.called(f"sum{node}")
         start = build.constant(bias, bits)
-        term = _added(build, [(wire, min(width, bits)) for wire, width in terms], bits, self.lanes)
+        own, signed = (
+            [(wire, min(width, bits)) for wire, width in terms],
+            self.entry_bits is not None,
+        )
+        term = _added(build, own, bits, self.lanes, signed=signed)
         if term is None:
             return start
         total = build.held(bits, f"{name}_before") if self.turns > 1 else start
@@ -366,22 +382,27 @@ class FoldedTablesOp(FoldedOp, ABC):
         *,
         word: int | None = None,
         name: str | None = None,
+        sums: Sequence[IntType] | None = None,
+        **properties: int | None,
     ) -> None:
         """
         Parameters
         ----------
         tables : (nodes, inputs, codes), integers; entry 0 is that of code `first`.
         bias : (nodes), integers.
+        sums : ranges of the sums; None: those that the tables give.
+        properties : further ones of an op.
         """
         kinds = [range_of(value) for value in inputs]
         self.set_up(
             inputs,
-            sum_ranges(np.moveaxis(tables, 1, 0), first, bias, kinds),
+            sums or sum_ranges(np.moveaxis(tables, 1, 0), first, bias, kinds),
             interval=interval,
             tables=dense(tables),
             bias=dense(bias),
             word=word,
             name=name,
+            **properties,
             **{"from": first},
         )
 
@@ -415,6 +436,10 @@ class FoldedByInputOp(FoldedTablesOp, InputByInput):
     node adds its entries to an accumulator. `tables` is (nodes, inputs, codes) and `bias` (nodes).
     `word` is the bits of a word of a memory; a lane has as many memories as its entries need.
 
+    With `loadable`, the memories can be written at run time, and each entry has this number of
+    bits, in two's complement. The bias goes into the entries. Results have the type of all sums of
+    such entries, whatever the tables are.
+
     The function has the attribute `kan.interval`. Operands are read in one cycle, and results are
     there in one cycle, `latency` cycles later.
 
@@ -428,8 +453,47 @@ class FoldedByInputOp(FoldedTablesOp, InputByInput):
     name = "kan.folded_by_input"
     ENTRY_CYCLES: ClassVar[int] = 2
 
+    loadable = opt_prop_def(IntegerAttr[I64])
+
+    assembly_format = (
+        "$inputs (`as` $name^)? `interval` $interval `tables` custom<Constant>($tables) `from` "
+        "$from `bias` custom<Constant>($bias) (`word` $word^)? (`loadable` $loadable^)? attr-dict "
+        "`:` type($inputs) `->` type($sums)"
+    )
+
+    def __init__(
+        self,
+        inputs: Sequence[SSAValue],
+        tables: IntArray,
+        first: int,
+        bias: IntArray,
+        interval: int,
+        *,
+        word: int | None = None,
+        loadable: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        """
+        Parameters
+        ----------
+        tables : (nodes, inputs, codes), integers; entry 0 is that of code `first`.
+        bias : (nodes), integers.
+        loadable : bits of an entry; None: the memories are constant.
+        """
+        sums = None
+        if loadable is not None:
+            sums = [loadable_sum(loadable, len(inputs), interval)] * len(bias)
+        edges = (inputs, tables, first, bias, interval)
+        super().__init__(*edges, word=word, name=name, sums=sums, loadable=loadable)
+
+    @property
+    def entry_bits(self) -> int | None:
+        return None if self.loadable is None else self.loadable.value.data
+
     @property
     def memories(self) -> Sequence[tuple[int, int]]:
+        if self.entry_bits is not None:
+            return [(self.memory_words, self.entry_bits * len(self.sums))] * self.lanes
         spans = np.zeros((self.turns * self.lanes, len(self.sums)), dtype=np.int64)
         for place, kind in enumerate(map(range_of, self.inputs)):
             low = kind.low - self.codes.low
@@ -438,19 +502,43 @@ class FoldedByInputOp(FoldedTablesOp, InputByInput):
         words = self.memory_words
         return [(words, sum(int(span).bit_length() for span in row)) for row in largest.tolist()]
 
+    def check(self) -> None:
+        super().check()
+        bits = self.entry_bits
+        if bits is None:
+            return
+        require(1 <= bits <= MAX_ENTRY_BITS, f"loadable must lie in 1..{MAX_ENTRY_BITS} bits")
+        kind, entries = self._loadable_sum(bits), self.loaded_entries()
+        needed = storage_for(min(int(entries.min()), -1), int(entries.max()))[0]
+        require(needed <= bits, f"entries need {needed} bits, and loadable says {bits}")
+        for result in self.sums:
+            require(result.type == kind, f"sums of loadable entries must be {kind}")
+
+    def result_ranges(self, operands: Sequence[IntType]) -> Sequence[IntType]:
+        if self.entry_bits is not None:
+            return [self._loadable_sum(self.entry_bits)] * len(self.sums)
+        return super().result_ranges(operands)
+
     def entries(
         self, build: HwBuilder, turn: SSAValue, codes: Sequence[SSAValue]
     ) -> tuple[IntArray, list[list[tuple[SSAValue, int]]]]:
-        words, floors = self.words()
+        if self.entry_bits is not None:
+            words = self._by_lane(self.loaded_entries()) & ((1 << self.entry_bits) - 1)
+            spans = [[self.entry_bits] * len(self.sums)] * self.lanes
+            # The bias is in the entries, and accumulators start from 0.
+            floors = -to_integers(self.bias)
+        else:
+            words, floors = self.words()
+            largest = words.max(axis=2).tolist()
+            spans = [[int(most).bit_length() for most in lane] for lane in largest]
         terms: list[list[tuple[SSAValue, int]]] = [[] for _ in self.sums]
         for lane, code in enumerate(codes):
-            spans = [int(largest).bit_length() for largest in words[lane].max(axis=1).tolist()]
-            if not any(spans):
+            if not any(spans[lane]):
                 continue  # All edges are pruned, or constant.
             address = self.address(build, turn, code)
-            joined = self.read(build, address, words[lane], spans, self.called(f"rom{lane}"))
+            joined = self.read(build, address, words[lane], spans[lane], self.called(f"rom{lane}"))
             place = 0
-            for node, bits in enumerate(spans):
+            for node, bits in enumerate(spans[lane]):
                 if bits:
                     terms[node].append((build.part(joined, place, bits), bits))
                 place += bits
@@ -464,24 +552,44 @@ class FoldedByInputOp(FoldedTablesOp, InputByInput):
         (lanes, nodes, turns * 2^bits), int64; and (nodes), what the smallest entries add up to.
         """
         tables, codes = to_integers(self.tables), self.codes
-        nodes, inputs, _ = tables.shape
         for place, kind in enumerate(map(range_of, self.inputs)):
             # Codes that do not occur read the nearest entry.
             reached = np.arange(codes.low, codes.high + 1).clip(kind.low, kind.high) - codes.low
             tables[:, place] = tables[:, place][:, reached]
         smallest = tables.min(axis=2)
         tables -= smallest[:, :, np.newaxis]
+        return self._by_lane(tables), smallest.sum(axis=1)
+
+    def loaded_entries(self) -> IntArray:
+        """Tables with the bias spread over the inputs, (nodes, inputs, codes), int64."""
+        inputs = len(self.inputs)
+        share, rest = np.divmod(to_integers(self.bias)[:, np.newaxis], inputs)
+        return to_integers(self.tables) + (share + (np.arange(inputs) < rest))[:, :, np.newaxis]
+
+    def _by_lane(self, tables: IntArray) -> IntArray:
+        """Entries (nodes, inputs, codes) as (lanes, nodes, turns * 2^bits), by bit pattern."""
+        (nodes, inputs, _), codes = tables.shape, self.codes
         places = codes.bit_patterns.clip(codes.low, codes.high) - codes.low
         found = np.zeros((nodes, self.turns * self.lanes, len(places)), dtype=np.int64)
         found[:, :inputs] = tables[:, :, places]
         found = found.reshape(nodes, self.turns, self.lanes, len(places)).transpose(2, 0, 1, 3)
-        return found.reshape(self.lanes, nodes, -1), smallest.sum(axis=1)
+        return found.reshape(self.lanes, nodes, -1)
+
+    def _loadable_sum(self, bits: int) -> IntType:
+        return loadable_sum(bits, len(self.inputs), self.interval.value.data)
 
 
 def lanes_and_turns(inputs: int, interval: int) -> tuple[int, int]:
     """Inputs that are looked up in the same cycle, and the cycles that all of them take."""
     lanes = -(-inputs // interval)
     return lanes, -(-inputs // lanes)
+
+
+def loadable_sum(bits: int, inputs: int, interval: int) -> IntType:
+    """The type that holds every sum of entries of `bits` bits, one of each lane and turn."""
+    lanes, turns = lanes_and_turns(inputs, interval)
+    half = 1 << (bits + (lanes * turns - 1).bit_length() - 1)
+    return int_type(-half, half - 1)
 
 
 def sum_ranges(
@@ -508,7 +616,12 @@ def _levels(count: int) -> int:
 
 
 def _added(
-    build: HwBuilder, terms: Sequence[tuple[SSAValue, int]], bits: int, lanes: int
+    build: HwBuilder,
+    terms: Sequence[tuple[SSAValue, int]],
+    bits: int,
+    lanes: int,
+    *,
+    signed: bool,
 ) -> SSAValue | None:
     """The sum of the terms of all lanes in `bits` bits, behind a register for each level of adders.
 
@@ -516,18 +629,18 @@ def _added(
     """
     for _ in range(_levels(lanes)):
         pairs = [terms[place : place + 2] for place in range(0, len(terms), 2)]
-        terms = [_registered_sum(build, pair, bits) for pair in pairs]
-    return build.resized(*terms[0], bits, signed=False) if terms else None
+        terms = [_registered_sum(build, pair, bits, signed=signed) for pair in pairs]
+    return build.resized(*terms[0], bits, signed=signed) if terms else None
 
 
 def _registered_sum(
-    build: HwBuilder, pair: Sequence[tuple[SSAValue, int]], bits: int
+    build: HwBuilder, pair: Sequence[tuple[SSAValue, int]], bits: int, *, signed: bool
 ) -> tuple[SSAValue, int]:
     """The sum of one or two numbers, a cycle later, with its bits."""
     width = max(width for _, width in pair)
     if len(pair) > 1:
         width = min(width + 1, bits)
-    wires = [build.resized(wire, own, width, signed=False) for wire, own in pair]
+    wires = [build.resized(wire, own, width, signed=signed) for wire, own in pair]
     return build.register(wires[0] if len(wires) == 1 else build.added(wires)), width
 
 

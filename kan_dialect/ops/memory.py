@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import (
     IntAttr,
     IntegerType,
     StringAttr,
+    UnitAttr,
     i1,
 )
 from xdsl.ir import Attribute, Operation, ParametrizedAttribute, SSAValue, TypeAttribute
@@ -104,6 +105,9 @@ def memory_type(value: SSAValue) -> MemoryType:
 class MemoryOp(KanOperation):
     """A memory, with what it holds when the device wakes up.
 
+    Of an `exclusive` memory, what is read in the cycle of a write does not matter. So synthesis
+    need not make the old word of it, which block RAM of some families does not give.
+
     Example:
 
         %m = kan.memory initial dense<[1, -2]> : tensor<2xi8> {sv.namehint = "bank"} :
@@ -112,20 +116,36 @@ class MemoryOp(KanOperation):
 
     name = "kan.memory"
 
+    exclusive = opt_prop_def(UnitAttr)
     initial = opt_prop_def(DenseIntOrFPElementsAttr)
     result = result_def(MemoryType)
 
-    assembly_format = "(`initial` custom<Constant>($initial)^)? attr-dict `:` type($result)"
+    assembly_format = (
+        "(`exclusive` $exclusive^)? (`initial` custom<Constant>($initial)^)? attr-dict `:` "
+        "type($result)"
+    )
 
-    def __init__(self, words: int, bits: int, initial: IntArray | None, name: str) -> None:
+    def __init__(
+        self,
+        words: int,
+        bits: int,
+        initial: IntArray | None,
+        name: str,
+        *,
+        exclusive: bool = False,
+    ) -> None:
         """
         Parameters
         ----------
         initial : (words), int64, in two's complement of so many bits; None: nothing is said.
+        exclusive : what is read in the cycle of a write does not matter.
         """
         super().__init__(
             result_types=[MemoryType(words, bits)],
-            properties={"initial": None if initial is None else dense(initial)},
+            properties={
+                "exclusive": UnitAttr() if exclusive else None,
+                "initial": None if initial is None else dense(initial),
+            },
             attributes={NAME_HINT: StringAttr(name)},
         )
 
@@ -145,7 +165,7 @@ class MemoryOp(KanOperation):
             memory_type(self.result).words,
             {type(use.operation) for use in self.result.uses},
         )
-        if MemoryWriteOp in users or MemoryWordOp in users:
+        if MemoryWordOp in users or (MemoryWriteOp in users and not self.exclusive):
             return "distributed" if words <= DISTRIBUTED_WORDS else ""
         return "block" if words > ROM_WORDS else ""
 

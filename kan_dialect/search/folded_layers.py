@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from xdsl.ir import SSAValue
 
+from kan_dialect.analysis.nodes import zero_points_of_clamps
 from kan_dialect.ir.constants import to_numpy
 from kan_dialect.ir.types import quantized_type, range_of
 from kan_dialect.ops.folded import FoldedByInputOp, FoldedOp
@@ -29,6 +30,7 @@ def folded_layer(
     *,
     shares_shapes: bool = False,
     word: int | None = None,
+    loadable: int | None = None,
     name: str | None = None,
 ) -> FoldedOp:
     """The sums of a layer that takes several cycles. Pruned edges have entries of 0.
@@ -37,6 +39,7 @@ def folded_layer(
     ----------
     inputs : wire-level values of the layer's input codes.
     shares_shapes : whether edges choose from shapes, in place of tables of their own.
+    loadable : bits of an entry of tables that can be loaded. Zero points go into their bias.
     """
     lookup = lookup_of(op)
     low, _ = quantized_type(lookup.input).bounds
@@ -45,7 +48,11 @@ def folded_layer(
     tables = to_numpy(lookup.tables)[:, :, first - low : last - low + 1]
     tables = tables * op.mask_array[:, :, None]
     if not shares_shapes:
-        return FoldedByInputOp(inputs, tables, first, op.bias_array, interval, word=word, name=name)
+        bias = op.bias_array
+        if loadable is not None:
+            bias = bias + zero_points_of_clamps(op)
+        layer = (inputs, tables, first, bias, interval)
+        return FoldedByInputOp(*layer, word=word, loadable=loadable, name=name)
     found = shared_shapes(tables)
     edges = (found.shapes, first, found.choices, found.factors)
     bias = op.bias_array + found.offsets.sum(axis=1)

@@ -216,6 +216,8 @@ class _ModuleWriter:
         yield ""
         if op.style:
             yield _MEMORY_STYLES[op.style]
+        if op.exclusive is not None:
+            yield "  (* no_rw_check *)"
         yield f"  {declared(name, kind.word)} [0:{kind.words - 1}];"
         if words is None:
             return

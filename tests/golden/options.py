@@ -46,6 +46,7 @@ APART: Sequence[Options] = (
     *({"mhz": 40, "target": target} for target in ("ecp5", "ice40")),
     {"tables": "plain", "target": "ice40"},
     *({"interval": interval, "target": "ecp5"} for interval in (3, 16)),
+    {"interval": 4, "loadable": True, "target": "ecp5"},
 )
 """Combinations of options that exclude some of those above."""
 

@@ -39,7 +39,9 @@ _ESCAPE = re.compile(r"[`\\]|/\*|\*/")
 _ATTRIBUTE = re.compile(
     r'\(\* rom_style = "distributed", romstyle = "logic" \*\)(?=\s+module\b)'
     r'|\(\* ram_style = "distributed", ramstyle = "MLAB" \*\)(?=\s+logic\b)'
-    r'|\(\* ram_style = "block", rom_style = "block", romstyle = "M10K" \*\)(?=\s+logic\b)'
+    r'|\(\* ram_style = "block", rom_style = "block", romstyle = "M10K" \*\)'
+    r"(?=\s+(?:logic\b|\(\* no_rw_check \*\)))"
+    r"|\(\* no_rw_check \*\)(?=\s+logic\b)"
     r'|\(\* keep_hierarchy = "yes", syn_hier = "hard" \*\)(?=\s+module\s+(?P<kept>\w+))'
 )
 

@@ -16,6 +16,8 @@ WORD = "kan.word"
 SHAPES = "kan.shapes"
 """Attribute of a `kan.node_sum` whose layer is folded, and whose edges choose from few shapes: the
 number of shapes of the layer, or of each input."""
+LOADABLE = "kan.loadable"
+"""Attribute of a `kan.node_sum` whose tables can be loaded: bits of their entries."""
 INTERFACE = "kan.interface"
 """Attribute of a hardware module around a network's: the name of the interface that it offers."""
 NODES = "kan.nodes"

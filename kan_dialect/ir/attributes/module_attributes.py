@@ -30,6 +30,7 @@ from kan_dialect.ir.attributes.attribute_names import (
     INTERFACE,
     INTERVAL,
     LATENCY,
+    LOADABLE,
     NODES,
     OUTPUT_CODES,
     PORTS,
@@ -79,6 +80,15 @@ def declared_shapes(op: Operation) -> int | None:
 
 def declare_shapes(op: Operation, count: int) -> None:
     op.attributes[SHAPES] = IntegerAttr(count, i64)
+
+
+def declared_entry(op: Operation) -> int | None:
+    """Bits of the entries of tables that can be loaded, where a `kan.node_sum` says them."""
+    return _integer(op.attributes.get(LOADABLE))
+
+
+def declare_entry(op: Operation, bits: int) -> None:
+    op.attributes[LOADABLE] = IntegerAttr(bits, i64)
 
 
 def trains_itself(op: Operation) -> bool:

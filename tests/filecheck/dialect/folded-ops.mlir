@@ -29,3 +29,13 @@ func.func @own(%x: !kan.int<0:3>) -> !kan.int<-9:9> attributes {kan.interval = 2
   %a = kan.folded_shapes %x, %x interval 2 shapes dense<[[[0, 1, 2, 3]], [[9, 1, 4, 9]]]> : tensor<2x1x4xi8> from 0 choices dense<0> : tensor<1x2xi8> factors dense<[[1, -1]]> : tensor<1x2xi8> bias dense<0> : tensor<1xi8> : !kan.int<0:3>, !kan.int<0:3> -> !kan.int<-9:9>
   func.return %a : !kan.int<-9:9>
 }
+
+// Ranges of tables that can be loaded are those of all entries, and stay so.
+// CHECK-LABEL: @loadable
+// CHECK: word 36 loadable 6 : !kan.int<0:3>, !kan.int<0:3> -> !kan.int<-64:63>
+// NARROW-LABEL: @loadable
+// NARROW: kan.folded_by_input {{.*}} loadable 6 : {{.*}} -> !kan.int<-64:63>
+func.func @loadable(%x: !kan.int<0:3>, %y: !kan.int<0:3>) -> !kan.int<-64:63> attributes {kan.interval = 2 : i64} {
+  %a = kan.folded_by_input %x, %y as "layer0" interval 2 tables dense<[[[0, 1, 2, 3], [0, 0, 0, 0]]]> : tensor<1x2x4xi8> from 0 bias dense<[3]> : tensor<1xi8> word 36 loadable 6 : !kan.int<0:3>, !kan.int<0:3> -> !kan.int<-64:63>
+  func.return %a : !kan.int<-64:63>
+}

@@ -85,3 +85,28 @@ func.func @f(%x: !kan.int<0:3>) -> !kan.int<0:3> {
   %s = kan.folded_shapes %x as "l" interval 2 shapes dense<[[[0, 1, 2, 3]]]> : tensor<1x1x4xi8> from 0 choices dense<0> : tensor<1x1xi8> factors dense<2> : tensor<1x1xi8> bias dense<[0]> : tensor<1xi8> : !kan.int<0:3> -> !kan.int<0:3>
   func.return %s : !kan.int<0:3>
 }
+
+// -----
+
+func.func @f(%x: !kan.int<0:3>) -> !kan.int<0:3> {
+  // CHECK: 'kan.folded_by_input' op "l": the sum can be -4:3, which !kan.int<0:3> does not hold
+  %s = kan.folded_by_input %x as "l" interval 2 tables dense<[[[0, 1, 2, 3]]]> : tensor<1x1x4xi8> from 0 bias dense<[0]> : tensor<1xi8> loadable 3 : !kan.int<0:3> -> !kan.int<0:3>
+  func.return %s : !kan.int<0:3>
+}
+
+// -----
+
+func.func @f(%x: !kan.int<0:3>) -> !kan.int<-4:3> {
+  // The bias goes into the entries.
+  // CHECK: 'kan.folded_by_input' op "l": entries need 4 bits, and loadable says 3
+  %s = kan.folded_by_input %x as "l" interval 2 tables dense<[[[0, 1, 2, 3]]]> : tensor<1x1x4xi8> from 0 bias dense<[1]> : tensor<1xi8> loadable 3 : !kan.int<0:3> -> !kan.int<-4:3>
+  func.return %s : !kan.int<-4:3>
+}
+
+// -----
+
+func.func @f(%x: !kan.int<0:3>) -> !kan.int<-4:3> {
+  // CHECK: 'kan.folded_by_input' op "l": loadable must lie in 1..24 bits
+  %s = kan.folded_by_input %x as "l" interval 2 tables dense<[[[0, 1, 2, 3]]]> : tensor<1x1x4xi8> from 0 bias dense<[0]> : tensor<1xi8> loadable 25 : !kan.int<0:3> -> !kan.int<-4:3>
+  func.return %s : !kan.int<-4:3>
+}

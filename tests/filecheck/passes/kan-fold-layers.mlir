@@ -2,6 +2,9 @@
 // RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=1 target=ecp5}' | filecheck %s --check-prefix ONE
 // RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=2 target=ecp5},kan-expand-wires' | filecheck %s --check-prefix WIRE
 // RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=3 target=gowin-gw1n-1},kan-expand-wires' | filecheck %s --check-prefix PART
+// RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=2 target=ecp5 loadable=true}' | filecheck %s --check-prefix LOAD
+// RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=2 target=ecp5 loadable=true},kan-expand-wires,kan-narrow' | filecheck %s --check-prefix LOADED
+// RUN: not kan-opt %s -p 'kan-fold-layers{loadable=true}' 2>&1 | filecheck %s --check-prefix NEVER
 // RUN: not kan-opt %s -p 'kan-fold-layers{interval=0}' 2>&1 | filecheck %s --check-prefix ZERO
 
 // Three tables of six bits take more LUTs than an accumulator.
@@ -16,6 +19,10 @@
 // WIRE-SAME: !kan.int<0:63>, !kan.int<0:63>, !kan.int<0:63> -> !kan.int<{{.*}}>
 // WIRE-NEXT: kan.mark [[S]] as "layer0_node0" offset 0 cycle 0
 // ZERO: interval
+// Entries have two bits more than codes of inputs, and sums hold four of them.
+// LOAD: kan.node_sum {{.*}} {kan.interval = 2 : i64, kan.word = 36 : i64, kan.loadable = 8 : i64}
+// LOADED: kan.folded_by_input {{.*}} word 36 loadable 8 : {{.*}} -> !kan.int<-512:511>
+// NEVER: loadable needs memories, and a network has them where layers take turns
 func.func @wide(%x: tensor<3xf32>) -> tensor<1xf32> {
   %q = kan.quantize %x : tensor<3xf32> -> tensor<3x!quant.uniform<u6:f32, 1.0>>
   %t = kan.tables %q as "layer0" tables dense<"0x00070E151C232A31383F060D141B222930373E050C131A21282F363D040B121920272E353C030A11181F262D343B020910171E252C333A01080F161D242B323900070E151C232A31383F060D141B222930373E050C131A21282F363D040B121920272E353C030A11181F262D343B020910171E252C333A01080F161D242B323900070E151C232A31383F060D141B222930373E050C131A21282F363D040B121920272E353C030A11181F262D343B020910171E252C333A01080F161D242B3239"> : tensor<1x3x64xi8> : tensor<3x!quant.uniform<u6:f32, 1.0>> -> tensor<1x3x!quant.uniform<u6:f32, 1.0>>
@@ -26,6 +33,8 @@ func.func @wide(%x: tensor<3xf32>) -> tensor<1xf32> {
 
 // Tables of one bit take fewer LUTs side by side: the layer stays as it is, in a function of its own.
 // CHECK: func.func @narrow
+// LOAD: func.func @narrow{{.*}} attributes {kan.interval = 2 : i64}
+// LOAD: kan.node_sum {{.*}} kan.loadable = 3 : i64
 // CHECK-NOT: kan.interval
 func.func @narrow(%x: tensor<2xf32>) -> tensor<1xf32> {
   %q = kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u1:f32, 1.0>>

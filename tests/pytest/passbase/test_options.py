@@ -148,7 +148,7 @@ OTHER_VALUES: dict[str, OptionValue] = {
     "levels": 7, "cycles": 11, "mhz": 123.0, "combinational": True, "fast": True,
     "input-format": "x0=s12.8", "output-format": "s16.8", "head": "argmax", "threshold": 0.5,
     "probability": 0.9, "k": 3, "adders": "plain",
-    "tables": "plain", "interval": 12,
+    "tables": "plain", "interval": 12, "loadable": True,
 }  # fmt: skip
 """A value of each option of `kan-compile` that is not its default."""
 HEADS = {"threshold": "threshold", "probability": "threshold", "k": "top-k"}
@@ -166,6 +166,8 @@ def test_options_of_the_default_pipeline_reach_their_passes(option: PassOption) 
         needed["head"] = HEADS[option.name]
     if option.name == "tables":
         needed["target"] = "ice40"
+    if option.name == "loadable":
+        needed["interval"] = 12
     if option.name == "percentile":
         needed["scale"] = "percentile"
     stages = CompilePass(**needed | {option.field: value}).passes()  # pyright: ignore[reportArgumentType]
@@ -198,6 +200,8 @@ def test_kan_flow_build_has_every_option_of_the_default_pipeline(option: PassOpt
         words += ["--calibration", "data.npz"]
     if option.name in HEADS:
         words += ["--head", HEADS[option.name]]
+    if option.name == "loadable":
+        words += ["--interval", "12"]
     parser = argparse.ArgumentParser()
     add_build(parser)
     made = compile_pass(parser.parse_args(["none.mlir", "-o", "none", *words]))

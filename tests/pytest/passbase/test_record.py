@@ -413,7 +413,10 @@ FORMATS: dict[str, dict[str, Any]] = {
     "output-format": {"output_format": "s4.3"},
 }
 """Networks that came with codes get them too."""
-AT_TABLES: dict[str, dict[str, Any]] = {"interval": {"interval": 4}}
+AT_TABLES: dict[str, dict[str, Any]] = {
+    "interval": {"interval": 4},
+    "loadable": {"interval": 4, "loadable": True},
+}
 AT_WIRES: dict[str, dict[str, Any]] = {
     "parts": {"parts": 2},
     "extra-levels": {"extra_levels": 3},

@@ -525,7 +525,7 @@ def ideal_pipeline(interface: Interface, given_plan: Plan) -> Recording:
         out = cycle + interface.latency
         if out < len(control) and not (control[cycle:out] & 2).any():
             valid[out], words[out] = True, given_plan.words[cycle]
-    flags = np.stack([given_plan.ready, valid], axis=1)
+    flags = np.stack([given_plan.ready, valid, np.ones_like(valid)], axis=1)
     return Recording(flags, np.ones_like(flags), words, np.ones(words.shape, dtype=np.bool_))
 
 
