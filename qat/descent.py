@@ -304,6 +304,8 @@ class Run:
     @torch.no_grad()
     def _record(self, price: float) -> None:
         network, objective = self._average, self.objective
+        for layer in network.edge_layers():
+            layer.clamp_bits()
         inputs, targets = self._some
         results, luts = _computed(network, inputs)
         loss = float(objective.loss(results, targets, network.log_temperature))
@@ -387,8 +389,9 @@ def frequencies_of(codes: Tensor, count: int) -> Tensor:
 def _roughness(network: QuantisedKan) -> Tensor:
     total = torch.zeros((), dtype=torch.float64)
     for layer in network.edge_layers():
-        if layer.coefficients.shape[-1] > 2:
-            total = total + layer.coefficients.diff(n=2, dim=-1).square().sum()
+        for each in layer.functions.of_functions:
+            if each.shape[-1] > 2:
+                total = total + each.diff(n=2, dim=-1).square().sum()
     return total
 
 
