@@ -1,0 +1,66 @@
+"""Tables of a layer as multiples of few tables: ±2^s · R + d, with integers R and d.
+
+Copies are fitted to the tables (`kan_dialect.search.fits.shape_fit`). Each shape is rounded in
+units of its smallest copy, and then multiplied. So the tables have the form exactly, and large
+copies are coarser than small ones. Constants go to the nodes' biases.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
+from kan_dialect.search.fits.shape_fit import Functions, copies_up_to_factors
+
+SHIFTS = 3
+"""A copy is 1, 1/2, 1/4 or 1/8 of the largest one of its shape."""
+FACTORS = (0.0, *(sign * 2.0**-shift for shift in range(SHIFTS + 1) for sign in (1.0, -1.0)))
+
+
+def multiples_of_few(
+    tables: IntArray, kept: BoolArray, weights: FloatArray, count: int
+) -> tuple[IntArray, IntArray]:
+    """Tables that are multiples of at most `count` tables, and what the nodes' biases gain.
+
+    Parameters
+    ----------
+    tables : (out, in, codes), int64.
+    kept : (out, in), whether an edge exists. Others are 0 in the result.
+    weights : of the codes of each input, (in, codes), which add up to 1.
+
+    Returns
+    -------
+    (out, in, codes) and (out), int64.
+    """
+    o, i = kept.nonzero()
+    values = tables[o, i].astype(np.float64)
+    each = Functions(np.arange(values.shape[1]), values, weights[i], np.ones(len(o)))
+    of_nodes = np.bincount(o, each.variances, minlength=len(tables))
+    functions = each._replace(importance=1.0 / np.maximum(of_nodes[o], 1e-30))
+    copies = copies_up_to_factors(functions, count, FACTORS)
+    factor = copies.affine[:, 2]
+    found = np.zeros_like(tables)
+    for index, shape in enumerate(copies.shapes):
+        mine = np.flatnonzero((copies.choice == index) & (factor != 0.0))
+        if mine.size:
+            smallest = np.abs(factor[mine]).min()
+            times = np.rint(factor[mine] / smallest).astype(np.int64)
+            found[o[mine], i[mine]] = times[:, np.newaxis] * np.rint(shape * smallest)
+    gained = np.bincount(o, copies.constant, minlength=len(tables))
+    return found, np.rint(gained).astype(np.int64)
+
+
+def shapes_in(tables: IntArray) -> int:
+    """Number of tables that are no multiples of another by ±2^s, up to a constant.
+
+    Parameters
+    ----------
+    tables : (..., codes), int64; constant ones do not count.
+    """
+    found: set[bytes] = set()
+    steps = np.diff(tables.reshape(-1, tables.shape[-1]), axis=1)
+    for each in steps[steps.any(axis=1)]:
+        common = int(np.gcd.reduce(each))
+        sign = 1 if each[each.nonzero()[0][0]] > 0 else -1
+        found.add((sign * each // (common & -common)).tobytes())
+    return len(found)
