@@ -32,7 +32,7 @@ from kan_dialect.ops.table import TablesOp
 from kan_dialect.passbase.shape_pass import ShapePass
 from kan_dialect.passes.fold_tables import narrowed_sum, narrowest
 from kan_dialect.search.edge_samples import EVERYWHERE
-from kan_dialect.search.fits.shape_tables import multiples_of_few, shapes_in
+from kan_dialect.search.fits.shape_tables import multiples_of_few, shapes_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ShapeTablesPass(ShapePass):
 
     def excess(self, after: func.FuncOp, shapes: int) -> str | None:
         for _, lookup in _layers(after):
-            count = shapes_in(to_integers(lookup.tables))
+            count = len(shapes_of(to_integers(lookup.tables)))
             if count > shapes:
                 return f"{lookup.given_name or 'a layer'} has {count} shapes, not {shapes}"
         return None

@@ -235,11 +235,11 @@ def copies_up_to_factors(
     centred = functions._replace(values=functions.values - means[:, np.newaxis])
     y, rows = centred.values, np.arange(len(means))
     weights = functions.weights * functions.importance[:, np.newaxis]
-    shapes = y[[int(functions.variances.argmax())]]
+    shapes = _added(centred, y[:0], int(functions.variances.argmax()), factors)
     choice, factor, error = _factored(centred, shapes, factors)
     for _ in range(_ROUNDS * max(count, 1)):
         if len(shapes) < min(count, len(y)):
-            shapes = np.concatenate([shapes, y[[int(error.argmax())]]])
+            shapes = _added(centred, shapes, int(error.argmax()), factors)
         else:
             before, shapes = shapes, shapes.copy()
             middles = functions.weights @ shapes.T
@@ -255,6 +255,15 @@ def copies_up_to_factors(
     affine = np.stack([np.ones(len(y)), np.zeros(len(y)), factor], axis=1)
     middles = (functions.weights @ shapes.T)[rows, choice]
     return Copies(functions.t, shapes, choice, affine, means - factor * middles)
+
+
+def _added(
+    centred: Functions, shapes: FloatArray, row: int, factors: Sequence[float]
+) -> FloatArray:
+    """The shapes and a further one, of which a function is a multiple by one of the factors."""
+    sizes = sorted({1.0 / abs(c) for c in factors if c != 0.0})
+    every = [np.concatenate([shapes, size * centred.values[[row]]]) for size in sizes]
+    return min(every, key=lambda each: float(_factored(centred, each, factors)[2].sum()))
 
 
 def _factored(

@@ -32,6 +32,9 @@ def multiples_of_few(
     -------
     (out, in, codes) and (out), int64.
     """
+    found, none = np.zeros_like(tables), np.zeros(len(tables), dtype=np.int64)
+    if not kept.any():
+        return found, none
     o, i = kept.nonzero()
     values = tables[o, i].astype(np.float64)
     each = Functions(np.arange(values.shape[1]), values, weights[i], np.ones(len(o)))
@@ -39,28 +42,34 @@ def multiples_of_few(
     functions = each._replace(importance=1.0 / np.maximum(of_nodes[o], 1e-30))
     copies = copies_up_to_factors(functions, count, FACTORS)
     factor = copies.affine[:, 2]
-    found = np.zeros_like(tables)
     for index, shape in enumerate(copies.shapes):
         mine = np.flatnonzero((copies.choice == index) & (factor != 0.0))
         if mine.size:
             smallest = np.abs(factor[mine]).min()
             times = np.rint(factor[mine] / smallest).astype(np.int64)
-            found[o[mine], i[mine]] = times[:, np.newaxis] * np.rint(shape * smallest)
-    gained = np.bincount(o, copies.constant, minlength=len(tables))
+            # From the first code on, so that tables that have the form keep it.
+            integers = np.rint((shape - shape[0]) * smallest).astype(np.int64)
+            found[o[mine], i[mine]] = times[:, np.newaxis] * integers
+    left = (weights[i] * (values - found[o, i])).sum(axis=1)
+    gained = np.bincount(o, left, minlength=len(tables))
     return found, np.rint(gained).astype(np.int64)
 
 
-def shapes_in(tables: IntArray) -> int:
-    """Number of tables that are no multiples of another by ±2^s, up to a constant.
+def shapes_of(tables: IntArray) -> IntArray:
+    """The fewest tables that others are multiples of by ±2^s, up to a constant.
 
     Parameters
     ----------
     tables : (..., codes), int64; constant ones do not count.
+
+    Returns
+    -------
+    (shapes, codes), int64, each 0 at the first code.
     """
-    found: set[bytes] = set()
-    steps = np.diff(tables.reshape(-1, tables.shape[-1]), axis=1)
-    for each in steps[steps.any(axis=1)]:
-        common = int(np.gcd.reduce(each))
-        sign = 1 if each[each.nonzero()[0][0]] > 0 else -1
-        found.add((sign * each // (common & -common)).tobytes())
-    return len(found)
+    rows = tables.reshape(-1, tables.shape[-1]).astype(np.int64)
+    rows = np.unique(rows - rows[:, :1], axis=0)
+    rows = rows[rows.any(axis=1)]
+    common = np.gcd.reduce(rows, axis=1)
+    first = rows[np.arange(len(rows)), (rows != 0).argmax(axis=1)]
+    divisor = np.sign(first) * (common & -common)
+    return np.unique(rows // divisor[:, np.newaxis], axis=0)
