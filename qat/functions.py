@@ -70,7 +70,7 @@ class OwnFunctions(nn.Module):
 
 
 class SharedShapes(nn.Module):
-    """Few shapes of a layer: an edge is one of them times +-2^s, s = 0 .. -`SHIFTS`, or nothing.
+    """Few shapes of a layer: an edge is one of them times ±2^-s, s = 0 .. `SHIFTS`, or nothing.
 
     The shape is rounded, and its multiple is exact. So tables of edges with one shape are equal up
     to sign and shift, and a bias takes in what their own functions differ by.

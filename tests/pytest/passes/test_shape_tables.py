@@ -158,3 +158,11 @@ def test_the_check_of_the_pass_finds_further_shapes() -> None:
         Checker(None).check(
             ShapeTablesPass(shapes=1), network.module(), two.module()
         ).require_passed()
+
+
+@pytest.mark.ci
+def test_hardware_gives_the_integers(tmp_path: Path) -> None:
+    shaped = network_of(3).apply(ShapeTablesPass(shapes=2))
+    built = shaped.build(tmp_path / "out")
+    assert built.report["simulation"]["mismatches"] == 0
+    assert built.report["shapes"]["up_to"] == "shift"
