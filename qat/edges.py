@@ -307,6 +307,11 @@ class EdgeLayer(nn.Module):
         moved = rows if real is None else real
         return sum_of_entries(by_row, slopes_by_row, rows, moved) + self.rounded_bias()
 
+    def share(self) -> None:
+        """From now on edges are multiples of shapes, if they share any."""
+        if isinstance(self.functions, SharedShapes):
+            self.functions.share()
+
     def start_at(self, sums: Sequence[float]) -> None:
         """Begin with these sums, (nodes), on average."""
         with torch.no_grad():

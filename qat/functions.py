@@ -6,11 +6,14 @@ import math
 from collections.abc import Callable
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from kan_dialect.qat.bases import Basis
+from kan_dialect.search.fits.shape_fit import Functions, copies_up_to_factors
+from kan_dialect.search.fits.shape_tables import FACTORS, SHIFTS
 
 Rounded: TypeAlias = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """Values and slopes, (..., codes), of functions with coefficients (..., functions), which read
@@ -21,8 +24,6 @@ FIRST_BITS = 5
 FEW_INPUTS = 16
 """With more inputs, values begin smaller and with more bits, and move less in a step."""
 LEAST_BITS, MOST_BITS = -2.0, 9.0
-SHIFTS = 3
-"""An edge is a shape times 1, 1/2, 1/4 or 1/8, so that its shift is a choice of two bits."""
 TINY = 1e-30
 """The least number that is divided by."""
 
@@ -75,8 +76,9 @@ class SharedShapes(nn.Module):
     The shape is rounded, and its multiple is exact. So tables of edges with one shape are equal up
     to sign and shift, and a bias takes in what their own functions differ by.
 
-    An edge has a function of its own, and takes the nearest multiple of a shape: it is quantised as
-    a vector (van den Oord et al., arXiv 1711.00937, section 3.2). The factor of least squares is
+    At first edges are functions of their own. `share` finds shapes for them. From then on an edge
+    still has a function of its own, and takes the nearest multiple of a shape: it is quantised as a
+    vector (van den Oord et al., arXiv 1711.00937, section 3.2). The factor of least squares is
     rounded to the nearest of 0 and the powers of two (INQ, Zhou et al., arXiv 1702.03044, section
     2.1). The gradient of an edge's values reaches its own function straight through, and that of a
     shape is the sum over its edges (Han et al., arXiv 1510.00149, section 3).
@@ -94,8 +96,11 @@ class SharedShapes(nn.Module):
         super().__init__()
         self.coefficients = nn.Parameter(_first(basis, (nodes, inputs), inputs, random))
         """(nodes, inputs, functions): what an edge would be without shapes."""
-        self.shapes = nn.Parameter(_first_shapes(basis, shapes, inputs, random))
-        """(shapes, functions): the largest multiples."""
+        self.shapes = nn.Parameter(torch.zeros(shapes, basis.values.shape[-1], dtype=torch.float64))
+        """(shapes, functions): the largest multiples; 0 until `share`."""
+        self.is_shared: Tensor
+        """Whether edges are multiples of shapes, (), bool."""
+        self.register_buffer("is_shared", torch.tensor(False))
         self.shape_read = nn.Parameter(_full((shapes,), float(basis.bits)))
         self.shape_bits = nn.Parameter(_full((shapes,), first_bits(inputs)))
         values = torch.from_numpy(basis.values[-1].copy())
@@ -112,6 +117,19 @@ class SharedShapes(nn.Module):
         self.factor: Tensor
         """What it is multiplied by, (nodes, inputs), float64: 0 or a power of two with a sign."""
         self.register_buffer("factor", torch.zeros(nodes, inputs, dtype=torch.float64))
+
+    @torch.no_grad()
+    def share(self) -> None:
+        """Find shapes for the functions of the edges: see `copies_up_to_factors`."""
+        own = (self.coefficients @ self._values).numpy().reshape(-1, self._values.shape[1])
+        alike = np.full(own.shape, 1.0 / own.shape[1])
+        functions = Functions(np.arange(own.shape[1], dtype=np.float64), own, alike, alike[:, 0])
+        copies = copies_up_to_factors(functions, len(self.shapes), FACTORS)
+        # Fewer shapes than were asked for are found of few edges; others stay 0.
+        inverse = torch.linalg.pinv(self._values.T)
+        found = (inverse @ torch.from_numpy(copies.shapes).T).T
+        self.shapes[: len(found)] = found
+        self.is_shared.fill_(True)
         self.assign()
 
     @torch.no_grad()
@@ -130,6 +148,8 @@ class SharedShapes(nn.Module):
 
     def tables(self, rounded: Rounded) -> tuple[Tensor, Tensor]:
         """Values and slopes of the edges at all codes: see `EdgeLayer.tables`."""
+        if not self.is_shared:
+            return rounded(self.coefficients, self.read, self.bits)
         values, slopes = (
             self.factor[..., None] * functional.embedding(self.choice, each)
             for each in rounded(self.shapes, self.shape_read, self.shape_bits)
@@ -167,7 +187,8 @@ class SharedShapes(nn.Module):
         """Keep parameters where they have a meaning."""
         self.shape_read.clamp_(least_read, most_read)
         self.shape_bits.clamp_(LEAST_BITS, MOST_BITS)
-        self.assign()
+        if self.is_shared:
+            self.assign()
 
 
 def first_bits(inputs: int) -> float:
@@ -186,18 +207,6 @@ def _first(basis: Basis, sizes: tuple[int, int], inputs: int, random: torch.Gene
     noise = torch.randn(*sizes, functions, generator=random, dtype=torch.float64)
     linear = torch.tensor(basis.linear.tolist(), dtype=torch.float64)
     return 0.6 / inputs**0.5 * slopes * linear + 0.02 * noise
-
-
-def _first_shapes(basis: Basis, shapes: int, inputs: int, random: torch.Generator) -> Tensor:
-    """Coefficients of Chebyshev polynomials of degrees 1, 2, .., with some noise.
-
-    They are twice as large as the functions of edges are at first.
-    """
-    linear = torch.tensor(basis.linear.tolist(), dtype=torch.float64)
-    degrees = torch.arange(1, shapes + 1, dtype=torch.float64)[:, None]
-    polynomials = torch.cos(degrees * linear.clamp(-1.0, 1.0).arccos())
-    noise = torch.randn(polynomials.shape, generator=random, dtype=torch.float64)
-    return 1.2 / inputs**0.5 * (polynomials + 0.1 * noise)
 
 
 def _full(sizes: tuple[int, ...], value: float) -> Tensor:

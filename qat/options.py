@@ -100,6 +100,11 @@ class Schedule:
         return self.first_price * (self.last_price / self.first_price) ** rise
 
     @property
+    def own_steps(self) -> int:
+        """Steps in which edges have functions of their own, before they share shapes."""
+        return int(self.warm * self.steps)
+
+    @property
     def prunes(self) -> bool:
         """Whether the number of edges is limited."""
         return self.fan_in is not None or self.fan_out is not None

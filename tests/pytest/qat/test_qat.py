@@ -117,6 +117,7 @@ def random_network(
                     # Lines would all be multiples of one shape.
                     curve = torch.randn(parameter.shape, generator=random, dtype=torch.float64)
                     parameter.add_(curve)
+            layer.share()
             layer.clamp_bits()
     return network
 
@@ -635,6 +636,7 @@ def test_a_training_with_few_shapes() -> None:
     for each in (run, again):
         each.advance()
     assert run.loss == again.loss
+    assert all(layer.functions.is_shared for layer in again.network.edge_layers())
     trained = train(moons(), options)
     assert trained.test_score is not None and trained.test_score > 0.8
     for point in trained.front:
