@@ -6,8 +6,8 @@
 Each network is trained with functions of its own for each edge, and with N shapes of each layer, as
 `kan-flow train --shapes N` does, without a price of LUTs: an edge is ±1, 1/2, 1/4 or 1/8 of a
 shape, or nothing. For `fitted`, `kan-shape-tables` makes the tables of the network with functions
-of its own multiples of N, without further training. Sizes and steps were fixed beforehand. The test
-set is only reported: accuracy, or explained variance of numbers, of the integers.
+of its own multiples of N, without further training. The test set chooses no
+network. It gives the scores: accuracy, or explained variance of numbers, of the integers.
 
 Bits are those of memories. With functions of their own, edges have a table each. With shapes, a
 layer has the tables of its shapes, and each edge a choice of shape, sign and shift. Entries have
