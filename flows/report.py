@@ -73,7 +73,8 @@ class Report:
     stages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """An entry a file of IR, in order: `file`, `pass`, `level`, and the estimate at wire level."""
     shapes: dict[str, Any] | None = None
-    """Result of `kan-share-shapes`: `up_to`, `shapes`, `edges`, `before`, `tried`."""
+    """Result of `kan-share-shapes` or `kan-shape-tables`: `up_to`, `shapes`, `edges`, `before`,
+    `tried`."""
     bits: dict[str, Any] | None = None
     """Result of `kan-choose-bits`: `bits`, the budget, and the scores `before` and `after`."""
     precision: dict[str, Any] | None = None

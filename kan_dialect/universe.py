@@ -57,6 +57,7 @@ _PASSES = {
     "kan-refine-precision": ("kan_dialect.passes.refine_precision", "RefinePrecisionPass"),
     "kan-schedule": ("kan_dialect.passes.schedule", "SchedulePass"),
     "kan-share-shapes": ("kan_dialect.passes.share_shapes", "ShareShapesPass"),
+    "kan-shape-tables": ("kan_dialect.passes.shape_tables", "ShapeTablesPass"),
     "kan-share-sums": ("kan_dialect.passes.share_sums", "ShareSumsPass"),
     "kan-share-tables": ("kan_dialect.passes.share_tables", "ShareTablesPass"),
     "kan-snap-symbolic": ("kan_dialect.passes.snap_symbolic", "SnapSymbolicPass"),

@@ -93,10 +93,15 @@ def _narrowed_lookup(op: QuantizeOp, node_sum: NodeSumOp) -> TablesOp:
     return TablesOp(source, tables, element, bounds=bounds, name=node_sum.given_name)
 
 
-def narrowed_sum(node_sum: NodeSumOp, edges: TablesOp) -> NodeSumOp:
-    """The sum of narrower edges, with bounds; in the narrowest storage if its readers allow."""
+def narrowed_sum(node_sum: NodeSumOp, edges: TablesOp, bias: IntArray | None = None) -> NodeSumOp:
+    """The sum of narrower edges, with bounds; in the narrowest storage if its readers allow.
+
+    Parameters
+    ----------
+    bias : (out), integers, in place of the bias of `node_sum`.
+    """
     lower, upper = bounds_of(edges.result)
-    mask, bias = node_sum.mask_array, node_sum.bias_array
+    mask, bias = node_sum.mask_array, node_sum.bias_array if bias is None else bias
     low = np.where(mask, lower, 0).sum(axis=1) + bias
     high = np.where(mask, upper, 0).sum(axis=1) + bias
     element = quantized_type(node_sum.result)
@@ -106,7 +111,7 @@ def narrowed_sum(node_sum: NodeSumOp, edges: TablesOp) -> NodeSumOp:
     return NodeSumOp(
         edges,
         mask=node_sum.mask,
-        bias=node_sum.bias,
+        bias=bias,
         bounds=bounds_constant(result_type, low, high),
         result_type=result_type,
         name=node_sum.given_name,

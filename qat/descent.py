@@ -23,7 +23,7 @@ from torch import Tensor
 from kan_dialect.files.sample_parts import dealt_parts
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.qat.edges import EdgeLayer, taken
-from kan_dialect.qat.functions import FEW_INPUTS
+from kan_dialect.qat.functions import FEW_INPUTS, SharedShapes
 from kan_dialect.qat.network import Computed, QuantisedKan
 from kan_dialect.qat.objective import Objective
 from kan_dialect.qat.options import Schedule
@@ -161,6 +161,8 @@ class Run:
     def advance(self) -> None:
         """One gradient step, and a record where one is due."""
         schedule, network = self.schedule, self.network
+        if self.step == schedule.own_steps:
+            self._share()
         chooses = schedule.prunes and self.step % CHOICE_STEPS == 0
         if chooses:
             self._choose_edges()
@@ -187,6 +189,18 @@ class Run:
         self.step += 1
         if self.step % schedule.interval == 0:
             self._record(price)
+
+    @property
+    def _shares(self) -> bool:
+        """Whether edges share shapes, sooner or later."""
+        return isinstance(self.network.edge_layers()[0].functions, SharedShapes)
+
+    def _share(self) -> None:
+        """Edges of layers with shapes become multiples of them."""
+        if self._shares:
+            for layer in self.network.edge_layers():
+                layer.share()
+            self._average.load_state_dict(self.network.state_dict())
 
     def with_noise(self, inputs: Tensor) -> Tensor:
         """What the network reads in this step of these inputs, (samples, inputs)."""
@@ -304,6 +318,8 @@ class Run:
     @torch.no_grad()
     def _record(self, price: float) -> None:
         network, objective = self._average, self.objective
+        for layer in network.edge_layers():
+            layer.clamp_bits()
         inputs, targets = self._some
         results, luts = _computed(network, inputs)
         loss = float(objective.loss(results, targets, network.log_temperature))
@@ -314,7 +330,10 @@ class Run:
             losses = objective.losses(results, targets, network.log_temperature)
             held = np.stack([objective.scores(results, targets), losses.numpy()])
         record = Record(self.step, price, luts, loss, held)
-        if self.keeps and (record.size not in self.kept or loss < self.kept[record.size].loss):
+        # The front has no network whose edges do not share shapes yet.
+        is_shared = not self._shares or self.step > self.schedule.own_steps
+        is_better = record.size not in self.kept or loss < self.kept[record.size].loss
+        if self.keeps and is_shared and is_better:
             copies = {name: each.detach().clone() for name, each in network.state_dict().items()}
             self.kept[record.size] = Kept(len(self.records), loss, copies)
         self.records.append(record)
@@ -387,8 +406,9 @@ def frequencies_of(codes: Tensor, count: int) -> Tensor:
 def _roughness(network: QuantisedKan) -> Tensor:
     total = torch.zeros((), dtype=torch.float64)
     for layer in network.edge_layers():
-        if layer.coefficients.shape[-1] > 2:
-            total = total + layer.coefficients.diff(n=2, dim=-1).square().sum()
+        for each in layer.functions.of_functions:
+            if each.shape[-1] > 2:
+                total = total + each.diff(n=2, dim=-1).square().sum()
     return total
 
 

@@ -42,7 +42,7 @@ class EdgeLayer(nn.Module):
         ----------
         basis : functions at the codes of an input.
         kept : (nodes, inputs), float64: 0 for edges that do not exist, 1 for others.
-        shapes : number of shapes that edges of an input share; None: each has its own function.
+        shapes : number of shapes that edges share; None: each has its own function.
         """
         super().__init__()
         self.nodes, self.inputs, self.most = nodes, inputs, basis.bits
@@ -103,26 +103,36 @@ class EdgeLayer(nn.Module):
 
     def tables(self) -> tuple[Tensor, Tensor]:
         """Values and slopes of the edges at all codes, (nodes, edges, codes) each."""
-        coefficients = self.coefficients.reshape(-1, self.coefficients.shape[-1])
-        read = self.read.detach().round().long().reshape(-1)
-        edge = torch.arange(len(read))
-        # At all numbers of bits at once: cheaper than to group edges by theirs.
-        by_bits = (coefficients @ self._values_of_bits).reshape(len(read), -1, self.codes)
-        values = by_bits[edge, read]
-        by_bits = (coefficients.detach() @ self._slopes_of_bits).reshape(len(read), -1, self.codes)
-        slopes = by_bits[edge, read]
-        shape = (self.nodes, self.edges, self.codes)
-        # What an edge sees moves towards the code's own value as it reads more bits.
-        unseen = LN2 * self._errors[read] * slopes
-        more = (self.read - self.read.detach()).reshape(-1, 1)
-        values = (values + unseen * more).reshape(shape)
-        kept, slopes = self._kept[..., None], slopes.reshape(shape)
-        rounded = round_to_step(values, self.bits[..., None].expand(shape))
+        values, slopes = self.functions.tables(self._rounded)
+        kept = self._kept[..., None]
         if not self.chosen.all():
             # Edges that are not chosen have gradients, and may be chosen again.
             chosen = self.chosen[..., None]
-            rounded, slopes = straight_through(rounded * chosen, rounded), slopes * chosen
-        return rounded * kept, slopes * kept
+            values, slopes = straight_through(values * chosen, values), slopes * chosen
+        return values * kept, slopes * kept
+
+    def _rounded(self, coefficients: Tensor, read: Tensor, bits: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and slopes of functions at all codes, (..., codes) each.
+
+        Parameters
+        ----------
+        coefficients : (..., functions).
+        read, bits : (...), of the input's code that a function reads, and of its values.
+        """
+        flat = coefficients.reshape(-1, coefficients.shape[-1])
+        seen = read.detach().round().long().reshape(-1)
+        row = torch.arange(len(seen))
+        # At all numbers of bits at once: cheaper than to group functions by theirs.
+        by_bits = (flat @ self._values_of_bits).reshape(len(seen), -1, self.codes)
+        values = by_bits[row, seen]
+        by_bits = (flat.detach() @ self._slopes_of_bits).reshape(len(seen), -1, self.codes)
+        slopes = by_bits[row, seen]
+        shape = (*read.shape, self.codes)
+        # What an edge sees moves towards the code's own value as it reads more bits.
+        unseen = LN2 * self._errors[seen] * slopes
+        more = (read - read.detach()).reshape(-1, 1)
+        values = (values + unseen * more).reshape(shape)
+        return round_to_step(values, bits[..., None].expand(shape)), slopes.reshape(shape)
 
     @torch.no_grad()
     def take(self, places: Tensor) -> None:
@@ -296,6 +306,11 @@ class EdgeLayer(nn.Module):
         )
         moved = rows if real is None else real
         return sum_of_entries(by_row, slopes_by_row, rows, moved) + self.rounded_bias()
+
+    def share(self) -> None:
+        """From now on edges are multiples of shapes, if they share any."""
+        if isinstance(self.functions, SharedShapes):
+            self.functions.share()
 
     def start_at(self, sums: Sequence[float]) -> None:
         """Begin with these sums, (nodes), on average."""

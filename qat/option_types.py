@@ -24,8 +24,8 @@ class TrainOptionTypes(TypedDict, total=False):
     cells: int
     """Cells of the B-splines' grids."""
     shapes: int | None
-    """Functions of an input that all its edges share: an edge is one of them, its negative, or
-    nothing; by default each edge has its own."""
+    """Functions that all edges of a layer share: an edge is one of them or its negative, times 1,
+    1/2, 1/4 or 1/8, or nothing; by default each edge has its own."""
     decides: bool
     """Of two classes, hardware gives the class in place of a score: one bit, which is one table
     where edges read few bits."""

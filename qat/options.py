@@ -100,6 +100,11 @@ class Schedule:
         return self.first_price * (self.last_price / self.first_price) ** rise
 
     @property
+    def own_steps(self) -> int:
+        """Steps in which edges have functions of their own, before they share shapes."""
+        return int(self.warm * self.steps)
+
+    @property
     def prunes(self) -> bool:
         """Whether the number of edges is limited."""
         return self.fan_in is not None or self.fan_out is not None
@@ -150,8 +155,8 @@ class TrainingOptions:
     cells: int = bounded(6, Bounds(1, 64))
     """Cells of the B-splines' grids."""
     shapes: int | None = bounded(None, Bounds(1, 64))
-    """Functions of an input that all its edges share: an edge is one of them, its negative, or
-    nothing; by default each edge has its own."""
+    """Functions that all edges of a layer share: an edge is one of them or its negative, times 1,
+    1/2, 1/4 or 1/8, or nothing; by default each edge has its own."""
     decides: bool = False
     """Of two classes, hardware gives the class in place of a score: one bit, which is one table
     where edges read few bits."""

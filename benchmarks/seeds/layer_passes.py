@@ -134,7 +134,7 @@ SEEDS = [
     *seeds_in(
         "kan-fold-tables",
         "narrowed_sum",
-        ("biases are lost", Replace("NodeSumOp(..., bias=node_sum.bias)", "NodeSumOp(...)")),
+        ("biases are lost", Replace("NodeSumOp(..., bias=bias)", "NodeSumOp(...)")),
         (
             "the bounds of a sum leave its bias out",
             Replace(

@@ -503,11 +503,13 @@ class FoldedByInputOp(FoldedTablesOp, InputByInput):
         return [(words, sum(int(span).bit_length() for span in row)) for row in largest.tolist()]
 
     def check(self) -> None:
-        super().check()
         bits = self.entry_bits
+        if bits is not None:
+            message = f"loadable must lie in 1..{MAX_ENTRY_BITS} bits"
+            require(1 <= bits <= MAX_ENTRY_BITS, message)
+        super().check()
         if bits is None:
             return
-        require(1 <= bits <= MAX_ENTRY_BITS, f"loadable must lie in 1..{MAX_ENTRY_BITS} bits")
         kind, entries = self._loadable_sum(bits), self.loaded_entries()
         needed = storage_for(min(int(entries.min()), -1), int(entries.max()))[0]
         require(needed <= bits, f"entries need {needed} bits, and loadable says {bits}")

@@ -46,12 +46,7 @@ def shared_shapes(tables: IntArray) -> SharedShapes:
     """
     nodes, inputs, codes = tables.shape
     edges = tables.reshape(-1, codes).astype(np.int64)
-    steps = edges - edges[:, :1]
-    common = np.bitwise_or.reduce(steps, axis=1)
-    powers = np.minimum(common & -common, 1 << MAX_SHIFT)
-    first = (steps != 0).argmax(axis=1)
-    factors = powers * np.sign(np.take_along_axis(steps, first[:, np.newaxis], axis=1)[:, 0])
-    steps //= np.where(factors == 0, 1, factors)[:, np.newaxis]
+    steps, factors = _steps(edges)
     smallest = steps.min(axis=1)
     steps -= smallest[:, np.newaxis]
     used = np.flatnonzero(factors)
@@ -61,6 +56,28 @@ def shared_shapes(tables: IntArray) -> SharedShapes:
     offsets = edges[:, 0] + factors * smallest
     by_edge = (each.reshape(nodes, inputs) for each in (choices, factors, offsets))
     return SharedShapes(shapes, *by_edge)
+
+
+def shapes_of(tables: IntArray) -> IntArray:
+    """The shapes of tables, (shapes, codes), each 0 at the first code; constant ones have none.
+
+    Parameters
+    ----------
+    tables : (..., codes), integers.
+    """
+    steps, factors = _steps(tables.reshape(-1, tables.shape[-1]).astype(np.int64))
+    return np.unique(steps[factors != 0], axis=0)
+
+
+def _steps(edges: IntArray) -> tuple[IntArray, IntArray]:
+    """Entries less the first one, over the factors, (edges, codes); and the factors, (edges)."""
+    steps = edges - edges[:, :1]
+    common = np.bitwise_or.reduce(steps, axis=1)
+    powers = np.minimum(common & -common, 1 << MAX_SHIFT)
+    first = (steps != 0).argmax(axis=1)
+    factors = powers * np.sign(np.take_along_axis(steps, first[:, np.newaxis], axis=1)[:, 0])
+    steps //= np.where(factors == 0, 1, factors)[:, np.newaxis]
+    return steps, factors
 
 
 def _numbered(rows: IntArray, places: IntArray, inputs: int) -> tuple[IntArray, IntArray]:

@@ -17,8 +17,8 @@ from kan_dialect.search.edge_samples import EdgeSamples, sample_edges
 from kan_dialect.search.fits.shape_fit import (
     Copies,
     Functions,
+    copies_up_to_factors,
     copies_up_to_scale,
-    copies_up_to_sign,
 )
 
 
@@ -68,7 +68,7 @@ def _of_each_input(layer: ShapedLayer, count: int) -> Copies:
     total = 0
     for index in np.unique(layer.i).tolist():
         mine = np.flatnonzero(layer.i == index)
-        found = copies_up_to_sign(layer.functions.of(mine), count)
+        found = copies_up_to_factors(layer.functions.of(mine), count)
         choice[mine], affine[mine], constant[mine] = (
             total + found.choice,
             found.affine,

@@ -7,12 +7,13 @@ given shapes, c and d follow from moments for each of many a and b. For given co
 linear least squares (lines between points of a grid). Shapes are added one by one, each from the
 function with the largest error so far. Up to gain: the same with a = 1 or -1 and b = 0.
 
-Up to sign: each function is +S(t) + d or -S(t) + d. This is k-means with reflection.
+Up to factors: each function is c * S(t) + d with one of few factors c, such as 1 and -1. This is
+k-means, with reflection and scaling.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -226,32 +227,56 @@ def _scaled(
     )
 
 
-def copies_up_to_sign(functions: Functions, count: int) -> Copies:
-    """Copies with a = 1, b = 0 and c = 1 or -1 of at most `count` shapes."""
+def copies_up_to_factors(
+    functions: Functions, count: int, factors: Sequence[float] = (1.0, -1.0)
+) -> Copies:
+    """Copies with a = 1, b = 0 and c one of few factors, of at most `count` shapes."""
     means = functions.means
-    y = functions.values - means[:, np.newaxis]
-    rows = np.arange(len(y))
+    centred = functions._replace(values=functions.values - means[:, np.newaxis])
+    y, rows = centred.values, np.arange(len(means))
     weights = functions.weights * functions.importance[:, np.newaxis]
-    shapes = y[[int(functions.variances.argmax())]]
-    choice, sign = np.zeros(len(y), dtype=np.int64), np.ones(len(y))
+    shapes = _added(centred, y[:0], int(functions.variances.argmax()), factors)
+    choice, factor, error = _factored(centred, shapes, factors)
     for _ in range(_ROUNDS * max(count, 1)):
-        apart, away = (
-            (weights[:, np.newaxis] * (y[:, np.newaxis] - factor * shapes) ** 2).sum(axis=-1)
-            for factor in (1.0, -1.0)
-        )
-        error = np.minimum(apart, away)
-        choice = error.argmin(axis=1)
-        sign = np.where(apart[rows, choice] <= away[rows, choice], 1.0, -1.0)
         if len(shapes) < min(count, len(y)):
-            shapes = np.concatenate([shapes, y[[int(error[rows, choice].argmax())]]])
-            continue
-        before = shapes
-        shapes = shapes.copy()
-        for index in np.unique(choice):
-            mine = choice == index
-            share = weights[mine] / np.maximum(weights[mine].sum(axis=0), 1e-300)
-            shapes[index] = (share * y[mine] * sign[mine, np.newaxis]).sum(axis=0)
-        if np.array_equal(before, shapes):
-            break
-    affine = np.stack([np.ones(len(y)), np.zeros(len(y)), sign], axis=1)
-    return Copies(functions.t, shapes, choice, affine, means)
+            shapes = _added(centred, shapes, int(error.argmax()), factors)
+        else:
+            before, shapes = shapes, shapes.copy()
+            middles = functions.weights @ shapes.T
+            for index in np.unique(choice[factor != 0.0]).tolist():
+                mine = np.flatnonzero((choice == index) & (factor != 0.0))
+                c = factor[mine, np.newaxis]
+                share = weights[mine] * c
+                right = (share * (y[mine] + c * middles[mine, index, np.newaxis])).sum(axis=0)
+                shapes[index] = right / np.maximum((share * c).sum(axis=0), 1e-300)
+            if np.array_equal(before, shapes):
+                break
+        choice, factor, error = _factored(centred, shapes, factors)
+    affine = np.stack([np.ones(len(y)), np.zeros(len(y)), factor], axis=1)
+    middles = (functions.weights @ shapes.T)[rows, choice]
+    return Copies(functions.t, shapes, choice, affine, means - factor * middles)
+
+
+def _added(
+    centred: Functions, shapes: FloatArray, row: int, factors: Sequence[float]
+) -> FloatArray:
+    """The shapes and a further one, of which a function is a multiple by one of the factors."""
+    sizes = sorted({1.0 / abs(c) for c in factors if c != 0.0})
+    every = [np.concatenate([shapes, size * centred.values[[row]]]) for size in sizes]
+    return min(every, key=lambda each: float(_factored(centred, each, factors)[2].sum()))
+
+
+def _factored(
+    centred: Functions, shapes: FloatArray, factors: Sequence[float]
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Shape, factor and error times importance of each function whose mean is 0, (n) each."""
+    rows = np.arange(len(centred.values))
+    weights, y = centred.weights, centred.values
+    spread = weights @ shapes.T**2 - (weights @ shapes.T) ** 2
+    products = (weights * y) @ shapes.T
+    # (factors, n, shapes), less the variance of each function.
+    every = np.stack([c * c * spread - 2.0 * c * products for c in factors])
+    choice = every.min(axis=0).argmin(axis=1)
+    best = every[:, rows, choice]
+    factor = np.asarray(factors)[best.argmin(axis=0)]
+    return choice, factor, centred.variances + centred.importance * best.min(axis=0)

@@ -1,4 +1,4 @@
-"""The outcome of `kan-share-shapes`: accuracy by number of shapes."""
+"""The outcome of `kan-share-shapes` and `kan-shape-tables`: accuracy by number of shapes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from xdsl.dialects import func
 from kan_dialect.ir.attributes.figures import record_figures, recorded_figures
 
 SHAPES = "kan.shapes"
-"""Attribute of a function: the numbers of shapes that `kan-share-shapes` tried, and its choice."""
+"""Attribute of a function: the numbers of shapes that a pass tried, and its choice."""
 
 Scores = tuple[float, float]
 """Of all samples, and of those held out."""

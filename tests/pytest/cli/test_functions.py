@@ -28,6 +28,7 @@ REQUIRED = {
     "kan-prune": "data={data} threshold=0.1",
     "kan-refine-precision": "data={data} target=ecp5 max-error=1",
     "kan-share-shapes": "shapes=2",
+    "kan-shape-tables": "shapes=2",
 }
 """Options without which a pass is refused."""
 

@@ -32,8 +32,8 @@ from kan_dialect.passes.share_shapes import ShareShapesPass
 from kan_dialect.search.fits.shape_fit import (
     Copies,
     Functions,
+    copies_up_to_factors,
     copies_up_to_scale,
-    copies_up_to_sign,
 )
 from kan_dialect.search.fits.shape_search import recorded_shape_search
 from kan_dialect.search.precision.judge import Judge
@@ -103,14 +103,14 @@ def test_reflected_functions_are_one_shape(seed: int) -> None:
     values = sign * shapes[used] + offset
     weights = np.full(values.shape, 1 / len(t))
     functions = Functions(t, values, weights, rng.uniform(0.5, 2.0, n))
-    found = copies_up_to_sign(functions, count)
+    found = copies_up_to_factors(functions, count)
     assert len(found.shapes) <= count
     np.testing.assert_allclose(copied(found, t), values, atol=1e-9)
     assert (np.abs(found.affine) == [1.0, 0.0, 1.0]).all()
     # Of one shape less, something is lost; of two more, none is made.
     if len(np.unique(used)) == count > 1:
-        assert lost(functions, copies_up_to_sign(functions, count - 1)) > 1e-4
-    assert len(copies_up_to_sign(functions, n + 2).shapes) <= n
+        assert lost(functions, copies_up_to_factors(functions, count - 1)) > 1e-4
+    assert len(copies_up_to_factors(functions, n + 2).shapes) <= n
 
 
 def test_shaped_edges_are_what_they_say() -> None:
@@ -218,7 +218,7 @@ def test_without_enough_shapes_edges_stay(monkeypatch: pytest.MonkeyPatch, tmp_p
     module, samples = random_network(5)
     data = tmp_path / "data.npz"
     np.savez(data, x=samples)
-    monkeypatch.setattr("kan_dialect.passes.share_shapes.COUNTS", (1, 2))
+    monkeypatch.setattr("kan_dialect.passbase.shape_pass.COUNTS", (1, 2))
     before = Model.of(module).run(samples)
     sharing = ShareShapesPass(data=str(data), up_to="gain", max_accuracy_loss=1e-6)
     run_passes(make_context(), module, [sharing], Checker(samples, count=50))

@@ -111,11 +111,13 @@ def random_network(
             ):
                 uniform = torch.rand(parameter.shape, generator=random, dtype=torch.float64)
                 parameter.copy_(uniform * scale + offset)
-            if isinstance(layer.functions, SharedShapes):
-                weights = layer.functions.weights
-                weights.copy_(torch.randn(weights.shape, generator=random, dtype=torch.float64))
             for parameter in layer.functions.of_functions:
                 parameter.mul_(3.0)
+                if shapes is not None:
+                    # Lines would all be multiples of one shape.
+                    curve = torch.randn(parameter.shape, generator=random, dtype=torch.float64)
+                    parameter.add_(curve)
+            layer.share()
             layer.clamp_bits()
     return network
 
@@ -554,60 +556,78 @@ def test_integers_are_those_of_the_compiler(
 
 
 def shapes_of(layer: IntegerLayer) -> int:
-    """The most functions that edges of an input have, up to offset and sign; constants left out."""
-    most = 0
-    for of_input in np.moveaxis(layer.tables, 1, 0):
-        found: set[tuple[int, ...]] = set()
-        for table in of_input - of_input[:, :1]:
-            up, down = tuple(table.tolist()), tuple((-table).tolist())
-            if any(up):
-                found.add(max(up, down))
-        most = max(most, len(found))
-    return most
+    """The functions that edges of a layer have, up to offset, sign and 1, 2, 4 or 8 times."""
+    found: dict[tuple[int, ...], list[int]] = {}
+    for table in (layer.tables - layer.tables[..., :1]).reshape(-1, layer.tables.shape[-1]):
+        if table.any():
+            common = int(np.gcd.reduce(table))
+            power = common & -common
+            up, down = (tuple((sign * table // power).tolist()) for sign in (1, -1))
+            found.setdefault(max(up, down), []).append(power)
+    assert all(max(powers) <= 8 * min(powers) for powers in found.values())
+    return len(found)
 
 
+@pytest.mark.parametrize("functions", ["spline", "table"])
 @pytest.mark.parametrize("shapes", [1, 2, 3])
-def test_edges_of_an_input_share_shapes(shapes: int) -> None:
-    own, shared = (random_network([4, 4], [3, 6, 6], 5, shapes=each) for each in (None, shapes))
+def test_edges_of_a_layer_share_shapes(shapes: int, functions: str) -> None:
+    own, shared = (
+        random_network([4, 4], [3, 6, 6], 5, functions=functions, shapes=each)
+        for each in (None, shapes)
+    )
     for layer in (*own.edge_layers(), *shared.edge_layers()):
         with torch.no_grad():
             layer.functions.of_bits[1].fill_(8.0)
             layer.functions.of_bits[0].fill_(float(layer.most))
-    assert all(shapes_of(layer) > shapes for layer in own.integers())
+    assert all(shapes_of(layer) > 2 * shapes for layer in own.integers())
     assert [shapes_of(layer) for layer in shared.integers()] == [shapes] * 2
-    functions = shared.edge_layers()[0].functions
+
+
+def test_an_edge_is_the_nearest_multiple_of_a_shape() -> None:
+    """Of all multiples, by squares over all codes; an edge has any offset."""
+    basis = spline_basis(4, 4)
+    network = random_network([4], [5, 20], seed=3, shapes=3)
+    (layer,) = network.edge_layers()
+    functions = layer.functions
     assert isinstance(functions, SharedShapes)
-    # A small weight is no edge, and the sign of a weight is that of the function.
     with torch.no_grad():
-        functions.weights.mul_(0.0)
-        functions.weights[0, 0, 0], functions.weights[1, 0, 0] = 0.7, -1.3
-        values = shared.edge_layers()[0].tables()[0]
-    assert (values[0, 0] + values[1, 0] == 0.0).all() and values[0, 0].any()
-    values[:2, 0] = 0.0
-    assert not values.any()
+        functions.coefficients.mul_(torch.linspace(0.01, 2.0, 20)[:, None, None])
+        layer.clamp_bits()
+    own = functions.coefficients.detach().numpy() @ basis.values[-1].T
+    shapes = functions.shapes.detach().numpy() @ basis.values[-1].T
+    own, shapes = (each - each.mean(axis=-1, keepdims=True) for each in (own, shapes))
+    factors = np.array([sign * 2.0**-shift for shift in range(4) for sign in (1, -1)] + [0.0])
+    every = (factors[:, None, None] * shapes).reshape(-1, 16)
+    expected = ((own[:, :, None] - every) ** 2).sum(-1).min(-1)
+    taken_ = functions.factor.numpy()[..., None] * shapes[functions.choice.numpy()]
+    np.testing.assert_allclose(((own - taken_) ** 2).sum(-1), expected)
+    assert {0.0, 0.125, 0.25, 0.5, 1.0} == set(functions.factor.abs().reshape(-1).tolist())
 
 
-def test_gradients_of_weights_are_those_of_weights_times_shapes() -> None:
-    """By an exact sum: rounding, the choice of the shape and its sign are passed by."""
+def test_gradients_of_shapes_are_sums_over_edges() -> None:
+    """Those of an edge's own function are what they would be without shapes."""
     network = random_network([4], [3, 2], seed=3, shapes=2)
     (layer,) = network.edge_layers()
     functions = layer.functions
     assert isinstance(functions, SharedShapes)
+    with torch.no_grad():
+        functions.shape_read.fill_(4.0)
     codes = torch.randint(0, 16, (50, 3), generator=torch.Generator().manual_seed(1))
     of_samples = torch.linspace(-1.0, 2.0, 50, dtype=torch.float64)
     (network(codes).results * of_samples[:, None]).sum().backward()
-    basis = torch.from_numpy(spline_basis(4, 4).values)
+    basis = torch.from_numpy(spline_basis(4, 4).values)[-1]
+    of_shapes = torch.zeros_like(functions.shapes)
     for node in range(2):
         for edge in range(3):
-            read = round(float(layer.read.detach()[node, edge]))
-            values = basis[read][codes[:, edge]] @ functions.shapes.detach()[edge].T
-            expected = (values * of_samples[:, None]).sum(0)
-            assert torch.allclose(functions.weights.grad[node, edge], expected)
+            expected = (basis[codes[:, edge]] * of_samples[:, None]).sum(0)
+            assert torch.allclose(functions.coefficients.grad[node, edge], expected)
+            of_shapes[functions.choice[node, edge]] += functions.factor[node, edge] * expected
+    assert torch.allclose(functions.shapes.grad, of_shapes)
 
 
 def test_a_training_with_few_shapes() -> None:
-    """It learns, goes on from its state, and its front has no more shapes."""
-    options = TrainingOptions(schedule=SHORT, hidden=(3,), shapes=1, folds=1)
+    """It learns, goes on from its state, and tables of its front are multiples of two shapes."""
+    options = TrainingOptions(schedule=SHORT, hidden=(3,), shapes=2, folds=1)
     run = Training(moons(), options, "moons").run(0)
     for _ in range(100):
         run.advance()
@@ -616,12 +636,13 @@ def test_a_training_with_few_shapes() -> None:
     for each in (run, again):
         each.advance()
     assert run.loss == again.loss
+    assert all(layer.functions.is_shared for layer in again.network.edge_layers())
     trained = train(moons(), options)
     assert trained.test_score is not None and trained.test_score > 0.8
     for point in trained.front:
         for layer in point.network.layers:
             found = IntegerLayer(np.asarray(layer.tables, dtype=np.int64), None, 0)
-            assert shapes_of(found) <= 1
+            assert shapes_of(found) <= 2
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=2), st.integers(0, 10_000))
