@@ -49,7 +49,7 @@ from kan_dialect.files.output_folders import require_replaceable
 from kan_dialect.flows.build import build as build_folder
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.build_origin import Origin
-from kan_dialect.flows.fit import Trial
+from kan_dialect.flows.fit import FEWEST_TURNS, Trial
 from kan_dialect.flows.fit import fit as fit_part
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.interfaces.pipeline import with_interface
@@ -613,7 +613,7 @@ class Network:
         """
         if fit is not None:
             _require_fitting({**options, "passes": passes, "trainable": trainable})
-            options["target"] = fit
+            options |= {"target": fit, "interval": FEWEST_TURNS}
         if trainable:
             return self._build_trainable(Path(folder), data, name, passes, progress, options)
         folder = Path(folder)

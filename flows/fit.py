@@ -36,6 +36,8 @@ from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.passbase.kan_pass import unwrapped
 from kan_dialect.passes.fold_layers import FoldLayersPass, layer_luts
 
+FEWEST_TURNS = 2
+"""The smallest interval at which layers take turns."""
 MARGIN = 0.85
 """Share of a part's LUTs and registers that a design may take by estimate: routing needs room."""
 TOO_LARGE = 1.5
@@ -86,9 +88,11 @@ def fit(
             remedy=f"name one: {', '.join(each.target_of(part.name) for each in part.parts)}",
         )
     front = module.clone()
-    _run(context, front, _until(replace(compiled, interval=2).expand(), FoldLayersPass))
+    _run(context, front, _until(replace(compiled, interval=FEWEST_TURNS).expand(), FoldLayersPass))
     trials: list[Trial] = []
     for interval in _intervals(front):
+        if compiled.loadable and interval < FEWEST_TURNS:
+            continue
         progress(f"interval {interval}")
         try:
             each = replace(compiled, interval=interval)

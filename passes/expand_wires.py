@@ -18,7 +18,7 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
-from kan_dialect.analysis.nodes import is_requantized, layer_names
+from kan_dialect.analysis.nodes import is_requantized, layer_names, zero_points_of_clamps
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values, host_affine
 from kan_dialect.evaluate.rescaling import Rescaling, rescalings_of
@@ -202,9 +202,16 @@ class _Expansion:
         before, after = quantized_type(op.input), quantized_type(op.result)
         count = len(self.wires[op.input])
         zero_in = np.broadcast_to(before.zero_point_for(1), (count,)).tolist()
-        zero_out = np.broadcast_to(after.zero_point_for(1), (count,)).tolist()
+        zero_out = np.broadcast_to(after.zero_point_for(1), (count,))
         lower, upper = bounds_of(op.result)
         layer = self.layers[op.result]
+        match op.input.owner:
+            case NodeSumOp() as sums if declared_entry(sums) is not None:
+                # They are in the bias.
+                zero_out = zero_out - zero_points_of_clamps(sums)
+            case _:
+                pass
+        zero_out = zero_out.tolist()
         codes: list[SSAValue] = []
         for node, wire in enumerate(self.wires[op.input]):
             name = f"{layer}_node{node}"

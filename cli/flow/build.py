@@ -31,7 +31,7 @@ from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.output_folders import require_replaceable
 from kan_dialect.flows.build import build, require_name
 from kan_dialect.flows.build_options import BuildOptions
-from kan_dialect.flows.fit import Trial, fit, print_trials
+from kan_dialect.flows.fit import FEWEST_TURNS, Trial, fit, print_trials
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.interfaces.pipeline import with_interface
 from kan_dialect.flows.report import print_report
@@ -142,6 +142,8 @@ def run_build(options: argparse.Namespace) -> int:
     _refuse_unread(options)
     if options.fit is not None:
         options.target = options.fit
+        # The one that is chosen takes its place; tables that can be loaded need one of 2 or more.
+        options.interval = FEWEST_TURNS
     device(options.target)
     require_replaceable(
         options.output, BUILD, force=options.force, spared=spared_files(options.output)

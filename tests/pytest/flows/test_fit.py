@@ -64,6 +64,12 @@ def test_the_smallest_interval_that_fits_is_taken() -> None:
     assert fitted(network(10, 8, 5), "ice40-hx1k") == [(1, False), (2, False), (3, True)]
 
 
+def test_tables_that_can_be_loaded_are_folded() -> None:
+    compiled = CompilePass(target="ecp5-12", interval=2, loadable=True)
+    _, trials = fit(make_context(), network(2, 2), compiled, WrapInterfacePass(), lambda _: None)
+    assert [(each.interval, each.fits) for each in trials] == [(2, True)]
+
+
 def test_the_wrapper_has_to_fit_too() -> None:
     """Its buffer is block RAM on iCE40."""
     wrap = WrapInterfacePass(interface="axi-stream", beat_bits=8)
