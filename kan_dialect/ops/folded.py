@@ -131,6 +131,23 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
         first = self.first.value.data
         return int_type(first, first + self.code_count - 1)
 
+    @property
+    def unread_bits(self) -> int:
+        """Lower bits of the codes that no entry depends on."""
+        return 0
+
+    @property
+    def read_bits(self) -> int:
+        """Bits of a code in an address."""
+        return self.codes.bits - self.unread_bits
+
+    @property
+    def addressed_codes(self) -> IntArray:
+        """The place of a code among the entries for each pattern of the bits that are read."""
+        codes = self.codes
+        patterns = codes.bit_patterns[:: 1 << self.unread_bits]
+        return patterns.clip(codes.low, codes.high) - codes.low
+
     def check(self) -> None:
         interval = self.interval.value.data
         require(
@@ -246,7 +263,8 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
         bits = (self.turns - 1).bit_length()
         if not bits:
             return code
-        return build.joined([build.part(turn, 0, bits), code], bits + self.codes.bits)
+        width = bits + self.read_bits
+        return build.joined([build.part(turn, 0, bits), code], width)
 
     def called(self, what: str) -> str:
         return f"{self.given_name or 'folded'}_{what}"
@@ -295,7 +313,7 @@ class InputByInput(FoldedOp, ABC):
 
     def luts_on(self, device: DeviceFamily) -> Mapping[int, int]:
         """Choices between the next code and a new one, and adders."""
-        codes = self.codes.bits * (len(self.inputs) - self.lanes)
+        codes = self.read_bits * (len(self.inputs) - self.lanes)
         added = sum(range_of(value).bits for value in self.sums) * self.lanes
         return {3: codes, 2: added}
 
@@ -316,11 +334,14 @@ class InputByInput(FoldedOp, ABC):
         self, build: HwBuilder, wires: Sequence[SSAValue], load: SSAValue
     ) -> list[SSAValue]:
         """The code of each lane in each turn: the operands, from shift registers."""
-        bits, lanes = self.codes.bits, self.lanes
+        whole, unread, lanes = self.codes.bits, self.unread_bits, self.lanes
+        bits = whole - unread
         extended = [
-            build.resized(wire, kind.bits, bits, kind.is_signed)
+            build.resized(wire, kind.bits, whole, kind.is_signed)
             for wire, kind in zip(wires, map(range_of, self.inputs), strict=True)
         ]
+        if unread:
+            extended = [build.part(wire, unread, bits) for wire in extended]
         found: list[SSAValue] = []
         for lane in range(lanes):
             own = extended[lane::lanes]
@@ -415,7 +436,7 @@ class FoldedTablesOp(FoldedOp, ABC):
 
     @property
     def memory_words(self) -> int:
-        return self.turns << self.codes.bits
+        return self.turns << self.read_bits
 
     def check_edges(self) -> None:
         tables = verifier.constant(self.tables, "tables", floats=False)
@@ -489,6 +510,11 @@ class FoldedByInputOp(FoldedTablesOp, InputByInput):
     @property
     def entry_bits(self) -> int | None:
         return None if self.loadable is None else self.loadable.value.data
+
+    @property
+    def unread_bits(self) -> int:
+        # Other tables may be loaded.
+        return 0 if self.loadable is not None else unread_bits(to_numpy(self.tables), self.codes)
 
     @property
     def memories(self) -> Sequence[tuple[int, int]]:
@@ -570,8 +596,8 @@ class FoldedByInputOp(FoldedTablesOp, InputByInput):
 
     def _by_lane(self, tables: IntArray) -> IntArray:
         """Entries (nodes, inputs, codes) as (lanes, nodes, turns * 2^bits), by bit pattern."""
-        (nodes, inputs, _), codes = tables.shape, self.codes
-        places = codes.bit_patterns.clip(codes.low, codes.high) - codes.low
+        nodes, inputs, _ = tables.shape
+        places = self.addressed_codes
         found = np.zeros((nodes, self.turns * self.lanes, len(places)), dtype=np.int64)
         found[:, :inputs] = tables[:, :, places]
         found = found.reshape(nodes, self.turns, self.lanes, len(places)).transpose(2, 0, 1, 3)
@@ -585,6 +611,20 @@ def lanes_and_turns(inputs: int, interval: int) -> tuple[int, int]:
     """Inputs that are looked up in the same cycle, and the cycles that all of them take."""
     lanes = -(-inputs // interval)
     return lanes, -(-inputs // lanes)
+
+
+def unread_bits(tables: IntArray, codes: IntType) -> int:
+    """Lower bits of codes that no table depends on, less than all.
+
+    Parameters
+    ----------
+    tables : (.., codes).
+    """
+    axes = tuple(range(tables.ndim - 1))
+    changes = (tables[..., 1:] != tables[..., :-1]).any(axis=axes)
+    change = int(np.bitwise_or.reduce(codes.low + 1 + np.flatnonzero(changes)))
+    lowest = (change & -change).bit_length() - 1 if change else codes.bits
+    return min(lowest, codes.bits - 1)
 
 
 def loadable_sum(bits: int, inputs: int, interval: int) -> IntType:

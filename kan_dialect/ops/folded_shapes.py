@@ -19,7 +19,7 @@ from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import IntArray, dense, to_integers, to_numpy
 from kan_dialect.ir.types import range_of
 from kan_dialect.ir.verifier import require, shape_text
-from kan_dialect.ops.folded import InputByInput, sum_ranges
+from kan_dialect.ops.folded import InputByInput, sum_ranges, unread_bits
 
 if TYPE_CHECKING:
     from kan_dialect.devices.device import DeviceFamily
@@ -117,19 +117,23 @@ class FoldedShapesOp(InputByInput):
     def code_count(self) -> int:
         return self.shapes.get_shape()[2]
 
+    @property
+    def unread_bits(self) -> int:
+        return unread_bits(to_numpy(self.shapes), self.codes)
+
     def edge_tables(self, nodes: slice = slice(None), inputs: slice = slice(None)) -> IntArray:
         choices, factors = (to_numpy(each)[nodes] for each in (self.choices, self.factors))
         return _tables(to_numpy(self.shapes), choices, factors, inputs)
 
     @property
     def memory_words(self) -> int:
-        shapes = 1 << self.codes.bits
+        shapes = 1 << self.read_bits
         return max(self.turns, shapes if self.is_shared else self.turns * shapes)
 
     @property
     def memories(self) -> Sequence[tuple[int, int]]:
         """Those of choices, and those of shapes."""
-        parts, words = self._parts(), 1 << self.codes.bits
+        parts, words = self._parts(), 1 << self.read_bits
         choices = [(self.turns, int(bits)) for bits in _bits(parts.fields).sum(axis=(0, 2))]
         depth = words if self.is_shared else self.turns * words
         shapes = [(depth, int(bits)) for bits in _bits(parts.shapes).sum(axis=1)]
@@ -304,9 +308,7 @@ class FoldedShapesOp(InputByInput):
 
     def _shape_words(self, shapes: IntArray) -> IntArray:
         """The shapes by lane, shape and address, (lanes, shapes, addresses)."""
-        codes, lanes = self.codes, self.lanes
-        places = codes.bit_patterns.clip(codes.low, codes.high) - codes.low
-        found = shapes[:, :, places]
+        lanes, found = self.lanes, shapes[:, :, self.addressed_codes]
         if self.is_shared:
             return np.broadcast_to(found, (lanes, *found.shape[1:]))
         missing = self.turns * lanes - len(found)

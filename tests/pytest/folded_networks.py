@@ -34,6 +34,9 @@ def random_network(seed: int, *, of_shapes: bool = False) -> ModuleOp:
         else:
             tables = rng.integers(-20, 20, (nodes, inputs, codes))
         tables[rng.random((nodes, inputs)) < 0.2] = int(rng.integers(-5, 5))
+        # Some layers do not read the lower bits of codes.
+        unread = int(rng.choice([0, 0, 0, 1, 2]))
+        tables = tables[:, :, ((np.arange(codes) + low >> unread << unread) - low).clip(0)]
         mask = rng.random((nodes, inputs)) < 0.8
         low = int(rng.integers(-9, 1))
         high = low + int(rng.integers(1, 17))

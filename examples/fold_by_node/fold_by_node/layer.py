@@ -139,7 +139,7 @@ class LayerOp(FoldedTablesOp):
             tables[:, place] = tables[:, place][:, reached]
         smallest = tables.min(axis=2)
         tables -= smallest[:, :, np.newaxis]
-        places = codes.bit_patterns.clip(codes.low, codes.high) - codes.low
+        places = self.addressed_codes
         nodes, inputs, _ = tables.shape
         words = np.zeros((self.turns * self.lanes, inputs, len(places)), dtype=np.int64)
         words[:nodes] = tables[:, :, places]

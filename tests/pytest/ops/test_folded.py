@@ -50,6 +50,15 @@ def test_inputs_share_memories(interval: int, lanes: int, turns: int) -> None:
     assert (op.lanes, op.turns) == (lanes, turns)
 
 
+def test_bits_that_no_table_reads_are_in_no_address() -> None:
+    block = Block(arg_types=[int_type(-5, 9)] * 4)
+    codes = np.arange(-5, 10)
+    tables = np.stack([codes >> 2, (codes >> 3) ** 2]).repeat(4, 0).reshape(2, 4, -1)
+    op = FoldedByInputOp(block.args, tables, -5, np.zeros(2, dtype=np.int64), 4)
+    assert (op.codes.bits, op.unread_bits, op.memory_words) == (5, 2, 4 * 8)
+    assert layer(4)[0].unread_bits == 0
+
+
 def test_sums_are_those_of_the_tables() -> None:
     op, tables = layer(3)
     codes = np.random.default_rng(0).integers(-2, 6, (5, 200))
