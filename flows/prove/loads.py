@@ -244,7 +244,7 @@ class _Registers:
 
         Raises
         ------
-        KanError : the design has no such register.
+        KanError : the design has no register of this name.
         """
         for _ in range(cycles):
             cell = self.loading.get(tuple(bits))
