@@ -255,7 +255,7 @@ SEEDS = [
     ),
     *seeds_in(
         "kan.folded_shapes",
-        "shared_shapes",
+        "shared_shapes:_steps",
         (
             "shapes lose their lowest bit",
             Replace("common & -common", "(common & -common) << 1"),

@@ -283,15 +283,15 @@ SEEDS = [
         (
             "enable-is-inverted",
             Replace(
-                "comb.MuxOp(enable, register.operands[0], register.results[0])",
-                "comb.MuxOp(enable, register.results[0], register.operands[0])",
+                "comb.MuxOp(enable, following, register.results[0])",
+                "comb.MuxOp(enable, register.results[0], following)",
             ),
         ),
         (
             "first-register-without-enable",
             Replace(
-                "[op for op in block.ops if isinstance(op, seq.CompRegOp)]",
-                "[op for op in block.ops if isinstance(op, seq.CompRegOp)][1:]",
+                "[op for op in places if isinstance(op, seq.CompRegOp)]",
+                "[op for op in places if isinstance(op, seq.CompRegOp)][1:]",
             ),
         ),
     ),
