@@ -34,6 +34,7 @@ from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.passbase.kan_pass import unwrapped
+from kan_dialect.passbase.options import sharing
 from kan_dialect.passes.fold_layers import FoldLayersPass, layer_luts
 
 FEWEST_TURNS = 2
@@ -156,7 +157,7 @@ def _trial(
     part: DeviceFamily,
 ) -> Trial:
     limits = part.part(part.project_part)
-    luts = layer_luts(front, part, compiled.interval)
+    luts = layer_luts(front, sharing(compiled, FoldLayersPass))
     if luts > TOO_LARGE * limits.luts:
         return Trial(compiled.interval, luts, None)
     module = front.clone()

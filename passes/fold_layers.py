@@ -6,9 +6,9 @@ or the largest part of a family, layers whose tables share few shapes keep shape
 instead: those that save the most block RAM, until the rest fits. Choices take LUTs.
 
 The pass says so by the attribute `kan.interval` of the function and of the `kan.node_sum`, and by
-`kan.shapes` of the latter. `kan-expand-wires` then writes the layer as one `kan.folded_by_input` or
-`kan.folded_shapes`. Outputs are the same at every interval. Where no layer is folded, the function
-is as before, and takes a sample every cycle.
+`kan.shape_count` of the latter. `kan-expand-wires` then writes the layer as one
+`kan.folded_by_input` or `kan.folded_shapes`. Outputs are the same at every interval. Where no layer
+is folded, the function is as before, and takes a sample every cycle.
 """
 
 from __future__ import annotations
@@ -218,16 +218,20 @@ def loadable_bits(op: NodeSumOp) -> int:
     return max(bits, needed)
 
 
-def layer_luts(module: ModuleOp, device: DeviceFamily, interval: int) -> int:
-    """LUTs of all layers of a module at table level at an interval, by the sizes of their tables.
+def layer_luts(module: ModuleOp, fold: FoldLayersPass) -> int:
+    """LUTs of all layers of a module at table level, by the sizes of their tables.
+
+    Parameters
+    ----------
+    fold : which layers are folded, at its interval.
 
     Raises
     ------
     KanError : the interval needs memories that are too large.
     """
-    total, fold = 0.0, FoldLayersPass(target=device.name, interval=interval)
+    total, device = 0.0, fold.device
     for function in functions_of(module):
-        folded = {} if interval == 1 else fold.folded(function)
+        folded = {} if fold.interval == 1 else fold.folded(function)
         total += sum(device.pack(Counter(each.luts_on(device))) for each in folded.values())
         unrolled = [op for op in _sums(function) if op not in folded]
         total += UNROLLED * sum(_Layer(op).unrolled(device) for op in unrolled)

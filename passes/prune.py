@@ -96,7 +96,7 @@ class PrunePass(FunctionPass):
     validation: float = bounded(0.25, SHARE)
     """Share of the samples by which edges are not ordered, and to which gains are not fitted."""
     seed: int = bounded(0, SEED)
-    """Of which samples these are."""
+    """Seed of the choice of these samples."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

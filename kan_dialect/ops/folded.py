@@ -365,11 +365,9 @@ class InputByInput(FoldedOp, ABC):
         """The sum of a node in the last turn: of its terms, and of those of the turns before."""
         bits, name = range_of(self.sums[node]).bits, self.called(f"sum{node}")
         start = build.constant(bias, bits)
-        own, signed = (
-            [(wire, min(width, bits)) for wire, width in terms],
-            self.entry_bits is not None,
-        )
-        term = _added(build, own, bits, self.lanes, signed=signed)
+        fitted = [(wire, min(width, bits)) for wire, width in terms]
+        is_signed = self.entry_bits is not None
+        term = _added(build, fitted, bits, self.lanes, signed=is_signed)
         if term is None:
             return start
         total = build.held(bits, f"{name}_before") if self.turns > 1 else start

@@ -30,7 +30,7 @@ COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 class ShapePass(FunctionPass):
     """Makes edges copies of a number of shapes, or of the fewest that keep a budget."""
 
-    preserves: ClassVar[str] = "accuracy within the budget, or as far as so many shapes go"
+    preserves: ClassVar[str] = "accuracy within the budget, if no number of shapes is given"
     unrecorded: ClassVar[frozenset[str]] = frozenset({"data"})
 
     shapes: int | None = bounded(None, Bounds(1, MAX_LAYER_EDGES))
@@ -44,7 +44,7 @@ class ShapePass(FunctionPass):
     validation: float = bounded(0.25, SHARE)
     """Share of the samples that are held out."""
     seed: int = bounded(0, SEED)
-    """Of which samples these are."""
+    """Seed of the choice of these samples."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

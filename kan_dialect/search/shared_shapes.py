@@ -27,11 +27,6 @@ class SharedShapes:
     offsets: IntArray
     """(nodes, inputs)."""
 
-    @property
-    def count(self) -> int:
-        """Shapes of the layer, or of an input."""
-        return self.shapes.shape[1]
-
 
 def shared_shapes(tables: IntArray) -> SharedShapes:
     """The shapes of a layer's tables: those of all inputs where they are few, else of each input.

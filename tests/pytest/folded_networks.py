@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.prove import prove
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.attributes.module_attributes import declare_interval, declare_shapes
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.narrow import NarrowPass
@@ -72,3 +80,37 @@ def folded(module: ModuleOp, seed: int, *, shares_shapes: bool = False) -> Modul
     for stage in (ExpandWiresPass(), NarrowPass(), schedule, LowerKanToHwPass()):
         stage.apply(make_context(), module)
     return module
+
+
+def assert_bugs_are_found(
+    network: TableNetwork,
+    interval: int,
+    bugs: Sequence[tuple[str, str]],
+    folder: Path,
+    shapes: int | None = None,
+) -> None:
+    """A network of one folded layer is proven, and no bug in its text is.
+
+    Parameters
+    ----------
+    bugs : a place in the text, and what is written there.
+    shapes : number of shapes of the layer; None: it has tables.
+    """
+    module = network.module()
+    integer = Model.of(module.clone())
+    for op in (module.ops.first, *(op for op in module.walk() if isinstance(op, NodeSumOp))):
+        declare_interval(op, interval)
+        if shapes is not None:
+            declare_shapes(op, shapes)
+    for stage in (ExpandWiresPass(), SchedulePass(levels=4), LowerKanToHwPass()):
+        stage.apply(make_context(), module)
+    text, circuit, rtl = emit_systemverilog(module), Model.of(module), folder / "net.sv"
+    for right, wrong in bugs:
+        assert text.count(right) == 1, right
+        rtl.write_text(text.replace(right, wrong))
+        try:
+            assert not prove(rtl, integer, circuit).proven, wrong
+        except KanError as error:
+            assert re.search("in_ready is not|registers feed back", str(error)), wrong
+    rtl.write_text(text)
+    assert prove(rtl, integer, circuit).proven

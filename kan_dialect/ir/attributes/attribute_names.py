@@ -13,7 +13,7 @@ INTERVAL = "kan.interval"
 and of hardware that trains itself: cycles between samples."""
 WORD = "kan.word"
 """Attribute of a `kan.node_sum` whose layer is folded: bits of the words of its memories."""
-SHAPES = "kan.shapes"
+SHAPES = "kan.shape_count"
 """Attribute of a `kan.node_sum` whose layer is folded, and whose edges choose from few shapes: the
 number of shapes of the layer, or of each input."""
 LOADABLE = "kan.loadable"

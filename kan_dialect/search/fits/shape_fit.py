@@ -260,7 +260,7 @@ def copies_up_to_factors(
 def _added(
     centred: Functions, shapes: FloatArray, row: int, factors: Sequence[float]
 ) -> FloatArray:
-    """The shapes and a further one, of which a function is a multiple by one of the factors."""
+    """The shapes and one more, whose size gives function `row` one of the factors."""
     sizes = sorted({1.0 / abs(c) for c in factors if c != 0.0})
     every = [np.concatenate([shapes, size * centred.values[[row]]]) for size in sizes]
     return min(every, key=lambda each: float(_factored(centred, each, factors)[2].sum()))

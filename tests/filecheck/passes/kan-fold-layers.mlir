@@ -46,7 +46,7 @@ func.func @narrow(%x: tensor<2xf32>) -> tensor<1xf32> {
 
 // Five lanes of tables take five block RAMs, and this part has four: edges choose from two shapes.
 // CHECK: func.func @shapes
-// CHECK-NOT: kan.shapes
+// CHECK-NOT: kan.shape_count
 // PART: func.func @shapes
 // PART-NEXT: kan.folded_shapes {{.*}} as "layer0" interval 3 shapes dense<{{.*}}> : tensor<1x2x32xi8> from 0
 // PART-SAME: choices dense<{{.*}}> : tensor<1x13xi8> factors dense<{{.*}}> : tensor<1x13xi8> bias dense<[{{.*}}]>

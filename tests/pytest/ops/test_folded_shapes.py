@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from folded_networks import folded, random_network
+from folded_networks import assert_bugs_are_found, folded, random_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.ir import Block
@@ -16,17 +16,12 @@ from kan_dialect.flows.prove.prove import prove
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
-from kan_dialect.ir.attributes.module_attributes import declare_interval, declare_shapes
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import int_type
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
 from kan_dialect.ops.folded_shapes import FoldedShapesOp
-from kan_dialect.ops.layer import NodeSumOp
-from kan_dialect.passes.expand_wires import ExpandWiresPass
-from kan_dialect.passes.schedule import SchedulePass
 
 needs_yosys = pytest.mark.skipif(
     toolchain.look_for("yosys") is None, reason="Yosys is not installed"
@@ -119,20 +114,7 @@ def test_seeded_bugs_are_found(tmp_path: Path) -> None:
     """Of shapes, choices, shifts and signs."""
     network = TableNetwork("net", UniformQuantizedType(2, False, 1.0), 3)
     network.add_layer(np.array([[[0, 1, 2, 3], [0, -2, 0, -6], [0, 2, 4, 6]]]))
-    module = network.module()
-    integer = Model.of(module.clone())
-    for op in (module.ops.first, *(op for op in module.walk() if isinstance(op, NodeSumOp))):
-        declare_interval(op, 3)
-        declare_shapes(op, 2)
-    for stage in (ExpandWiresPass(), SchedulePass(levels=4), LowerKanToHwPass()):
-        stage.apply(make_context(), module)
-    text, circuit, rtl = emit_systemverilog(module), Model.of(module), tmp_path / "net.sv"
-    for right, wrong in SEEDED:
-        assert text.count(right) == 1, right
-        rtl.write_text(text.replace(right, wrong))
-        assert not prove(rtl, integer, circuit).proven, wrong
-    rtl.write_text(text)
-    assert prove(rtl, integer, circuit).proven
+    assert_bugs_are_found(network, 3, SEEDED, tmp_path, shapes=2)
 
 
 @pytest.mark.ci

@@ -19,7 +19,7 @@ from kan_dialect.passes.fold_layers import FoldLayersPass
 
 
 def network(*sizes: int, shapes: int | None = 2) -> ModuleOp:
-    """Layers of 6 bits whose tables are so many shapes with factors; None: all are different."""
+    """Layers of 6 bits, whose tables are a number of shapes with factors; None: all differ."""
     rng = np.random.default_rng(0)
     found = TableNetwork("net", UniformQuantizedType(6, False, 1.0), sizes[0])
     for inputs, nodes in pairwise(sizes):

@@ -52,7 +52,7 @@ def test_a_shape_is_up_to_sign_power_of_two_and_constant() -> None:
 
 def test_a_factor_that_is_no_power_of_two_is_a_shape_of_its_own() -> None:
     shape = np.array([0, 3, -1, 4])
-    assert shared_shapes(np.stack([shape, 3 * shape])[None]).count == 2
+    assert shared_shapes(np.stack([shape, 3 * shape])[None]).shapes.shape[1] == 2
 
 
 def test_many_shapes_are_those_of_each_input(monkeypatch: pytest.MonkeyPatch) -> None:
