@@ -96,7 +96,7 @@ def _claims(proof: Proof) -> Iterator[tuple[str, str, str, str]]:
         if of.is_address:
             layer = f"{of.name.partition('_')[0]} addresses"
         claims.append((layer, outcome.proven, outcome.seconds))
-        below[layer] = len(proof.plan.free_below(of.rank))
+        below[layer] = max(below.get(layer, 0), len(proof.plan.free_below(of.rank)))
     for layer, done, seconds in grouped(claims):
         free = "entries" if proof.plan.entries and layer.endswith("nodes") else "inputs"
         yield layer, done, quantity(below[layer], "node") if below[layer] else free, seconds
