@@ -10,7 +10,7 @@ from kan_dialect.devices.device import DeviceFamily, Part, device
 from kan_dialect.errors import KanError
 from kan_dialect.quantity import quantity
 
-_RESOURCES = {"luts": "LUT", "registers": "register", "block_rams": "block RAM"}
+RESOURCES = {"luts": "LUT", "registers": "register", "block_rams": "block RAM"}
 """Nouns of the figures of a design."""
 
 
@@ -56,7 +56,7 @@ def part_text(entry: Mapping[str, Any]) -> str:
     """An entry of `part_entry` in words."""
     shares = (
         f"{entry[f'{key}_share']:.1%} of its {noun}s"
-        for key, noun in _RESOURCES.items()
+        for key, noun in RESOURCES.items()
         if key in entry
     )
     what = "holds it" if entry["fits"] else "is too small"
@@ -65,7 +65,7 @@ def part_text(entry: Mapping[str, Any]) -> str:
 
 def size_text(figures: Mapping[str, Any]) -> str:
     """LUTs of a design, and its registers and block RAMs where they are known, in words."""
-    known = (quantity(figures[key], noun) for key, noun in _RESOURCES.items() if key in figures)
+    known = (quantity(figures[key], noun) for key, noun in RESOURCES.items() if key in figures)
     return ", ".join(known)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kan_dialect.flows.part_fit import RESOURCES
 from kan_dialect.flows.pictures.markup import Child, Markup, box, label, line, svg, tag
 from kan_dialect.flows.pictures.schedule import Schedule, Work, schedule_parts
 
@@ -81,6 +82,37 @@ def layer_bars(layers: Sequence[Mapping[str, Any]]) -> Markup:
         told = f"{total:,} LUTs, {layer['registers']:,} registers"
         parts.append(label(x + 8, y + 16, told, "figure"))
     return _chart("LUTs by layer and kind", WIDTH, len(layers) * row + 8, parts)
+
+
+def part_shares(trials: Sequence[Mapping[str, Any]], part: Mapping[str, Any]) -> Markup:
+    """Shares of a part that designs take at each interval, and a line where the part ends.
+
+    Parameters
+    ----------
+    trials : entries of `fit`.
+    part : its `name`, and numbers of its resources.
+    """
+    left, right, row, widest = 104.0, 60.0, 44.0, 1.5
+    scale = (WIDTH - left - right) / widest
+    end, height = left + scale, len(trials) * row
+    parts: list[Child] = [
+        line(end, 14, end, height + 18, "same"),
+        label(end, 10, f"all of {part['name']}", "soft", "middle"),
+    ]
+    resources = [(key, noun) for key, noun in RESOURCES.items() if key in part]
+    for index, trial in enumerate(trials):
+        y = 20 + index * row
+        parts.append(label(left - 10, y + 23, f"interval {trial['interval']}", "mono", "end"))
+        for bar, (key, noun) in enumerate(resources):
+            if key not in trial:
+                continue  # It takes none, or was not compiled.
+            used = trial[key]
+            share = used / max(part[key], 1)
+            told = f"interval {trial['interval']}: {used:,} {noun}s, {share:.0%}"
+            size, top = min(share, widest) * scale, y + 12.0 * bar
+            parts.append(box(left, top, size, 10, f"k-{KINDS[bar]}", told))
+            parts.append(label(left + size + 6, top + 9, f"{share:.0%} {noun}s", "figure small"))
+    return _chart(f"Share of {part['name']} at each interval", WIDTH, height + 22, parts)
 
 
 def stages(entries: Sequence[Mapping[str, Any]], limit: float) -> Markup:

@@ -91,14 +91,19 @@ def cost(report: Report) -> Figures | None:
 
 
 @section("fit")
-def fit(report: Report) -> list[tuple[Any, ...]]:
+def fit(report: Report) -> Figures | None:
     """The intervals that were considered for a part."""
     figures = ("interval", "luts", "registers", "block_rams", "latency_ns", "samples_per_second")
     entries: Sequence[Mapping[str, Any]] = report.get("fit", ())
+    if not entries:
+        return None
     rows = columns(entries, *figures)
-    return [
-        (*row, "yes" if each["fits"] else "no") for row, each in zip(rows, entries, strict=True)
-    ]
+    return {
+        "picture": charts.part_shares(entries, report["estimate"]["part"]),
+        "rows": [
+            (*row, "yes" if each["fits"] else "no") for row, each in zip(rows, entries, strict=True)
+        ],
+    }
 
 
 @section("schedule", "latency_cycles")

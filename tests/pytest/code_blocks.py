@@ -177,10 +177,18 @@ class Pages:
         code = compile("\n" * (block.line - 1) + block.text, str(ROOT / block.page), "exec")
         before = Path.cwd()
         os.chdir(self.folder(block.page))
+        self._forget_imports()
         try:
             exec(code, self._module(block.page).__dict__)
         finally:
             os.chdir(before)
+
+    def _forget_imports(self) -> None:
+        """Pages have builds of one name in their folders, and paths to them that are relative."""
+        sys.path_importer_cache.clear()
+        for name, module in list(sys.modules.items()):
+            if Path(getattr(module, "__file__", None) or "").is_relative_to(self.parent):
+                del sys.modules[name]
 
     def _module(self, page: str) -> ModuleType:
         """The names of a page; dataclasses look their module up."""

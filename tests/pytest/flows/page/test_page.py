@@ -22,6 +22,7 @@ from report_schema import valid_report
 
 from kan_dialect.api.build import Build
 from kan_dialect.errors import KanError
+from kan_dialect.flows.page.charts import part_shares
 from kan_dialect.flows.page.models import models_of
 from kan_dialect.flows.page.network import DETAIL_BYTES, edge_layers, network_data
 from kan_dialect.flows.page.page import build_page, model_page
@@ -312,6 +313,23 @@ def test_fast_compares_with_the_clock_that_was_asked_for(
     assert any(told in str(line) for line in fast.lines)
     unknown = verdicts(BASE | {"project": {"top": "n", "asked_mhz": 150.0}})[1]
     assert (unknown.state, unknown.figure) == ("open", "2 cycles")
+
+
+def test_intervals_are_drawn_as_shares_of_the_part() -> None:
+    part = {"name": "small", "luts": 200, "registers": 100, "block_rams": 4, "fits": True}
+    trials = [
+        {"interval": 1, "luts": 900, "fits": False},
+        {"interval": 2, "luts": 50, "registers": 80, "block_rams": 3, "fits": True},
+    ]
+    drawn = str(part_shares(trials, part))
+    assert re.findall(r">(\d+% [a-zA-Z ]+)<", drawn) == [
+        *("450% LUTs", "25% LUTs", "80% registers", "75% block RAMs")
+    ]
+    # Bars end at one and a half of the part.
+    widths = [float(each) for each in re.findall(r'width="([\d.]+)" height="10"', drawn)]
+    np.testing.assert_allclose(
+        np.array(widths) / widths[0], np.array([1.5, 0.25, 0.8, 0.75]) / 1.5, rtol=1e-3
+    )
 
 
 def test_measured_figures_come_before_estimates() -> None:
