@@ -54,6 +54,8 @@ class HwBuilder:
     """The cycle of the operands of the op that is being lowered."""
     turns: dict[int, SSAValue] = field(default_factory=dict[int, SSAValue])
     """Counters of the cycles of an interval, by the cycle in which they are 0."""
+    pulses: dict[int, SSAValue] = field(default_factory=dict[int, SSAValue])
+    """Registers that are 1 in one cycle of an interval, by this cycle."""
     loadable: list[MemoryOp] = field(default_factory=list[MemoryOp])
     """Memories whose words the module's port writes, in the order of their addresses."""
 
@@ -217,15 +219,25 @@ class HwBuilder:
             turn = self.turns[first] = self.held(bits, f"turn{first}", (self.reset, start))
             following = self.added([turn, self.constant(1, bits)])
             if self.interval < 1 << bits:
-                last = self.is_turn(turn, -1)
+                last = self.equal(turn, self.constant(self.interval - 1, bits))
                 following = self.chosen(last, self.constant(0, bits), following)
             self.load(turn, following)
         return self.turns[first]
 
-    def is_turn(self, turn: SSAValue, number: int) -> SSAValue:
-        """Whether a counter of `turn` is at a number, modulo the interval."""
-        bits = (self.interval - 1).bit_length()
-        return self.equal(turn, self.constant(number % self.interval, bits))
+    def is_turn(self, cycle: int) -> SSAValue:
+        """A register that is 1 in this cycle of a sample, and again after each interval.
+
+        It may drive many choices: nothing is computed between the register and them.
+        """
+        first = cycle % self.interval
+        if first not in self.pulses:
+            assert self.reset is not None, "a module with an interval has a reset"
+            # The first layer counts from cycle 1 on.
+            turn, bits = self.turn(1), (self.interval - 1).bit_length()
+            follows = self.equal(turn, self.constant((first - 2) % self.interval, bits))
+            reset = self.reset, self.constant(int(not first), 1)
+            self.pulses[first] = self.register(follows, f"is_turn{first}", reset)
+        return self.pulses[first]
 
     # Modules
 

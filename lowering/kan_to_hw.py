@@ -140,7 +140,7 @@ class Lowering:
         results: dict[str, SSAValue] = {}
         moves = None
         if interval > 1:
-            moves = self.build.is_turn(self.build.turn(0), 0)
+            moves = self.build.is_turn(0)
             results["in_ready"] = self.unless(loads, moves)
         if valid is not None:
             taken = self.unless(loads, valid)
@@ -217,7 +217,7 @@ class Lowering:
             self.under_way.append(register)
         if moves is None:
             return valid
-        return self.build.all_of([valid, self.build.is_turn(self.build.turn(0), latency)])
+        return self.build.all_of([valid, self.build.is_turn(latency)])
 
     @property
     def cleared(self) -> tuple[SSAValue, SSAValue]:

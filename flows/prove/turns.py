@@ -1,21 +1,27 @@
 """Registers that count the cycles of an interval: they are the same in every run after a reset.
 
-Such a register loads a function of itself and `rst` alone. What it holds in each cycle is found by
-playing it from its reset on, and is a constant in the proof of everything else. Choices by the
-count are then no choices, so that a sum over several cycles ends where it begins. All other
-registers may hold anything when a sample is taken.
+Such a register loads a function of itself, of others that count, and of `rst` alone. What it holds
+in each cycle is found by playing it from its reset on, and is a constant in the proof of everything
+else. Choices by the count are then no choices, so that a sum over several cycles ends where it
+begins. All other registers may hold anything when a sample is taken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-import numpy as np
-
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.circuit import Circuit
 from kan_dialect.flows.prove.difference import difference
-from kan_dialect.flows.prove.forms import Form, Variable, bounds, constant, evaluate, variable
+from kan_dialect.flows.prove.forms import (
+    Form,
+    TooHard,
+    Undefined,
+    Variable,
+    bounds,
+    constant,
+    variable,
+)
 from kan_dialect.flows.prove.netlist import RESULTS, Bit, Cell, InputPort, Netlist, Source
 from kan_dialect.flows.prove.plans import Cut
 
@@ -30,12 +36,18 @@ def find_turns(netlist: Netlist, interval: int) -> None:
     ------
     KanError : `in_ready` is not 1 in the first cycle after a reset and once an interval since.
     """
-    registers = [cell for cell in _cells(netlist) if cell.kind == "dff"]
-    for cell in registers:
-        if len(cell.connections["Q"]) <= MOST_BITS and _counts(netlist, cell):
-            held = _played(netlist, cell, interval)
-            if held is not None:
-                netlist.turns[cell] = held
+    registers = [
+        cell
+        for cell in _cells(netlist)
+        if cell.kind == "dff" and len(cell.connections["Q"]) <= MOST_BITS
+    ]
+    found = True
+    while found:
+        counting = [cell for cell in registers if cell not in netlist.turns]
+        counting = [cell for cell in counting if _counts(netlist, cell)]
+        played = [(cell, _played(netlist, cell, interval)) for cell in counting]
+        found = {cell: held for cell, held in played if held is not None}
+        netlist.turns.update(found)
     circuit = Circuit(netlist, _leaf(mem_valid=0))
     for cycle in range(interval):
         ready = circuit.value(netlist.outputs["in_ready"], cycle, signed=False)
@@ -77,30 +89,41 @@ def _leaf(**constants: int) -> Callable[[InputPort | Cut, int], Form]:
 
 def _played(netlist: Netlist, register: Cell, interval: int) -> tuple[int, ...] | None:
     """What a register holds in the cycles after a reset; None where it counts something else."""
-    bits = register.connections["Q"]
-    state = Variable(register.name, 0, 0, (1 << len(bits)) - 1)
 
-    def following(rst: int) -> Form:
-        def leaf(source: InputPort | Cut, cycle: int) -> Form:
-            return variable(state) if isinstance(source, Cut) else constant(rst)
+    def leaf(source: InputPort | Cut, cycle: int) -> Form:
+        if isinstance(source, Cut):
+            return variable(Variable(source.name, cycle, source.low, source.high))
+        return constant(1)
 
-        circuit = Circuit(netlist, leaf)
-        circuit.cut(Cut(register.name, 0, state.low, state.high, tuple(bits)))
-        return circuit.value(register.connections["D"], 0, signed=False)
-
-    low, high = bounds(following(1))
+    # A reset takes one cycle, whatever any register held before.
+    after_reset = Circuit(netlist, leaf)
+    for cell in (register, *netlist.turns):
+        after_reset.cut(_cut(cell))
+    try:
+        low, high = bounds(after_reset.value(register.connections["D"], 0, signed=False))
+    except (TooHard, Undefined):
+        return None
     if low != high:
         return None
-    held, step = [low], following(0)
-    for _ in range(interval):
-        held.append(int(evaluate(step, {state: np.array(held[-1:])}).ravel()[0]))
+    held = [low]
+    circuit = Circuit(
+        netlist, lambda source, cycle: constant(held[cycle] if isinstance(source, Cut) else 0)
+    )
+    circuit.cut(_cut(register))
+    for cycle in range(interval):
+        following = circuit.value(register.connections["D"], cycle, signed=False)
+        held.append(bounds(following)[0])
     return tuple(held[:-1]) if held[-1] == held[0] else None
 
 
+def _cut(register: Cell) -> Cut:
+    bits = tuple(register.connections["Q"])
+    return Cut(register.name, 0, 0, (1 << len(bits)) - 1, bits)
+
+
 def _counts(netlist: Netlist, register: Cell) -> bool:
-    """Whether a register loads a function of itself and `rst` alone."""
-    rst = netlist.inputs["rst"][0]
-    own = {register, netlist.drivers[rst][0]}
+    """Whether a register loads a function of itself, of others that count and `rst` alone."""
+    own = {register, netlist.drivers[netlist.inputs["rst"][0]][0], *netlist.turns}
     return all(
         source in own or (isinstance(source, Cell) and source.kind != "dff")
         for source in _walk(netlist, register.connections["D"], through_registers=False)

@@ -321,9 +321,9 @@ class InputByInput(FoldedOp, ABC):
 
     def lower(self, build: HwBuilder, wires: Sequence[SSAValue]) -> Sequence[SSAValue]:
         turn = build.turn(build.cycle + 1)
-        codes = self.shifted_out(build, wires, build.is_turn(turn, -1))
+        codes = self.shifted_out(build, wires, build.is_turn(build.cycle))
         floors, terms = self.entries(build, turn, codes)
-        clear = build.is_turn(turn, self.ENTRY_CYCLES - 1 + _levels(self.lanes))
+        clear = build.is_turn(build.cycle + self.ENTRY_CYCLES + _levels(self.lanes))
         bias = to_integers(self.bias) + floors
         return [
             self.accumulated(build, node, terms[node], int(bias[node]), clear)

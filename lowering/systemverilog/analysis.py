@@ -9,7 +9,7 @@ Python's `abc`, and takes ten times as long.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects import comb, hw, seq
@@ -73,9 +73,10 @@ class Analysis:
     chains: dict[SSAValue, ChainAdder] = field(default_factory=dict[SSAValue, ChainAdder])
     """Sums of adders on carry chains: the text calls a function, and names none of their ops."""
     stages: list[int] = field(default_factory=list[int])
-    """Number of registers before each of `ops`; registers within a loop do not count."""
+    """Number of registers before each of `ops`; those in a loop, and those that depend on no input
+    but the reset, do not count."""
     loops: set[Operation] = field(default_factory=set[Operation])
-    """Ops of loops through registers."""
+    """Ops of loops through registers, and registers that depend on no input but the reset."""
     written: dict[int, list[SSAValue]] = field(default_factory=dict[int, list[SSAValue]])
     """Cache of `operands`, by the identity of ops."""
 
@@ -319,18 +320,39 @@ def _stages(facts: Analysis) -> list[int]:
     ]
     registers = [type(op) in _REGISTERED for op in facts.ops]
     stages = [0] * len(facts.ops)
+    counting: set[int] = set()  # Ops that depend on no input but the reset: in every stage.
     for group in _connected(owners):
         before = [
             stages[owner] + registers[owner]
             for place in group
             for owner in owners[place]
-            if owner not in group
+            if owner not in group and owner not in counting
         ]
         for place in group:
             stages[place] = max(before, default=0)
-        if len(group) > 1 or any(place in owners[place] for place in group):
+        is_loop = len(group) > 1 or any(place in owners[place] for place in group)
+        known = (counting, group)
+        if all(_depends_on(facts, facts.ops[place], places, known) for place in group):
+            counting.update(group)
+            is_loop |= any(registers[place] for place in group)
+        if is_loop:
             facts.loops.update(facts.ops[place] for place in group)
     return stages
+
+
+def _depends_on(
+    facts: Analysis,
+    op: Operation,
+    places: Mapping[int, int],
+    known: Iterable[Container[int]],
+) -> bool:
+    """Whether an op computes or loads a function of constants and of known ops alone."""
+    read = [op.input] if type(op) is seq.CompRegOp else facts.operands(op)
+    return all(
+        isinstance(value, OpResult) and any(places[id(value.op)] in each for each in known)
+        for value in read
+        if value not in facts.constants
+    )
 
 
 def _stages_in_order(facts: Analysis) -> list[int] | None:

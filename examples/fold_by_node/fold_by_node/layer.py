@@ -60,7 +60,7 @@ class LayerOp(FoldedTablesOp):
         words, biases = self.words()
         terms: list[list[SSAValue]] = [[] for _ in range(self.lanes)]
         for place, wire in enumerate(wires):
-            code = self._held_code(build, wire, place, build.is_turn(turn, -1))
+            code = self._held_code(build, wire, place, build.is_turn(build.cycle))
             entries = self._lookup(build, self.address(build, turn, code), words[place], place)
             for lane, entry in enumerate(entries):
                 terms[lane] += entry
@@ -72,7 +72,7 @@ class LayerOp(FoldedTablesOp):
         for lane, entry in enumerate(entries):
             terms[lane] += entry
         trees = [self._added(build, each) for each in terms]
-        return [self._result(build, trees, turn, node) for node in range(len(self.sums))]
+        return [self._result(build, trees, node) for node in range(len(self.sums))]
 
     def _held_code(self, build: HwBuilder, wire: SSAValue, place: int, load: SSAValue) -> SSAValue:
         """The code of an input, in all turns."""
@@ -110,9 +110,7 @@ class LayerOp(FoldedTablesOp):
             terms = [build.register(build.added(pair) if pair[1:] else pair[0]) for pair in pairs]
         return terms[0]
 
-    def _result(
-        self, build: HwBuilder, trees: Sequence[SSAValue], turn: SSAValue, node: int
-    ) -> SSAValue:
+    def _result(self, build: HwBuilder, trees: Sequence[SSAValue], node: int) -> SSAValue:
         """The sum of a node: held since its turn, or straight from the tree in the last one."""
         own_turn, lane = divmod(node, self.lanes)
         bits = range_of(self.sums[node]).bits
@@ -120,8 +118,9 @@ class LayerOp(FoldedTablesOp):
         if own_turn == self.turns - 1:
             return result
         held = build.held(bits, self.called(f"sum{node}"))
-        # The first node is at the end of the tree when the counter is at the latency less turns.
-        build.load(held, result, build.is_turn(turn, self.latency - self.turns + own_turn))
+        # The last node is at the end of the tree in the last cycle of the latency.
+        left = self.turns - 1 - own_turn
+        build.load(held, result, build.is_turn(build.cycle + self.latency - left))
         return held
 
     def words(self) -> tuple[IntArray, IntArray]:

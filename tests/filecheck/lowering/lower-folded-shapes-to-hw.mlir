@@ -15,7 +15,7 @@
 // SV: l_chosen0_0 <= bits_1[1] ? 2'd0 : bits_1[0] ? l_shapes0_0_word[3:2] : l_shapes0_0_word[1:0];
 // SV: l_term0_0 <= (l_shift0_0 ? {bits_2[1:0], 1'b0} : bits_2) ^ {3{l_sign0_0}};
 // SV: wire logic [3:0] l_sum0 = l_sum0_before + {1'b0, l_term0_0};
-// SV: l_sum0_before <= (turn1 == 2'd0) ? 4'd15 : l_sum0;
+// SV: l_sum0_before <= is_turn1 ? 4'd15 : l_sum0;
 func.func @layer(%x: !kan.int<0:3>, %y: !kan.int<0:3>) -> !kan.int<3:12> attributes {kan.interval = 3 : i64} {
   %s = kan.folded_shapes %x, %y, %x as "l" interval 3 shapes dense<[[[0, 1, 2, 3], [1, 2, 4, 2]]]> : tensor<1x2x4xi8> from 0 choices dense<[[0, 1, 0]]> : tensor<1x3xi8> factors dense<[[2, -1, 0]]> : tensor<1x3xi8> bias dense<[7]> : tensor<1xi8> : !kan.int<0:3>, !kan.int<0:3>, !kan.int<0:3> -> !kan.int<3:12>
   kan.mark %s as "l_node0" offset 0 cycle 0 : !kan.int<3:12>

@@ -50,18 +50,36 @@ hw.module @counter(in %clk : !seq.clock, in %rst : i1, out y : i4) {
   // CHECK-EMPTY:
   // CHECK-NEXT:   logic [3:0] count;
   // CHECK-EMPTY:
-  // CHECK-NEXT:   // Stage 0
   // CHECK-NEXT:   always_ff @(posedge clk)
   // CHECK-NEXT:     if (rst)
   // CHECK-NEXT:       count <= 4'd0;
   // CHECK-NEXT:     else
   // CHECK-NEXT:       count <= count + 4'd1;
-  // CHECK-EMPTY:
-  // CHECK-NEXT:   // Stage 1
   // CHECK-NEXT:   assign y = count;
   %one = hw.constant 1 : i4
   %zero = hw.constant 0 : i4
   %next = comb.add %count, %one : i4
   %count = seq.compreg %next, %clk reset %rst, %zero {sv.namehint = "count"} : i4
   hw.output %count : i4
+}
+
+// Registers that depend on no input but the reset are in every stage.
+// CHECK-LABEL: module gated (
+hw.module @gated(in %clk : !seq.clock, in %rst : i1, in %a : i1, out y : i1) {
+  // CHECK:        logic toggle;
+  // CHECK-NEXT:   logic was_0;
+  // CHECK-EMPTY:
+  // CHECK-NEXT:   // Stage 0
+  // CHECK-NEXT:   logic gated;
+  // CHECK:        // Stage 1
+  // CHECK-NEXT:   assign y = gated;
+  %zero = hw.constant 0 : i1
+  %one = hw.constant 1 : i1
+  %next = comb.xor %toggle, %one : i1
+  %toggle = seq.compreg %next, %clk reset %rst, %zero {sv.namehint = "toggle"} : i1
+  %is_0 = comb.icmp eq %toggle, %zero : i1
+  %was_0 = seq.compreg %is_0, %clk reset %rst, %one {sv.namehint = "was_0"} : i1
+  %both = comb.and %a, %was_0 : i1
+  %gated = seq.compreg %both, %clk {sv.namehint = "gated"} : i1
+  hw.output %gated : i1
 }

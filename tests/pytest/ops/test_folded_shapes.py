@@ -98,7 +98,7 @@ SEEDED = [
     ("layer0_choices0_0[0] = 3'd1;", "layer0_choices0_0[0] = 3'd0;"),
     ("layer0_choices0_0[0] = 3'd1;", "layer0_choices0_0[0] = 3'd3;"),
     ("layer0_choices0_0[0] = 3'd1;", "layer0_choices0_0[0] = 3'd5;"),
-    ("layer0_choices0_0[turn1]", "layer0_choices0_0[turn0]"),
+    ("layer0_choices0_0[turn1]", "layer0_choices0_0[{is_turn1, is_turn2}]"),
     ("bits_1 ? layer0_shapes0_0_word[3:2] :", "layer0_sign0_0 ? layer0_shapes0_0_word[3:2] :"),
     ("bits_1 ? layer0_shapes0_0_word[3:2] :", "bits_1 ? layer0_shapes0_0_word[2:1] :"),
     ("layer0_shift0_0 <= layer0_choices0_0_word[1];", "layer0_shift0_0 <= 1'b0;"),
