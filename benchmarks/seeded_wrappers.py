@@ -4,8 +4,8 @@
     python benchmarks/seeded_wrappers.py --only ready    seeds whose name contains a word
 
 Each seed (`seeds/wrappers.py`) is imported in a process of its own, where wrappers of seven kinds
-are made and proven. The exit code is 1 if a bug is in none of them or is proven, or if a wrapper
-without a bug is not proven.
+are made and proven, some of them around tables that can be loaded, too. The exit code is 1 if a bug
+is in none of them or is proven, or if a wrapper without a bug is not proven.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from kan_dialect.flows.prove.interfaces.prove import InterfaceProof
 
 TRAINING = "TRAINING"
 """Registers around hardware that trains."""
+
+LOADABLE = "loadable "
+"""In front of wrappers around networks whose tables can be loaded."""
 
 ROOT = Path(__file__).parent.parent
 
@@ -54,17 +57,22 @@ def _proof(wrapper: str, folder: Path) -> InterfaceProof:
         tests = importlib.import_module("test_training_registers")
         return tests.proof_of(folder, tests.network())
     tests = importlib.import_module("test_prove_wrappers")
-    return tests.proof_of(folder, getattr(tests, wrapper), 1)
+    wrap = getattr(tests, wrapper.removeprefix(LOADABLE))
+    if wrapper.startswith(LOADABLE):
+        return tests.proof_around(folder, wrap, *tests.loadable_network())
+    return tests.proof_of(folder, wrap, 1)
 
 
 def _wrappers(seed: Seed | None) -> tuple[str, ...]:
     """The wrappers that have what a seed changes."""
-    streams = ("READY", "STREAM", "BEATS", "HIGH")
+    streams = ("READY", "STREAM", "BEATS", "HIGH", f"{LOADABLE}STREAM")
+    registers = ("LITE", TRAINING, f"{LOADABLE}LITE")
+    enables = ("ENABLE", f"{LOADABLE}ENABLE")
     if seed is None:
-        return (*streams, "LITE", TRAINING, "ENABLE")
+        return (*streams, *registers, *enables)
     if seed.function.startswith("_AxiLite."):
-        return "LITE", TRAINING
-    return ("ENABLE",) if seed.function == "with_clock_enable" else streams
+        return registers
+    return enables if seed.function == "with_clock_enable" else streams
 
 
 def main() -> int:

@@ -33,6 +33,9 @@ from kan_dialect.flows.host.codec import write_host
 from kan_dialect.flows.host.drivers import write_drivers
 from kan_dialect.flows.host.emulator import write_emulator
 from kan_dialect.flows.host.table_file import LoadableTables, rewritten
+from kan_dialect.flows.interfaces.load_accesses import load_accesses
+from kan_dialect.flows.interfaces.register_bench import write_register_bench
+from kan_dialect.flows.interfaces.register_simulation import play_accesses
 from kan_dialect.flows.interfaces.write import (
     cores_in,
     wrappers_in,
@@ -137,6 +140,10 @@ def build(
         registers = register_map(circuit.op, interface.latency) if chosen == "axi-lite" else None
         design = Design(interface, chosen, stream, registers)
         write_cocotb(target / "sim", design)
+        played = None
+        if own is not None and registers is not None:
+            played = load_accesses(registers, interface, own, codes, expected)
+            write_register_bench(target / "sim", design.top, registers, played)
         write_host(target / "host", interface, stream, tables)
         write_drivers(target / "host", design)
         report.warnings += _write_emulator(context, target / "host", integer, interface)
@@ -155,7 +162,11 @@ def build(
         if stages.quantizers is not None:
             (target / "quantizers.json").write_text(to_json(stages.quantizers))
         accesses = None if own is None else rewritten(own, interface)
-        _verify(report, rtl, interface, codes, expected, accesses, circuit, options, progress)
+        tool = _verify(
+            report, rtl, interface, codes, expected, accesses, circuit, options, progress
+        )
+        if tool is not None and played is not None:
+            play_registers(report, rtl, target / "sim", tool, options, progress)
         if options.vhdl and options.simulator is not None:
             progress("simulating the VHDL")
             check_vhdl(report, vhdl, interface, codes, expected)
@@ -177,6 +188,29 @@ def chosen_simulator(report: Report, options: CommonOptions) -> Tool | None:
             "compiler)"
         )
     return tool
+
+
+def play_registers(
+    report: Report, rtl: Path, bench: Path, tool: Tool, options: CommonOptions, progress: Progress
+) -> None:
+    """Play the testbench of the registers, for `interface.simulation` of the report.
+
+    Parameters
+    ----------
+    rtl : file of the network; that of the wrapper is beside it.
+    bench : the folder of the testbench.
+
+    Raises
+    ------
+    KanError : an answer differs.
+    """
+    assert report.interface is not None and options.simulator is not None
+    progress(f"playing accesses to registers in {tool.name}")
+    wrapper = report.interface["top"]
+    files = (rtl, rtl.with_name(f"{wrapper}.sv"))
+    played = play_accesses(bench, files, wrapper, options.simulator)
+    counted = {"accesses": played.accesses, "cycles": played.cycles}
+    report.interface["simulation"] = report.by_tool(tool, counted)
 
 
 def write_report(
@@ -356,8 +390,13 @@ def _verify(
     circuit: Model,
     options: BuildOptions,
     progress: Progress,
-) -> None:
-    """Compare the hardware level in NumPy, then the RTL in a simulator, on all vectors."""
+) -> Tool | None:
+    """Compare the hardware level in NumPy, then the RTL in a simulator, on all vectors.
+
+    Returns
+    -------
+    The simulator; None: the RTL was not simulated.
+    """
     progress("evaluating the hardware level")
     verdict = compare(expected, circuit.run_codes(codes), codes)
     if not verdict.passed:
@@ -367,7 +406,7 @@ def _verify(
         )
     tool = chosen_simulator(report, options)
     if tool is None or options.simulator is None:
-        return
+        return None
     progress(f"simulating {len(codes)} vectors in {tool.name}")
     got = simulate(
         rtl,
@@ -387,3 +426,4 @@ def _verify(
             f"the RTL differs from the integer model: {verdict.describe(interface)}",
             remedy="this is a bug in the emitter or in a pass; please report it",
         )
+    return tool

@@ -198,10 +198,13 @@ class HwBuilder:
         return wire
 
     def load(self, register: SSAValue, wire: SSAValue, enable: SSAValue | None = None) -> None:
-        """What a register of `held` takes at each clock edge, or at those where `enable` is 1."""
+        """What a register of `held` takes at each clock edge, or at those where `enable` is 1.
+
+        In other cycles it takes what it would without this call.
+        """
         assert isinstance(register, OpResult)
-        following = wire if enable is None else self.chosen(enable, wire, register)
-        register.op.operands[0] = following
+        others = register.op.operands[0]
+        register.op.operands[0] = wire if enable is None else self.chosen(enable, wire, others)
 
     def both(self, bit: SSAValue, other: SSAValue | None) -> SSAValue:
         """Whether both bits are 1; None: the other one always is."""

@@ -277,9 +277,47 @@ SEEDS = [
             ),
         ),
     ),
+    # Around tables that can be loaded.
+    *seeds_in(
+        "wrappers",
+        "_AxiLite._load_words",
+        (
+            "word-without-its-highest-byte",
+            Replace(
+                "[self._writes_to(last), highest_byte]", "[self._writes_to(last), self.writes]"
+            ),
+        ),
+        ("word-is-lost", Replace("[self.mem_waits, ready]", "[self.mem_waits] * 2")),
+        (
+            "word-is-written-twice",
+            Replace(
+                "self._drive(self.mem_waits, written, taken)",
+                "self._drive(self.mem_waits, written, self.writes)",
+            ),
+        ),
+        (
+            "every-other-address",
+            Replace("build.constant(1, register.bits)", "build.constant(2, register.bits)"),
+        ),
+        (
+            "address-moves-before-its-word",
+            Replace("build.load(held, ..., taken)", "build.load(held, ..., written)"),
+        ),
+    ),
+    *seeds_in(
+        "wrappers",
+        "_AxiLite._waiting",
+        ("words-overtake-samples", Replace("[*samples, self.mem_waits]", "[self.mem_waits]")),
+    ),
+    *seeds_in(
+        "wrappers",
+        "axi_stream_wrapper",
+        ("sidebands-wait-for-words", Replace("interface.memory", "()")),
+    ),
     *seeds_in(
         "wrappers",
         "with_clock_enable",
+        ("words-without-enable", Replace("[enable, write.enable]", "[write.enable] * 2")),
         (
             "enable-is-inverted",
             Replace(

@@ -72,7 +72,7 @@ def write_cocotb(directory: Path, design: Design) -> None:
         filled(
             "flows/cocotb/templates/test.py.j2",
             training=design.training is not None,
-            loadable=bool(design.core.memory),
+            loadable=design.core.memory[-1].high if design.core.memory else None,
             **vars(bench),
             **values,
         )
@@ -99,7 +99,7 @@ def _bench(design: Design) -> _Bench:
     if design.chosen == "axi-stream":
         return _stream_bench(design)
     if design.chosen == "ready-valid":
-        parts = ["vectors", "outputs", "pauses", "ready_valid"]
+        parts = ["vectors", "outputs", "pauses", *_load_port(design), "ready_valid"]
         most = _MOST_CYCLES * core.interval
         return _Bench(parts, _pauses(design, 1), most, _start(design, core.interval))
     parts = ["vectors", "outputs", "pauses", "clocked"]
@@ -107,10 +107,13 @@ def _bench(design: Design) -> _Bench:
     if core.interval == 1:
         return _Bench([*parts, "valid"], constants, _MOST_CYCLES, _start(design, 1))
     constants |= {"INTERVAL": core.interval, "PHASE": core.latency + 8 * core.interval}
-    if core.memory:
-        constants["MASK"] = core.memory[-1].high
     most = _MOST_CYCLES * core.interval
     return _Bench([*parts, "folded"], constants, most, _start(design, core.interval))
+
+
+def _load_port(design: Design) -> Sequence[str]:
+    """The part that writes tables through ports of the top module."""
+    return ["load_port"] if design.core.memory else []
 
 
 def _start(design: Design, beats: int) -> int:
@@ -138,7 +141,7 @@ def _stream_bench(design: Design) -> _Bench:
         "USER_BITS": design.stream.user_bits,
     }
     return _Bench(
-        ["vectors", "pauses", "axi_stream"],
+        ["vectors", "pauses", *_load_port(design), "axi_stream"],
         constants,
         _MOST_CYCLES * slowest,
         _start(design, slowest),
@@ -161,6 +164,9 @@ def _register_bench(design: Design, registers: RegisterMap) -> _Bench:
         "INPUT_REGISTERS": inputs,
         "OUTPUT_REGISTERS": outputs,
     }
+    if registers.has_memory:
+        constants["MEM_ADDRESS"] = design.offsets("mem_address")[0]
+        constants["MEM_DATA"] = design.offsets("mem_data")
     return _Bench(
         ["vectors", "pauses", "axi_lite_bench", "axi_lite"],
         constants,

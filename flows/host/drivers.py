@@ -55,7 +55,7 @@ def write_drivers(directory: Path, design: Design) -> None:
 
 
 def _registers(design: Design, registers: RegisterMap) -> Mapping[str, object]:
-    """Registers of a sample: offsets in bytes, and values of constants."""
+    """Registers of a sample and of a memory: offsets in bytes, and values of constants."""
     identity, digest = registers.named("ID"), registers.named("HASH")
     return {
         "size": 1 << registers.address_bits,
@@ -67,6 +67,7 @@ def _registers(design: Design, registers: RegisterMap) -> Mapping[str, object]:
         "status": registers.named("STATUS").offset,
         "input_registers": design.register_offsets(design.core.inputs),
         "output_registers": design.register_offsets(design.core.outputs),
+        **{name: design.offsets(name) for name in ("mem_address", "mem_data")},
     }
 
 
@@ -89,7 +90,7 @@ def _training(
         "target": training.target_name,
         "fed_error": training.step.fed_error,
         "mem_control": registers.named("MEM_CONTROL").offset,
-        **{name: design.offsets(name) for name in ("mem_address", "mem_data", "mem_read_data")},
+        "mem_read_data": design.offsets("mem_read_data"),
         "target_registers": design.register_offsets(training.targets),
         "input_names": named(design.core.inputs),
         "target_names": named(training.targets),

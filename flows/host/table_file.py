@@ -63,17 +63,17 @@ class LoadableTables:
         return MAGIC + numbers.tobytes() + filled + self.accesses.astype("<u8").tobytes()
 
 
-def rewritten(accesses: IntArray, interface: Interface) -> IntArray:
+def rewritten(accesses: IntArray, interface: Interface, most: int = MOST_WORDS) -> IntArray:
     """Accesses that write the inverse of words, and then the words.
 
-    Of many words, some are chosen at random, and the others stay.
+    Of more than `most` words, some are chosen at random, and the others stay.
 
     Parameters
     ----------
     accesses : address and word, (words, 2), int64.
     """
-    if len(accesses) > MOST_WORDS:
-        chosen = np.random.default_rng(0).permutation(len(accesses))[:MOST_WORDS]
+    if len(accesses) > most:
+        chosen = np.random.default_rng(0).permutation(len(accesses))[:most]
         accesses = accesses[np.sort(chosen)]
     inverse = accesses ^ [0, interface.memory[-1].high]
     return np.concatenate([inverse, accesses])

@@ -23,6 +23,7 @@ from kan_dialect.files.output_folders import replacing_folder
 from kan_dialect.flows.build import (
     add_project,
     chosen_simulator,
+    play_registers,
     require_name,
     require_no_port,
     write_core,
@@ -36,7 +37,6 @@ from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.host.drivers import write_drivers
 from kan_dialect.flows.host.training_emulator import write_training_emulator
 from kan_dialect.flows.interfaces.register_bench import write_register_bench
-from kan_dialect.flows.interfaces.register_simulation import play_accesses
 from kan_dialect.flows.interfaces.write import wrappers_in, write_registers, write_wrapper
 from kan_dialect.flows.on_chip.play_testbench import play_training_testbench
 from kan_dialect.flows.on_chip.register_accesses import training_accesses
@@ -274,12 +274,7 @@ def _verify(
         )
     report.simulation = report.by_tool(tool, verdict.as_dict())
     if report.interface is not None:
-        progress(f"playing accesses to registers in {tool.name}")
-        wrapper = report.interface["top"]
-        files = (rtl, rtl.with_name(f"{wrapper}.sv"))
-        played = play_accesses(sim, files, wrapper, options.simulator)
-        counted = {"accesses": played.accesses, "cycles": played.cycles}
-        report.interface["simulation"] = report.by_tool(tool, counted)
+        play_registers(report, rtl, sim, tool, options, progress)
 
 
 def _verify_vhdl(

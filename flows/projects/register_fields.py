@@ -34,7 +34,7 @@ def register_access(register: Register) -> str:
 def register_fields(register: Register) -> list[RegisterField]:
     """The fields of a register, the lowest bits first."""
     access = register_access(register)
-    changes = register.access in ("status", "output")
+    changes = register.access in ("status", "counter", "output")
     if register.port is None:
         constant = register.access == "constant"
         return [

@@ -14,6 +14,7 @@ from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import SSAValue
 
+from kan_dialect.evaluate.hardware import bit_width
 from kan_dialect.ir.attributes.module_attributes import (
     declare_interface,
     declare_latency,
@@ -29,7 +30,7 @@ from kan_dialect.lowering.wrappers.wrapper_ports import axi_lite_ports, wrapper_
 
 
 def axi_lite_wrapper(core: hw.HWModuleOp, latency: int) -> hw.HWModuleOp:
-    """The wrapper around a core, which may be one that trains.
+    """The wrapper around a core, which may be one that trains, or whose tables can be loaded.
 
     Parameters
     ----------
@@ -47,6 +48,7 @@ class _AxiLite:
         self.ports = axi_lite_ports(registers.address_bits)
         self.build = HwBuilder()
         self.wires: dict[str, SSAValue] = {}
+        self.write_enables: dict[str, SSAValue] = {}
         for port in self.ports:
             if port.direction == "input":
                 kind = seq.clock if port.name == "aclk" else integer(port.bits)
@@ -103,7 +105,7 @@ class _AxiLite:
 
     @cached_property
     def mem_waits(self) -> SSAValue:
-        """A register: an access to a coefficient waits until the core takes it."""
+        """A register: a word of a table, or an access to a coefficient, waits for the core."""
         return self.build.held(1, "mem_waits", self._zero(1))
 
     def _waiting(self) -> list[SSAValue]:
@@ -113,7 +115,7 @@ class _AxiLite:
         change their inputs, and a command might overtake them.
         """
         samples = [] if declared_interval(self.core) is None else [self.waits]
-        return [*samples, self.mem_waits] if self.map.trains else samples
+        return [*samples, self.mem_waits] if self.map.has_memory else samples
 
     # Writes
 
@@ -143,7 +145,10 @@ class _AxiLite:
 
     def _writes_to(self, register: Register) -> SSAValue:
         name = f"writes_{register.name.lower()}"
-        return self.build.all_of([self.writes, self._at(self.address, register)], name)
+        if name not in self.write_enables:
+            wanted = [self.writes, self._at(self.address, register)]
+            self.write_enables[name] = self.build.all_of(wanted, name)
+        return self.write_enables[name]
 
     def _command(self, register: Register, bit: int, name: str) -> SSAValue:
         """Whether a write has a bit of a command's register set, and its byte valid."""
@@ -155,6 +160,7 @@ class _AxiLite:
         """The registers that hold the inputs of the core."""
         build = self.build
         self.held: dict[str, SSAValue] = {}
+        self.held_bytes: dict[str, list[SSAValue]] = {}
         for port in self.map.ports:
             if port.is_output:
                 continue
@@ -171,7 +177,7 @@ class _AxiLite:
                     pieces.append(held)
                 words += pieces
             whole = words[0] if len(words) == 1 else build.joined(words[::-1], port.bits)
-            self.held[port.name] = whole
+            self.held[port.name], self.held_bytes[port.name] = whole, words
 
     # The core
 
@@ -202,7 +208,9 @@ class _AxiLite:
             write = build.held(1, "mem_writes", self._zero(1))
             build.load(write, writes, self.mem_starts)
             self.mem_write = write
-            inputs |= {"train": train, "mem_valid": self.mem_waits, "mem_write": write}
+            inputs |= {"train": train, "mem_write": write}
+        if self.map.has_memory:
+            inputs["mem_valid"] = self.mem_waits
         return build.instance("core", self.core, inputs)
 
     def _results(self, results: Mapping[str, SSAValue]) -> None:
@@ -224,11 +232,32 @@ class _AxiLite:
             self._drive(self.mem_busy, self.mem_starts, ends)
             self.mem_done = self._flag("mem_done", ends, self.mem_starts)
             arrives["mem_read_data"] = results["mem_read_valid"]
+        elif self.map.has_memory:
+            self._load_words(results["mem_ready"])
         for port in self.map.ports:
             if port.is_output:
                 held = build.held(port.bits, f"{port.name}_held", self._zero(port.bits))
                 build.load(held, results[port.name], arrives[port.name])
                 self.held[port.name] = held
+
+    def _load_words(self, ready: SSAValue) -> None:
+        """Words of tables: each waits until the core takes it, and the next address follows.
+
+        Parameters
+        ----------
+        ready : 1: the core takes a word.
+        """
+        build, last = self.build, self.map.of_port("mem_data")[-1]
+        highest_byte = self.strobes[(last.bits - 1) // 8]
+        written = build.all_of([self._writes_to(last), highest_byte], "word_written")
+        taken = build.all_of([self.mem_waits, ready], "word_taken")
+        self._drive(self.mem_waits, written, taken)
+        (register,) = self.map.of_port("mem_address")
+        one = build.constant(1, register.bits)
+        following = build.added([self.held["mem_address"], one], "next_address")
+        for byte, held in enumerate(self.held_bytes["mem_address"]):
+            bits = bit_width(held.type)
+            build.load(held, build.part(following, 8 * byte, bits), taken)
 
     def _respond(self) -> None:
         """The channel B."""

@@ -49,15 +49,20 @@ def axi_stream_wrapper(core: Core, choice: StreamChoice, words: int) -> hw.HWMod
 
     taken = _Input(wrapper, source, choice, reset, buffer.ready)
     results = core_results(wrapper, reset, taken.offered, taken.codes())
-    taken.connect(results.get("in_ready"))
+    moves = results.get("in_ready")
+    taken.connect(moves)
     sample = [results[port.name] for port in interface.outputs]
     if side_bits:
         side = build.joined(taken.side[::-1], side_bits) if len(taken.side) > 1 else taken.side[0]
-        sample.append(beside_core(build, side, interface, results.get("in_ready"), "side"))
+        if interface.memory:  # A word that waits makes in_ready 0, and samples move on.
+            build.interval, build.reset = interface.interval, reset
+            moves = build.is_turn(build.turn(0), 0)
+        sample.append(beside_core(build, side, interface, moves, "side"))
 
     sent = _Output(wrapper, result, choice, reset, buffer)
     buffer.connect(taken.entered, results["out_valid"], sample, sent.left)
-    outputs = {"s_axis_tready": taken.ready, "m_axis_tvalid": buffer.valid, **sent.outputs()}
+    outputs = {**results, "s_axis_tready": taken.ready, "m_axis_tvalid": buffer.valid}
+    outputs |= sent.outputs()
     lines = [_RESET, *_lines("s_axis", source), *_lines("m_axis", result)]
     return wrapper.finish(outputs, interface.latency + LATENCY, lines)
 

@@ -9,7 +9,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.ir.attributes.attribute_names import NODES
 from kan_dialect.ir.attributes.module_attributes import declare_interface, list_encodings
-from kan_dialect.ops.memory import MemoryReadOp
+from kan_dialect.ops.memory import MemoryReadOp, MemoryWriteOp
 
 PORT = "ce"
 PLACE = 2
@@ -32,6 +32,10 @@ def with_clock_enable(module: hw.HWModuleOp) -> hw.HWModuleOp:
     enable.name_hint = PORT
     for read in [op for op in block.ops if isinstance(op, MemoryReadOp)]:
         read.operands = [*read.operands, enable]
+    for write in [op for op in block.ops if isinstance(op, MemoryWriteOp)]:
+        enabled = comb.AndOp([enable, write.enable], i1)
+        Rewriter.insert_op(enabled, InsertPoint.before(write))
+        write.operands = [write.memory, write.address, write.data, enabled.result, write.clock]
     places = {op: place for place, op in enumerate(block.ops)}
     for register in [op for op in places if isinstance(op, seq.CompRegOp)]:
         following = register.operands[0]

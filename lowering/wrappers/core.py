@@ -52,6 +52,8 @@ class Wrapper:
         lines : about the ports, for readers of the RTL.
         """
         names = [port.name for port in self.ports if port.direction == "output"]
+        if self.core.interface.memory:
+            lines = [*lines, _LOADS]
         name = StringAttr(wrapper_name(self.core.interface.name, self.kind))
         module = self.build.finish(
             name, {each: outputs[each] for each in names}, [port.name for port in self.ports]
@@ -60,6 +62,9 @@ class Wrapper:
         declare_interface(module, self.kind)
         list_encodings(module, lines)
         return module
+
+
+_LOADS = "mem_valid, mem_ready: a word is written where both are 1; samples and words wait in turn"
 
 
 def wrapper_of(core: Core, kind: InterfaceName, ports: Sequence[WrapperPort]) -> Wrapper:
@@ -78,7 +83,7 @@ def wrapper_of(core: Core, kind: InterfaceName, ports: Sequence[WrapperPort]) ->
 def core_results(
     wrapper: Wrapper, reset: SSAValue, offered: SSAValue, codes: Mapping[str, SSAValue]
 ) -> dict[str, SSAValue]:
-    """The outputs of the core, instantiated in a wrapper.
+    """The outputs of the core, instantiated in a wrapper. The port that writes tables is its own.
 
     Parameters
     ----------
@@ -87,4 +92,6 @@ def core_results(
     """
     assert wrapper.build.clock is not None
     inputs = {"clk": wrapper.build.clock, "rst": reset, "in_valid": offered, **codes}
+    ports = (port for port in wrapper.ports if port.bus == "mem" and port.direction == "input")
+    inputs |= {port.name: wrapper.wires[port.name] for port in ports}
     return wrapper.build.instance("core", wrapper.core.module, inputs)

@@ -135,17 +135,17 @@ class CreditBuffer:
 
 
 def beside_core(
-    build: HwBuilder, wire: SSAValue, core: Interface, ready: SSAValue | None, name: str
+    build: HwBuilder, wire: SSAValue, core: Interface, moves: SSAValue | None, name: str
 ) -> SSAValue:
     """A wire that goes with the samples of a core, behind registers without reset.
 
     Parameters
     ----------
-    ready : 1: the core takes a sample, which all others make room for; None: in every cycle.
+    moves : 1: samples under way make room for the next one; None: in every cycle.
     """
     for number in range(1, -(-core.latency // core.interval) + 1):
         register = build.held(bit_width(wire.type), f"{name}_s{number}")
-        build.load(register, wire, ready)
+        build.load(register, wire, moves)
         wire = register
     return wire
 

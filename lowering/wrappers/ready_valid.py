@@ -28,7 +28,7 @@ def ready_valid_wrapper(core: Core, words: int) -> hw.HWModuleOp:
     turn = results.get("in_ready")
     entered = build.named(build.both(offered, turn), "entered")
     buffer.connect(entered, results["out_valid"], sample, left)
-    outputs = {"in_ready": build.both(buffer.ready, turn), "out_valid": buffer.valid}
+    outputs = {**results, "in_ready": build.both(buffer.ready, turn), "out_valid": buffer.valid}
     low = 0
     for port in interface.outputs:
         outputs[port.name] = build.part(buffer.word, low, port.width)

@@ -17,6 +17,7 @@ from xdsl.dialects import hw, seq
 
 from kan_dialect.evaluate.hardware import bit_width
 from kan_dialect.ir.attributes.module_attributes import ports_of, trains_itself
+from kan_dialect.model.table_memory import layout_of, table_memory
 
 WORD = 32
 """Bits of a register."""
@@ -34,8 +35,11 @@ BUSY, DONE, MEM_BUSY, MEM_DONE = 0, 1, 2, 3
 MEM_READ, MEM_WRITE = 0, 1
 """Bits of MEM_CONTROL."""
 
-Access: TypeAlias = Literal["constant", "command", "status", "input", "output"]
-"""Where a register's bits are: fixed, in the write itself, or in a register of the wrapper."""
+Access: TypeAlias = Literal["constant", "command", "status", "input", "counter", "output"]
+"""Where a register's bits are: fixed, in the write itself, or in a register of the wrapper.
+
+A counter is an input that the wrapper changes, too.
+"""
 
 _MEMORY_PORTS = ("mem_address", "mem_data", "mem_read_data")
 
@@ -86,7 +90,7 @@ class Register:
     @property
     def is_writable(self) -> bool:
         """Whether a write is answered with OKAY."""
-        return self.access in ("command", "input")
+        return self.access in ("command", "input", "counter")
 
     @property
     def bits(self) -> int:
@@ -103,6 +107,11 @@ class RegisterMap:
     trains: bool
 
     @property
+    def has_memory(self) -> bool:
+        """Whether a host reaches a memory: coefficients, or tables that can be loaded."""
+        return bool(self.of_port("mem_address"))
+
+    @property
     def address_bits(self) -> int:
         """Width of an address in bytes."""
         return ((len(self.registers) - 1).bit_length() or 1) + 2
@@ -117,7 +126,12 @@ class RegisterMap:
 
 
 def identity_of(core: hw.HWModuleOp) -> int:
-    """A number of 32 bits that changes with the core: the first bits of its IR's SHA-256."""
+    """A number of 32 bits that changes with the core: the first bits of its IR's SHA-256.
+
+    The words of tables that can be loaded do not count.
+    """
+    if table_memory(core) is not None:
+        return layout_of(core)
     return int.from_bytes(sha256(str(core).encode()).digest()[:BYTES], "big")
 
 
@@ -140,8 +154,8 @@ def register_map(core: hw.HWModuleOp, latency: int) -> RegisterMap:
                 Register(
                     f"{port.name.upper()}{suffix}",
                     BYTES * len(registers),
-                    "output" if port.is_output else "input",
-                    _meaning(port, word),
+                    _access(port, trains=trains),
+                    _meaning(port, word, trains=trains),
                     port=port,
                     low=word * WORD,
                 )
@@ -197,10 +211,21 @@ def _fixed_registers(
         yield of_bits("MEM_CONTROL", "command", accesses)
 
 
-def _meaning(port: DataPort, word: int) -> str:
+def _access(port: DataPort, *, trains: bool) -> Access:
+    if port.is_output:
+        return "output"
+    return "counter" if port.name == "mem_address" and not trains else "input"
+
+
+def _meaning(port: DataPort, word: int, *, trains: bool) -> str:
     low = word * WORD
     bits = f"bits {min(port.bits, low + WORD) - 1}..{low} of " if port.words > 1 else ""
-    return f"{bits}port {port.name}"
+    what = f"{bits}port {port.name}"
+    if port.name == "mem_address" and not trains:
+        what += "; the next one follows behind each word"
+    if port.name == "mem_data" and word == port.words - 1 and not trains:
+        what += "; writing its highest byte writes the word"
+    return what
 
 
 def _data_ports(core: hw.HWModuleOp) -> Iterator[DataPort]:
@@ -212,7 +237,8 @@ def _data_ports(core: hw.HWModuleOp) -> Iterator[DataPort]:
         if port.type == seq.clock or not (is_number or name in _MEMORY_PORTS):
             continue
         # Hardware that trains has fixed-point numbers, all of them signed.
-        signed = coded.get(name, is_number or name != "mem_address")
+        is_coefficient = trains_itself(core) and name != "mem_address"
+        signed = coded.get(name, is_number or is_coefficient)
         is_output = port.dir.data is hw.Direction.OUTPUT
         yield DataPort(name, bit_width(port.type), signed, is_output)
 

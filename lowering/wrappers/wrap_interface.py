@@ -115,8 +115,6 @@ class WrapInterfacePass(KanPass):
             StreamLayout.of((), width)
         latencies = [stage.latency for stage in before if isinstance(stage, SchedulePass)]
         intervals = [stage.interval for stage in before if isinstance(stage, FoldLayersPass)]
-        if any(isinstance(stage, FoldLayersPass) and stage.loadable for stage in before):
-            self._require_no_loads()
         for function in functions_of(module):
             interval = max(declared_interval(function) or 1, *intervals, 1)
             for latency in latencies:
@@ -137,20 +135,6 @@ class WrapInterfacePass(KanPass):
                 _require_new(wrapper, module)
                 Rewriter.insert_op(wrapper, InsertPoint.after(circuit))
         return bool(circuits)
-
-    def _require_no_loads(self) -> None:
-        """Refuse a wrapper around a network whose tables can be loaded: its port would be inside.
-
-        Raises
-        ------
-        KanError : the interface is another one than `valid`, or there is a clock enable.
-        """
-        if self.interface != "valid" or self.clock_enable:
-            what = "clock-enable" if self.clock_enable else f"interface {self.interface}"
-            raise KanError(
-                f"{what} has no way to the port that loads tables",
-                remedy="take the interface valid, or leave loadable out",
-            )
 
     def _require_latency(self, name: str, latency: int, interval: int) -> None:
         """Refuse a latency that the interface does not allow.
@@ -179,8 +163,6 @@ class WrapInterfacePass(KanPass):
             return axi_lite_wrapper(circuit, declared_latency(circuit) or 0)
         interface = Model(circuit, "hardware").interface()
         self._require_latency(interface.name, interface.latency, interface.interval)
-        if interface.memory:
-            self._require_no_loads()
         if self.clock_enable:
             return with_clock_enable(circuit)
         if self.interface == "valid":

@@ -75,6 +75,7 @@ def ready_valid_ports(interface: Interface) -> tuple[WrapperPort, ...]:
         WrapperPort("out_valid", "output", 1, "out"),
         WrapperPort("out_ready", "input", 1, "out"),
         *(WrapperPort(port.name, "output", port.width, "out") for port in interface.outputs),
+        *_memory_ports(interface),
     )
 
 
@@ -91,6 +92,7 @@ def axi_stream_ports(interface: Interface, choice: StreamChoice) -> tuple[Wrappe
         WrapperPort("aresetn", "input", 1),
         *_bus("s_axis", "input", source, choice),
         *_bus("m_axis", "output", result, choice),
+        *_memory_ports(interface),
     )
 
 
@@ -125,6 +127,14 @@ def axi_lite_ports(address_bits: int) -> tuple[WrapperPort, ...]:
         WrapperPort("aresetn", "input", 1),
         *(WrapperPort(f"s_axi_{name}", direction, bits, "s_axi") for name, direction, bits in rows),
     )
+
+
+def _memory_ports(interface: Interface) -> Iterator[WrapperPort]:
+    """The ports that write tables, as the network has them."""
+    if interface.memory:
+        yield WrapperPort("mem_valid", "input", 1, "mem")
+        yield WrapperPort("mem_ready", "output", 1, "mem")
+        yield from (WrapperPort(p.name, "input", p.width, "mem") for p in interface.memory)
 
 
 def _bus(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.design import Design
 from kan_dialect.flows.prove.netlist import Netlist, require_ports
 from kan_dialect.model.interface import Interface, Port
 
@@ -118,7 +119,7 @@ def boundary(kind: str, interface: Interface, netlist: Netlist, *, high_first: b
         )
     else:
         raise KanError(f"there is no proof of the interface {kind}")
-    _require_ports(found, netlist)
+    _require_ports(found, interface, netlist)
     return found
 
 
@@ -169,7 +170,7 @@ def _merged(bits: Sequence[Piece]) -> list[Piece]:
     return found
 
 
-def _require_ports(found: Boundary, netlist: Netlist) -> None:
+def _require_ports(found: Boundary, interface: Interface, netlist: Netlist) -> None:
     source, result = found.source, found.result
     if bool(source.last) != bool(result.last) or bool(source.user) != bool(result.user):
         raise KanError("TLAST and TUSER must be at both sides, or at none")
@@ -189,4 +190,7 @@ def _require_ports(found: Boundary, netlist: Netlist) -> None:
             expected[stream.last] = forth, 1
         if stream.user:
             expected[stream.user] = forth, found.widths[source.user]
+    for name, (is_output, bits) in Design(interface).ports.items():
+        if name.startswith("mem_"):
+            expected[name] = "output" if is_output else "input", bits
     require_ports(netlist, expected, "the wrapper")

@@ -1,21 +1,21 @@
 """Proves the copy of a network with a clock enable, register by register.
 
-Both modules are read from a free state, in which registers of the same name hold the same. With
-the enable high, the copy must do what the network does; with it low, nothing may change. So for
-every history of the enable the copy's registers are those of the network, run for the cycles in
-which the enable is high.
+Both modules are read from a free state, in which registers and memories of the same name hold the
+same. With the enable high, the copy must do what the network does; with it low, nothing may change.
+So for every history of the enable the copy's registers and memories are those of the network, run
+for the cycles in which the enable is high.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kan_dialect.flows.prove.cycles.claims import Outcome
 from kan_dialect.flows.prove.cycles.machine import Machine
 from kan_dialect.flows.prove.cycles.solver import Solver, decided
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
-from kan_dialect.flows.prove.netlist import Netlist, require_ports
+from kan_dialect.flows.prove.netlist import Cell, Netlist, require_ports
 from kan_dialect.quantity import quantity
 
 Pairs = dict[str, tuple[Term, Term]]
@@ -38,6 +38,9 @@ def enable_outcomes(network: Netlist, copy: Netlist, solver: Solver) -> Iterator
     )
     different = sorted(names ^ others)
     problem = f"{different[0]} is in one of them only" if different else None
+    first, second = (_words(netlist) for netlist in (network, copy))
+    if first != second:
+        problem = "memories begin with other words"
     yield Outcome("enable", "the registers of the network", time.monotonic() - start, problem)
     if problem is None:
         comparison = _Comparison(network, copy)
@@ -59,7 +62,11 @@ class _Comparison:
 
     def _machine(self, netlist: Netlist, **given: int) -> Machine:
         ports = {(port, 0): self.pool.constant(value, 1) for port, value in given.items()}
-        return Machine(netlist, self.pool, ports)
+        return Machine(netlist, self.pool, ports, read_word=self._read)
+
+    def _read(self, cell: Cell, cycle: int, address: Term) -> Term:
+        """A word of a memory that is written: the same at the same address."""
+        return self.pool.variable(f"{cell.memory}[{address.number}]", len(cell.connections["DATA"]))
 
     def _state(self, netlist: Netlist) -> dict[str, Term]:
         machine = self._machine(netlist)
@@ -70,6 +77,16 @@ class _Comparison:
         """What each register loads."""
         machine = self._machine(netlist, **given)
         return {cell.name: machine.next_state(cell, 0) for cell in machine.registers()}
+
+    def _writes(self, netlist: Netlist, **given: int) -> dict[str, Term]:
+        """The write port of each memory: enable, address and data side by side."""
+        machine, found = self._machine(netlist, **given), dict[str, Term]()
+        for name, memory in netlist.memories.items():
+            for number, cell in enumerate(memory.writes):
+                writing = machine.writing(cell, 0)
+                parts = vars(writing).items()
+                found |= {f"{part} of write {number} of {name}": term for part, term in parts}
+        return found
 
     def claims(self) -> Iterator[tuple[str, Pairs]]:
         loads = {reset: self._next(self.network, rst=reset) for reset in (0, 1)}
@@ -82,6 +99,19 @@ class _Comparison:
             found = self._next(self.copy, ce=1, rst=reset)
             name = f"registers load what the network's do, with ce 1 and rst {reset}"
             yield name, _paired(found, loads[reset])
+        for reset in (0, 1):
+            wanted = self._writes(self.network, rst=reset)
+            found = self._writes(self.copy, ce=1, rst=reset)
+            if wanted:
+                name = f"memories are written as the network's, with ce 1 and rst {reset}"
+                yield name, _paired(found, wanted)
+                zero = self.pool.constant(0, 1)
+                found = self._writes(self.copy, ce=0, rst=reset)
+                enables = {name: term for name, term in found.items() if name.startswith("enable")}
+                yield (
+                    f"memories keep their words, with ce 0 and rst {reset}",
+                    _paired(enables, dict.fromkeys(enables, zero)),
+                )
         found = self._next(self.copy, ce=0, rst=0)
         yield "registers keep their values, with ce 0", _paired(found, self.held)
         cleared = {
@@ -100,6 +130,11 @@ class _Comparison:
             if decided(solver.find([differs])) is not None:
                 return signal
         return None
+
+
+def _words(netlist: Netlist) -> dict[str, Sequence[int | None]]:
+    """The initial words of each memory."""
+    return {name: memory.entries for name, memory in netlist.memories.items()}
 
 
 def _paired(found: dict[str, Term], wanted: dict[str, Term]) -> Pairs:

@@ -119,7 +119,7 @@ def _new_model(
         places = register_ports(written, read, netlist, memory=True)
         return lambda: TrainingModel(TrainingCore(netlist, places, network, Pool()), places)
     if wrapper.kind == "axi-lite":
-        places = register_ports(network.inputs, network.outputs, netlist)
+        places = register_ports(network.driven, network.outputs, netlist)
         return lambda: SampleModel(SampleCore(netlist, places, network, Pool()), places)
     streams = boundary(wrapper.kind, network, netlist, high_first=wrapper.high_first)
     return lambda: GuessedStreams(SampleCore(netlist, streams, network, Pool()), streams)

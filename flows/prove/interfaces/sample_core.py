@@ -4,7 +4,8 @@ The contract is what `kan-flow prove` proves of the network: its outputs are a f
 inputs, `latency` cycles later, whatever its other ports carry; `out_valid` is `in_valid`, `latency`
 cycles later; `rst` clears what is between them. A folded network takes a sample in one cycle of an
 interval alone, whatever its inputs are: in the cycle behind a reset, and so on. It has no outputs
-of what it does not take.
+of what it does not take. One whose tables can be loaded takes no sample where a word waits; a word
+that it takes changes the function of the samples behind it, and no other.
 
 One sample of the history is followed. Its codes X and its result Y are variables that no cycle
 changes. So the network needs to remember one bit of a cycle's inputs: whether they were X. If so,
@@ -13,6 +14,7 @@ the outputs are Y, else anything. A real network is one of these, for every X, w
 
 from __future__ import annotations
 
+from kan_dialect.flows.design import Design
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.interfaces.boundary import Clocking
 from kan_dialect.flows.prove.interfaces.signals import WrapperSignals, find_core
@@ -26,13 +28,14 @@ class SampleCore(WrapperSignals):
     def __init__(
         self, netlist: Netlist, boundary: Clocking, network: Interface, pool: Pool
     ) -> None:
-        inputs = {"clk": 1, "rst": 1, "in_valid": 1}
-        inputs |= {port.name: port.width for port in network.inputs}
+        ports = Design(network).ports.items()
+        inputs = {name: bits for name, (is_output, bits) in ports if not is_output}
         core = find_core(netlist, network.name, inputs, boundary)
         super().__init__(netlist, boundary, core, pool)
         self.network = network
         self._entered: dict[tuple[int, int], Term] = {}
         self._turns: dict[int, Term] = {}
+        self._tables: dict[int, Term] = {}
         self.codes: dict[str, Term] = {
             port.name: pool.variable(f"sample:{port.name}", port.width) for port in network.inputs
         }
@@ -53,7 +56,33 @@ class SampleCore(WrapperSignals):
 
     def takes(self, cycle: int) -> Term:
         """Whether the network takes a sample that is offered."""
-        return self.pool.is_number(self.turn(cycle), 0)
+        in_turn = self.pool.is_number(self.turn(cycle), 0)
+        if not self.network.memory:
+            return in_turn
+        return self.pool.both(in_turn, self.pool.inverted(self.core_input("mem_valid", cycle)))
+
+    def loaded(self, cycle: int) -> Term:
+        """Whether the network takes a word of a table."""
+        port = self.load_port(cycle)
+        return self.pool.both(port["mem_valid"], port["mem_ready"])
+
+    def load_port(self, cycle: int) -> dict[str, Term]:
+        """The ports of the network that write tables."""
+        inputs = (name for name in self.core.inputs if name.startswith("mem_"))
+        found = {name: self.core_input(name, cycle) for name in inputs}
+        return found | ({"mem_ready": self.free("mem_ready", cycle, 1)} if found else {})
+
+    def has_tables(self, cycle: int) -> Term:
+        """Whether the tables are those with which the result of X is Y."""
+        pool = self.pool
+        if not self.network.memory:
+            return pool.constant(1, 1)
+        if cycle not in self._tables:
+            found = pool.variable(f"core:tables@{cycle}", 1)
+            if cycle:
+                found = pool.chosen(self.loaded(cycle - 1), found, self.has_tables(cycle - 1))
+            self._tables[cycle] = found
+        return self._tables[cycle]
 
     def turn(self, cycle: int) -> Term:
         """Cycles since the last one in which the network took a sample, or could have."""
@@ -91,14 +120,15 @@ class SampleCore(WrapperSignals):
         return self._entered[key]
 
     def is_sample(self, stage: int, cycle: int) -> Term:
-        """Whether the inputs of the network were X, `stage` cycles earlier."""
+        """Whether the inputs of the network were X, and the tables those of Y, at a stage."""
         pool = self.pool
         if stage and cycle:
             return self.is_sample(stage - 1, cycle - 1)
         if stage:
             return pool.variable(f"core:is_sample{stage}@0", 1)
         inputs = ((self.core_input(port, cycle), code) for port, code in self.codes.items())
-        return pool.both(*(pool.equal(found, code) for found, code in inputs))
+        same = [pool.equal(found, code) for found, code in inputs]
+        return pool.both(self.has_tables(cycle), *same)
 
     def core_port(self, port: str, cycle: int) -> Term | None:
         latency = self.network.latency
@@ -106,6 +136,8 @@ class SampleCore(WrapperSignals):
             return self.valid(latency, cycle)
         if port == "in_ready" and self.network.interval > 1:
             return self.takes(cycle)
+        if port == "mem_ready":
+            return self.load_port(cycle).get(port)
         if port not in self.results:
             return None
         result = self.results[port]

@@ -124,6 +124,7 @@ class GuessedStreams(StreamModel):
         if interval == 1:
             return
         yield Candidate("the turn", lambda t: pool.at_most(core.turn(t), interval - 1))
+        yield from self.registers_that_hold([Word("the turn", core.turn)])
         for stage in range(1, self.latency + 1):
             yield Candidate(
                 f"a sample in stage {stage} came in its turn",

@@ -172,7 +172,7 @@ class StreamModel(WrapperModel):
     def _is_followed(self, cycle: int) -> Term:
         """Whether codes and sidebands of the sample that enters are those of the variables."""
         pool, beats = self.pool, self.source.beats
-        terms: list[Term] = []
+        terms = [self.core.has_tables(cycle)]
         for index, beat in enumerate(beats):
             data = self.beat_before(len(beats) - 1 - index, cycle)
             low = 0
@@ -218,6 +218,9 @@ class StreamModel(WrapperModel):
             wanted = self._of_beat(masks, cycle)
             yield Claim("TKEEP of the beat", shown(valid, self.result.keep_port, wanted))
         yield from self.kept(_offers(self.result), cycle)
+        for name, own in self.core.load_port(cycle).items():
+            same = pool.equal(port(name, cycle), own)
+            yield Claim("the port that writes tables is that of the network", same)
 
     def overdue(self, cycle: int) -> Iterator[Claim]:
         first = cycle - self.latency - SLACK

@@ -100,6 +100,8 @@ class StreamProgress:
         name = f"{source.ready} never falls while the receiver is ready"
         if model.interval > 1:
             name += ", but for the turn of the network"
+        if model.core.network.memory:
+            name += " and words that wait"
         return "throughput", name, problem
 
     def _refused_when_full(self) -> tuple[str, str, str | None]:

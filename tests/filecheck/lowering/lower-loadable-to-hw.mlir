@@ -1,5 +1,8 @@
 // RUN: kan-opt --check-passes %s -p 'kan-schedule{levels=4},lower-kan-to-hw' | filecheck %s
 // RUN: kan-opt %s -p 'kan-schedule{levels=4},lower-kan-to-hw' -t systemverilog | filecheck %s --check-prefix SV
+// RUN: kan-opt %s -p 'kan-schedule{levels=4},lower-kan-to-hw,kan-wrap-interface{interface=axi-lite}' -t systemverilog | filecheck %s --check-prefix LITE
+// RUN: kan-opt %s -p 'kan-schedule{levels=4},lower-kan-to-hw,kan-wrap-interface{interface=axi-stream}' -t systemverilog | filecheck %s --check-prefix STREAM
+// RUN: kan-opt %s -p 'kan-schedule{levels=4},lower-kan-to-hw,kan-wrap-interface{clock-enable=true}' -t systemverilog | filecheck %s --check-prefix ENABLE
 
 // One lane of two turns of four codes. A word has two entries of four bits in two's complement. The
 // bias, 3 and -2, goes into the entries of both inputs: 2 and 1, -1 and -1.
@@ -18,6 +21,22 @@
 // SV: l_sum0_before <= {{.*}} ? 5'd0 : l_sum0;
 // SV: assign in_ready = {{.*}} & ~mem_valid;
 // SV: assign mem_ready = mem_idle;
+// On a bus, a write of the highest byte of MEM_DATA is a word, and the next address follows.
+// LITE: 0x28 MEM_ADDRESS: port mem_address; the next one follows behind each word (written)
+// LITE: 0x2C MEM_DATA: port mem_data; writing its highest byte writes the word (written)
+// LITE: wire logic writes = has_address & has_data & ~(write_waits | sample_waits | mem_waits);
+// LITE: .mem_valid(mem_waits),
+// LITE-NEXT: .mem_address(mem_address_byte0),
+// LITE: wire logic word_written = writes_mem_data & write_strobes[0];
+// LITE: wire logic word_taken = mem_waits & core_mem_ready;
+// LITE: mem_waits <= word_written | (mem_waits & ~word_taken);
+// LITE: mem_address_byte0 <= word_taken ? next_address :
+// Samples move on while a word waits, and so do their sidebands.
+// STREAM: .mem_valid(mem_valid),
+// STREAM: wire logic [[TURN:.*]] = turn0 == 2'd0;
+// STREAM: side_s1 <= [[TURN]] ? s_axis_tlast : side_s1;
+// STREAM: assign mem_ready = core_mem_ready;
+// ENABLE: if (ce & mem_access) l_rom0_0[mem_address] <= mem_data;
 func.func @layer(%x: !kan.int<0:3>, %y: !kan.int<0:3>) -> (!kan.int<-16:15>, !kan.int<-16:15>) attributes {kan.interval = 3 : i64} {
   %s, %t = kan.folded_by_input %x, %y as "l" interval 3 tables dense<[[[0, 0, 2, 2], [3, 0, 1, 3]], [[0, -1, 1, 0], [0, -1, 1, 0]]]> : tensor<2x2x4xi8> from 0 bias dense<[3, -2]> : tensor<2xi8> loadable 4 : !kan.int<0:3>, !kan.int<0:3> -> !kan.int<-16:15>, !kan.int<-16:15>
   kan.mark %s as "l_node0" offset 0 cycle 0 : !kan.int<-16:15>

@@ -45,6 +45,7 @@ needs_verilator = pytest.mark.skipif(
     reason="Verilator, in a version that cocotb takes, is not installed",
 )
 
+LOADABLE = ("--interval", 4, "--loadable", "--target", "ecp5")
 INTERFACES: dict[str, tuple[object, ...]] = {
     "valid": (),
     "ready-valid": ("--interface", "ready-valid"),
@@ -55,6 +56,9 @@ INTERFACES: dict[str, tuple[object, ...]] = {
     ),
     "axi-lite": ("--interface", "axi-lite"),
     "no-last": ("--interface", "axi-stream", "--beat-bits", 64, "--no-last"),
+    "loadable-ready": (*LOADABLE, "--interface", "ready-valid"),
+    "loadable-beats": (*LOADABLE, "--interface", "axi-stream", "--beat-bits", "32,8"),
+    "loadable-lite": (*LOADABLE, "--interface", "axi-lite"),
     "folded-stream": ("--interface", "axi-stream", "--beat-bits", "32,8", "--interval", 4),
 }
 """Options of a build, by a name of what they give."""
@@ -115,11 +119,12 @@ def test_every_interface_passes_in_icarus(
     builds: Callable[[str], Path], tmp_path: Path, name: str
 ) -> None:
     folder = copied(builds(name), tmp_path)
-    count = 20 if name == "axi-lite" else 400
+    is_lite = name in ("axi-lite", "loadable-lite")
+    count = 20 if is_lite else 400
     result = run_bench(folder, "icarus", f"SAMPLES={count}", "SEED=7")
-    require_passed(result, 2)
+    require_passed(result, 3 if name.startswith("loadable") else 2)
     assert "Warning" not in result.stdout and "WARNING  py" not in result.stdout
-    if name == "axi-lite":
+    if is_lite:
         assert counts(result.stdout, "s_axi_rvalid, s_axi_rready").keys() == {
             *("(0, 1)", "(1, 0)", "(1, 1)")
         }
@@ -127,7 +132,10 @@ def test_every_interface_passes_in_icarus(
     pairs = {
         "valid": ["in_valid, out_valid"],
         "ready-valid": ["in_valid, in_ready", "out_valid, out_ready"],
-    }.get(name, ["s_axis_tvalid, s_axis_tready", "m_axis_tvalid, m_axis_tready"])
+    }.get(
+        name.replace("loadable-ready", "ready-valid"),
+        ["s_axis_tvalid, s_axis_tready", "m_axis_tvalid, m_axis_tready"],
+    )
     for pair in pairs:
         seen = counts(result.stdout, pair)
         assert set(seen) == {"(0, 0)", "(0, 1)", "(1, 0)", "(1, 1)"} and all(seen.values())

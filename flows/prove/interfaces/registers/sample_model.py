@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 
 from kan_dialect.flows.prove.cycles.claims import Claim
 from kan_dialect.flows.prove.cycles.terms import Term, ordered
-from kan_dialect.flows.prove.interfaces.model import Candidate
+from kan_dialect.flows.prove.interfaces.model import Candidate, OfCycle
 from kan_dialect.flows.prove.interfaces.registers.model import RegisterModel
-from kan_dialect.flows.prove.interfaces.registers.ports import Place, RegisterPorts
+from kan_dialect.flows.prove.interfaces.registers.ports import LANE, Place, RegisterPorts
 from kan_dialect.flows.prove.interfaces.sample_core import SampleCore
+from kan_dialect.model.interface import Port
 
 
 class SampleModel(RegisterModel):
@@ -20,7 +21,8 @@ class SampleModel(RegisterModel):
 
     State beside that of all registers: `waits`: a sample waits for the network; `age`: cycles since
     the network took it, from 1, and 0 if it took none. `mine`: the sample started last is the
-    followed one; `right`: the outputs are its result; `used`: there was a result.
+    followed one; `right`: the outputs are its result; `used`: there was a result. `loads`: a word
+    of a table waits for the network.
     """
 
     def __init__(self, core: SampleCore, ports: RegisterPorts) -> None:
@@ -33,12 +35,48 @@ class SampleModel(RegisterModel):
         self.load("mine", self.starts, self._is_sample)
         self.load("right", self.ends, lambda t: self.at("mine", t))
         self.next["used"] = lambda t: self.pool.any_of([self.at("used", t), self.ends(t)])
+        self.memory = core.network.memory
+        if self.memory:
+            address, word = self.memory
+            self.switch("loads", lambda t: self._writes_last(word, t), core.loaded)
+            self.alike |= {"loads": ""}
+            self._count_words(address)
+
+    def _writes_last(self, port: Port, cycle: int) -> Term:
+        """A write has the highest byte of a port."""
+        pool, places = self.pool, self.ports.inputs
+        number = max(n for n, place in enumerate(places) if place.port == port)
+        return pool.both(
+            self.executes(cycle),
+            pool.is_number(self.at("address", cycle), self.ports.first + number),
+            pool.part(self.at("strobes", cycle), places[number].lanes - 1, 1),
+        )
+
+    def _count_words(self, port: Port) -> None:
+        """Behind each word, the register of the address has the next one."""
+        pool, places = self.pool, self.ports.inputs
+        (number,) = (n for n, place in enumerate(places) if place.port == port)
+        one = pool.constant(1, port.width)
+
+        def counts(low: int, bits: int, writes: OfCycle) -> OfCycle:
+            return lambda t: pool.chosen(
+                self.core.loaded(t),
+                pool.part(pool.sum(self.held(number, t), one), low, bits),
+                writes(t),
+            )
+
+        for lane in range(places[number].lanes):
+            name = f"in{number}.{lane}"
+            bits = places[number].lane_bits(lane)
+            self.next[name] = counts(LANE * lane, bits, self.next[name])
 
     def finding(self, measured: dict[str, int]) -> str:
-        return (
+        found = (
             "reads and writes are those of its registers, for every history of the bus; outputs "
             "are those of the sample started last"
         )
+        words = ", with the words that were written before its start" if self.memory else ""
+        return found + words
 
     @property
     def samples(self) -> tuple[int, int]:
@@ -49,12 +87,19 @@ class SampleModel(RegisterModel):
         return self.core.valid(self.latency, cycle)
 
     def waiting(self, cycle: int) -> Term:
-        return self.at("waits", cycle) if self.is_folded else super().waiting(cycle)
+        if not self.is_folded:
+            return super().waiting(cycle)
+        return self.pool.any_of(self.at(name, cycle) for name in self._commands)
+
+    @property
+    def _commands(self) -> Sequence[str]:
+        """State: what waits for the network."""
+        return ("waits", "loads") if self.memory else ("waits",)
 
     def _is_sample(self, cycle: int) -> Term:
         codes = self.core.codes
         same = [self.pool.equal(self.input_code(p, cycle), code) for p, code in codes.items()]
-        return self.pool.both(*same)
+        return self.pool.both(self.core.has_tables(cycle), *same)
 
     def status(self, cycle: int) -> Sequence[Term]:
         return self.at("busy", cycle), self.at("done", cycle)
@@ -67,19 +112,30 @@ class SampleModel(RegisterModel):
 
     def claims(self, cycle: int) -> Iterator[Claim]:
         yield from super().claims(cycle)
-        pool = self.pool
+        pool, implied = self.pool, self.pool.implied
         enters = self.core.valid(0, cycle)
         name = "a start is one sample of the network, with its inputs"
         in_turn = pool.both(self.at("waits", cycle), self.core.takes(cycle))
         yield Claim(name, pool.equal(enters, in_turn))
         same = self.core.is_sample(0, cycle)
-        yield Claim(name, self.pool.implied(enters, self.at("mine", cycle), same))
+        yield Claim(name, implied(enters, self.at("mine", cycle), same))
         name = f"the result comes {self.latency + 1} cycles behind the start"
         if self.is_folded:
             name += ", and the wait for the turn of the network"
         yield Claim(name, pool.equal(self.ends(cycle), self.is_age(self.latency, cycle)))
         under_way = pool.any_of([self.at("waits", cycle), pool.inverted(self.is_age(0, cycle))])
         yield Claim(name, pool.equal(self.at("busy", cycle), under_way))
+        if not self.memory:
+            return
+        loads, sent = self.at("loads", cycle), self.core.load_port(cycle)
+        name = "a write of the highest byte of a word is one word of the network's port"
+        yield Claim(name, pool.equal(sent["mem_valid"], loads))
+        for port in self.memory:
+            same = pool.equal(sent[port.name], self.input_code(port.name, cycle))
+            yield Claim("a word has the address and bits of its registers", implied(loads, same))
+        name = "no write is done while a sample or a word waits for the network"
+        yield Claim(name, pool.inverted(pool.both(self.executes(cycle), self.waiting(cycle))))
+        yield Claim(name, pool.inverted(pool.both(loads, self.at("waits", cycle))))
 
     def core_guesses(self) -> Iterator[Candidate]:
         pool, core = self.pool, self.core
@@ -100,10 +156,10 @@ class SampleModel(RegisterModel):
             "one sample at a time",
             lambda t: pool.implied(self.at("waits", t), self.is_age(0, t)),
         )
-        for port in core.codes:
+        for port in core.network.driven:
             yield Candidate(
-                f"the network gets {port} from its registers",
-                lambda t, p=port: pool.equal(core.core_input(p, t), self.input_code(p, t)),
+                f"the network gets {port.name} from its registers",
+                lambda t, p=port.name: pool.equal(core.core_input(p, t), self.input_code(p, t)),
             )
         yield Candidate(
             "a result is that of the sample under way",

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from axi_lite_bench import Accesses
 from folded_design import FOLDED, every_sample, folded_sums
+from loadable_networks import loadable
+from loadable_networks import network as loadable_network
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
@@ -256,6 +258,12 @@ def test_page_has_the_map() -> None:
     LowerTrainingToHwPass().apply(Context(), module)
     training = register_map(circuits_of(module)[0], 4)
     more, more_fields = expected_rows(training)
+    loaded = loadable_network(7, 1)
+    loadable(loaded, 4)
+    with_tables = register_map(circuits_of(loaded)[0], 4)
+    places = [*with_tables.of_port("mem_address"), *with_tables.of_port("mem_data")]
+    page = tables("Tables that can be loaded")
+    assert page == [["…", f"`{each.name}`", "write", each.meaning] for each in places]
     page = tables("Networks that train")
     new = [row for row in more if row not in rows]
     assert [row for row in page if len(row) == 4][: len(new)] == new

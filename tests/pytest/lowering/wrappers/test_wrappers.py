@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,15 @@ import pytest
 from folded_design import FOLDED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from loadable_networks import loadable
+from loadable_networks import network as loadable_network
 from wrapper_bench import Bench, play
 from xdsl.context import Context
 from xdsl.dialects import hw
 
 from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.frontends.loading import make_context, parse_text
+from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
@@ -325,3 +329,119 @@ def test_a_packet_that_ends_within_a_sample_drops_it(tmp_path: Path) -> None:
     expected = wrapped.words(wrapped.model.run_codes(codes[kept]), [1] * 13, [0] * 13, "m")
     run = play(tmp_path, [wrapped.file], wrapped.bench(), words, simulator="icarus")
     assert run.after == [word for beats in expected for word in beats]
+
+
+# Tables that are loaded: words wait for samples under way, and samples for words, so each sample
+# has the tables of the words that were taken before it.
+
+LOADER = """
+  logic mem_valid = 1'b0;
+  wire mem_ready;
+  logic [{address} + {data} - 1:0] loads [0:{words} - 1];
+  integer loaded = 0, accepted = 0, log;
+  initial begin
+    $readmemh("loads.hex", loads);
+    log = $fopen("loads.txt", "w");
+  end
+  always @(posedge clock) begin
+    if (s_valid && s_ready && !reset) accepted <= accepted + 1;
+    if (mem_valid && mem_ready && {enable} && !reset) begin
+      loaded <= loaded + 1;
+      if ((loaded + 1) % {network} == 0) begin
+        mem_valid <= 1'b0;
+        $fdisplay(log, "%0d", accepted);
+        $fflush(log);
+      end
+    end else if (loaded < {words} && !reset && {starts}) mem_valid <= 1'b1;
+  end
+"""
+"""Holds `mem_valid` while it writes all words of a network; tells the beats accepted before."""
+
+
+def with_loader(
+    folder: Path, bench: Bench, wrapped: Wrapped, sets: list[IntArray], rare: int
+) -> Bench:
+    """A testbench that loads sets of words, each about `rare` cycles behind the one before."""
+    address, data = (port.width for port in wrapped.interface.memory)
+    words = np.concatenate(sets).tolist()
+    text = "".join(f"{place << data | word:x}\n" for place, word in words)
+    (folder / "loads.hex").write_text(text)
+    loader = LOADER.format(
+        address=address,
+        data=data,
+        words=len(words),
+        network=len(sets[0]),
+        enable="m_ready" if wrapped.options.clock_enable else "1'b1",
+        starts=f"$urandom % {rare} == 0",
+    )
+    ports = ".mem_valid(mem_valid), .mem_ready(mem_ready)"
+    ports += f", .mem_address(loads[loaded][{data} +: {address}])"
+    ports += f", .mem_data(loads[loaded][0 +: {data}])"
+    assert bench.dut.endswith(");")
+    return replace(bench, dut=f"{loader}{bench.dut[:-2]}, {ports});")
+
+
+def check_loads(
+    folder: Path,
+    shape: int,
+    interval: int,
+    options: WrapInterfacePass,
+    simulator: str,
+    samples: int = 150,
+) -> None:
+    """Random samples, while tables of three networks are loaded again and again."""
+    networks = [loadable_network(shape, tables) for tables in (1, 2, 3)]
+    integers = [Model.of(each.clone()) for each in networks]
+    made = [loadable(each, interval) for each in networks]
+    wrapped = Wrapped(folder, str(networks[0]), options)
+    random = np.random.default_rng(shape)
+    codes = wrapped.codes(random, samples)
+    chosen = [1, 2, 0, 2, 1]
+    sets = [random.permutation(made[each][1]) for each in chosen]
+    bench = with_loader(folder, wrapped.bench(), wrapped, sets, samples * interval // 3)
+    last = random.integers(0, 2, samples).tolist()
+    user = random.integers(0, 1 << options.user_bits, samples).tolist()
+    sent = wrapped.words(codes, last, user, "s")
+    words = [word for sample in sent for word in sample]
+    run = play(folder, [wrapped.file], bench, words, simulator=simulator, seed=shape + 1)
+    accepted = [int(line) for line in (folder / "loads.txt").read_text().split()]
+    assert accepted
+    firsts = [beats // len(sent[0]) for beats in accepted]
+    results = np.empty((samples, len(wrapped.interface.outputs)), np.int64)
+    ends = [*firsts[1:], samples]
+    results[: firsts[0]] = integers[0].run_codes(codes[: firsts[0]])
+    for first, end, tables in zip(firsts, ends, chosen, strict=False):
+        results[first:end] = integers[tables].run_codes(codes[first:end])
+    expected = wrapped.words(results, last, user, "m")
+    assert run.after == [word for sample in expected for word in sample]
+
+
+@needs_icarus
+@pytest.mark.parametrize("case", CASES)
+def test_samples_have_the_tables_before_them(case: str, tmp_path: Path) -> None:
+    check_loads(tmp_path, 7, 4, CASES[case], "icarus")
+
+
+@pytest.mark.skipif(toolchain.look_for("verilator") is None, reason="verilator is not installed")
+@pytest.mark.ci
+@pytest.mark.parametrize("case", CASES)
+def test_verilator_agrees_on_loads(case: str, tmp_path: Path) -> None:
+    check_loads(tmp_path, 7, 4, CASES[case], "verilator")
+
+
+@needs_icarus
+@settings(
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+@given(
+    shape=st.integers(0, 10_000),
+    interval=st.sampled_from([2, 3, 4, 8]),
+    case=st.sampled_from(list(CASES)),
+)
+def test_loads_of_random_networks(
+    tmp_path_factory: pytest.TempPathFactory, shape: int, interval: int, case: str
+) -> None:
+    check_loads(tmp_path_factory.mktemp("loaded"), shape, interval, CASES[case], "icarus", 60)

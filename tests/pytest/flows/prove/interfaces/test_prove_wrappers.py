@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from commands import flow
 from folded_design import FOLDED, folded_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loadable_networks import loadable
+from loadable_networks import network as table_network
 
 import kan_dialect as kan
 from kan_dialect.errors import KanError
@@ -152,6 +155,107 @@ def test_what_overlooks_the_turn_is_not_proven(
     wrap: WrapInterfacePass, old: str, new: str, claim: str, tmp_path: Path
 ) -> None:
     proof = proof_around(tmp_path, wrap, *FOLDED_NETWORK, old, new)
+    assert any(claim in outcome.name for outcome in proof.outcomes if not outcome.proven)
+
+
+@cache
+def loadable_network() -> tuple[Interface, str]:
+    """A small network whose words have two registers."""
+    module = table_network(34, 1, 60)
+    return loadable(module, 2)[0].interface(), str(module)
+
+
+@pytest.mark.parametrize("wrap", [READY, BEATS, LITE, ENABLE])
+def test_wrappers_around_loadable_networks_are_proven(
+    wrap: WrapInterfacePass, tmp_path: Path
+) -> None:
+    proof = proof_around(tmp_path, wrap, *loadable_network())
+    assert proof.proven, [o for o in proof.outcomes if not o.proven]
+
+
+ONE_WORD = "a write of the highest byte of a word"
+LOAD_PORT = "the port that writes tables"
+LOADS = {
+    "a word without its highest byte": (
+        LITE,
+        "word_written = writes_mem_data_1 & write_strobes[0]",
+        "word_written = writes_mem_data_1",
+        ONE_WORD,
+    ),
+    "a word of its lower register": (
+        LITE,
+        "writes_mem_data_1 = writes & (write_address == 5'd12)",
+        "writes_mem_data_1 = writes & (write_address == 5'd11)",
+        ONE_WORD,
+    ),
+    "a word that is lost": (
+        LITE,
+        "word_taken = mem_waits & core_mem_ready",
+        "word_taken = mem_waits",
+        ONE_WORD,
+    ),
+    "a word that is written twice": (
+        LITE,
+        "(mem_waits & ~word_taken)",
+        "(mem_waits & ~writes)",
+        ONE_WORD,
+    ),
+    "an address that stays": (
+        LITE,
+        "word_taken ? next_address",
+        "word_taken ? mem_address_byte0",
+        "a word has the address",
+    ),
+    "an address that changes": (LITE, "| mem_waits)", ")", "no write is done while"),
+    "a word that overtakes a sample": (
+        LITE,
+        "(write_waits | sample_waits |",
+        "(write_waits |",
+        "a start is one sample",
+    ),
+    "swapped bytes of a word": (
+        LITE,
+        "mem_data_0_byte1, mem_data_0_byte0}",
+        "mem_data_0_byte0, mem_data_0_byte1}",
+        "a word has the address",
+    ),
+    "a word that depends on samples": (
+        READY,
+        ".mem_valid(mem_valid)",
+        ".mem_valid(mem_valid & in_valid)",
+        LOAD_PORT,
+    ),
+    "a word that is taken without a sign of it": (
+        READY,
+        "assign mem_ready = core_mem_ready",
+        "assign mem_ready = core_mem_ready & ready",
+        LOAD_PORT,
+    ),
+    "a sample that is taken where a word waits": (
+        READY,
+        "in_ready = ready & core_in_ready",
+        "in_ready = ready & (core_in_ready | mem_valid)",
+        "no result without a sample",
+    ),
+    "sidebands that wait for a word": (
+        STREAM,
+        "test_1 = turn0 == 1'b0",
+        "test_1 = core_in_ready",
+        "TLAST with its sample",
+    ),
+    "a word that is written without its enable": (
+        ENABLE,
+        "if (ce & mem_access)",
+        "if (mem_access)",
+        "memories keep their words",
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", LOADS)
+def test_what_loses_words_is_not_proven(bug: str, tmp_path: Path) -> None:
+    wrap, old, new, claim = LOADS[bug]
+    proof = proof_around(tmp_path, wrap, *loadable_network(), old, new)
     assert any(claim in outcome.name for outcome in proof.outcomes if not outcome.proven)
 
 
