@@ -101,8 +101,8 @@ class CompileOptionTypes(TypedDict, total=False):
     the device that synthesis keeps (`kan-map-tables`); `plain`: as constants, for synthesis to
     map."""
     fast: bool
-    """Leave out the searches that take long: `kan-share-sums`, `kan-split-tables` and `kan-map-
-    tables`."""
+    """Leave out the searches that take long: `kan-share-sums`, `kan-compress-codes`, `kan-split-
+    tables` and `kan-map-tables`."""
 
 
 class BuildOptionTypes(TypedDict, total=False):
@@ -232,8 +232,8 @@ class BuildOptionTypes(TypedDict, total=False):
     the device that synthesis keeps (`kan-map-tables`); `plain`: as constants, for synthesis to
     map."""
     fast: bool
-    """Leave out the searches that take long: `kan-share-sums`, `kan-split-tables` and `kan-map-
-    tables`."""
+    """Leave out the searches that take long: `kan-share-sums`, `kan-compress-codes`, `kan-split-
+    tables` and `kan-map-tables`."""
     learning_rate: float
     """The learning rate; powers of two share the basis' table and its registers."""
     momentum: float

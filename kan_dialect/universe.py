@@ -32,6 +32,7 @@ _PASSES = {
     "kan-calibrate": ("kan_dialect.passes.calibrate", "CalibratePass"),
     "kan-choose-bits": ("kan_dialect.passes.choose_bits", "ChooseBitsPass"),
     "kan-compile": ("kan_dialect.lowering.compile", "CompilePass"),
+    "kan-compress-codes": ("kan_dialect.passes.compress_codes", "CompressCodesPass"),
     "kan-expand-wires": ("kan_dialect.passes.expand_wires", "ExpandWiresPass"),
     "kan-fit-clock": ("kan_dialect.passes.fit_clock", "FitClockPass"),
     "kan-fit-splines": ("kan_dialect.passes.fit_splines", "FitSplinesPass"),

@@ -35,6 +35,7 @@ from kan_dialect.passes.add_head import AddHeadPass, require_meaning
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.choose_bits import ChooseBitsPass
+from kan_dialect.passes.compress_codes import CompressCodesPass
 from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.passes.fold_layers import FoldLayersPass, require_interval
 from kan_dialect.passes.fold_tables import FoldTablesPass
@@ -52,7 +53,7 @@ REFINED_SHARE = 0.5
 """Part of an allowed loss that quantisation may take where single edges lose bits after it."""
 
 LEFT_OUT: dict[str, tuple[type[KanPass], ...]] = {
-    "fast": (ShareSumsPass, SplitTablesPass, MapTablesPass),
+    "fast": (ShareSumsPass, CompressCodesPass, SplitTablesPass, MapTablesPass),
     "adders": (FormCarryChainsPass,),
     "tables": (MapTablesPass,),
 }
@@ -126,8 +127,8 @@ class CompilePass(CompositePass):
     the device that synthesis keeps (`kan-map-tables`); `plain`: as constants, for synthesis to
     map."""
     fast: bool = False
-    """Leave out the searches that take long: `kan-share-sums`, `kan-split-tables` and
-    `kan-map-tables`."""
+    """Leave out the searches that take long: `kan-share-sums`, `kan-compress-codes`,
+    `kan-split-tables` and `kan-map-tables`."""
 
     def __post_init__(self) -> None:
         require_bounds(self)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passes.balance_sums import BalanceSumsPass
+from kan_dialect.passes.compress_codes import CompressCodesPass
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.fit_clock import FitClockPass
 from kan_dialect.passes.fold_clamps import FoldClampsPass
@@ -35,14 +36,19 @@ def wire_level_passes(
     target : the device whose costs decide.
     parts : see `kan-split-tables`.
     extra_levels : see `kan-balance-sums`.
-    fast : leave out `kan-share-sums` and `kan-split-tables`, which search.
+    fast : leave out `kan-share-sums`, `kan-compress-codes` and `kan-split-tables`, which search.
     mhz : the clock that decides how long paths may be; None: LUTs alone decide.
     """
     balance = BalanceSumsPass(target=target, extra_levels=extra_levels)
     if fast:
         last: tuple[KanPass, ...] = (balance,)
     elif mhz is None:
-        last = (ShareSumsPass(target=target), SplitTablesPass(target=target, parts=parts), balance)
+        last = (
+            ShareSumsPass(target=target),
+            CompressCodesPass(target=target),
+            SplitTablesPass(target=target, parts=parts),
+            balance,
+        )
     else:
         fit = FitClockPass(mhz, parts, extra_levels, target=target)
         last = (fit, SplitAddersPass(mhz, target=target))

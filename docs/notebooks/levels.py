@@ -70,7 +70,8 @@ print("edge from input 5 to node 3:", layer.edge(3, 5).table)
 # %%
 to_wires = (
     "kan-expand-wires,kan-narrow,kan-fold-clamps,kan-window-tables,kan-merge-tables,"
-    "kan-share-tables,kan-share-sums,kan-split-tables,kan-balance-sums,kan-schedule"
+    "kan-share-tables,kan-share-sums,kan-compress-codes,kan-split-tables,kan-balance-sums,"
+    "kan-schedule"
 )
 for wires in tables.steps(to_wires):
     figures = wires.estimate("xcup")

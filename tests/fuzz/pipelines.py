@@ -17,7 +17,7 @@ WIRE_LEVEL = (
     *("kan-narrow", "kan-narrow", "kan-balance-sums", "kan-balance-sums{target=ecp5}"),
     *("kan-split-tables", "kan-split-tables{parts=2 target=lut4}", "kan-merge-tables"),
     *("kan-share-tables", "kan-share-tables{target=ecp5}"),
-    *("kan-window-tables", "kan-window-tables{target=ecp5}"),
+    *("kan-window-tables", "kan-window-tables{target=ecp5}", "kan-compress-codes"),
     *("kan-fold-clamps", "kan-fold-clamps{target=ecp5}"),
     *("kan-split-adders{mhz=200.0 target=ecp5}", "kan-split-adders{mhz=600.0 target=xcup}"),
 )
@@ -138,6 +138,7 @@ def _wire_level(rng: np.random.Generator) -> Sequence[str]:
             "kan-window-tables",
             "kan-merge-tables",
             "kan-share-tables",
+            "kan-compress-codes",
             "kan-split-tables",
             "kan-balance-sums",
             _schedule(rng),

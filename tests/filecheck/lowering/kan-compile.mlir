@@ -6,7 +6,7 @@
 // RUN: kan-opt --check-passes %s -p 'kan-compile{data="%t.npz" bits=3}' --print-between-passes | filecheck %s --check-prefix PASSES
 
 // It is the same as the passes spelt out.
-// RUN: kan-opt --check-passes %s -p 'kan-fold-affine,kan-calibrate{data="%t.npz"},kan-quantize{bits=3 scale="minmax"},kan-fold-tables,kan-expand-wires,kan-narrow,kan-fold-clamps,kan-window-tables,kan-merge-tables,kan-share-tables,kan-share-sums,kan-split-tables,kan-balance-sums,kan-schedule{levels=1},lower-kan-to-hw,kan-form-carry-chains' -o %t.spelt.mlir
+// RUN: kan-opt --check-passes %s -p 'kan-fold-affine,kan-calibrate{data="%t.npz"},kan-quantize{bits=3 scale="minmax"},kan-fold-tables,kan-expand-wires,kan-narrow,kan-fold-clamps,kan-window-tables,kan-merge-tables,kan-share-tables,kan-share-sums,kan-compress-codes,kan-split-tables,kan-balance-sums,kan-schedule{levels=1},lower-kan-to-hw,kan-form-carry-chains' -o %t.spelt.mlir
 // RUN: diff %t.all.mlir %t.spelt.mlir
 
 // Sums can stay plain.
@@ -36,13 +36,14 @@
 // PASSES: IR after kan-window-tables:
 // PASSES: IR after kan-merge-tables:
 // PASSES: IR after kan-share-tables:
+// PASSES: IR after kan-compress-codes:
 // PASSES: IR after kan-split-tables:
 // PASSES: IR after kan-balance-sums:
 // PASSES: IR after kan-schedule:
 // PASSES: IR after lower-kan-to-hw:
 // PASSES: hw.module @net
 
-// CHECK: builtin.module attributes {kan.pipeline = ["kan-fold-affine", "kan-calibrate", "kan-quantize{bits=3 scale=\22minmax\22}", "kan-fold-tables", "kan-expand-wires", "kan-narrow", "kan-fold-clamps", "kan-window-tables", "kan-merge-tables", "kan-share-tables", "kan-share-sums", "kan-split-tables", "kan-balance-sums", "kan-schedule{levels=1}", "lower-kan-to-hw", "kan-form-carry-chains"], kan.digest = "{{[0-9a-f]+}}"}
+// CHECK: builtin.module attributes {kan.pipeline = ["kan-fold-affine", "kan-calibrate", "kan-quantize{bits=3 scale=\22minmax\22}", "kan-fold-tables", "kan-expand-wires", "kan-narrow", "kan-fold-clamps", "kan-window-tables", "kan-merge-tables", "kan-share-tables", "kan-share-sums", "kan-compress-codes", "kan-split-tables", "kan-balance-sums", "kan-schedule{levels=1}", "lower-kan-to-hw", "kan-form-carry-chains"], kan.digest = "{{[0-9a-f]+}}"}
 // CHECK-NEXT: hw.module @net(in %clk: !seq.clock, in %rst: i1, in %in_valid: i1, in %x0: i3, in %x1: i3, out out_valid: i1, out y0: i5)
 // CHECK-NOT: kan.{{[a-z_]+}} %
 func.func @net(%x: tensor<2xf32>) -> tensor<1xf32> {

@@ -11,6 +11,7 @@
 // CHECK-NEXT: kan-merge-tables: exact on all 16 inputs, 2 nodes
 // CHECK-NEXT: kan-share-tables: changed nothing
 // CHECK-NEXT: kan-share-sums: changed nothing
+// CHECK-NEXT: kan-compress-codes: changed nothing
 // CHECK-NEXT: kan-split-tables: changed nothing
 // CHECK-NEXT: kan-balance-sums: exact on all 16 inputs, 2 nodes
 // CHECK-NEXT: kan-schedule: exact on all 16 inputs, 2 nodes

@@ -218,6 +218,7 @@ def test_every_stage_fed_back_gives_the_same_rtl(built: Path, tmp_path: Path) ->
         "kan-merge-tables",
         "kan-share-tables",
         "kan-share-sums",
+        "kan-compress-codes",
         "kan-split-tables",
         "kan-balance-sums",
         "kan-schedule",
@@ -233,8 +234,8 @@ def test_every_stage_fed_back_gives_the_same_rtl(built: Path, tmp_path: Path) ->
     spelt = (
         f'kan-fold-affine,kan-calibrate{{data="{DATA}"}},kan-quantize{{bits=6}},kan-fold-tables,'
         "kan-expand-wires,kan-narrow,kan-fold-clamps,kan-window-tables,kan-merge-tables,"
-        "kan-share-tables,kan-share-sums,kan-split-tables,kan-balance-sums,kan-schedule,lower-kan-to-hw,"
-        "kan-form-carry-chains"
+        "kan-share-tables,kan-share-sums,kan-compress-codes,kan-split-tables,kan-balance-sums,"
+        "kan-schedule,lower-kan-to-hw,kan-form-carry-chains"
     )
     assert run(kan_opt, EXAMPLE, "-p", spelt, "-t", "systemverilog", "-o", output) == 0
     assert output.read_bytes() == rtl
