@@ -299,6 +299,8 @@ class FoldedShapesOp(InputByInput):
         shifts = np.log2(np.maximum(sizes, 1)).astype(np.int64)
         choices = np.where(is_used, choices, shapes.shape[1])
         fields = self._by_lane(np.stack([choices, shifts, (factors < 0).astype(np.int64)]))
+        # A node without edges in a lane chooses nothing there.
+        fields[0] *= self._by_lane(is_used).any(axis=-1, keepdims=True)
         sums = [range_of(value).bits for value in self.sums]
         term_bits = np.minimum(_bits(self._by_lane(largest * sizes)), sums)
         widths = np.minimum(_bits(self._by_lane(largest * is_used)), sums)

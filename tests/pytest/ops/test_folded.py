@@ -15,6 +15,7 @@ from kan_dialect.flows.prove.prove import prove
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.attributes.module_attributes import declare_interval
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import int_type
@@ -22,6 +23,8 @@ from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
 from kan_dialect.ops.folded import FoldedByInputOp
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.passes.expand_wires import ExpandWiresPass
 
 needs_yosys = pytest.mark.skipif(
     toolchain.look_for("yosys") is None, reason="Yosys is not installed"
@@ -131,3 +134,33 @@ def test_seeded_bugs_are_found(tmp_path: Path) -> None:
     network = TableNetwork("net", UniformQuantizedType(2, False, 1.0), 4)
     network.add_layer(np.array([[[0, 1, 2, 3], [3, 1, 0, 2], [2, 0, 1, 3], [0, 3, 1, 2]]]))
     assert_bugs_are_found(network, 2, SEEDED, tmp_path)
+
+
+def test_constant_inputs_have_no_turn_and_alike_ones_share_a_lane() -> None:
+    function = _pruned().module()
+    for op in (function.ops.first, *(op for op in function.walk() if isinstance(op, NodeSumOp))):
+        declare_interval(op, 2)
+    ExpandWiresPass().apply(make_context(), function)
+    (op,) = (op for op in function.walk() if isinstance(op, FoldedByInputOp))
+    lane_of = {value.index: place % op.lanes for place, value in enumerate(op.inputs)}
+    assert sorted(lane_of) == [0, 1, 3, 4]
+    assert lane_of[0] == lane_of[1] != lane_of[3] == lane_of[4]
+    assert [bits for _, bits in op.memories] == [2, 2]
+
+
+@needs_yosys
+def test_a_wrong_lane_is_found(tmp_path: Path) -> None:
+    wrong = [
+        ("layer0_code2 <= x3;", "layer0_code2 <= x0;"),
+        ("test_2 ? x4 : layer0_code2;", "test_2 ? x1 : layer0_code2;"),
+        ("test_2 ? x1 : layer0_code3;", "test_2 ? x2 : layer0_code3;"),
+    ]
+    assert_bugs_are_found(_pruned(), 2, wrong, tmp_path)
+
+
+def _pruned() -> TableNetwork:
+    """Two inputs for each of two nodes, and one whose edges are constant."""
+    tables = np.zeros((2, 5, 4), dtype=np.int64)
+    tables[0, :2] = [0, 1, 2, 3], [3, 1, 0, 2]
+    tables[1, 2:] = [5, 5, 5, 5], [3, 1, 0, 2], [0, 3, 1, 2]
+    return TableNetwork("net", UniformQuantizedType(2, False, 1.0), 5).add_layer(tables)
