@@ -32,6 +32,7 @@ def folded_layer(
     *,
     shares_shapes: bool = False,
     word: int | None = None,
+    logic_words: int | None = None,
     loadable: int | None = None,
     name: str | None = None,
 ) -> FoldedOp:
@@ -44,6 +45,7 @@ def folded_layer(
     ----------
     inputs : wire-level values of the layer's input codes.
     shares_shapes : whether edges choose from shapes, in place of tables of their own.
+    logic_words : most words of a memory in logic; None: ROM_WORDS.
     loadable : bits of an entry of tables that can be loaded. Zero points go into their bias.
     """
     lookup, bias = lookup_of(op), op.bias_array
@@ -67,9 +69,10 @@ def folded_layer(
         found = shared_shapes(tables)
         edges = (found.shapes, first, found.choices, found.factors)
         bias = bias + found.offsets.sum(axis=1)
-        return FoldedShapesOp(inputs, *edges, bias, interval, word=word, name=name)
+        layer = (inputs, *edges, bias, interval)
+        return FoldedShapesOp(*layer, word=word, logic=logic_words, name=name)
     layer = (inputs, tables, first, bias, interval)
-    return FoldedByInputOp(*layer, word=word, loadable=loadable, name=name)
+    return FoldedByInputOp(*layer, word=word, logic=logic_words, loadable=loadable, name=name)
 
 
 def _entry_bits(tables: IntArray, inputs: Sequence[SSAValue], low: int) -> IntArray:

@@ -4,6 +4,8 @@
 // RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=3 target=gowin-gw1n-1},kan-expand-wires' | filecheck %s --check-prefix PART
 // RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=2 target=ecp5 loadable=true}' | filecheck %s --check-prefix LOAD
 // RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=2 target=ecp5 loadable=true},kan-expand-wires,kan-narrow' | filecheck %s --check-prefix LOADED
+// RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=2 target=ecp5 logic-words=256},kan-expand-wires' | filecheck %s --check-prefix LOGIC
+// RUN: not kan-opt %s -p 'kan-fold-layers{interval=2 logic-words=256 loadable=true}' 2>&1 | filecheck %s --check-prefix BOTH
 // RUN: not kan-opt %s -p 'kan-fold-layers{loadable=true}' 2>&1 | filecheck %s --check-prefix NEVER
 // RUN: not kan-opt %s -p 'kan-fold-layers{interval=0}' 2>&1 | filecheck %s --check-prefix ZERO
 
@@ -22,6 +24,8 @@
 // Entries have two bits more than codes of inputs, and sums hold four of them.
 // LOAD: kan.node_sum {{.*}} {kan.interval = 2 : i64, kan.word = 36 : i64, kan.loadable = 8 : i64}
 // LOADED: kan.folded_by_input {{.*}} word 36 loadable 8 : {{.*}} -> !kan.int<-512:511>
+// LOGIC: kan.folded_by_input {{.*}} word 36 logic 256 :
+// BOTH: logic-words is for constant memories, and loadable ones are written
 // NEVER: loadable needs memories, and a network has them where layers take turns
 func.func @wide(%x: tensor<3xf32>) -> tensor<1xf32> {
   %q = kan.quantize %x : tensor<3xf32> -> tensor<3x!quant.uniform<u6:f32, 1.0>>

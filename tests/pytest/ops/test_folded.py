@@ -11,20 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.ir import Block
 
+from kan_dialect.devices.device import device
 from kan_dialect.flows.prove.prove import prove
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
-from kan_dialect.ir.attributes.module_attributes import declare_interval
+from kan_dialect.ir.attributes.module_attributes import declare_interval, declare_logic_words
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import int_type
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
 from kan_dialect.ops.folded import FoldedByInputOp
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.passes.expand_wires import ExpandWiresPass
+from kan_dialect.passes.schedule import SchedulePass
 
 needs_yosys = pytest.mark.skipif(
     toolchain.look_for("yosys") is None, reason="Yosys is not installed"
@@ -146,6 +149,25 @@ def test_constant_inputs_have_no_turn_and_alike_ones_share_a_lane() -> None:
     assert sorted(lane_of) == [0, 1, 3, 4]
     assert lane_of[0] == lane_of[1] != lane_of[3] == lane_of[4]
     assert [bits for _, bits in op.memories] == [2, 2]
+
+
+@needs_yosys
+@pytest.mark.parametrize(("logic_words", "style"), [(64, 'ram_style = "registers"'), (7, "block")])
+def test_storage_is_written_and_proven(tmp_path: Path, logic_words: int, style: str) -> None:
+    function = _pruned().module()
+    integer = Model.of(function.clone())
+    for op in (function.ops.first, *(op for op in function.walk() if isinstance(op, NodeSumOp))):
+        declare_interval(op, 2)
+        declare_logic_words(op, logic_words)
+    for stage in (ExpandWiresPass(), SchedulePass(levels=4)):
+        stage.apply(make_context(), function)
+    (op,) = (op for op in function.walk() if isinstance(op, FoldedByInputOp))
+    assert op.block_rams_on(device("ecp5")) == (0 if logic_words == 64 else 2)
+    LowerKanToHwPass().apply(make_context(), function)
+    rtl = tmp_path / "net.sv"
+    rtl.write_text(emit_systemverilog(function))
+    assert style in rtl.read_text()
+    assert prove(rtl, integer, Model.of(function)).proven
 
 
 @needs_yosys
