@@ -73,6 +73,8 @@ class CompileOptionTypes(TypedDict, total=False):
     """Cycles from a sample to the next one; 1: a sample every cycle, and no layer is folded."""
     loadable: bool
     """Fold all layers, with memories that can be written at run time, and a port for this."""
+    logic_words: int
+    """Most words of a memory that is made of lookup tables; larger ones are block RAM."""
     target: str | Path
     """The device whose costs decide: `xcup`, `ecp5`, `ice40`, `xc7`, `cyclonev`, `gowin`, `nexus`,
     `gatemate`, `lut3` to `lut8`, or one of an installed package; or a part of one, as `ecp5-25`
@@ -208,6 +210,8 @@ class BuildOptionTypes(TypedDict, total=False):
     """Cycles from a sample to the next one; 1: a sample every cycle, and no layer is folded."""
     loadable: bool
     """Fold all layers, with memories that can be written at run time, and a port for this."""
+    logic_words: int
+    """Most words of a memory that is made of lookup tables; larger ones are block RAM."""
     parts: int | None
     """The most tables that one table is split into; 1: only its offset is chosen. The default is 3
     where adders of the target absorb tables (xcup), where adders share carry chains (ecp5), or

@@ -1,8 +1,12 @@
-"""Which interval makes a network fit a part: `kan-flow build --fit PART`.
+"""Which interval and storage make a network fit a part: `kan-flow build --fit PART`.
 
 Intervals are tried from 1 on, by estimate. The first design that fits with a margin, with the
 wrapper of its interface, is taken, since it is the fastest. Intervals at which the layers alone are
 larger than the part are not compiled: that would take minutes.
+
+Where a design is larger than the part in block RAM alone, its memories are made of lookup tables,
+those of the fewest words first. Where LUTs alone are short, memories in lookup tables become block
+RAM, those of the most words first.
 """
 
 from __future__ import annotations
@@ -32,7 +36,9 @@ from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.estimate import estimate_design
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
+from kan_dialect.ops.folded import FoldedOp
 from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.memory import ROM_WORDS
 from kan_dialect.passbase.kan_pass import unwrapped
 from kan_dialect.passbase.options import sharing
 from kan_dialect.passes.fold_layers import FoldLayersPass, layer_luts
@@ -43,11 +49,14 @@ MARGIN = 0.85
 """Share of a part's LUTs and registers that a design may take by estimate: routing needs room."""
 TOO_LARGE = 1.5
 """Share of a part's LUTs beyond which a design is not compiled, by the sizes of its layers."""
+MOST_LOGIC_WORDS = 256
+"""Most words of a memory that is tried in lookup tables. Beyond, synthesis takes more of them than
+the estimate: twice as many at 512 words on Gowin."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A design at one interval, by estimate."""
+    """A design at one interval and storage, by estimate."""
 
     interval: int
     luts: int
@@ -57,6 +66,8 @@ class Trial:
     latency_cycles: int = 0
     latency_ns: float = 0.0
     samples_per_second: float = 0.0
+    logic_words: int | None = None
+    """Most words of a memory in lookup tables; None: as by default."""
     fits: bool = False
 
     def as_dict(self) -> dict[str, Any]:
@@ -71,11 +82,12 @@ def fit(
     wrap: WrapInterfacePass,
     progress: Progress,
 ) -> tuple[CompilePass, list[Trial]]:
-    """The pipeline with the smallest interval at which the network fits the part of its target.
+    """The pipeline with the smallest interval at which the network fits the part of its target, and
+    the storage of its memories.
 
     Parameters
     ----------
-    compiled : with the part as target; its interval is not read.
+    compiled : with the part as target; its interval is not read, nor its `logic_words`.
     wrap : the interface, whose wrapper has to fit as well.
 
     Raises
@@ -95,15 +107,17 @@ def fit(
         if compiled.loadable and interval < FEWEST_TURNS:
             continue
         progress(f"interval {interval}")
+        search = _Search(context, front, replace(compiled, interval=interval), wrap, part)
         try:
-            each = replace(compiled, interval=interval)
-            trials.append(_trial(context, front, each, wrap, part))
+            trials += search.trials()
         except KanError:
             if len(trials) < 2:  # Longer intervals need memories that may be too large.
                 raise
             break
         if trials[-1].fits:
-            return replace(compiled, interval=interval), trials
+            words = trials[-1].logic_words
+            chosen = {} if words is None else {"logic_words": words}
+            return replace(compiled, interval=interval, **chosen), trials
     raise KanError(
         f"the network does not fit {part.project_part}: {_closest(compiled.target, trials)}",
         remedy=_remedy(part, trials),
@@ -112,12 +126,17 @@ def fit(
 
 def print_trials(trials: Sequence[Trial], part: str, console: Console) -> None:
     """Print the designs that were considered."""
-    columns = ("interval", "LUTs", "registers", "block RAMs", "latency ns", "samples/s", "fits")
+    columns = ["interval", "LUTs", "registers", "block RAMs", "latency ns", "samples/s", "fits"]
+    has_storages = any(each.logic_words is not None for each in trials)
+    if has_storages:
+        columns.insert(1, "words in logic")
     table = column_table(columns, left=0)
     for each in trials:
         known = each.registers is not None
+        storage = ROM_WORDS if each.logic_words is None else each.logic_words
         table.add_row(
             str(each.interval),
+            *((f"{storage}",) if has_storages else ()),
             f"{each.luts}" if known else "far too many",
             f"{each.registers}" if known else "",
             str(each.block_rams),
@@ -149,49 +168,92 @@ def _intervals(module: ModuleOp) -> Iterator[int]:
     return (interval for interval in every if interval < 2 * widest)
 
 
-def _trial(
-    context: Context,
-    front: ModuleOp,
-    compiled: CompilePass,
-    wrap: WrapInterfacePass,
-    part: DeviceFamily,
-) -> Trial:
-    limits = part.part(part.project_part)
-    luts = layer_luts(front, sharing(compiled, FoldLayersPass))
-    if luts > TOO_LARGE * limits.luts:
-        return Trial(compiled.interval, luts, None)
-    module = front.clone()
-    passes = with_interface(compiled.expand(), wrap)
-    to_wires = _until(passes, LowerKanToHwPass)
-    _run(context, module, to_wires)
-    (function,) = wire_functions(module)
-    found, cycles = estimate_design(function, part), latency_of(function)
-    interval = declared_interval(function) or 1
-    trial = Trial(
-        compiled.interval,
-        found.luts,
-        found.registers,
-        found.block_rams,
-        cycles,
-        round(max(cycles, 1) * found.period_ns, 1),
-        float(f"{1e9 / (interval * found.period_ns):.3g}"),
-    )
-    if passes[-1] is wrap and _held(trial, limits, part):
-        # What is too large without its wrapper is not lowered.
-        _run(context, module, passes[len(to_wires) :])
-        whole = estimate_entry(found, [*cores_in(module), *wrappers_in(module)])
-        sizes = {name: whole.get(name, 0) for name in ("luts", "registers", "block_rams")}
-        trial = replace(trial, **sizes)
-    return replace(trial, fits=_held(trial, limits, part))
+@dataclass(frozen=True)
+class _Search:
+    """Designs at one interval.
+
+    Parameters
+    ----------
+    compiled : with the interval and the part.
+    """
+
+    context: Context
+    front: ModuleOp
+    compiled: CompilePass
+    wrap: WrapInterfacePass
+    part: DeviceFamily
+
+    def trials(self) -> Iterator[Trial]:
+        """The design with the default storage, and with others until one fits."""
+        first, memories = self._trial(None)
+        yield first
+        if first.registers is None or self.compiled.loadable:
+            return
+        short = _short(first, self._limits, self.part)
+        words = sorted({words for words, _ in memories if words > 1})
+        storages: list[int] = []
+        if short == {"block_rams"}:
+            storages = [each for each in words if ROM_WORDS < each <= MOST_LOGIC_WORDS]
+        elif short == {"luts"} and self._limits.block_rams:
+            storages = [each - 1 for each in reversed(words) if each <= ROM_WORDS]
+        for logic_words in storages:
+            moved = sum(bits * each for each, bits in memories if ROM_WORDS < each <= logic_words)
+            if moved > self._limits.luts << self.part.lut_inputs:
+                return
+            trial, _ = self._trial(logic_words)
+            yield trial
+            if trial.fits or _short(trial, self._limits, self.part) != short:
+                return
+
+    @property
+    def _limits(self) -> Part:
+        return self.part.part(self.part.project_part)
+
+    def _trial(self, logic_words: int | None) -> tuple[Trial, Sequence[tuple[int, int]]]:
+        """A design, and the words and bits of its memories."""
+        compiled, limits, part = self.compiled, self._limits, self.part
+        if logic_words is not None:
+            compiled = replace(compiled, logic_words=logic_words)
+        luts = layer_luts(self.front, sharing(compiled, FoldLayersPass))
+        if luts > TOO_LARGE * limits.luts:
+            return Trial(compiled.interval, luts, None, logic_words=logic_words), ()
+        module = self.front.clone()
+        passes = with_interface(compiled.expand(), self.wrap)
+        to_wires = _until(passes, LowerKanToHwPass)
+        _run(self.context, module, to_wires)
+        (function,) = wire_functions(module)
+        found, cycles = estimate_design(function, part), latency_of(function)
+        interval = declared_interval(function) or 1
+        trial = Trial(
+            compiled.interval,
+            found.luts,
+            found.registers,
+            found.block_rams,
+            cycles,
+            round(max(cycles, 1) * found.period_ns, 1),
+            float(f"{1e9 / (interval * found.period_ns):.3g}"),
+            logic_words,
+        )
+        if passes[-1] is self.wrap and not _short(trial, limits, part):
+            # What is too large without its wrapper is not lowered.
+            _run(self.context, module, passes[len(to_wires) :])
+            whole = estimate_entry(found, [*cores_in(module), *wrappers_in(module)])
+            sizes = {name: whole.get(name, 0) for name in ("luts", "registers", "block_rams")}
+            trial = replace(trial, **sizes)
+        layers = [op for op in function.walk() if isinstance(op, FoldedOp)]
+        memories = [memory for op in layers for memory in op.memories]
+        return replace(trial, fits=not _short(trial, limits, part)), memories
 
 
-def _held(trial: Trial, part: Part, family: DeviceFamily) -> bool:
-    """Whether a part holds a design with a margin."""
+def _short(trial: Trial, part: Part, family: DeviceFamily) -> set[str]:
+    """Resources of which a part has too few for a design, with a margin."""
     if trial.registers is None:
-        return False
+        return {"luts"}
     alone = family.register_luts * trial.registers if trial.interval > 1 else 0
     luts, registers = (int(each / MARGIN) for each in (trial.luts + alone, trial.registers))
-    return part.holds(luts, registers, trial.block_rams)
+    sizes = {"luts": (luts, 0, 0), "registers": (0, registers, 0)}
+    sizes["block_rams"] = (0, 0, trial.block_rams)
+    return {name for name, size in sizes.items() if not part.holds(*size)}
 
 
 def _closest(target: str, trials: Sequence[Trial]) -> str:
@@ -206,14 +268,19 @@ def _closest(target: str, trials: Sequence[Trial]) -> str:
 
 
 def _remedy(part: DeviceFamily, trials: Sequence[Trial]) -> str:
-    """The next part that holds one of the designs, or else fewer bits."""
+    """The next part that holds one of the designs, or else fewer bits, edges or shapes."""
     family = device(part.part_of)
     for each in family.parts:
-        held = next((trial for trial in trials if _held(trial, each, family)), None)
+        held = next((trial for trial in trials if not _short(trial, each, family)), None)
         if held is not None:
             how = f"at an interval of {held.interval}" if held.interval > 1 else "unrolled"
             return (
                 f"take {each.target_of(family.name)}, which holds it {how}, or give fewer bits "
                 "(--bits)"
             )
+    if _short(trials[-1], part.part(part.project_part), part) == {"block_rams"}:
+        return (
+            "give fewer bits (--bits), prune edges (kan-prune), or let edges share few shapes "
+            "(kan-share-shapes, or kan-flow train --shapes)"
+        )
     return "give fewer bits (--bits), or prune edges (kan-prune)"

@@ -37,7 +37,7 @@ from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.choose_bits import ChooseBitsPass
 from kan_dialect.passes.compress_codes import CompressCodesPass
 from kan_dialect.passes.fold_affine import FoldAffinePass
-from kan_dialect.passes.fold_layers import FoldLayersPass, require_interval
+from kan_dialect.passes.fold_layers import FoldLayersPass, require_interval, require_storage
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
@@ -112,6 +112,7 @@ class CompilePass(CompositePass):
     """With head `top-k`: number of indices; default 2."""
     interval: int = taken_from(FoldLayersPass, "interval")
     loadable: bool = taken_from(FoldLayersPass, "loadable")
+    logic_words: int = taken_from(FoldLayersPass, "logic_words")
     target: str = taken_from(TargetPass, "target")
     parts: int | None = taken_from(SplitTablesPass, "parts")
     extra_levels: tuple[int, ...] | int = taken_from(BalanceSumsPass, "extra_levels")
@@ -134,6 +135,7 @@ class CompilePass(CompositePass):
         require_bounds(self)
         require_meaning(self.head, self.threshold, self.probability, self.k)
         require_interval(self.loadable, self.interval)
+        require_storage(self.loadable, self.logic_words)
         if self.head != "none" and self.output_format is not None:
             raise KanError(
                 f"output-format has no meaning beside head {self.head}: it decides on whole sums, "

@@ -26,6 +26,7 @@ from kan_dialect.ir.attributes.module_attributes import (
     argument_attributes,
     declared_entry,
     declared_interval,
+    declared_logic_words,
     declared_shapes,
     declared_word,
 )
@@ -167,6 +168,7 @@ class _Expansion:
                 *(op, inputs, interval),
                 shares_shapes=declared_shapes(op) is not None,
                 word=declared_word(op),
+                logic_words=declared_logic_words(op),
                 loadable=declared_entry(op),
                 name=layer,
             )

@@ -30,6 +30,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.module_attributes import (
     declare_entry,
     declare_interval,
+    declare_logic_words,
     declare_shapes,
     declare_word,
 )
@@ -49,7 +50,7 @@ from kan_dialect.ops.folded import (
 )
 from kan_dialect.ops.folded_shapes import FoldedShapesOp
 from kan_dialect.ops.layer import NodeSumOp
-from kan_dialect.ops.memory import MAX_WORDS
+from kan_dialect.ops.memory import MAX_WORDS, ROM_WORDS
 from kan_dialect.ops.table import RequantizeOp
 from kan_dialect.passbase.function_pass import FunctionPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
@@ -81,10 +82,13 @@ class FoldLayersPass(FunctionPass, TargetPass):
     """Cycles from a sample to the next one; 1: a sample every cycle, and no layer is folded."""
     loadable: bool = False
     """Fold all layers, with memories that can be written at run time, and a port for this."""
+    logic_words: int = bounded(ROM_WORDS, Bounds(0, MAX_WORDS))
+    """Most words of a memory that is made of lookup tables; larger ones are block RAM."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_interval(self.loadable, self.interval)
+        require_storage(self.loadable, self.logic_words)
 
     def rewrite(self, function: func.FuncOp) -> None:
         if self.interval == 1:
@@ -95,6 +99,8 @@ class FoldLayersPass(FunctionPass, TargetPass):
             if isinstance(layer, FoldedShapesOp):
                 declare_shapes(op, layer.shape_count)
             declare_word(op, self._word(layer))
+            if self._logic_words is not None:
+                declare_logic_words(op, self._logic_words)
             if layer.entry_bits is not None:
                 declare_entry(op, layer.entry_bits)
 
@@ -129,7 +135,10 @@ class FoldLayersPass(FunctionPass, TargetPass):
         inputs = Block(arg_types=kinds).args
         loadable = loadable_bits(op) if self.loadable else None
         return folded_layer(
-            op, inputs, self.interval, shares_shapes=shares_shapes, loadable=loadable
+            *(op, inputs, self.interval),
+            shares_shapes=shares_shapes,
+            logic_words=self._logic_words,
+            loadable=loadable,
         )
 
     def _few_shapes(self, op: NodeSumOp) -> FoldedOp | None:
@@ -145,6 +154,11 @@ class FoldLayersPass(FunctionPass, TargetPass):
             layer.block_rams_on(self.device) if layer.memory_words <= MAX_WORDS else math.inf
             for layer in layers
         )
+
+    @property
+    def _logic_words(self) -> int | None:
+        """None where tools decide, as by default."""
+        return None if self.logic_words == ROM_WORDS else self.logic_words
 
     @property
     def _held(self) -> int:
@@ -189,6 +203,20 @@ def require_interval(loadable: bool, interval: int) -> None:
         raise KanError(
             "loadable needs memories, and a network has them where layers take turns",
             remedy="give an interval of at least 2",
+        )
+
+
+def require_storage(loadable: bool, logic_words: int) -> None:
+    """Refuse to choose what memories that are written are made of.
+
+    Raises
+    ------
+    KanError : names the remedy.
+    """
+    if loadable and logic_words != ROM_WORDS:
+        raise KanError(
+            "logic-words is for constant memories, and loadable ones are written",
+            remedy="leave out one of the two",
         )
 
 

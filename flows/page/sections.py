@@ -17,6 +17,7 @@ from kan_dialect.flows.page import charts
 from kan_dialect.flows.pictures.markup import Markup
 from kan_dialect.flows.report_ports import value_of
 from kan_dialect.ir.attributes.data_names import named_port
+from kan_dialect.ops.memory import ROM_WORDS
 
 _Section = TypeVar("_Section", bound="Callable[[Report], Any]")
 
@@ -92,12 +93,20 @@ def cost(report: Report) -> Figures | None:
 
 @section("fit")
 def fit(report: Report) -> Figures | None:
-    """The intervals that were considered for a part."""
-    figures = ("interval", "luts", "registers", "block_rams", "latency_ns", "samples_per_second")
+    """The intervals and storages that were considered for a part."""
+    figures = (
+        "interval",
+        "logic_words",
+        "luts",
+        "registers",
+        "block_rams",
+        "latency_ns",
+        "samples_per_second",
+    )
     entries: Sequence[Mapping[str, Any]] = report.get("fit", ())
     if not entries:
         return None
-    rows = columns(entries, *figures)
+    rows = columns([{"logic_words": ROM_WORDS, **each} for each in entries], *figures)
     return {
         "picture": charts.part_shares(entries, report["estimate"]["part"]),
         "rows": [

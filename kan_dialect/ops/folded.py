@@ -64,6 +64,7 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
     first = prop_def(IntegerAttr[I64], prop_name="from")
     bias = prop_def(DenseIntOrFPElementsAttr)
     word = opt_prop_def(IntegerAttr[I64])
+    logic = opt_prop_def(IntegerAttr[I64])
     sums = var_result_def(IntType)
 
     @property
@@ -111,6 +112,11 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
     def word_bits(self) -> int:
         """Bits of a word of a memory."""
         return WORD_BITS if self.word is None else self.word.value.data
+
+    @property
+    def logic_words(self) -> int:
+        """Most words of a memory in logic; larger ones are block RAM."""
+        return ROM_WORDS if self.logic is None else self.logic.value.data
 
     @property
     def entry_bits(self) -> int | None:
@@ -211,7 +217,7 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
 
     def block_rams_on(self, device: DeviceFamily) -> int:
         """Block RAMs of the memories that are not made of lookup tables."""
-        largest = ROM_WORDS if device.block_ram_shapes else MAX_WORDS
+        largest = self.logic_words if device.block_ram_shapes else MAX_WORDS
         large = [memory for memory in self.memories if memory[0] > largest]
         return sum(device.block_rams(words, bits) for words, bits in large)
 
@@ -244,13 +250,20 @@ class FoldedOp(WireOp, Named, Sequential, WireInterface, ExactMeaning, ABC):
             [words[node] >> np.arange(bits)[:, np.newaxis] & 1 for node, bits in enumerate(spans)]
         )
         assert build.clock is not None
+        storage = None
+        if self.logic is not None:
+            storage = "logic" if words.shape[1] <= self.logic_words else "block"
         found: list[SSAValue] = []
         for part, first in enumerate(range(0, len(planes), self.word_bits)):
             columns = planes[first : first + self.word_bits]
             contents = (columns << np.arange(len(columns))[:, np.newaxis]).sum(axis=0)
             called = f"{name}_{part}"
             is_loadable = self.entry_bits is not None
-            op = MemoryOp(contents.size, len(columns), contents, called, exclusive=is_loadable)
+            op = MemoryOp(
+                *(contents.size, len(columns), contents, called),
+                exclusive=is_loadable,
+                storage=storage,
+            )
             memory = build.add(op)
             if is_loadable:
                 build.loadable.append(op)
@@ -387,7 +400,7 @@ class FoldedTablesOp(FoldedOp, ABC):
 
     assembly_format = (
         "$inputs (`as` $name^)? `interval` $interval `tables` custom<Constant>($tables) `from` "
-        "$from `bias` custom<Constant>($bias) (`word` $word^)? attr-dict `:` "
+        "$from `bias` custom<Constant>($bias) (`word` $word^)? (`logic` $logic^)? attr-dict `:` "
         "type($inputs) `->` type($sums)"
     )
 
@@ -454,6 +467,7 @@ class FoldedByInputOp(FoldedTablesOp, InputByInput):
     input and code with an entry for each node. Every cycle has one input of each lane, and each
     node adds its entries to an accumulator. `tables` is (nodes, inputs, codes) and `bias` (nodes).
     `word` is the bits of a word of a memory; a lane has as many memories as its entries need.
+    Memories of up to `logic` words are lookup tables, and larger ones block RAM.
 
     With `loadable`, the memories can be written at run time, and each entry has this number of
     bits, in two's complement. The bias goes into the entries. Results have the type of all sums of
@@ -476,8 +490,8 @@ class FoldedByInputOp(FoldedTablesOp, InputByInput):
 
     assembly_format = (
         "$inputs (`as` $name^)? `interval` $interval `tables` custom<Constant>($tables) `from` "
-        "$from `bias` custom<Constant>($bias) (`word` $word^)? (`loadable` $loadable^)? attr-dict "
-        "`:` type($inputs) `->` type($sums)"
+        "$from `bias` custom<Constant>($bias) (`word` $word^)? (`logic` $logic^)? "
+        "(`loadable` $loadable^)? attr-dict `:` type($inputs) `->` type($sums)"
     )
 
     def __init__(
@@ -489,6 +503,7 @@ class FoldedByInputOp(FoldedTablesOp, InputByInput):
         interval: int,
         *,
         word: int | None = None,
+        logic: int | None = None,
         loadable: int | None = None,
         name: str | None = None,
     ) -> None:
@@ -503,7 +518,8 @@ class FoldedByInputOp(FoldedTablesOp, InputByInput):
         if loadable is not None:
             sums = [loadable_sum(loadable, len(inputs), interval)] * len(bias)
         edges = (inputs, tables, first, bias, interval)
-        super().__init__(*edges, word=word, name=name, sums=sums, loadable=loadable)
+        options = {"word": word, "logic": logic, "loadable": loadable}
+        super().__init__(*edges, name=name, sums=sums, **options)
 
     @property
     def entry_bits(self) -> int | None:

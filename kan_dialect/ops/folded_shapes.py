@@ -41,7 +41,8 @@ class FoldedShapesOp(InputByInput):
     Each of ceil(inputs / interval) lanes has its shapes in a memory, and the choices of its inputs
     in another, a word for each input. Every cycle has one input of each lane. A node chooses one of
     its shapes, shifts it, inverts it where the factor is negative, and adds it to an accumulator.
-    `word` is the bits of a word of a memory.
+    `word` is the bits of a word of a memory. Memories of up to `logic` words are lookup tables, and
+    larger ones block RAM.
 
     The function has the attribute `kan.interval`. Operands are read in one cycle, and results are
     there in one cycle, `latency` cycles later.
@@ -64,7 +65,8 @@ class FoldedShapesOp(InputByInput):
     assembly_format = (
         "$inputs (`as` $name^)? `interval` $interval `shapes` custom<Constant>($shapes) `from` "
         "$from `choices` custom<Constant>($choices) `factors` custom<Constant>($factors) `bias` "
-        "custom<Constant>($bias) (`word` $word^)? attr-dict `:` type($inputs) `->` type($sums)"
+        "custom<Constant>($bias) (`word` $word^)? (`logic` $logic^)? attr-dict `:` type($inputs) "
+        "`->` type($sums)"
     )
 
     def __init__(
@@ -78,6 +80,7 @@ class FoldedShapesOp(InputByInput):
         interval: int,
         *,
         word: int | None = None,
+        logic: int | None = None,
         name: str | None = None,
     ) -> None:
         """
@@ -99,6 +102,7 @@ class FoldedShapesOp(InputByInput):
             factors=dense(factors),
             bias=dense(bias),
             word=word,
+            logic=logic,
             name=name,
             **{"from": first},
         )
@@ -299,6 +303,8 @@ class FoldedShapesOp(InputByInput):
         shifts = np.log2(np.maximum(sizes, 1)).astype(np.int64)
         choices = np.where(is_used, choices, shapes.shape[1])
         fields = self._by_lane(np.stack([choices, shifts, (factors < 0).astype(np.int64)]))
+        # A node without edges in a lane chooses nothing there.
+        fields[0] *= self._by_lane(is_used).any(axis=-1, keepdims=True)
         sums = [range_of(value).bits for value in self.sums]
         term_bits = np.minimum(_bits(self._by_lane(largest * sizes)), sums)
         widths = np.minimum(_bits(self._by_lane(largest * is_used)), sums)

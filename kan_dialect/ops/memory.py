@@ -42,8 +42,9 @@ MAX_WORDS = 1 << 20
 DISTRIBUTED_WORDS = 256
 """Memories of at most so many words are made of lookup tables: they can be read within a cycle."""
 ROM_WORDS = 64
-"""Most words of a ROM in logic: one lookup table of six inputs holds a bit of 64 words. Larger ROMs
-are block RAM."""
+"""Most words of a ROM in logic, where nothing else is said: one lookup table of six inputs holds a
+bit of 64 words. Larger ROMs are block RAM."""
+STORAGES = ("logic", "block")
 
 
 @irdl_attr_definition
@@ -105,6 +106,9 @@ def memory_type(value: SSAValue) -> MemoryType:
 class MemoryOp(KanOperation):
     """A memory, with what it holds when the device wakes up.
 
+    `in` says what it is made of: lookup tables of constants ("logic"), or block RAM ("block").
+    Without it, the number of words decides.
+
     Of an `exclusive` memory, what is read in the cycle of a write does not matter. So synthesis
     need not make the old word of it, which block RAM of some families does not give.
 
@@ -117,12 +121,13 @@ class MemoryOp(KanOperation):
     name = "kan.memory"
 
     exclusive = opt_prop_def(UnitAttr)
+    storage = opt_prop_def(StringAttr)
     initial = opt_prop_def(DenseIntOrFPElementsAttr)
     result = result_def(MemoryType)
 
     assembly_format = (
-        "(`exclusive` $exclusive^)? (`initial` custom<Constant>($initial)^)? attr-dict `:` "
-        "type($result)"
+        "(`exclusive` $exclusive^)? (`in` $storage^)? (`initial` custom<Constant>($initial)^)? "
+        "attr-dict `:` type($result)"
     )
 
     def __init__(
@@ -133,17 +138,20 @@ class MemoryOp(KanOperation):
         name: str,
         *,
         exclusive: bool = False,
+        storage: str | None = None,
     ) -> None:
         """
         Parameters
         ----------
         initial : (words), int64, in two's complement of so many bits; None: nothing is said.
         exclusive : what is read in the cycle of a write does not matter.
+        storage : one of STORAGES; None: the number of words decides.
         """
         super().__init__(
             result_types=[MemoryType(words, bits)],
             properties={
                 "exclusive": UnitAttr() if exclusive else None,
+                "storage": None if storage is None else StringAttr(storage),
                 "initial": None if initial is None else dense(initial),
             },
             attributes={NAME_HINT: StringAttr(name)},
@@ -160,7 +168,10 @@ class MemoryOp(KanOperation):
 
     @property
     def style(self) -> str:
-        """What the memory should be made of: `distributed`, `block`, or empty: tools decide."""
+        """What the memory should be made of: `distributed`, `logic`, `block`, or empty: tools
+        decide."""
+        if self.storage is not None:
+            return self.storage.data
         words, users = (
             memory_type(self.result).words,
             {type(use.operation) for use in self.result.uses},
@@ -171,6 +182,14 @@ class MemoryOp(KanOperation):
 
     def verify_(self) -> None:
         kind = memory_type(self.result)
+        if self.storage is not None:
+            storages = " or ".join(STORAGES)
+            require(
+                self.storage.data in STORAGES,
+                f"a memory is in {storages}, got {self.storage.data}",
+            )
+            is_written = any(isinstance(use.operation, MemoryWriteOp) for use in self.result.uses)
+            require(not is_written, "a memory that is written cannot say what it is made of")
         if self.initial is not None:
             words = verifier.constant(
                 self.initial, "initial words", floats=False, shape=(kind.words,)

@@ -108,9 +108,11 @@ _KEPT = '(* keep_hierarchy = "yes", syn_hier = "hard" *)'
 
 _MEMORY_STYLES = {
     "distributed": '  (* ram_style = "distributed", ramstyle = "MLAB" *)',
+    "logic": '  (* ram_style = "registers", rom_style = "distributed", romstyle = "logic" *)',
     "block": '  (* ram_style = "block", rom_style = "block", romstyle = "M10K" *)',
 }
-"""Attribute that keeps a memory out of blocks, whose outputs are slow: 5.8 ns on ECP5."""
+"""Attributes of memories. `distributed` keeps one out of blocks, whose outputs are slow: 5.8 ns on
+ECP5. Yosys reads `ram_style` first, of constant memories too, and `registers` are logic there."""
 
 _INITIAL_WORDS = 256
 """Words of a memory in one `initial` block. Yosys takes time by the square of their number: three

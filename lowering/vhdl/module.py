@@ -356,8 +356,8 @@ class _EntityWriter:
         yield f"  type {array} is array (0 to {space - 1}) of {_signal_type(kind.word)};"
         yield from broken(f"  signal {name} : {array}{initial};")
         if op.style:
-            yield f'  attribute ram_style of {name} : signal is "{op.style}";'
-            block = "MLAB" if op.style == "distributed" else "M10K"
+            ram, block = _MEMORY_STYLES[op.style]
+            yield f'  attribute ram_style of {name} : signal is "{ram}";'
             yield f'  attribute ramstyle of {name} : signal is "{block}";'
 
     # Tables
@@ -537,6 +537,13 @@ def _without_double_blanks(lines: list[str]) -> Iterator[str]:
     start = next((place for place, line in enumerate(lines) if line), len(lines))
     yield from lines[start:]
 
+
+_MEMORY_STYLES = {
+    "distributed": ("distributed", "MLAB"),
+    "logic": ("registers", "logic"),
+    "block": ("block", "M10K"),
+}
+"""`ram_style` and `ramstyle` of memories."""
 
 _WHY_ADDERS = """\
   -- Adders in a row. The zero below the lowest bit changes no sum; it keeps Yosys from merging both

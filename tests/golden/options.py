@@ -47,6 +47,7 @@ APART: Sequence[Options] = (
     {"tables": "plain", "target": "ice40"},
     *({"interval": interval, "target": "ecp5"} for interval in (3, 16)),
     {"interval": 4, "loadable": True, "target": "ecp5"},
+    {"interval": 4, "logic_words": 16, "target": "ecp5"},
 )
 """Combinations of options that exclude some of those above."""
 

@@ -39,6 +39,8 @@ _ESCAPE = re.compile(r"[`\\]|/\*|\*/")
 _ATTRIBUTE = re.compile(
     r'\(\* rom_style = "distributed", romstyle = "logic" \*\)(?=\s+module\b)'
     r'|\(\* ram_style = "distributed", ramstyle = "MLAB" \*\)(?=\s+logic\b)'
+    r'|\(\* ram_style = "registers", rom_style = "distributed", romstyle = "logic" \*\)'
+    r"(?=\s+logic\b)"
     r'|\(\* ram_style = "block", rom_style = "block", romstyle = "M10K" \*\)'
     r"(?=\s+(?:logic\b|\(\* no_rw_check \*\)))"
     r"|\(\* no_rw_check \*\)(?=\s+logic\b)"

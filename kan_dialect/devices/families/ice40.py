@@ -38,7 +38,7 @@ ICE40 = DeviceFamily(
         memory=r"SB_RAM40_4K\w*",
         block_rams={f"SB_RAM40_4K{edges}": 1 for edges in ("", "NR", "NW", "NRNW")},
         # It has no memory of lookup tables, which the text of buffers asks for.
-        prepare="setattr -unset ram_style -unset ramstyle */m:*",
+        prepare="setattr -unset ram_style -unset ramstyle */a:ram_style=distributed",
         keep_hierarchy="-noflatten",
     ),
     nextpnr=Nextpnr(

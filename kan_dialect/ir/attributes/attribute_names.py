@@ -13,6 +13,8 @@ INTERVAL = "kan.interval"
 and of hardware that trains itself: cycles between samples."""
 WORD = "kan.word"
 """Attribute of a `kan.node_sum` whose layer is folded: bits of the words of its memories."""
+LOGIC_WORDS = "kan.logic_words"
+"""Attribute of a `kan.node_sum` whose layer is folded: most words of a memory in logic."""
 SHAPES = "kan.shape_count"
 """Attribute of a `kan.node_sum` whose layer is folded, and whose edges choose from few shapes: the
 number of shapes of the layer, or of each input."""

@@ -31,6 +31,7 @@ from kan_dialect.ir.attributes.attribute_names import (
     INTERVAL,
     LATENCY,
     LOADABLE,
+    LOGIC_WORDS,
     NODES,
     OUTPUT_CODES,
     PORTS,
@@ -71,6 +72,15 @@ def declared_word(op: Operation) -> int | None:
 
 def declare_word(op: Operation, bits: int) -> None:
     op.attributes[WORD] = IntegerAttr(bits, i64)
+
+
+def declared_logic_words(op: Operation) -> int | None:
+    """Most words of a folded layer's memories in logic, where its `kan.node_sum` says them."""
+    return _integer(op.attributes.get(LOGIC_WORDS))
+
+
+def declare_logic_words(op: Operation, words: int) -> None:
+    op.attributes[LOGIC_WORDS] = IntegerAttr(words, i64)
 
 
 def declared_shapes(op: Operation) -> int | None:

@@ -273,8 +273,8 @@ class ModuleGates:
     def _word_in_next_cycle(self, op: MemoryReadOp) -> list[Literal]:
         """The bits of a word of a memory that is read into registers, which a block has."""
         memory, address = _memory_of(op), self.bits[op.address]
-        is_small = memory_type(op.memory).words <= ROM_WORDS
-        if self.device.block_ram_shapes and memory.style != "distributed" and not is_small:
+        is_large = not memory.style and memory_type(op.memory).words > ROM_WORDS
+        if self.device.block_ram_shapes and (memory.style == "block" or is_large):
             return self._word_in_block(op)
         return [self._register([bit]) for bit in self._word_in_luts(op, address)]
 

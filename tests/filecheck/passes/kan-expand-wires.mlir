@@ -140,3 +140,16 @@ func.func @affine(%x: tensor<2xf32>) -> tensor<2xf32> {
   %y = kan.dequantize %q : tensor<2x!codes> -> tensor<2xf32>
   func.return %y : tensor<2xf32>
 }
+
+// Inputs %x0 and %x3 have edges to one node, %x1 and %x2 to the other: they share lanes. The edges
+// of %x4 are constant.
+// CHECK: func.func @banks
+// CHECK-NEXT: kan.folded_by_input %x1, %x0, %x2, %x3 as "layer0" interval 2
+// CHECK-SAME: tables dense<{{.*}}> : tensor<2x4x2xi8> from 0 bias dense<[3, 3]> : tensor<2xi8>
+func.func @banks(%x: tensor<5xf32>) -> tensor<2xf32> attributes {kan.interval = 2 : i64} {
+  %q = kan.quantize %x : tensor<5xf32> -> tensor<5x!quant.uniform<u1:f32, 1.0>>
+  %t = kan.tables %q as "layer0" tables dense<[[[0, 1], [0, 0], [0, 0], [1, 0], [3, 3]], [[0, 0], [0, 1], [1, 0], [0, 0], [3, 3]]]> : tensor<2x5x2xi8> : tensor<5x!quant.uniform<u1:f32, 1.0>> -> tensor<2x5x!quant.uniform<u2:f32, 1.0>>
+  %n = kan.node_sum %t as "layer0" {kan.interval = 2 : i64} : tensor<2x5x!quant.uniform<u2:f32, 1.0>> -> tensor<2x!quant.uniform<u4:f32, 1.0>>
+  %y = kan.dequantize %n : tensor<2x!quant.uniform<u4:f32, 1.0>> -> tensor<2xf32>
+  func.return %y : tensor<2xf32>
+}

@@ -4,6 +4,8 @@
 // RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=3 target=gowin-gw1n-1},kan-expand-wires' | filecheck %s --check-prefix PART
 // RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=2 target=ecp5 loadable=true}' | filecheck %s --check-prefix LOAD
 // RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=2 target=ecp5 loadable=true},kan-expand-wires,kan-narrow' | filecheck %s --check-prefix LOADED
+// RUN: kan-opt --check-passes %s -p 'kan-fold-layers{interval=2 target=ecp5 logic-words=256},kan-expand-wires' | filecheck %s --check-prefix LOGIC
+// RUN: not kan-opt %s -p 'kan-fold-layers{interval=2 logic-words=256 loadable=true}' 2>&1 | filecheck %s --check-prefix BOTH
 // RUN: not kan-opt %s -p 'kan-fold-layers{loadable=true}' 2>&1 | filecheck %s --check-prefix NEVER
 // RUN: not kan-opt %s -p 'kan-fold-layers{interval=0}' 2>&1 | filecheck %s --check-prefix ZERO
 
@@ -22,6 +24,8 @@
 // Entries have two bits more than codes of inputs, and sums hold four of them.
 // LOAD: kan.node_sum {{.*}} {kan.interval = 2 : i64, kan.word = 36 : i64, kan.loadable = 8 : i64}
 // LOADED: kan.folded_by_input {{.*}} word 36 loadable 8 : {{.*}} -> !kan.int<-512:511>
+// LOGIC: kan.folded_by_input {{.*}} word 36 logic 256 :
+// BOTH: logic-words is for constant memories, and loadable ones are written
 // NEVER: loadable needs memories, and a network has them where layers take turns
 func.func @wide(%x: tensor<3xf32>) -> tensor<1xf32> {
   %q = kan.quantize %x : tensor<3xf32> -> tensor<3x!quant.uniform<u6:f32, 1.0>>
@@ -52,7 +56,7 @@ func.func @narrow(%x: tensor<2xf32>) -> tensor<1xf32> {
 // PART-SAME: choices dense<{{.*}}> : tensor<1x13xi8> factors dense<{{.*}}> : tensor<1x13xi8> bias dense<[{{.*}}]>
 func.func @shapes(%x: tensor<13xf32>) -> tensor<1xf32> {
   %q = kan.quantize %x : tensor<13xf32> -> tensor<13x!quant.uniform<u5:f32, 1.0>>
-  %t = kan.tables %q as "layer0" tables dense<"0x000104091019071406170D051C181616181C050D1706140719100904010001040002081220320E280C2E1A0A38302C2C30380A1A2E0C280E32201208020002080302FFFAF3EAFCEFFDECF6FEE7EBEDEDEBE7FEF6ECFDEFFCEAF3FAFF020302FF000102030405060708090909090909090909090909090909090909090909090900FCF8F4F0ECE8E4E0DCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDC0707070707070707070707070707070707070707070707070707070707070707000104091019071406170D051C181616181C050D170614071910090401000104000104091019071406170D051C181616181C050D1706140719100904010001040004102440641C50185C341470605858607014345C18501C644024100400041000010203040506070809090909090909090909090909090909090909090909090102030405060708090A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0100FDF8F1E8FAEDFBEAF4FCE5E9EBEBE9E5FCF4EAFBEDFAE8F1F8FD000100FD00020406080A0C0E101212121212121212121212121212121212121212121212"> : tensor<1x13x32xi8> : tensor<13x!quant.uniform<u5:f32, 1.0>> -> tensor<1x13x!quant.uniform<i8:f32, 1.0>>
+  %t = kan.tables %q as "layer0" tables dense<"0x000104091019071406170D051C181616181C050D1706140719100904010001040002081220320E280C2E1A0A38302C2C30380A1A2E0C280E32201208020002080302FFFAF3EAFCEFFDECF6FEE7EBEDEDEBE7FEF6ECFDEFFCEAF3FAFF020302FF000102030405060708090909090909090909090909090909090909090909090900FCF8F4F0ECE8E4E0DCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDC000104091019071406170D051C181616181C050D170614071910090401000104000104091019071406170D051C181616181C050D170614071910090401000104000104091019071406170D051C181616181C050D1706140719100904010001040004102440641C50185C341470605858607014345C18501C644024100400041000010203040506070809090909090909090909090909090909090909090909090102030405060708090A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0100FDF8F1E8FAEDFBEAF4FCE5E9EBEBE9E5FCF4EAFBEDFAE8F1F8FD000100FD00020406080A0C0E101212121212121212121212121212121212121212121212"> : tensor<1x13x32xi8> : tensor<13x!quant.uniform<u5:f32, 1.0>> -> tensor<1x13x!quant.uniform<i8:f32, 1.0>>
   %n = kan.node_sum %t as "layer0" : tensor<1x13x!quant.uniform<i8:f32, 1.0>> -> tensor<1x!quant.uniform<i12:f32, 1.0>>
   %y = kan.dequantize %n : tensor<1x!quant.uniform<i12:f32, 1.0>> -> tensor<1xf32>
   func.return %y : tensor<1xf32>

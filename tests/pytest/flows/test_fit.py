@@ -32,6 +32,14 @@ def network(inputs: int, nodes: int, bits: int = 6) -> ModuleOp:
     return TableNetwork("net", kind, inputs).add_layer(tables).module()
 
 
+def two_layers() -> ModuleOp:
+    """32-6-3 of random tables, codes of 6 and 5 bits."""
+    rng = np.random.default_rng(0)
+    network = TableNetwork("net", UniformQuantizedType(6, True, 1.0), 32)
+    network.add_layer(rng.integers(-8, 8, (6, 32, 64)), saturate=(-16, 15))
+    return network.add_layer(rng.integers(-8, 8, (3, 6, 32))).module()
+
+
 def network_of_shapes(inputs: int, nodes: int) -> ModuleOp:
     """One layer of 6 bits whose edges are one of two shapes, times 1, 2, -1 or -2."""
     rng, edges = np.random.default_rng(0), (nodes, inputs)
@@ -61,7 +69,26 @@ def test_what_fits_stays_unrolled() -> None:
 
 
 def test_the_smallest_interval_that_fits_is_taken() -> None:
-    assert fitted(network(10, 8, 5), "ice40-hx1k") == [(1, False), (2, False), (3, True)]
+    expected = [(1, False), (2, False), (3, False), (4, False), (6, False), (8, True)]
+    assert fitted(network(20, 16, 5), "ice40-hx1k") == expected
+
+
+def test_memories_become_block_ram_where_lookup_tables_are_short() -> None:
+    compiled, trials = tried(network(10, 8, 5), "ice40-hx1k")
+    assert [(each.interval, each.logic_words) for each in trials] == [(1, None), (2, None), (2, 63)]
+    assert trials[1].block_rams == 0 < trials[2].block_rams
+    assert trials[2].luts < trials[1].luts
+    assert compiled.logic_words == 63
+
+
+def test_memories_become_lookup_tables_where_block_ram_is_short() -> None:
+    """The second layer has the smallest memories."""
+    compiled, trials = tried(two_layers(), "gowin-gw1n-1")
+    before, last = trials[-2:]
+    assert before.interval == last.interval
+    assert before.block_rams > 4 >= last.block_rams
+    assert before.luts < last.luts
+    assert compiled.logic_words == last.logic_words
 
 
 def test_tables_that_can_be_loaded_are_folded() -> None:
@@ -73,8 +100,9 @@ def test_tables_that_can_be_loaded_are_folded() -> None:
 def test_the_wrapper_has_to_fit_too() -> None:
     """Its buffer is block RAM on iCE40."""
     wrap = WrapInterfacePass(interface="axi-stream", beat_bits=8)
-    tried = fitted(network(10, 8, 5), "ice40-hx1k", wrap)
-    assert tried == [(1, False), (2, False), (3, False), (4, True)]
+    alone, wrapped = (fitted(network(10, 8, 5), "ice40-hx1k", each) for each in (None, wrap))
+    assert alone[-1] == (2, True)
+    assert wrapped[-1] == (4, True)
 
 
 def test_what_is_far_too_large_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,8 +157,9 @@ def test_refusals(
 def test_a_network_is_built_to_fit(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     built = from_ir(network(10, 8, 5)).build(folder, fit="ice40-hx1k", simulator="none")
-    assert [each["interval"] for each in built.report["fit"]] == [1, 2, 3]
-    assert built.report["interval_cycles"] == 3
+    assert [each["interval"] for each in built.report["fit"]] == [1, 2, 2]
+    assert built.report["fit"][-1]["logic_words"] == 63
+    assert built.report["interval_cycles"] == 2
     assert "Intervals for the part, by estimate" in (folder / "report.html").read_text()
     with pytest.raises(KanError, match="interval has no meaning with fit"):
         from_ir(network(2, 2)).build(tmp_path / "other", fit="ecp5-12", interval=2)

@@ -11,17 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.ir import Block
 
+from kan_dialect.devices.device import device
 from kan_dialect.flows.prove.prove import prove
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.attributes.module_attributes import declare_interval, declare_logic_words
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import int_type
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
 from kan_dialect.ops.folded import FoldedByInputOp
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.passes.expand_wires import ExpandWiresPass
+from kan_dialect.passes.schedule import SchedulePass
 
 needs_yosys = pytest.mark.skipif(
     toolchain.look_for("yosys") is None, reason="Yosys is not installed"
@@ -133,3 +139,52 @@ def test_seeded_bugs_are_found(tmp_path: Path) -> None:
     network = TableNetwork("net", UniformQuantizedType(2, False, 1.0), 4)
     network.add_layer(np.array([[[0, 1, 2, 3], [3, 1, 0, 2], [2, 0, 1, 3], [0, 3, 1, 2]]]))
     assert_bugs_are_found(network, 2, SEEDED, tmp_path)
+
+
+def test_constant_inputs_have_no_turn_and_alike_ones_share_a_lane() -> None:
+    function = _pruned().module()
+    for op in (function.ops.first, *(op for op in function.walk() if isinstance(op, NodeSumOp))):
+        declare_interval(op, 2)
+    ExpandWiresPass().apply(make_context(), function)
+    (op,) = (op for op in function.walk() if isinstance(op, FoldedByInputOp))
+    lane_of = {value.index: place % op.lanes for place, value in enumerate(op.inputs)}
+    assert sorted(lane_of) == [0, 1, 3, 4]
+    assert lane_of[0] == lane_of[1] != lane_of[3] == lane_of[4]
+    assert [bits for _, bits in op.memories] == [2, 2]
+
+
+@needs_yosys
+@pytest.mark.parametrize(("logic_words", "style"), [(64, 'ram_style = "registers"'), (7, "block")])
+def test_storage_is_written_and_proven(tmp_path: Path, logic_words: int, style: str) -> None:
+    function = _pruned().module()
+    integer = Model.of(function.clone())
+    for op in (function.ops.first, *(op for op in function.walk() if isinstance(op, NodeSumOp))):
+        declare_interval(op, 2)
+        declare_logic_words(op, logic_words)
+    for stage in (ExpandWiresPass(), SchedulePass(levels=4)):
+        stage.apply(make_context(), function)
+    (op,) = (op for op in function.walk() if isinstance(op, FoldedByInputOp))
+    assert op.block_rams_on(device("ecp5")) == (0 if logic_words == 64 else 2)
+    LowerKanToHwPass().apply(make_context(), function)
+    rtl = tmp_path / "net.sv"
+    rtl.write_text(emit_systemverilog(function))
+    assert style in rtl.read_text()
+    assert prove(rtl, integer, Model.of(function)).proven
+
+
+@needs_yosys
+def test_a_wrong_lane_is_found(tmp_path: Path) -> None:
+    wrong = [
+        ("layer0_code2 <= x3;", "layer0_code2 <= x0;"),
+        ("test_2 ? x4 : layer0_code2;", "test_2 ? x1 : layer0_code2;"),
+        ("test_2 ? x1 : layer0_code3;", "test_2 ? x2 : layer0_code3;"),
+    ]
+    assert_bugs_are_found(_pruned(), 2, wrong, tmp_path)
+
+
+def _pruned() -> TableNetwork:
+    """Two inputs for each of two nodes, and one whose edges are constant."""
+    tables = np.zeros((2, 5, 4), dtype=np.int64)
+    tables[0, :2] = [0, 1, 2, 3], [3, 1, 0, 2]
+    tables[1, 2:] = [5, 5, 5, 5], [3, 1, 0, 2], [0, 3, 1, 2]
+    return TableNetwork("net", UniformQuantizedType(2, False, 1.0), 5).add_layer(tables)

@@ -68,6 +68,16 @@ def test_memories_are_of_choices_and_of_shapes() -> None:
     assert op.block_rams_on(device("ecp5")) == 8 * 18
 
 
+def test_pruned_edges_of_a_lane_take_no_choices() -> None:
+    block = Block(arg_types=[int_type(0, 3)] * 4)
+    shapes, bias = np.array([[[0, 1, 2, 3], [0, 3, 1, 2]]]), np.zeros(2, dtype=np.int64)
+    choices = np.array([[0, 1, 1, 0], [1, 0, 0, 1]])
+    # Node 0 has edges from the second lane only: its choices take a bit, and two of node 1.
+    factors = np.array([[0, 1, 0, 1], [1, 1, 1, 0]])
+    op = FoldedShapesOp(block.args, shapes, 0, choices, factors, bias, 2)
+    assert op.memories[:2] == [(2, 1), (2, 3)]
+
+
 @given(st.integers(0, 1 << 30))
 @settings(max_examples=25, deadline=None)
 def test_hardware_computes_the_integer_model(seed: int) -> None:

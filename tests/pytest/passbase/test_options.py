@@ -148,7 +148,7 @@ OTHER_VALUES: dict[str, OptionValue] = {
     "levels": 7, "cycles": 11, "mhz": 123.0, "combinational": True, "fast": True,
     "input-format": "x0=s12.8", "output-format": "s16.8", "head": "argmax", "threshold": 0.5,
     "probability": 0.9, "k": 3, "adders": "plain",
-    "tables": "plain", "interval": 12, "loadable": True,
+    "tables": "plain", "interval": 12, "loadable": True, "logic-words": 256,
 }  # fmt: skip
 """A value of each option of `kan-compile` that is not its default."""
 HEADS = {"threshold": "threshold", "probability": "threshold", "k": "top-k"}
@@ -166,7 +166,7 @@ def test_options_of_the_default_pipeline_reach_their_passes(option: PassOption) 
         needed["head"] = HEADS[option.name]
     if option.name == "tables":
         needed["target"] = "ice40"
-    if option.name == "loadable":
+    if option.name in ("loadable", "logic-words"):
         needed["interval"] = 12
     if option.name == "percentile":
         needed["scale"] = "percentile"

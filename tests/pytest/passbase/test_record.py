@@ -416,6 +416,7 @@ FORMATS: dict[str, dict[str, Any]] = {
 AT_TABLES: dict[str, dict[str, Any]] = {
     "interval": {"interval": 4},
     "loadable": {"interval": 4, "loadable": True},
+    "logic-words": {"interval": 4, "logic_words": 256},
 }
 AT_WIRES: dict[str, dict[str, Any]] = {
     "parts": {"parts": 2},
