@@ -56,7 +56,8 @@ def axi_stream_wrapper(core: Core, choice: StreamChoice, words: int) -> hw.HWMod
         side = build.joined(taken.side[::-1], side_bits) if len(taken.side) > 1 else taken.side[0]
         if interface.memory:  # A word that waits makes in_ready 0, and samples move on.
             build.interval, build.reset = interface.interval, reset
-            moves = build.is_turn(build.turn(0), 0)
+            bits = (build.interval - 1).bit_length()
+            moves = build.equal(build.turn(0), build.constant(0, bits))
         sample.append(beside_core(build, side, interface, moves, "side"))
 
     sent = _Output(wrapper, result, choice, reset, buffer)
