@@ -59,8 +59,9 @@ SEEDS = [
         (
             "ready-to-ready",
             Replace(
-                "{'in_ready': build.both(buffer.ready, turn), 'out_valid': buffer.valid}",
-                "{'in_ready': wires['out_ready'], 'out_valid': buffer.valid}",
+                "{**results, 'in_ready': build.both(buffer.ready, turn), "
+                "'out_valid': buffer.valid}",
+                "{**results, 'in_ready': wires['out_ready'], 'out_valid': buffer.valid}",
             ),
         ),
     ),

@@ -176,8 +176,8 @@ def test_storage_is_written_and_proven(tmp_path: Path, logic_words: int, style: 
 def test_a_wrong_lane_is_found(tmp_path: Path) -> None:
     wrong = [
         ("layer0_code2 <= x3;", "layer0_code2 <= x0;"),
-        ("test_2 ? x4 : layer0_code2;", "test_2 ? x1 : layer0_code2;"),
-        ("test_2 ? x1 : layer0_code3;", "test_2 ? x2 : layer0_code3;"),
+        ("is_turn0 ? x4 : layer0_code2;", "is_turn0 ? x1 : layer0_code2;"),
+        ("is_turn0 ? x1 : layer0_code3;", "is_turn0 ? x2 : layer0_code3;"),
     ]
     assert_bugs_are_found(_pruned(), 2, wrong, tmp_path)
 
