@@ -380,7 +380,8 @@ def test_what_is_missing_is_told(builds: Callable[[str], Path], tmp_path: Path) 
 
 def test_the_driver_comes_with_streams(builds: Callable[[str], Path]) -> None:
     found = {name for name in INTERFACES if (builds(name) / "host" / "wine_pynq.py").exists()}
-    assert found == {"axi-stream", "beats", "folded-stream", "axi-lite"}
+    streams = {"axi-stream", "beats", "folded-stream", "loadable-beats"}
+    assert found == {*streams, "axi-lite", "loadable-lite"}
     assert (builds("axi-lite") / "host" / "wine_uio.c").exists()
 
 
