@@ -66,13 +66,14 @@ class Trial:
     latency_cycles: int = 0
     latency_ns: float = 0.0
     samples_per_second: float = 0.0
-    logic_words: int | None = None
-    """Most words of a memory in lookup tables; None: as by default."""
+    logic_words: int = ROM_WORDS
+    """Most words of a memory in lookup tables."""
     fits: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """What `report.json` holds under `fit`; figures that are not known are left out."""
-        return {name: value for name, value in vars(self).items() if value or name == "fits"}
+        kept = ("logic_words", "fits")
+        return {name: value for name, value in vars(self).items() if value or name in kept}
 
 
 def fit(
@@ -87,7 +88,7 @@ def fit(
 
     Parameters
     ----------
-    compiled : with the part as target; its interval is not read, nor its `logic_words`.
+    compiled : with the part as target. Its interval is not read; its storage is tried first.
     wrap : the interface, whose wrapper has to fit as well.
 
     Raises
@@ -116,8 +117,7 @@ def fit(
             break
         if trials[-1].fits:
             words = trials[-1].logic_words
-            chosen = {} if words is None else {"logic_words": words}
-            return replace(compiled, interval=interval, **chosen), trials
+            return replace(compiled, interval=interval, logic_words=words), trials
     raise KanError(
         f"the network does not fit {part.project_part}: {_closest(compiled.target, trials)}",
         remedy=_remedy(part, trials),
@@ -127,16 +127,15 @@ def fit(
 def print_trials(trials: Sequence[Trial], part: str, console: Console) -> None:
     """Print the designs that were considered."""
     columns = ["interval", "LUTs", "registers", "block RAMs", "latency ns", "samples/s", "fits"]
-    has_storages = any(each.logic_words is not None for each in trials)
+    has_storages = len({each.logic_words for each in trials}) > 1
     if has_storages:
         columns.insert(1, "words in logic")
     table = column_table(columns, left=0)
     for each in trials:
         known = each.registers is not None
-        storage = ROM_WORDS if each.logic_words is None else each.logic_words
         table.add_row(
             str(each.interval),
-            *((f"{storage}",) if has_storages else ()),
+            *((str(each.logic_words),) if has_storages else ()),
             f"{each.luts}" if known else "far too many",
             f"{each.registers}" if known else "",
             str(each.block_rams),
@@ -184,8 +183,9 @@ class _Search:
     part: DeviceFamily
 
     def trials(self) -> Iterator[Trial]:
-        """The design with the default storage, and with others until one fits."""
-        first, memories = self._trial(None)
+        """The design with the storage of the pipeline, and with others until one fits."""
+        default = self.compiled.logic_words
+        first, memories = self._trial(default)
         yield first
         if first.registers is None or self.compiled.loadable:
             return
@@ -193,11 +193,11 @@ class _Search:
         words = sorted({words for words, _ in memories if words > 1})
         storages: list[int] = []
         if short == {"block_rams"}:
-            storages = [each for each in words if ROM_WORDS < each <= MOST_LOGIC_WORDS]
+            storages = [each for each in words if default < each <= MOST_LOGIC_WORDS]
         elif short == {"luts"} and self._limits.block_rams:
-            storages = [each - 1 for each in reversed(words) if each <= ROM_WORDS]
+            storages = [each - 1 for each in reversed(words) if each <= default]
         for logic_words in storages:
-            moved = sum(bits * each for each, bits in memories if ROM_WORDS < each <= logic_words)
+            moved = sum(bits * each for each, bits in memories if default < each <= logic_words)
             if moved > self._limits.luts << self.part.lut_inputs:
                 return
             trial, _ = self._trial(logic_words)
@@ -209,11 +209,10 @@ class _Search:
     def _limits(self) -> Part:
         return self.part.part(self.part.project_part)
 
-    def _trial(self, logic_words: int | None) -> tuple[Trial, Sequence[tuple[int, int]]]:
+    def _trial(self, logic_words: int) -> tuple[Trial, Sequence[tuple[int, int]]]:
         """A design, and the words and bits of its memories."""
-        compiled, limits, part = self.compiled, self._limits, self.part
-        if logic_words is not None:
-            compiled = replace(compiled, logic_words=logic_words)
+        compiled = replace(self.compiled, logic_words=logic_words)
+        limits, part = self._limits, self.part
         luts = layer_luts(self.front, sharing(compiled, FoldLayersPass))
         if luts > TOO_LARGE * limits.luts:
             return Trial(compiled.interval, luts, None, logic_words=logic_words), ()
@@ -246,7 +245,7 @@ class _Search:
 
 
 def _short(trial: Trial, part: Part, family: DeviceFamily) -> set[str]:
-    """Resources of which a part has too few for a design, with a margin."""
+    """Resources that a design takes too many of for a part, with a margin."""
     if trial.registers is None:
         return {"luts"}
     alone = family.register_luts * trial.registers if trial.interval > 1 else 0

@@ -103,7 +103,7 @@ def part_shares(trials: Sequence[Mapping[str, Any]], part: Mapping[str, Any]) ->
     for index, trial in enumerate(trials):
         y = 20 + index * row
         parts.append(label(left - 10, y + 23, f"interval {trial['interval']}", "mono", "end"))
-        if "logic_words" in trial:
+        if trial.get("logic_words") != trials[0].get("logic_words"):
             parts.append(label(left - 10, y + 36, f"{trial['logic_words']} words", "soft", "end"))
         for bar, (key, noun) in enumerate(resources):
             if key not in trial:

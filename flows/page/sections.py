@@ -17,7 +17,6 @@ from kan_dialect.flows.page import charts
 from kan_dialect.flows.pictures.markup import Markup
 from kan_dialect.flows.report_ports import value_of
 from kan_dialect.ir.attributes.data_names import named_port
-from kan_dialect.ops.memory import ROM_WORDS
 
 _Section = TypeVar("_Section", bound="Callable[[Report], Any]")
 
@@ -106,7 +105,7 @@ def fit(report: Report) -> Figures | None:
     entries: Sequence[Mapping[str, Any]] = report.get("fit", ())
     if not entries:
         return None
-    rows = columns([{"logic_words": ROM_WORDS, **each} for each in entries], *figures)
+    rows = columns(entries, *figures)
     return {
         "picture": charts.part_shares(entries, report["estimate"]["part"]),
         "rows": [

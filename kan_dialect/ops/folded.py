@@ -535,9 +535,8 @@ class FoldedByInputOp(FoldedTablesOp, InputByInput):
         if self.entry_bits is not None:
             return [(self.memory_words, self.entry_bits * len(self.sums))] * self.lanes
         spans = np.zeros((self.turns * self.lanes, len(self.sums)), dtype=np.int64)
-        for place, kind in enumerate(map(range_of, self.inputs)):
-            low = kind.low - self.codes.low
-            spans[place] = np.ptp(self._tables_of(place)[:, low : low + kind.size], axis=1)
+        kinds = [range_of(value) for value in self.inputs]
+        spans[: len(kinds)] = entry_spans(self.edge_tables(), self.codes.low, kinds)
         largest = spans.reshape(self.turns, self.lanes, -1).max(axis=0)
         words = self.memory_words
         return [(words, sum(int(span).bit_length() for span in row)) for row in largest.tolist()]
@@ -664,6 +663,19 @@ def sum_ranges(
         entries = edges[:, kind.low - first : kind.high - first + 1]
         low, high = low + entries.min(axis=1), high + entries.max(axis=1)
     return [int_type(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True)]
+
+
+def entry_spans(tables: IntArray, first: int, kinds: Sequence[IntType]) -> IntArray:
+    """The largest entry of each edge less the smallest, (inputs, nodes), int64.
+
+    Parameters
+    ----------
+    tables : (nodes, inputs, codes), int64; entry 0 is that of code `first`.
+    kinds : the range of each input: other codes do not count.
+    """
+    ends = [(kind.low - first, kind.high - first + 1) for kind in kinds]
+    spans = [np.ptp(tables[:, place, slice(*each)], axis=1) for place, each in enumerate(ends)]
+    return np.array(spans)
 
 
 def _levels(count: int) -> int:

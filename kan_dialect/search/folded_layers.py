@@ -8,9 +8,9 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from kan_dialect.analysis.nodes import zero_points_of_clamps
-from kan_dialect.ir.constants import IntArray, to_numpy
+from kan_dialect.ir.constants import to_integers
 from kan_dialect.ir.types import quantized_type, range_of
-from kan_dialect.ops.folded import FoldedByInputOp, FoldedOp
+from kan_dialect.ops.folded import FoldedByInputOp, FoldedOp, entry_spans
 from kan_dialect.ops.folded_shapes import FoldedShapesOp
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import TablesOp
@@ -50,19 +50,21 @@ def folded_layer(
     """
     lookup, bias = lookup_of(op), op.bias_array
     low, _ = quantized_type(lookup.input).bounds
-    tables = to_numpy(lookup.tables) * op.mask_array[:, :, np.newaxis]
+    tables = to_integers(lookup.tables) * op.mask_array[:, :, np.newaxis]
+    kinds = [range_of(wire) for wire in inputs]
     if loadable is not None:
         bias = bias + zero_points_of_clamps(op)
     else:
-        bits = _entry_bits(tables, inputs, low)
-        varies = bits.any(axis=1)
+        spans = entry_spans(tables, low, kinds)
+        varies = spans.any(axis=1)
         varies[0] |= not varies.any()
         constant: list[int] = np.flatnonzero(~varies).tolist()
-        codes = [range_of(inputs[each]).low - low for each in constant]
+        codes = [kinds[each].low - low for each in constant]
         bias = bias + tables[:, constant, codes].sum(axis=1)
-        order: list[int] = np.flatnonzero(varies)[lane_order(bits[varies], interval)].tolist()
-        inputs, tables = [inputs[each] for each in order], tables[:, order]
-    kinds = [range_of(wire) for wire in inputs]
+        bits = np.frexp(spans[varies].astype(np.float64))[1].astype(np.int64)
+        order: list[int] = np.flatnonzero(varies)[lane_order(bits, interval)].tolist()
+        inputs, kinds = [inputs[each] for each in order], [kinds[each] for each in order]
+        tables = tables[:, order]
     first, last = min(kind.low for kind in kinds), max(kind.high for kind in kinds)
     tables = tables[:, :, first - low : last - low + 1]
     if shares_shapes:
@@ -73,17 +75,3 @@ def folded_layer(
         return FoldedShapesOp(*layer, word=word, logic=logic_words, name=name)
     layer = (inputs, tables, first, bias, interval)
     return FoldedByInputOp(*layer, word=word, logic=logic_words, loadable=loadable, name=name)
-
-
-def _entry_bits(tables: IntArray, inputs: Sequence[SSAValue], low: int) -> IntArray:
-    """Bits of the entries of each edge, less the smallest, (inputs, nodes).
-
-    Parameters
-    ----------
-    tables : (nodes, inputs, codes); entry 0 is that of code `low`.
-    """
-    spans = [
-        np.ptp(tables[:, place, kind.low - low : kind.high - low + 1].astype(np.int64), axis=1)
-        for place, kind in enumerate(map(range_of, inputs))
-    ]
-    return np.frexp(np.array(spans, dtype=np.float64))[1].astype(np.int64)

@@ -73,8 +73,8 @@ class Analysis:
     chains: dict[SSAValue, ChainAdder] = field(default_factory=dict[SSAValue, ChainAdder])
     """Sums of adders on carry chains: the text calls a function, and names none of their ops."""
     stages: list[int] = field(default_factory=list[int])
-    """Number of registers before each of `ops`; those in a loop, and those that depend on no input
-    but the reset, do not count."""
+    """Number of registers before each of `ops`. Registers in a loop do not count, and neither do
+    those that depend on the reset alone."""
     loops: set[Operation] = field(default_factory=set[Operation])
     """Ops of loops through registers, and registers that depend on no input but the reset."""
     written: dict[int, list[SSAValue]] = field(default_factory=dict[int, list[SSAValue]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from report_schema import valid_report
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.api.loading import from_ir
+from kan_dialect.devices.device import device
 from kan_dialect.errors import KanError
 from kan_dialect.flows import fit as fitting
-from kan_dialect.flows.fit import Trial, fit
+from kan_dialect.flows.fit import Trial, _remedy, fit
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
@@ -75,7 +77,7 @@ def test_the_smallest_interval_that_fits_is_taken() -> None:
 
 def test_memories_become_block_ram_where_lookup_tables_are_short() -> None:
     compiled, trials = tried(network(10, 8, 5), "ice40-hx1k")
-    assert [(each.interval, each.logic_words) for each in trials] == [(1, None), (2, None), (2, 63)]
+    assert [(each.interval, each.logic_words) for each in trials] == [(1, 64), (2, 64), (2, 63)]
     assert trials[1].block_rams == 0 < trials[2].block_rams
     assert trials[2].luts < trials[1].luts
     assert compiled.logic_words == 63
@@ -124,6 +126,20 @@ def test_what_fits_with_shapes_alone_is_found() -> None:
     assert fitted(network_of_shapes(32, 8), "gowin-gw1n-1")[-1] == (32, True)
     with pytest.raises(KanError, match=r"does not fit GW1N-1"):
         fitted(network(32, 8), "gowin-gw1n-1")
+
+
+def test_block_ram_alone_is_short_so_the_remedy_names_shapes() -> None:
+    part = device("gowin-gw1n-1")
+    trial = Trial(interval=8, luts=100, registers=100, block_rams=10_000)
+    assert "kan-flow train --shapes" in _remedy(part, [trial])
+    assert "shapes" not in _remedy(part, [replace(trial, luts=1_000_000)])
+
+
+def test_the_storage_that_is_asked_for_is_tried_first() -> None:
+    compiled = CompilePass(target="ice40-hx1k", logic_words=16)
+    chosen, trials = fit(make_context(), network(10, 8, 5), compiled, WrapInterfacePass(), print)
+    assert [each.logic_words for each in trials] == [16] * len(trials)
+    assert chosen.logic_words == 16
 
 
 def test_report_and_page_have_the_number_of_shapes(tmp_path: Path) -> None:
