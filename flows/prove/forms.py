@@ -29,6 +29,9 @@ import numpy as np
 from kan_dialect.flows.prove.plans import MAX_POINTS, MAX_VALUES
 from kan_dialect.ir.constants import Array, IntArray
 
+MAX_CLASS_POINTS = 8 * MAX_POINTS
+"""Classes of values have no more combinations: 64 MB for each form."""
+
 MAX_SPLIT_POINTS = 4 * MAX_POINTS
 """No table is split into parts that have more points together."""
 
@@ -692,11 +695,11 @@ def _apply_to_classes(function: Function, forms: Sequence[Form], over: Over) -> 
     It is a total where each variable adds its own share, else a function of the sum whose digits
     number the classes. None where the classes have too many combinations.
     """
-    if len(over) > MAX_POINTS.bit_length():
+    if len(over) > MAX_CLASS_POINTS.bit_length():
         return None
     classes = [_classes_of(each, forms) for each in over]
     shape = tuple(len(first) for first, _ in classes)
-    if prod(shape) > MAX_POINTS:
+    if prod(shape) > MAX_CLASS_POINTS:
         return None
     grid = np.ix_(*(first + each.low for each, (first, _) in zip(over, classes, strict=True)))
     values = dict(zip(over, grid, strict=True))

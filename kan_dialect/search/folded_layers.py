@@ -56,13 +56,13 @@ def folded_layer(
         bias = bias + zero_points_of_clamps(op)
     else:
         spans = entry_spans(tables, low, kinds)
-        varies = spans.any(axis=1)
-        varies[0] |= not varies.any()
-        constant: list[int] = np.flatnonzero(~varies).tolist()
+        kept: list[int] = np.flatnonzero(spans.any(axis=1)).tolist() or [0]
+        constant = sorted(set(range(len(kinds))) - set(kept))
         codes = [kinds[each].low - low for each in constant]
         bias = bias + tables[:, constant, codes].sum(axis=1)
-        bits = np.frexp(spans[varies].astype(np.float64))[1].astype(np.int64)
-        order: list[int] = np.flatnonzero(varies)[lane_order(bits, interval)].tolist()
+        bits = np.frexp(spans[kept].astype(np.float64))[1].astype(np.int64)
+        places: list[int] = lane_order(bits, interval).tolist()
+        order = [kept[place] for place in places]
         inputs, kinds = [inputs[each] for each in order], [kinds[each] for each in order]
         tables = tables[:, order]
     first, last = min(kind.low for kind in kinds), max(kind.high for kind in kinds)

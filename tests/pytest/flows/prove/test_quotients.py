@@ -152,13 +152,13 @@ NETWORKS = {
     "a quotient of a quotient": (103, 40, 6, 60),
     "a quotient beside a sum": (109, 24, 8, 60),
     "a quotient that does not depend on all variables": (242, 60, 8, 200),
-    "a variable for a quotient of 40 steps": (333, 40, 8, 120),
-    "a variable for a quotient of 60 steps": (306, 60, 8, 20),
+    "a variable for a quotient of sums": (301, 60, 8, 200),
+    "another variable for a quotient": (310, 60, 8, 200),
     "tables of thresholds of many inputs": (5, 60, 8, 20),
 }
 """Seed, inputs, bits and spread of networks."""
 
-UNDECIDED = ("a variable for a quotient of 40 steps", "a variable for a quotient of 60 steps")
+UNDECIDED = ("a variable for a quotient of sums", "another variable for a quotient")
 """Those that `Circuit` alone does not decide."""
 
 
