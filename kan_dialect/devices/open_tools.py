@@ -13,6 +13,10 @@ NO_CELL = "$^"
 """A regular expression for cells that a family lacks."""
 
 
+WITHOUT_LUT_MEMORY = "setattr -unset ram_style -unset ramstyle */a:ram_style=distributed"
+"""`Yosys.prepare` of families without memories of lookup tables, which buffers ask for."""
+
+
 @dataclass(frozen=True)
 class Yosys:
     """Yosys's synthesis for a family, and the cells that it makes.

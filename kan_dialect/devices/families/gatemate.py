@@ -1,7 +1,7 @@
 """Cologne Chip GateMate. Lookup tables are halves of a CPE, which full adders take as well."""
 
 from kan_dialect.devices.family import Adders, DeviceFamily, Timing
-from kan_dialect.devices.open_tools import Cell, Nextpnr, Yosys
+from kan_dialect.devices.open_tools import WITHOUT_LUT_MEMORY, Cell, Nextpnr, Yosys
 from kan_dialect.devices.parts import Part
 
 GATEMATE = DeviceFamily(
@@ -24,6 +24,7 @@ GATEMATE = DeviceFamily(
         multiplier=r"CC_MULT",
         memory=r"CC_BRAM_[24]0K",
         block_rams={"CC_BRAM_20K": 1, "CC_BRAM_40K": 2},
+        prepare=WITHOUT_LUT_MEMORY,
         keep_hierarchy="-noflatten",
     ),
     nextpnr=Nextpnr(

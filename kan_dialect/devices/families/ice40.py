@@ -1,7 +1,7 @@
 """Lattice iCE40."""
 
 from kan_dialect.devices.family import Adders, DeviceFamily, Timing
-from kan_dialect.devices.open_tools import Bitstream, Cell, Nextpnr, Yosys
+from kan_dialect.devices.open_tools import WITHOUT_LUT_MEMORY, Bitstream, Cell, Nextpnr, Yosys
 from kan_dialect.devices.parts import Part
 
 ICE40 = DeviceFamily(
@@ -37,8 +37,7 @@ ICE40 = DeviceFamily(
         multiplier=r"SB_MAC16",
         memory=r"SB_RAM40_4K\w*",
         block_rams={f"SB_RAM40_4K{edges}": 1 for edges in ("", "NR", "NW", "NRNW")},
-        # It has no memory of lookup tables, which the text of buffers asks for.
-        prepare="setattr -unset ram_style -unset ramstyle */a:ram_style=distributed",
+        prepare=WITHOUT_LUT_MEMORY,
         keep_hierarchy="-noflatten",
     ),
     nextpnr=Nextpnr(

@@ -251,6 +251,23 @@ def test_families_are_synthesised(name: str, design: Path) -> None:
 
 
 @needs_yosys
+@pytest.mark.parametrize("name", ["ice40", "gatemate"])
+def test_buffers_are_synthesised_without_memories_of_lookup_tables(
+    name: str, tmp_path: Path
+) -> None:
+    rtl = tmp_path / "buffer.sv"
+    rtl.write_text(
+        """module buffer(input clk, input [2:0] at, input [7:0] x, output [7:0] y);
+  (* ram_style = "distributed", ramstyle = "MLAB" *) reg [7:0] words [0:7];
+  always @(posedge clk) words[at] <= x;
+  assign y = words[at];
+endmodule
+"""
+    )
+    assert synthesize(rtl, device(name)).cells.registers == 64
+
+
+@needs_yosys
 def test_area_is_that_of_the_cells(design: Path) -> None:
     found = synthesize_asic(design, LIBRARY)
     assert found.library == "small"
