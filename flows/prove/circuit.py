@@ -110,6 +110,24 @@ class Circuit:
         except Unknown:
             raise Undefined({}) from None
 
+    def sources(self, bits: Sequence[Bit]) -> set[Source]:
+        """All sources that bits depend on, in any cycle."""
+        pending, found = list(bits), set[Source]()
+        while pending:
+            bit = pending.pop()
+            if isinstance(bit, str) or (source := self._driver(bit)[0]) in found:
+                continue
+            found.add(source)
+            if isinstance(source, Cell) and source not in self.netlist.turns:
+                for port, read in source.connections.items():
+                    if port not in RESULTS and port not in _UNREAD:
+                        pending.extend(read)
+        return found
+
+    def keep(self, is_kept: Callable[[Source], bool]) -> None:
+        """Forget the values of all other sources."""
+        self._known = {key: known for key, known in self._known.items() if is_kept(key[0])}
+
     # Walking back.
 
     def _prepare(self, words: Sequence[tuple[Sequence[Bit], int]]) -> None:
@@ -245,8 +263,8 @@ class Circuit:
     def _shifted(self, form: Form, exponent: int) -> Form:
         return shifted(form, exponent)
 
-    def _tamed(self, form: Form, width: int, low: int) -> Form | None:
-        return tamed(form, width, low)
+    def _tamed(self, form: Form, width: int, lows: Sequence[int]) -> Form | None:
+        return tamed(form, width, lows)
 
     def _exact(self, bits: Sequence[Bit], cycle: int, signed: bool) -> Form:
         """The word as a number."""
@@ -311,8 +329,7 @@ class Circuit:
         lows = [0, -(1 << (width - 1))]
         if source in self.netlist.signed:
             lows.reverse()
-        found = (self._tamed(form, width, low) for low in lows)
-        return next((plain for plain in found if plain is not None), form), width
+        return self._tamed(form, width, lows) or form, width
 
     def _width(self, source: InputPort | Cut) -> int:
         if isinstance(source, InputPort):

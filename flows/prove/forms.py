@@ -74,7 +74,7 @@ class Undefined(Exception):
         self.assignment = assignment
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Table:
     """A function of few variables: `values`, int64, has an axis for each."""
 
@@ -107,17 +107,28 @@ class Total:
         TooHard : a component has too many points.
         """
         return [
-            Table(over, _added(over, [(o, self.parts[o]) for o in overs]))
+            Table(over, self.parts[over])
+            if overs == [over]
+            else Table(over, _added(over, [(o, self.parts[o]) for o in overs]))
             for over, overs in connected(self.parts)
         ]
 
     @cached_property
     def low(self) -> int:
-        return self.constant + sum(int(part.values.min()) for part in self.components)
+        return self.constant + self._sum_of_components(np.minimum)
 
     @cached_property
     def high(self) -> int:
-        return self.constant + sum(int(part.values.max()) for part in self.components)
+        return self.constant + self._sum_of_components(np.maximum)
+
+    def _sum_of_components(self, extreme: np.ufunc) -> int:
+        """The sum of the smallest or the largest value of each component."""
+        values = [part.values.ravel() for part in self.components]
+        if not values:
+            return 0
+        starts = np.cumsum([0, *map(len, values[:-1])])
+        # Python's integers do not overflow.
+        return sum(extreme.reduceat(np.concatenate(values), starts).tolist())
 
     @cached_property
     def reached(self) -> Array:
@@ -321,6 +332,10 @@ def add(left: Form, right: Form) -> Form:
     TooHard : an image and something else of many variables.
     """
     match left, right:
+        case (Table() | Total(), Table(over=(), values=values)) if not values:
+            return left
+        case (Table(over=(), values=values), Table() | Total()) if not values:
+            return right
         case Table(), Table() if left.over == right.over or not left.over or not right.over:
             return Table(left.over or right.over, left.values + right.values)
         case Table() | Total(), Table() | Total():
@@ -504,6 +519,8 @@ def plain(form: Form, modulus: int) -> Form:
 
 def scale(form: Form, factor: int) -> Form:
     """The form, times a constant."""
+    if factor == 1:
+        return form
     match form:
         case Table():
             return Table(form.over, form.values * factor)
@@ -576,14 +593,17 @@ def subtract(left: Form, right: Form) -> Form:
 
 def within(form: Form, width: int, low: int) -> Form:
     """The form modulo 2^width, as numbers of low .. low + 2^width - 1."""
-    linear = tamed(form, width, low)
+    linear = tamed(form, width, [low])
     if linear is not None:
         return linear
     return mapped(lambda v: (v - low) % (1 << width) + low, form)
 
 
-def tamed(form: Form, width: int, low: int) -> Form | None:
-    """As `within`, by adding multiples of 2^width to parts of a sum; None where that cannot do.
+def tamed(form: Form, width: int, lows: Sequence[int]) -> Form | None:
+    """As `within` of one of the lows, by adding multiples of 2^width to a form or its parts.
+
+    The earlier low is taken, and a form whose parts stay as they are before others. None where
+    adding cannot do.
 
     Each part is first taken modulo 2^width in the way that spreads it least. At most one part of a
     sum that fits spreads over half of all numbers or more, and for that one the others leave a
@@ -592,10 +612,14 @@ def tamed(form: Form, width: int, low: int) -> Form | None:
     modulus = 1 << width
     form = plain(form, modulus)
     smallest, largest = bounds(form)
-    shift = (smallest - low) // modulus * modulus
-    if largest - shift < low + modulus:
-        return add(form, constant(-shift)) if shift else form
-    return _total_within(form, modulus, low) if isinstance(form, Total) else None
+    for low in lows:
+        shift = (smallest - low) // modulus * modulus
+        if largest - shift < low + modulus:
+            return add(form, constant(-shift)) if shift else form
+    if not isinstance(form, Total):
+        return None
+    found = (_total_within(form, modulus, low) for low in lows)
+    return next((total for total in found if total is not None), None)
 
 
 def _total_within(form: Total, modulus: int, low: int) -> Form | None:
@@ -996,6 +1020,8 @@ def _split_points(over: Over) -> int:
 
 
 def _plus(left: Total, right: Total) -> Total:
+    if len(left.parts) < len(right.parts):
+        left, right = right, left
     parts = dict(left.parts)
     for over, part in right.parts.items():
         if over in parts:

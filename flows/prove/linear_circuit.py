@@ -9,10 +9,10 @@ A function of such a sum, as a clamp is, lists the values of the sum once its qu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from kan_dialect.flows.prove.circuit import Circuit, Key
+from kan_dialect.flows.prove.circuit import Circuit, Key, Source
 from kan_dialect.flows.prove.forms import Form, TooHard, Undefined
 from kan_dialect.flows.prove.netlist import Bit, Cell
 from kan_dialect.flows.prove.quotients import Quotients
@@ -56,8 +56,8 @@ class LinearCircuit(Circuit):
     def _within(self, form: Form, width: int, low: int) -> Form:
         return self.quotients.within(form, width, low)
 
-    def _tamed(self, form: Form, width: int, low: int) -> Form | None:
-        return self.quotients.tamed(form, width, low)
+    def _tamed(self, form: Form, width: int, lows: Sequence[int]) -> Form | None:
+        return self.quotients.tamed(form, width, lows)
 
 
 @dataclass
@@ -69,6 +69,10 @@ class FunctionsOfSums(Circuit):
     _sums: dict[Key, tuple[Form, int] | None] = field(
         default_factory=dict[Key, tuple[Form, int] | None]
     )
+
+    def keep(self, is_kept: Callable[[Source], bool]) -> None:
+        super().keep(is_kept)
+        self._sums = {key: known for key, known in self._sums.items() if is_kept(key[0])}
 
     def _inputs(self, key: Key) -> Iterator[Key]:
         if self._sum(key) is None:

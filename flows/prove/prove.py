@@ -11,7 +11,7 @@ import numpy as np
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.carry_stops import separated
-from kan_dialect.flows.prove.circuit import Circuit
+from kan_dialect.flows.prove.circuit import Circuit, Source
 from kan_dialect.flows.prove.cycles.readings import difference_of_readings
 from kan_dialect.flows.prove.difference import difference
 from kan_dialect.flows.prove.form_arithmetic import FormArithmetic, expanded
@@ -240,8 +240,16 @@ class _Prover:
     circuits: dict[int, tuple[Circuit, LinearCircuit, FunctionsOfSums]] = field(
         default_factory=dict[int, tuple[Circuit, LinearCircuit, FunctionsOfSums]]
     )
+    last_reads: dict[int, dict[Source, int]] = field(default_factory=dict[int, dict[Source, int]])
+    """For each rank, the last obligation that depends on a source."""
 
     def prove(self, index: int) -> Outcome:
+        found = self.outcome_of(index)
+        self.forget(index)
+        return found
+
+    def outcome_of(self, index: int) -> Outcome:
+        """What becomes of an obligation, with fewer nodes free where that is needed."""
         plan, start = self.proof.plan, time.monotonic()
         obligation = plan.obligations[index]
         outcome = self.outcome(obligation, obligation.rank)
@@ -278,7 +286,23 @@ class _Prover:
             for circuit in found:
                 circuit.cut(cut)
         self.circuits[rank] = found
+        self.last_reads[rank] = {
+            source: index
+            for index, obligation in enumerate(self.proof.plan.obligations)
+            if obligation.rank == rank
+            for source in found[0].sources(obligation.bits)
+        }
         return found
+
+    def forget(self, index: int) -> None:
+        """Forget the values of signals that no later obligation depends on.
+
+        Each sum over many cycles takes megabytes, and belongs to one node.
+        """
+        for rank, circuits in self.circuits.items():
+            last_reads = self.last_reads[rank]
+            for circuit in circuits:
+                circuit.keep(lambda source, last=last_reads: last.get(source, -1) > index)
 
     def outcome(self, obligation: Obligation[Form], rank: int) -> Outcome:
         """What becomes of an obligation with all nodes below a rank free."""

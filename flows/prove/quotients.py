@@ -9,7 +9,7 @@ still have a q in them says nothing (`Quotients.are_in`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import gcd, prod
 from typing import TypeAlias, TypeGuard
@@ -87,7 +87,7 @@ class Quotients:
         ------
         TooHard : as of `shifted`.
         """
-        fits = self.tamed(form, width, low)
+        fits = self.tamed(form, width, [low])
         if fits is not None:
             return fits
         if not _is_sum_of_many(form):
@@ -95,15 +95,18 @@ class Quotients:
         upper = self.shifted(add(form, constant(-low)), width)
         return subtract(form, scale(upper, 1 << width))
 
-    def tamed(self, form: Form, width: int, low: int) -> Form | None:
-        """As `within`, by adding a multiple of 2^width; None where that cannot do."""
+    def tamed(self, form: Form, width: int, lows: Sequence[int]) -> Form | None:
+        """As `within` of one of the lows, by adding a multiple of 2^width; None where that cannot
+        do.
+        """
         if not _is_sum_of_many(form):
-            return forms.tamed(form, width, low)
+            return forms.tamed(form, width, lows)
         smallest, largest = self.bounds(form)
-        shift = (smallest - low) >> width << width
-        if largest - shift >= low + (1 << width):
-            return None
-        return add(form, constant(-shift)) if shift else form
+        for low in lows:
+            shift = (smallest - low) >> width << width
+            if largest - shift < low + (1 << width):
+                return add(form, constant(-shift))
+        return None
 
     def _floor(self, total: Total, exponent: int) -> Form:
         """floor(total / 2^exponent): what is divisible apart, and a variable for the rest."""

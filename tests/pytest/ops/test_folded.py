@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from xdsl.ir import Block
 
 from kan_dialect.devices.device import device
+from kan_dialect.flows.prove.forms import Total
 from kan_dialect.flows.prove.prove import prove
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context
@@ -90,6 +92,26 @@ def test_hardware_is_proven(tmp_path: Path, seed: int) -> None:
     rtl = tmp_path / "net.sv"
     rtl.write_text(emit_systemverilog(module))
     assert prove(rtl, integer, circuit).proven
+
+
+@needs_yosys
+def test_a_proof_forgets_the_sums_of_a_node(tmp_path: Path) -> None:
+    """Each node adds up 12 turns, and no other node reads these sums."""
+    rng = np.random.default_rng(0)
+    network = TableNetwork("net", UniformQuantizedType(3, True, 1.0), 24)
+    network.add_layer(rng.integers(-16, 16, (10, 24, 8)))
+    module = network.module()
+    integer = Model.of(module.clone())
+    CompilePass(interval=12, target="ecp5").apply(make_context(), module)
+    rtl = tmp_path / "net.sv"
+    rtl.write_text(emit_systemverilog(module))
+    sums: list[int] = []
+
+    def count(*_: object) -> None:
+        sums.append(sum(isinstance(each, Total) for each in gc.get_objects()))
+
+    assert prove(rtl, integer, Model.of(module), progress=count).proven
+    assert max(sums[1:10]) - sums[0] < 12
 
 
 @pytest.mark.ci

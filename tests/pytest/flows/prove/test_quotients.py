@@ -131,8 +131,8 @@ def test_the_range_of_lower_bits_is_known() -> None:
     lower = below(of, whole, 4)
     assert isinstance(lower, Total) and of.are_in(lower)
     assert of.bounds(lower) == (0, 15)
-    assert of.tamed(lower, 4, 0) is lower
-    assert of.tamed(lower, 3, 0) is None
+    assert of.tamed(lower, 4, [0]) is lower
+    assert of.tamed(lower, 3, [0]) is None
 
 
 def steps(seed: int, inputs: int, bits: int, spread: int) -> ModuleOp:
