@@ -55,7 +55,7 @@ def sum_of(parts: Iterable[Form]) -> Form:
 
 
 def joined_downwards(parts: Sequence[Form], modulus: int) -> Form | None:
-    """Parts of one word as a sum, or a function of one; None where that is too hard.
+    """Parts of one word as a sum, or as its upper bits; None where they are neither.
 
     Each is added to those above it, as the lower bits of a sum are next to its upper ones.
 
@@ -64,14 +64,16 @@ def joined_downwards(parts: Sequence[Form], modulus: int) -> Form | None:
     parts : lowest first.
     modulus : two to the power of the word's width.
     """
-    whole: Form = constant(0)
+    whole: Form | None = constant(0)
     for part in reversed(parts):
         try:
             whole = plain(add(part, whole), modulus)
         except TooHard:
             return None
         if isinstance(whole, Image):
-            whole = as_quotient(whole) or whole
+            whole = as_quotient(whole)
+        if whole is None:
+            return None
     return whole
 
 
