@@ -12,16 +12,32 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import TEXTS, Dataset, dataset_of, load_dataset
+from kan_dialect.files.data_sets import LABELS, TEXTS, Dataset, Given, read_samples
 from kan_dialect.ir.constants import Array
 
 Data: TypeAlias = "str | Path | Dataset | Mapping[str, ArrayLike] | Array"
 """Samples, and labels where they are known.
 
 The path of an `.npz` or `.csv` file; the arrays of an `.npz` by name (`x` or `x_train`, and `y` or
-`y_train`, `x_test`, `y_test`, `feature_names`, `class_names`); an array `x` (samples, inputs)
-alone; or a `Dataset`.
+`y_train`, `x_test`, `y_test`, `feature_names`, `class_names`, `label_names`); an array `x`
+(samples, inputs) alone; or a `Dataset`.
 """
+
+
+def given(data: Data) -> Given:
+    """Samples whose arrays are arrays of NumPy.
+
+    Raises
+    ------
+    KanError : an array is no rectangle of numbers or texts.
+    """
+    match data:
+        case Dataset() | str() | Path():
+            return data
+        case Mapping():
+            return dict(_named_array(*item) for item in data.items())
+        case _:
+            return {"x": as_array(data, "data")}
 
 
 def read_data(data: Data) -> Dataset:
@@ -32,45 +48,28 @@ def read_data(data: Data) -> Dataset:
     KanError : the file cannot be read; samples are missing, not finite or of an odd shape; or
         labels do not fit them, or are not finite.
     """
-    match data:
-        case Dataset():
-            return data
-        case str() | Path():
-            return load_dataset(data)
-        case Mapping():
-            return dataset_of(dict(_named_array(*item) for item in data.items()), "data")
-        case _:
-            return dataset_of({"x": as_array(data, "data")}, "data")
+    return data if isinstance(data, Dataset) else read_samples(given(data))
 
 
 def _named_array(name: object, values: ArrayLike) -> tuple[str, Array]:
     if not isinstance(name, str):
         raise KanError(f"data: names of arrays are texts, got {name!r}", remedy="name samples 'x'")
     what = f"data: `{name}`"
-    return name, _as_texts(values, what) if name in TEXTS else as_array(values, what)
-
-
-def _as_texts(values: ArrayLike, what: str) -> Array:
-    found: Array = np.array(values)
+    found: Array = np.array(values) if name in (*TEXTS, *LABELS) else as_array(values, what)
     if found.dtype.kind == "O" and all(isinstance(each, str) for each in found.ravel()):
-        return found.astype(np.str_)  # a column of pandas
-    if found.dtype.kind != "U":
+        return name, found.astype(np.str_)  # a column of pandas
+    if name in TEXTS and found.dtype.kind != "U":
         raise KanError(f"{what} holds {found.dtype}, not texts")
-    return found
+    return name, found if found.dtype.kind == "U" else as_array(values, what)
 
 
 @contextmanager
-def data_file(data: Data | None) -> Generator[str | None]:
-    """The path of a file with the samples, for passes that read one; a temporary file for arrays.
-
-    Raises
-    ------
-    KanError : see `read_data`.
-    """
-    if data is None or isinstance(data, str | Path):
+def data_file(data: str | Path | Dataset | None) -> Generator[str | None]:
+    """The path of a file with the samples, for passes that read one; temporary for arrays."""
+    if not isinstance(data, Dataset):
         yield None if data is None else str(data)
         return
-    arrays: dict[str, Any] = read_data(data).arrays
+    arrays: dict[str, Any] = data.arrays
     with tempfile.TemporaryDirectory(prefix="kan-data-") as folder:
         path = Path(folder) / "data.npz"
         np.savez(path, **arrays)

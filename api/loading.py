@@ -7,21 +7,19 @@ from typing import Literal
 
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.api.data import Data, read_data
+from kan_dialect.api.data import Data, given, read_data
 from kan_dialect.api.messages import as_kan_errors
 from kan_dialect.api.network import Network, Source
 from kan_dialect.api.options import require_module_name
 from kan_dialect.errors import KanError
 from kan_dialect.extras import require_torch
 from kan_dialect.files.data_sets import Dataset
+from kan_dialect.flows.model_and_data import load_with_data
 from kan_dialect.frontends.frontend import KEEP
 from kan_dialect.frontends.loading import (
-    load_model,
     load_original,
     make_context,
-    options_with,
     parse_text,
-    rename,
 )
 from kan_dialect.frontends.torch_module import import_module, is_pykan, module_original
 from kan_dialect.ir.module_verifier import verify_module
@@ -60,14 +58,13 @@ def load(
         PyTorch is not installed.
     """
     require_module_name(name)
-    dataset = None if data is None else read_data(data)
     if isinstance(model, str | Path):
         if example_input is not None:
             raise KanError(
                 "example_input is for PyTorch modules, and the model is a file",
                 remedy="leave it out",
             )
-        return _load_file(Path(model), data, dataset, name, strip_head, table_overflow)
+        return _load_file(Path(model), data, name, strip_head, table_overflow)
     if not _is_of_torch(model):
         raise KanError(
             f"cannot load an object of type {type(model).__name__}",
@@ -78,6 +75,7 @@ def load(
             "table_overflow is for files with tables, and the model is a PyTorch module",
             remedy="leave it out",
         )
+    dataset = None if data is None else read_data(data)
     samples = None if dataset is None or is_pykan(model) else dataset.x
     with as_kan_errors():
         module = import_module(
@@ -121,20 +119,19 @@ def _parsed(text: object) -> ModuleOp:
 
 
 def _load_file(
-    path: Path,
-    data: Data | None,
-    dataset: Dataset | None,
-    name: str | None,
-    strip_head: bool,
-    table_overflow: str,
+    path: Path, data: Data | None, name: str | None, strip_head: bool, table_overflow: str
 ) -> Network:
-    options = options_with(path, dataset, strip_head, table_overflow)
     with as_kan_errors():
-        module = load_model(make_context(), path, options)
-        rename(module, name)
-    return Network(
-        module, data=data, source=Source({"model": path}, lambda: load_original(path, options))
-    )
+        loaded = load_with_data(
+            make_context(),
+            path,
+            None if data is None else given(data),
+            name=name,
+            strip_head=strip_head,
+            table_overflow=table_overflow,
+        )
+    source = Source({"model": path}, lambda: load_original(path, loaded.reading))
+    return Network(loaded.module, data=data, source=source)
 
 
 def _is_of_torch(model: object) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import StringIO
@@ -25,7 +26,7 @@ from xdsl.rewriter import Rewriter
 from kan_dialect.analysis.nodes import layer_names
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.api.build import Build
-from kan_dialect.api.data import Data, as_array, as_samples, data_file, read_data
+from kan_dialect.api.data import Data, as_array, as_samples, data_file, given
 from kan_dialect.api.layer import Layer, layers_of
 from kan_dialect.api.messages import as_kan_errors
 from kan_dialect.api.option_types import BuildOptionTypes, CompileOptionTypes
@@ -44,7 +45,7 @@ from kan_dialect.devices.device import device as device_of
 from kan_dialect.devices.estimate import Estimate, estimate
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_inside
-from kan_dialect.files.data_sets import Dataset
+from kan_dialect.files.data_sets import Dataset, read_samples
 from kan_dialect.files.output_folders import require_replaceable
 from kan_dialect.flows.build import build as build_folder
 from kan_dialect.flows.build_options import BuildOptions
@@ -67,7 +68,7 @@ from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.estimate import estimate_design, of_hardware
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
-from kan_dialect.model.data_columns import join_names
+from kan_dialect.model.data_columns import dataset_for
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Level, Model, split_codes
 from kan_dialect.model.model_ports import hardware_interval
@@ -131,7 +132,8 @@ class Network:
         self._model = Model.of(self._module)
         self._data = data
         if data is not None:
-            join_names(self._model.op, self._dataset)
+            # A network without names takes those of its data.
+            dataset_for(self._model.op, given(data))
         self._source = Source() if source is None else source
         self._wires: ModuleOp | None = None
         self._checks: tuple[str, ...] = ()
@@ -194,17 +196,17 @@ class Network:
     @cached_property
     def _dataset(self) -> Dataset:
         assert self._data is not None
-        return read_data(self._data)
+        return read_samples(given(self._data), self._model.schema)
 
     @property
     def features(self) -> tuple[str, ...]:
         """Name of each input in the data; empty where they are not known."""
-        return self._model.names.features
+        return self._model.schema.features
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Name of each class in the data; empty where they are not known."""
-        return self._model.names.classes
+        return self._model.schema.classes
 
     @property
     def inputs(self) -> tuple[Port, ...]:
@@ -399,8 +401,17 @@ class Network:
                 remedy=f"it has {len(self.layers)}, counted from 0",
             ) from None
 
-    def _samples(self, data: Data) -> FloatArray:
-        return (self._dataset if data is self._data else read_data(data)).x
+    def _read(self, data: Data) -> Dataset:
+        """Data as the network reads it."""
+        if data is self._data:
+            return self._dataset
+        return read_samples(given(data), self._model.schema)
+
+    def _file(self, data: Data | None) -> AbstractContextManager[str | None]:
+        """The path of a file with the samples."""
+        if data is None or isinstance(data, str | Path):
+            return data_file(data)
+        return data_file(self._read(data))
 
     # Other levels.
 
@@ -439,13 +450,13 @@ class Network:
     def _steps_with_data(
         self, passes: Sequence[Pass], *, check: bool, data: Data
     ) -> Iterator[Network]:
-        with data_file(data) as path:
+        with self._file(data) as path:
             yield from self._steps(passes_of(passes, path), check=check, data=data)
 
     def _steps(
         self, passes: list[ModulePass], *, check: bool, data: Data | None
     ) -> Iterator[Network]:
-        samples = None if data is None or not check else self._samples(data)
+        samples = None if data is None or not check else self._read(data).x
         current, checks = self, ()
         for stage in run_stages(self._module, passes, check=check, samples=samples):
             if stage.check is not None:
@@ -479,7 +490,7 @@ class Network:
         """
         found = split_options(options, COMPILED, without=SET_APART)["compile"]
         data = self._data if data is None else data
-        with data_file(data) as path:
+        with self._file(data) as path:
             passes = list(CompilePass(path, **found).expand())
             steps = self._steps(passes, check=check, data=data)
             last = _last(self, takewhile(lambda each: not _is_past(each.level, level), steps))
@@ -628,10 +639,10 @@ class Network:
         module = self._module.clone()
         rename(module, name)
         data = self._data if data is None else data
-        dataset = None if data is None else read_data(data)
+        dataset = None if data is None else dataset_for(Model.of(module).op, given(data))
         original = None if dataset is None else self._source.original()
         trials: list[Trial] = []
-        with data_file(data) as path, as_kan_errors():
+        with self._file(data) as path, as_kan_errors():
             wrap = WrapInterfacePass(**found["interface"])
             if passes is None:
                 compiled = CompilePass(path, **found["compile"])
@@ -670,16 +681,16 @@ class Network:
         module = self._module.clone()
         rename(module, name)
         data = self._data if data is None else data
-        with data_file(data) as path, as_kan_errors():
+        with self._file(data) as path, as_kan_errors():
             files = dict(self._source.files)
             if isinstance(data, str | Path):
                 files["calibration"] = Path(data)
-            given = choice.options(
-                None if data is None else read_data(data),
+            chosen = choice.options(
+                None if data is None else dataset_for(Model.of(module).op, given(data)),
                 None if path is None else Path(path),
                 Origin(None, files),
             )
-            build_training(make_context(), module, folder, given, progress)
+            build_training(make_context(), module, folder, chosen, progress)
         return Build(folder)
 
     @with_options(COMPILED, SET_APART)
@@ -738,7 +749,8 @@ class Network:
         choice = TuneChoice(objective, seconds, trials, jobs, proof, force)
         data = self._data if data is None else data
         with as_kan_errors():
-            return tune_network(self._module, Path(folder), data, pipeline, choice, progress)
+            module = self._module.clone()
+            return tune_network(module, Path(folder), data, pipeline, choice, progress)
 
     # What a person sees.
 

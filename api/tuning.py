@@ -9,7 +9,7 @@ from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.api.data import Data, read_data
+from kan_dialect.api.data import Data, given
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import packed
 from kan_dialect.files.growing_folder import GrowingFolder
@@ -21,6 +21,8 @@ from kan_dialect.flows.tune.base import make_base
 from kan_dialect.flows.tune.objectives import OBJECTIVES
 from kan_dialect.flows.tune.results import prove_best, write_results
 from kan_dialect.flows.tune.tune import Effort, State, Tuning, tune
+from kan_dialect.model.data_columns import dataset_for
+from kan_dialect.model.model import Model
 from kan_dialect.shown import shown_figures
 
 
@@ -90,6 +92,7 @@ def tune_network(
 
     Parameters
     ----------
+    module : it takes the names of the data where it has none.
     pipeline : for a path of data, the text of the pipeline to begin with, and the device to measure
         on, or None for that of the passes.
     """
@@ -100,7 +103,7 @@ def tune_network(
         )
     objective = OBJECTIVES[choice.objective]
     written = GrowingFolder(folder, TUNE, force=choice.force)
-    dataset = None if data is None else read_data(data)
+    dataset = None if data is None else dataset_for(Model.of(module).op, given(data))
     path = None
     if isinstance(data, str | Path):
         path = str(data)

@@ -396,13 +396,14 @@ def job_of(
 
     from kan_dialect.qat.codes import fit_codes
     from kan_dialect.qat.descent import folds_of
+    from kan_dialect.qat.table import Table
     from kan_dialect.qat.training import FEW_SAMPLES, TrainingOptions
 
     assert dataset.y is not None and dataset.x_test is not None
     labels = dataset.y.astype(np.int64)
     folds = 4 if len(labels) < FEW_SAMPLES else 1
     share = share or TrainingOptions().validation
-    parts = list(folds_of(dataset.x, torch.from_numpy(labels), True, folds, share))
+    parts = list(folds_of(Table(dataset), torch.from_numpy(labels), True, folds, share))
     held = np.zeros((folds, len(labels)), dtype=np.bool_)
     for fold, (_, samples) in enumerate(parts):
         held[fold, samples.numpy()] = True

@@ -11,10 +11,8 @@ from kan_dialect.frontends.frontend import KEEP, TABLE_OVERFLOWS, ImportOptions
 
 if TYPE_CHECKING:
     from kan_dialect.files import data_sets
-    from kan_dialect.frontends import loading
 else:
     data_sets = DeferredModule("kan_dialect.files.data_sets")
-    loading = DeferredModule("kan_dialect.frontends.loading")
 
 
 def add_strip_head(parser: argparse.ArgumentParser) -> None:
@@ -100,15 +98,3 @@ def import_options(arguments: argparse.Namespace) -> ImportOptions:
         arguments.table_overflow,
         None if dataset is None else dataset.x_test,
     )
-
-
-def build_import_options(
-    arguments: argparse.Namespace, path: Path, dataset: data_sets.Dataset | None
-) -> ImportOptions:
-    """Import options of a build, with the calibration samples if the frontend takes samples.
-
-    Raises
-    ------
-    KanError : the file is missing, or no frontend reads it.
-    """
-    return loading.options_with(path, dataset, arguments.strip_head, arguments.table_overflow)

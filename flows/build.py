@@ -62,7 +62,6 @@ from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import module_name_problem
 from kan_dialect.lowering.wrappers.register_map import RegisterMap, register_map
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
-from kan_dialect.model.data_columns import join_names
 from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
@@ -96,8 +95,6 @@ def build(
             "certificate bounds the error of quantisation",
             remedy="leave it out, or give IR of a stage before kan-quantize",
         )
-    if options.dataset is not None:
-        join_names(model.op, options.dataset)
     warn_of_repetitions(module, options.passes)
     spared = spared_files(folder)
     with replacing_folder(folder, BUILD, force=options.force, spared=spared) as target:

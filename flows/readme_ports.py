@@ -55,4 +55,6 @@ def _meaning(port: Mapping[str, Any]) -> str:
         gain, offset = port["gain"], port["offset"]
         sign = "-" if offset < 0 else "+"
         meaning += f" = {name} * {gain} {sign} {abs(offset)}"
+    if "missing" in port:
+        meaning += f"; {port['missing']:g} stands for a missing value"
     return meaning

@@ -24,8 +24,8 @@ def port_entries(circuit: hw.HWModuleOp, data: Iterable[Port]) -> list[dict[str,
     -------
     An entry a port, with `name`, `direction` ("input" or "output") and `bits`. Ports in `data` add
     `data_name`, the name of their feature or class, if it is known; `signed`, `low`, `high`,
-    `scale` and `zero_point`; `gain` and `offset` if the host applies them; and `wraps`
-    if it rounds values down and wraps codes.
+    `scale` and `zero_point`; `gain` and `offset` if the host applies them; `wraps` if it rounds
+    values down and wraps codes; and `missing`, what stands for a missing value.
     """
     known = {port.name: port for port in data}
     ports: ArrayAttr[hw.ModulePort] = circuit.module_type.ports
@@ -57,6 +57,8 @@ def _numbers(port: Port) -> dict[str, Any]:
         entry |= {"gain": port.gain, "offset": port.offset}
     if port.wraps:
         entry["wraps"] = True
+    if port.missing is not None:
+        entry["missing"] = port.missing
     return entry
 
 

@@ -17,11 +17,13 @@ class Samples:
     x : (samples, inputs), float64.
     y : (samples, ...), or None without labels.
     outputs : (samples, outputs), float64, or None for a model of codes.
+    classes : names of the classes that labels number; empty where they are not known.
     """
 
     x: FloatArray
     y: Array | None
     outputs: FloatArray | None = None
+    classes: tuple[str, ...] = ()
 
     def score(self, outputs: Array) -> dict[str, float]:
         """Quality of outputs, (samples, outputs): `accuracy` or `mse`, and `error`.

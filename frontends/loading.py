@@ -13,7 +13,6 @@ from xdsl.ir import Operation
 
 from kan_dialect.deferred import deferred
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset
 from kan_dialect.frontends.elided import ElidedFrom, require_complete
 from kan_dialect.frontends.frontend import (
     NO_OPTIONS,
@@ -189,24 +188,6 @@ def options_for(path: Path) -> frozenset[str]:
     """
     require_file(path)
     return frozenset() if extension_of(path) == "mlir" else frontend_for(path).options
-
-
-def options_with(
-    path: Path, dataset: Dataset | None, strip_head: bool, table_overflow: str
-) -> ImportOptions:
-    """Import options for a file, with the samples of `dataset` if the frontend takes samples.
-
-    Raises
-    ------
-    KanError : the file is missing, or no frontend reads it.
-    """
-    known = dataset if dataset is not None and "samples" in options_for(path) else None
-    return ImportOptions(
-        strip_head,
-        None if known is None else known.x,
-        table_overflow,
-        None if known is None else known.x_test,
-    )
 
 
 def load_original(path: Path, options: ImportOptions) -> Original | None:

@@ -25,7 +25,7 @@ from kan_dialect.analysis.tables import bit_patterns_of, low_zeros_of
 from kan_dialect.analysis.wires import cycles_of, latency_of, wire_functions
 from kan_dialect.devices.carry_chains import inverts_top, joined_of
 from kan_dialect.errors import KanError
-from kan_dialect.ir.attributes.data_names import DataNames
+from kan_dialect.ir.attributes.data_schema import DataSchema
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.attributes.module_attributes import (
     declare_interval,
@@ -166,7 +166,7 @@ class Lowering:
         head = declared_head(self.function)
         if head is not None:
             declare_head(module, head)
-        DataNames.of(self.function).declare(module)
+        DataSchema.of(self.function).declare(module)
         return module
 
     def zeros_of(self, value: SSAValue) -> int:

@@ -24,7 +24,7 @@ from xdsl.utils.exceptions import VerifyException
 from kan_dialect.analysis.quantization_points import spline_functions
 from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.attribute_names import ROLE
-from kan_dialect.ir.attributes.data_names import DataNames
+from kan_dialect.ir.attributes.data_schema import DataSchema
 from kan_dialect.ir.constants import Array, dense
 from kan_dialect.ir.fixed_point import MAX_FIXED_BITS
 from kan_dialect.ir.functions import function_of
@@ -342,7 +342,7 @@ class MakeTrainablePass(KanPass):
         self.numbers.require_learning(name, layers, self.learning_rate)
         try:
             step = _StepBuilder(self, layers).build(name)
-            DataNames.of(function).declare(step)
+            DataSchema.of(function).declare(step)
             step.verify()
         except VerifyException as error:
             raise KanError(f"@{name}: {error}") from None

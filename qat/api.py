@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from kan_dialect.api.data import Data, read_data
+from kan_dialect.api.data import Data
+from kan_dialect.api.data import given as data_given
 from kan_dialect.api.loading import from_ir, load
 from kan_dialect.api.messages import as_kan_errors
 from kan_dialect.api.network import Network
@@ -15,7 +16,7 @@ from kan_dialect.api.options import split_options, with_options
 from kan_dialect.deferred import DeferredModule
 from kan_dialect.errors import KanError
 from kan_dialect.extras import require_torch
-from kan_dialect.files.data_sets import Dataset
+from kan_dialect.files.data_sets import UNSAVED, Dataset
 from kan_dialect.files.folder_ownership import Owner
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.trials.processes import local_runner
@@ -23,13 +24,13 @@ from kan_dialect.frontends.frontend import NO_OPTIONS
 from kan_dialect.frontends.loading import load_original
 from kan_dialect.frontends.naming import identifier
 from kan_dialect.frontends.torch_module import module_original
-from kan_dialect.ir.attributes.data_names import DataNames
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.qat.option_types import TrainOptionTypes
 from kan_dialect.qat.options import Schedule, TrainingOptions
 from kan_dialect.qat.results import State, Trained
 from kan_dialect.qat.sizes import widths_of
+from kan_dialect.qat.table import Table, TableOptions, read_table
 from kan_dialect.qat.workers import Workers
 
 if TYPE_CHECKING:
@@ -42,9 +43,13 @@ TRAIN = Owner("kan-flow train")
 JOBS = Bounds(1, 1024)
 
 
-TRAINED: Mapping[str, type[Any]] = {"training": TrainingOptions, "schedule": Schedule}
+TRAINED: Mapping[str, type[Any]] = {
+    "table": TableOptions,
+    "training": TrainingOptions,
+    "schedule": Schedule,
+}
 """What declares the options of `train`."""
-NOT_TRAINED = ("schedule",)
+NOT_TRAINED = ("schedule", "table")
 """Fields of these that are no options."""
 
 
@@ -68,8 +73,9 @@ def train(
 
     Parameters
     ----------
-    data : samples and labels. Integer labels are classes, others are numbers. A test set is only
-        evaluated for the chosen network.
+    data : samples and labels. Integer labels and text are classes, others are numbers, if `task`
+        does not say otherwise. NaN is a missing value. A test set is only evaluated for the chosen
+        network.
     options : all options as an object, in place of `given`.
     folder : where results go; a training that was stopped goes on from its checkpoint there.
     force : begin anew where the folder has a training of other data or options.
@@ -90,10 +96,11 @@ def train(
     """
     JOBS.require("jobs", jobs)
 
+    chosen = _options(options, given)
     return train_by(
         Workers(local_runner(jobs), is_here=jobs == 1),
-        data,
-        _options(options, given),
+        read_samples(data, chosen),
+        chosen,
         start=start,
         teacher=teacher,
         folder=folder,
@@ -102,9 +109,20 @@ def train(
     )
 
 
+def read_samples(data: Data, options: TrainingOptions) -> Table:
+    """The table that a training learns from.
+
+    Raises
+    ------
+    KanError : see `read_table`.
+    """
+    with as_kan_errors():
+        return read_table(data_given(data), options.table)
+
+
 def train_by(
     workers: Workers,
-    data: Data,
+    table: Table,
     options: TrainingOptions,
     *,
     start: object,
@@ -116,10 +134,9 @@ def train_by(
     """Train by given workers; see `train`."""
     require_torch("training")
     with as_kan_errors():
-        dataset = read_data(data)
-        where = str(data) if isinstance(data, str | Path) else "data"
-        if options.name is None and isinstance(data, str | Path):
-            options = replace(options, name=identifier(Path(data).stem))
+        dataset, where = table.dataset, table.dataset.where
+        if options.name is None and where != UNSAVED:
+            options = replace(options, name=identifier(Path(where).stem))
         written = None if folder is None else GrowingFolder(Path(folder), TRAIN, force=force)
         origin = None if start is None else _network(start, dataset)
         if origin is not None:
@@ -130,12 +147,13 @@ def train_by(
                     remedy="leave out --shapes, or give the model as the teacher (--teacher)",
                 )
             options = _sizes_of(origin, options)
-            names = DataNames(origin.features, origin.classes)
-            dataset = replace(dataset, names=names)
+            assert origin.data is not None
+            # Columns in the order of the network, with its names.
+            table, dataset = replace(table, dataset=origin.data), origin.data
         _require_hidden(options)
         results = None if teacher is None else _teacher_results(teacher, dataset)
         return running.train_networks(
-            dataset,
+            table,
             options,
             where,
             written,
@@ -191,13 +209,16 @@ def _teacher_results(model: object, dataset: Dataset) -> FloatArray:
             return original.run(dataset.x)
     elif not isinstance(model, Network):
         return module_original(model).run(dataset.x)
-    return _network(model, dataset).run(dataset.x)
+    network = _network(model, dataset)
+    assert network.data is not None
+    return network.run(network.data.x)
 
 
 def _options(options: TrainingOptions | None, given: Mapping[str, object]) -> TrainingOptions:
     if options is None:
         found = split_options(given, TRAINED, without=NOT_TRAINED)
-        return TrainingOptions(**found["training"], schedule=Schedule(**found["schedule"]))
+        schedule, table = Schedule(**found["schedule"]), TableOptions(**found["table"])
+        return TrainingOptions(**found["training"], schedule=schedule, table=table)
     if given:
         raise KanError(
             f"options are given as an object and by name: {', '.join(given)}",

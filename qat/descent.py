@@ -18,15 +18,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from kan_dialect.files.sample_parts import dealt_parts
+from kan_dialect.files.sample_parts import dealt_parts, grouped_parts, timed_parts
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.qat.edges import EdgeLayer, taken
 from kan_dialect.qat.functions import FEW_INPUTS, SharedShapes
 from kan_dialect.qat.network import Computed, QuantisedKan
 from kan_dialect.qat.objective import Objective
 from kan_dialect.qat.options import Schedule
+from kan_dialect.qat.table import Table
 
 IDLE_RECORDS = 5
 """A run ends after this number of records of networks that are worth no more than a constant."""
@@ -62,8 +64,10 @@ class Record:
     """By the surrogate."""
     loss: float
     """On the samples that it is trained with, the price left out."""
-    held_out: FloatArray
-    """(2, samples): scores and losses of the samples that it is not trained with."""
+    losses: FloatArray
+    """(samples), float64: of the samples that it is not trained with."""
+    results: NDArray[np.float32]
+    """(samples, outputs), float32: of these, see `Objective.measured`."""
 
     @property
     def size(self) -> int:
@@ -143,6 +147,11 @@ class Run:
         self._own = self.inputs[self.trained], self.targets[self.trained]
         self._held = self.inputs[self.held_out], self.targets[self.held_out]
         self._constant_loss = self.objective.constant_loss(self._own[1])
+
+    @property
+    def held_targets(self) -> Tensor:
+        """Targets of the samples that it holds out."""
+        return self._held[1]
 
     @property
     def is_done(self) -> bool:
@@ -324,12 +333,13 @@ class Run:
         results, luts = _computed(network, inputs)
         loss = float(objective.loss(results, targets, network.log_temperature))
         inputs, targets = self._held
-        held = np.zeros((2, 0))
+        losses: FloatArray = np.zeros(0)
+        measured: NDArray[np.float32] = np.zeros((0, objective.outputs), np.float32)
         if len(inputs):
             results = _computed(network, inputs)[0]
-            losses = objective.losses(results, targets, network.log_temperature)
-            held = np.stack([objective.scores(results, targets), losses.numpy()])
-        record = Record(self.step, price, luts, loss, held)
+            losses = objective.losses(results, targets, network.log_temperature).numpy()
+            measured = objective.measured(results, network.log_temperature).astype(np.float32)
+        record = Record(self.step, price, luts, loss, losses, measured)
         # The front has no network whose edges do not share shapes yet.
         is_shared = not self._shares or self.step > self.schedule.own_steps
         is_better = record.size not in self.kept or loss < self.kept[record.size].loss
@@ -362,7 +372,7 @@ class Run:
             "rates": self._rates.state_dict(),
             "step": self.step,
             "records": [
-                (r.step, r.price, r.luts, r.loss, torch.from_numpy(r.held_out))
+                (r.step, r.price, r.luts, r.loss, *map(torch.from_numpy, (r.losses, r.results)))
                 for r in self.records
             ],
             "kept": {size: (k.record, k.loss, k.parameters) for size, k in self.kept.items()},
@@ -376,8 +386,8 @@ class Run:
         self._rates.load_state_dict(state["rates"])
         self.step = state["step"]
         self.records = [
-            Record(number, price, luts, loss, held.numpy())
-            for number, price, luts, loss, held in state["records"]
+            Record(number, price, luts, loss, losses.numpy(), results.numpy())
+            for number, price, luts, loss, losses, results in state["records"]
         ]
         self.kept = {size: Kept(*each) for size, each in state["kept"].items()}
 
@@ -413,7 +423,7 @@ def _roughness(network: QuantisedKan) -> Tensor:
 
 
 def folds_of(
-    x: FloatArray, targets: Tensor, is_classes: bool, folds: int, share: float
+    table: Table, targets: Tensor, is_classes: bool, folds: int, share: float
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Samples to train with and to hold out, of each fold; classes have equal shares in all.
 
@@ -421,15 +431,21 @@ def folds_of(
 
     Parameters
     ----------
-    x : inputs (samples, in); samples with equal ones are in one fold.
-    folds : every sample is held out once; 1: `share` of the samples is held out.
+    table : samples of one group or time, or else with equal inputs, are in one fold.
+    folds : every sample is held out once; 1: `share` of the samples is held out, by time the last.
 
     Raises
     ------
     KanError : too few samples differ.
     """
     groups = folds if folds > 1 else max(2, round(1.0 / share))
-    group = dealt_parts(x, groups, 0, targets.numpy() if is_classes else None)
+    if table.time is not None:
+        part = timed_parts(table.time, groups)
+        part = groups - 1 - part if folds == 1 else part
+    elif table.group is not None:
+        part = grouped_parts(table.group, groups, 0)
+    else:
+        part = dealt_parts(table.dataset.x, groups, 0, targets.numpy() if is_classes else None)
     for fold in range(folds):
-        held = group == fold
+        held = part == fold
         yield torch.tensor(np.flatnonzero(~held)), torch.tensor(np.flatnonzero(held))

@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import hashlib
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,22 +16,25 @@ import torch
 
 from kan_dialect import __version__
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.growing_folder import GrowingFolder
+from kan_dialect.flows.json_text import json_text
 from kan_dialect.qat.descent import Run
+from kan_dialect.qat.judge import HeldOut
+from kan_dialect.qat.metrics import precisions, recalls
 from kan_dialect.qat.options import NETWORK, UNNAMED, TrainingOptions
 from kan_dialect.qat.picture import front_picture
 from kan_dialect.qat.results import Point, Trained
 from kan_dialect.qat.start import Given
+from kan_dialect.qat.table import Table
 
 COLUMNS = ("seed", "price", "luts", "registers", "levels", "score", "error", "loss", "loss_error")
-"""Columns of `front.csv`, fields of `Point`."""
+"""Columns of `front.csv`, attributes of `Point`."""
 
 
-def digest_of(dataset: Dataset, options: TrainingOptions, given: Given) -> str:
+def digest_of(table: Table, options: TrainingOptions, given: Given) -> str:
     """A digest of all that a training's result depends on, but for the versions of libraries."""
     found = hashlib.sha256(repr((options, __version__, given.digest)).encode())
-    for array in (dataset.x, dataset.y):
+    for array in (table.dataset.x, table.dataset.y, table.group, table.time, table.weights):
         if array is not None:
             found.update(repr((array.shape, array.dtype.str)).encode())
             found.update(np.ascontiguousarray(array).tobytes())
@@ -106,7 +108,7 @@ def write_results(trained: Trained, options: TrainingOptions, folder: GrowingFol
     folder.write("front.csv", _table(trained.front))
     if find_spec("matplotlib") is not None:
         folder.write("front.png", front_picture(trained, options.name or UNNAMED))
-    folder.write("training.json", json.dumps(_record(trained, options), indent=1) + "\n")
+    folder.write("training.json", json_text(_record(trained, options)))
 
 
 def _table(front: Sequence[Point]) -> str:
@@ -118,13 +120,28 @@ def _table(front: Sequence[Point]) -> str:
     return text.getvalue()
 
 
+def _quality(trained: Trained, figures: HeldOut) -> dict[str, Any]:
+    """What samples say of the chosen network."""
+    found: dict[str, Any] = {trained.score_name: figures.score, "standard_error": figures.error}
+    if figures.confusion is not None:
+        matrix = figures.confusion
+        for name, shares in (("recall", recalls(matrix)), ("precision", precisions(matrix))):
+            pairs = zip(trained.class_names, shares.tolist(), strict=True)
+            found[name] = {each: share for each, share in pairs if share == share}
+        found["confusion"] = matrix.tolist()
+    r2 = trained.r2(figures)
+    return found if r2 is None else {**found, "r2": r2}
+
+
 def _record(trained: Trained, options: TrainingOptions) -> dict[str, Any]:
     return {
         "versions": {"kan-dialect": __version__, "torch": str(torch.__version__)},
         "options": dataclasses.asdict(options),
         "chosen": f"front/{trained.front.index(trained.chosen)}.mlir",
-        "score": "accuracy" if trained.is_classes else "1 - mean squared error / variance",
-        "test_score": trained.test_score,
+        "score": trained.score_name,
+        "threshold": trained.chosen.held_out.threshold,
+        "held_out": _quality(trained, trained.chosen.held_out),
+        "test": None if trained.test is None else _quality(trained, trained.test),
         "repeated_samples": trained.repeated,
         "seeds": [{name: getattr(point, name) for name in COLUMNS} for point in trained.seeds],
         "seconds": round(trained.seconds, 1),

@@ -1,27 +1,18 @@
-"""The front of a training: which networks are worth compiling, by their held-out scores."""
+"""The front of a training: what held-out samples say of its networks, and which to compile."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kan_dialect.ir.constants import FloatArray
+from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.qat.descent import Kept, Record, Run
+from kan_dialect.qat.judge import HeldOut, Judge
 
 NEIGHBOURS = 3
-"""Records before and after one that its held-out score is averaged with."""
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """What held-out samples say of a network: means, and their standard errors."""
-
-    score: float
-    error: float
-    loss: float
-    loss_error: float
+"""Records before and after one that its held-out figures are averaged with."""
 
 
 @dataclass(frozen=True)
@@ -33,27 +24,32 @@ class Candidate:
     held_out: HeldOut
 
 
-def held_out_means(runs: Sequence[Sequence[Record]], count: int) -> list[HeldOut]:
-    """Means and standard errors at each record, over the held-out samples of all runs.
+def judged(
+    runs: Sequence[Sequence[Record]], targets: Array, count: int, judge: Judge
+) -> list[HeldOut]:
+    """Figures at each record, over the held-out samples of all runs.
 
-    Each is a mean over `NEIGHBOURS` records on both sides: a network changes from step to step,
-    and the score of a few samples with it. A run that ended early is at its last record from then
-    on.
+    Means and errors are over `NEIGHBOURS` records on both sides: a network changes from step to
+    step, and the score of a few samples with it. A run that ended early is at its last record from
+    then on.
 
     Parameters
     ----------
     runs : records of each run, at the same steps.
+    targets : of the samples that the runs hold out, one run after another.
     count : number of records to give, at least as many as each run has.
     """
     padded = [[*records, *[records[-1]] * (count - len(records))] for records in runs]
-    found = np.stack(
-        [np.concatenate([r.held_out for r in each], axis=1) for each in zip(*padded, strict=True)]
-    )
-    errors = found.std(axis=2) / np.sqrt(found.shape[2])
-    figures = [_smoothed(each) for each in (*found.mean(axis=2).T, *errors.T)]
+    each: list[HeldOut] = []
+    for records in zip(*padded, strict=True):
+        results = np.concatenate([record.results for record in records]).astype(np.float64)
+        losses = np.concatenate([record.losses for record in records])
+        each.append(judge.measure(results, targets, losses))
+    names = ("score", "error", "loss", "loss_error", "risk", "risk_error")
+    means = {name: _smoothed(np.array([getattr(one, name) for one in each])) for name in names}
     return [
-        HeldOut(score, error, loss, loss_error)
-        for score, loss, error, loss_error in np.stack(figures, axis=1).tolist()
+        replace(one, **{name: float(values[index]) for name, values in means.items()})
+        for index, one in enumerate(each)
     ]
 
 
@@ -63,13 +59,10 @@ def _smoothed(values: FloatArray) -> FloatArray:
 
 
 def candidates(run: Run, held_out: Sequence[HeldOut]) -> list[Candidate]:
-    """Networks worth compiling, the largest first: no smaller one has as low a loss.
-
-    Losses of held-out samples tell networks apart that have the same number of samples right.
-    """
+    """Networks worth compiling, the largest first: no smaller one has as low a risk."""
     found: list[Candidate] = []
     for _, kept in sorted(run.kept.items()):
         known = held_out[kept.record]
-        if not found or known.loss < found[-1].held_out.loss:
+        if not found or known.risk < found[-1].held_out.risk:
             found.append(Candidate(kept, run.records[kept.record].price, known))
     return found[::-1]

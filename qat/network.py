@@ -144,8 +144,9 @@ class QuantisedKan(nn.Module):
         return max(layers[index].step_bits, layers[index + 1].most - 1)
 
     @torch.no_grad()
-    def integers(self) -> list[IntegerLayer]:
-        """The layers as hardware computes them. Their results are equal to those of `forward`.
+    def integers(self, threshold: float = 0.0) -> list[IntegerLayer]:
+        """The layers as hardware computes them. Their results are equal to those of `forward`, less
+        a threshold.
 
         Of a network that decides, a further layer has an edge for each result, and gives its bit.
         """
@@ -160,6 +161,8 @@ class QuantisedKan(nn.Module):
             steps = np.rint(values.numpy() * 2.0**bits).astype(np.int64)
             np.put_along_axis(tables, layer.index.numpy()[..., np.newaxis], steps, axis=1)
             bias = np.rint(layer.rounded_bias().numpy() * 2.0**bits).astype(np.int64)
+            if is_last:
+                bias -= round(threshold * 2.0**bits)
             tables[:, 0] += bias[:, np.newaxis]
             tables = tables.repeat(repeated, axis=2)
             if is_last:

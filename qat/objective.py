@@ -25,6 +25,8 @@ class Objective:
     """A result stands for the number result · scale."""
     start: tuple[float, ...] = ()
     """Mean of each target, in units of `scale`; none of classes."""
+    weights: tuple[float, ...] = ()
+    """What a sample of each class counts in the loss; empty: 1."""
 
     @property
     def has_reference(self) -> bool:
@@ -60,10 +62,12 @@ class Objective:
             return ((results - targets) ** 2).mean(1)
         logits = results * log_temperature.exp()
         if self.outputs == 1:
-            return functional.binary_cross_entropy_with_logits(
+            losses = functional.binary_cross_entropy_with_logits(
                 logits[:, 0], targets.double(), reduction="none"
             )
-        return functional.cross_entropy(logits, targets, reduction="none")
+        else:
+            losses = functional.cross_entropy(logits, targets, reduction="none")
+        return losses * torch.tensor(self.weights)[targets] if self.weights else losses
 
     def distilled_loss(
         self, results: Tensor, teacher: Tensor, log_temperature: Tensor, temperature: float
@@ -95,24 +99,30 @@ class Objective:
         """
         if not self.is_classes:
             return float(((targets - targets.mean(0)) ** 2).mean())
-        shares = torch.bincount(targets).double() / len(targets)
-        return float(-(shares * shares.clamp(min=1e-300).log()).sum())
+        counts = torch.bincount(targets).double()
+        counts *= torch.tensor(self.weights) if self.weights else 1.0
+        shares = counts / counts.sum()
+        return float(-(shares * shares.clamp(min=1e-300).log()).sum() * counts.sum() / len(targets))
 
-    def scores(self, results: Tensor, targets: Tensor) -> FloatArray:
-        """A score for each sample, whose mean is compared: (samples), float64.
+    def measured(self, results: Tensor, log_temperature: Tensor) -> FloatArray:
+        """Results as figures of merit take them, (samples, outputs): logits of classes, or numbers
+        in the targets' unit."""
+        factor = log_temperature.exp() if self.is_classes else self.scale
+        return (results * factor).numpy()
 
-        Of classes 1 where the decision is right, else 0. Of numbers minus the squared error, in
-        units of the targets' variance.
-        """
-        if not self.is_classes:
-            return -((results - targets) ** 2).mean(1).numpy()
-        # As hardware decides: the first largest; of a single result, class 1 if it is > 0.
-        chosen = (results[:, 0] > 0).long() if self.outputs == 1 else results.argmax(1)
-        return (chosen == targets).double().numpy()
+    @property
+    def classes(self) -> int:
+        """Number of classes; 0 of numbers."""
+        return max(2, self.outputs) if self.is_classes else 0
 
 
-def objective_of(labels: Array, where: str) -> Objective:
+def objective_of(labels: Array, where: str, weights: FloatArray | None = None) -> Objective:
     """The objective that labels ask for: integers are classes, floats are numbers.
+
+    Parameters
+    ----------
+    where : the data's path, for messages.
+    weights : (classes), what a sample of each counts.
 
     Raises
     ------
@@ -120,7 +130,8 @@ def objective_of(labels: Array, where: str) -> Objective:
         not finite.
     """
     if labels.dtype.kind in "iu" and labels.size == len(labels):
-        return Objective(_outputs_of(labels.reshape(-1).astype(np.int64), where), True)
+        outputs = _outputs_of(labels.reshape(-1).astype(np.int64), where)
+        return Objective(outputs, True, weights=() if weights is None else tuple(weights.tolist()))
     numbers = labels.reshape(len(labels), -1).astype(np.float64)
     wrong = np.argwhere(~np.isfinite(numbers))
     if len(wrong):

@@ -10,6 +10,26 @@ from typing import Literal, TypedDict
 class TrainOptionTypes(TypedDict, total=False):
     """Options of `train`."""
 
+    label: tuple[str, ...]
+    """Column of labels of a .csv file; several are targets of a regression. By default the column
+    that is called label, class, target or y."""
+    without: tuple[str, ...]
+    """Columns of a .csv file that are not read."""
+    task: Literal["classes", "regression"] | Literal["none"] | None
+    """What labels are; by default text and whole numbers are classes, other numbers a regression's
+    targets."""
+    missing: Literal["refuse", "drop", "median"]
+    """What is done about missing values: samples that miss one are left out, or the median of the
+    feature stands for them, in the host's codec too."""
+    group: str | Path | None
+    """Column, or array of an .npz, of what samples have in common: those of one group are held out
+    together."""
+    time: str | Path | None
+    """Column, or array of an .npz, of when a sample was taken: samples are held out by time, the
+    last ones where there is one fold."""
+    class_weights: str | Path | None
+    """What a sample of a class counts in the loss: `balanced`, as much for each class together; or
+    a .csv file with a row `class,weight` for each."""
     hidden: Sequence[int]
     """Number of nodes of each hidden layer; by default the network has no hidden layer."""
     target: str | Path
@@ -41,6 +61,16 @@ class TrainOptionTypes(TypedDict, total=False):
     the cheapest within a standard error of the least loss."""
     max_levels: int | None
     """Most levels of logic of networks on the front, by estimate."""
+    metric: Literal["accuracy", "balanced", "f1", "auc", "rmse", "mae"] | Literal["none"] | None
+    """What networks are compared by on held-out samples: accuracy, its mean over classes, F1 (of
+    class 1 of two), the area under the ROC curve, or of numbers the root mean squared or mean
+    absolute error; by default the loss."""
+    min_recall: tuple[str, ...]
+    """Least part of the samples of a class that are decided as it, as fault=0.99: of two classes
+    the threshold is chosen so; the cheapest network that keeps it on held-out samples is chosen."""
+    max_false_alarms: tuple[str, ...]
+    """Most part of the samples of other classes that are decided as a class, as fault=0.01; of
+    classes 0 and 1 without names, 0.01 is of class 1."""
     price: float | None
     """Score that a LUT is worth: the network with the highest score less price times LUTs is
     chosen; by default losses decide."""

@@ -14,6 +14,8 @@ from kan_dialect.devices.device import device as device_of
 from kan_dialect.errors import KanError
 from kan_dialect.passbase.option_bounds import SEED, SHARE, Bounds, bounded, require_bounds
 from kan_dialect.qat.codes import TAIL
+from kan_dialect.qat.metrics import MetricName
+from kan_dialect.qat.table import TableOptions
 
 NETWORK = "network.mlir"
 """File of the chosen network in the folder of a training."""
@@ -172,6 +174,16 @@ class TrainingOptions:
     the cheapest within a standard error of the least loss."""
     max_levels: int | None = bounded(None, Bounds(1))
     """Most levels of logic of networks on the front, by estimate."""
+    metric: MetricName | None = None
+    """What networks are compared by on held-out samples: accuracy, its mean over classes, F1 (of
+    class 1 of two), the area under the ROC curve, or of numbers the root mean squared or mean
+    absolute error; by default the loss."""
+    min_recall: tuple[str, ...] = ()
+    """Least part of the samples of a class that are decided as it, as fault=0.99: of two classes
+    the threshold is chosen so; the cheapest network that keeps it on held-out samples is chosen."""
+    max_false_alarms: tuple[str, ...] = ()
+    """Most part of the samples of other classes that are decided as a class, as fault=0.01; of
+    classes 0 and 1 without names, 0.01 is of class 1."""
     price: float | None = bounded(None, _PRICE)
     """Score that a LUT is worth: the network with the highest score less price times LUTs is
     chosen; by default losses decide."""
@@ -183,6 +195,8 @@ class TrainingOptions:
     """Part of the samples that is held out where there is one fold."""
     schedule: Schedule = field(default_factory=Schedule)
     """Steps and prices."""
+    table: TableOptions = field(default_factory=TableOptions)
+    """Columns and samples."""
     teacher_weight: float = bounded(0.5, Bounds(0, 1))
     """Part of the loss that is the distance from the teacher; the rest is that of the labels."""
     teacher_temperature: float = bounded(2.0, _PRICE)
@@ -212,4 +226,6 @@ class TrainingOptions:
 
     def of_seed(self, seed: int) -> TrainingOptions:
         """The options of the training of one seed; what decides the choice only is left out."""
-        return replace(self, seed=seed, seeds=1, max_luts=None, max_levels=None, price=None)
+        nothing = dict.fromkeys(("max_luts", "max_levels", "price", "metric"))
+        goals = dict.fromkeys(("min_recall", "max_false_alarms"), ())
+        return replace(self, seed=seed, seeds=1, **nothing, **goals)

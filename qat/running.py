@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import io
-import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -21,19 +19,22 @@ from kan_dialect.flows.trials.runners import Outcome
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.passbase.progress import tell
 from kan_dialect.qat.folder import Checkpoints, digest_of, write_results
+from kan_dialect.qat.goals import read_goals
+from kan_dialect.qat.judge import Judge
+from kan_dialect.qat.metrics import false_alarms, recalls
+from kan_dialect.qat.objective import Objective
 from kan_dialect.qat.options import TrainingOptions
 from kan_dialect.qat.results import Point, State, Trained, choose, front_of
 from kan_dialect.qat.runs import CompileWork, RunWork, Task
 from kan_dialect.qat.start import Given
 from kan_dialect.qat.steps import watched
+from kan_dialect.qat.table import Table
 from kan_dialect.qat.training import Training
 from kan_dialect.qat.workers import Workers
 
-_LOG = logging.getLogger(__name__)
-
 
 def train_networks(
-    dataset: Dataset,
+    table: Table,
     options: TrainingOptions,
     where: str,
     folder: GrowingFolder | None,
@@ -48,6 +49,7 @@ def train_networks(
 
     Parameters
     ----------
+    table : the samples.
     where : the data's path, for messages.
     folder : for checkpoints and results; None: nothing is written.
     origin : IR of the network to start from.
@@ -59,35 +61,33 @@ def train_networks(
     """
     start, given = time.monotonic(), Given(origin, teacher)
     seeds = range(options.seed, options.seed + options.seeds)
-    trainings = {seed: Training(dataset, options.of_seed(seed), where, given) for seed in seeds}
-    constant = trainings[options.seed].constant
-    if constant:
-        _LOG.warning(
-            "%s: %d constant features (the first is feature %d) tell nothing, and are not read",
-            *(where, len(constant), constant[0]),
-        )
+    trainings = {seed: Training(table, options.of_seed(seed), where, given) for seed in seeds}
+    dataset, first = table.dataset, trainings[options.seed]
+    judge = judge_of(options, dataset, first.objective)
     if folder is not None:
         folder.create()
     checkpoints = None if folder is None else Checkpoints(folder, force)
-    _train(trainings, dataset, options, where, given, checkpoints, progress, workers)
-    points = _points(trainings, dataset, options, given, workers)
+    _train(trainings, table, options, where, given, checkpoints, progress, workers)
+    points = _points(trainings, table, options, given, judge, workers)
     front = front_of(points, options)
-    chosen = choose(front, options)
+    chosen = choose(front, options, judge)
     if chosen is None:
-        raise _no_network(points, options)
+        raise _no_network(points, options, judge)
     test = None
     if dataset.x_test is not None and dataset.y_test is not None:
-        test = trainings[options.seed].score(chosen.network, dataset.x_test, dataset.y_test)
+        test = first.measure(chosen.network, dataset.x_test, dataset.y_test, judge)
     own = [front_of([point for point in points if point.seed == seed], options) for seed in seeds]
-    alone = [choose(each, options) for each in own]
+    alone = [choose(each, options, judge) for each in own]
     trained = Trained(
         tuple(front),
         chosen,
         test,
-        trainings[options.seed].objective.is_classes,
+        judge,
+        dataset.schema,
         time.monotonic() - start,
         tuple(point for point in alone if point is not None),
         repeated_samples(dataset.x),
+        first.variance,
     )
     if folder is not None:
         write_results(trained, options, folder)
@@ -96,7 +96,7 @@ def train_networks(
 
 def _train(
     trainings: dict[int, Training],
-    dataset: Dataset,
+    table: Table,
     options: TrainingOptions,
     where: str,
     given: Given,
@@ -106,7 +106,7 @@ def _train(
 ) -> None:
     """Do all runs of all seeds."""
     steps = options.schedule.steps
-    digests = {seed: digest_of(dataset, options.of_seed(seed), given) for seed in trainings}
+    digests = {seed: digest_of(table, options.of_seed(seed), given) for seed in trainings}
     every = [Task(seed, i) for seed, training in trainings.items() for i in range(training.count)]
     tasks: list[Task] = []
     for task in every:
@@ -128,7 +128,7 @@ def _train(
     with nullcontext(None) if workers.is_here else watched(progress, total, known) as files:
         near = None if workers.is_far else checkpoints
         told = here if workers.is_here else None if workers.is_far else files
-        work = RunWork(dataset, options, where, given, digests, near, told)
+        work = RunWork(table, options, where, given, digests, near, told)
         for number, outcome in workers.runner(work, tasks):
             task, state = tasks[number], _figures(outcome)["state"]
             if checkpoints is not None:
@@ -142,16 +142,17 @@ def _train(
 
 def _points(
     trainings: dict[int, Training],
-    dataset: Dataset,
+    table: Table,
     options: TrainingOptions,
     given: Given,
+    judge: Judge,
     workers: Workers,
 ) -> list[Point]:
     """The compiled networks of all seeds."""
     found = [
         (seed, *each)
         for seed, training in trainings.items()
-        for each in training.candidates(digest_of(dataset, options.of_seed(seed), given))
+        for each in training.candidates(judge, digest_of(table, options.of_seed(seed), given))
     ]
     texts = [str(module) for _, _, module in found]
     figures: list[dict[str, Any]] = [{} for _ in texts]
@@ -160,7 +161,7 @@ def _points(
         figures[number] = _figures(outcome)
         tell("compiling the front", done, len(texts))
     return [
-        Point(from_ir(text, data=dataset), each.price, **asdict(each.held_out), **known, seed=seed)
+        Point(from_ir(text, data=table.dataset), each.price, each.held_out, **known, seed=seed)
         for (seed, each, _), text, known in zip(found, texts, figures, strict=True)
     ]
 
@@ -171,8 +172,27 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
     return outcome
 
 
-def _no_network(points: Sequence[Point], options: TrainingOptions) -> KanError:
-    """The budget that no network keeps."""
+def judge_of(options: TrainingOptions, dataset: Dataset, objective: Objective) -> Judge:
+    """How networks are compared on held-out samples.
+
+    Raises
+    ------
+    KanError : the metric is of other labels; a class of a goal is unknown.
+    """
+    classes, metric = objective.classes, options.metric
+    if metric is not None and (metric in ("rmse", "mae")) == objective.is_classes:
+        raise KanError(
+            f"--metric {metric} is of {'numbers' if classes else 'classes'}, and labels are "
+            f"{'classes' if classes else 'numbers'}",
+            remedy="give another metric, or say what labels are (--task)",
+        )
+    names = dataset.schema.classes
+    goals = read_goals(options.max_false_alarms, options.min_recall, names, classes)
+    return Judge(classes, metric, goals)
+
+
+def _no_network(points: Sequence[Point], options: TrainingOptions, judge: Judge) -> KanError:
+    """What no network keeps."""
     if options.max_levels is not None:
         least = min(point.levels for point in points)
         if least > options.max_levels:
@@ -181,10 +201,25 @@ def _no_network(points: Sequence[Point], options: TrainingOptions) -> KanError:
                 f"{least}",
                 remedy="allow more levels, or train with fewer hidden layers",
             )
-    within = [
-        p.luts for p in points if options.max_levels is None or p.levels <= options.max_levels
+    within = [p for p in points if options.max_levels is None or p.levels <= options.max_levels]
+    smallest = min(p.luts for p in within)
+    if options.max_luts is not None and smallest > options.max_luts:
+        return KanError(
+            f"no network has at most {options.max_luts} LUTs; the smallest has {smallest}",
+            remedy="allow more LUTs, or raise the last price",
+        )
+    best = min(within, key=lambda point: point.risk)
+    matrix = best.held_out.confusion
+    assert matrix is not None
+    found, alarms = recalls(matrix), false_alarms(matrix)
+    lacks = [
+        f"class {number} has a recall of {found[number]:.4f}" for number in judge.goals.recall
+    ] + [
+        f"{alarms[number]:.4f} of other classes are decided as class {number}"
+        for number in judge.goals.false_alarms
     ]
     return KanError(
-        f"no network has at most {options.max_luts} LUTs; the smallest has {min(within)}",
-        remedy="allow more LUTs, or raise the last price",
+        f"no network keeps the goals on held-out samples; of the nearest, {', '.join(lacks)}",
+        remedy="ask for less, train with --class-weights balanced, or allow larger networks "
+        "(--hidden, --input-bits)",
     )

@@ -13,13 +13,13 @@ import torch
 
 from kan_dialect.api.loading import from_ir
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset
 from kan_dialect.flows.trials.runners import Outcome
 from kan_dialect.qat.folder import Checkpoints, packed_run
 from kan_dialect.qat.options import TrainingOptions
 from kan_dialect.qat.results import State
 from kan_dialect.qat.start import Given
 from kan_dialect.qat.steps import Every, StepFile
+from kan_dialect.qat.table import Table
 from kan_dialect.qat.training import Training
 
 SAVE_SECONDS = 20.0
@@ -38,7 +38,7 @@ class Task(NamedTuple):
 class RunWork:
     """Trains runs."""
 
-    dataset: Dataset
+    table: Table
     options: TrainingOptions
     where: str
     """The data's path, for messages."""
@@ -63,7 +63,7 @@ class RunWork:
             return str(error)
 
     def _trained(self, task: Task) -> bytes:
-        training = Training(self.dataset, self.options.of_seed(task.seed), self.where, self.given)
+        training = Training(self.table, self.options.of_seed(task.seed), self.where, self.given)
         run, digest = training.run(task.part), self.digests[task.seed]
         name = f"{task.seed}-{task.part}"
         tell = self.told.write if isinstance(self.told, StepFile) else self.told

@@ -7,6 +7,8 @@ samples that a network has not seen. A last run then learns from all samples alo
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,7 +18,6 @@ from kan_dialect.analysis.training_record import record_training
 from kan_dialect.api.network import Network
 from kan_dialect.devices.device import device as device_of
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset
 from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.qat.bases import Basis, line_basis, spline_basis, table_basis
 from kan_dialect.qat.codes import InputCodes, fit_codes
@@ -24,11 +25,14 @@ from kan_dialect.qat.cost import EdgeCost
 from kan_dialect.qat.descent import Run, Teacher, folds_of
 from kan_dialect.qat.encoder import Encoder
 from kan_dialect.qat.export import module_of
-from kan_dialect.qat.front import Candidate, candidates, held_out_means
+from kan_dialect.qat.front import Candidate, candidates, judged
+from kan_dialect.qat.goals import Goals
+from kan_dialect.qat.judge import HeldOut, Judge
 from kan_dialect.qat.network import QuantisedKan, make_network
 from kan_dialect.qat.objective import Objective, objective_of
 from kan_dialect.qat.options import UNNAMED, TrainingOptions
 from kan_dialect.qat.start import Given, start_of, teacher_results
+from kan_dialect.qat.table import Table, repeated_columns
 
 NOTHING = Given()
 
@@ -43,7 +47,7 @@ class Training:
     """The runs of one seed: each holds out samples, but the last of several has all of them."""
 
     def __init__(
-        self, dataset: Dataset, options: TrainingOptions, where: str, given: Given = NOTHING
+        self, table: Table, options: TrainingOptions, where: str, given: Given = NOTHING
     ) -> None:
         """
         Parameters
@@ -55,13 +59,14 @@ class Training:
         ------
         KanError : there are no labels, or too few samples of them; what is given does not fit them.
         """
+        dataset = table.dataset
         if dataset.y is None:
             raise KanError(
                 f"{where} has no labels",
                 remedy="give `y` or `y_train`, in a CSV file a column `label`: classes or numbers",
             )
         self._options = options
-        self.objective = objective_of(dataset.y, where)
+        self.objective = objective_of(dataset.y, where, table.weights)
         if options.decides and not (self.objective.is_classes and self.objective.outputs == 1):
             raise KanError(
                 f"{where} has no two classes for a network that decides between them",
@@ -73,12 +78,13 @@ class Training:
         _require_samples(self.objective, self._targets, folds, where)
         self.codes: InputCodes = fit_codes(dataset.x, options.input_bits, options.tail)
         if not self.codes.gain.any():
-            raise KanError(f"{where}: all features are constant")
-        self.constant: list[int] = np.flatnonzero(self.codes.gain == 0.0).tolist()
-        """Features that do not vary, and have no edges."""
+            raise KanError(f"{where}: no feature varies")
+        constant: list[int] = np.flatnonzero(self.codes.gain == 0.0).tolist()
+        self.unread = sorted({*constant, *repeated_columns(dataset.x)})
+        """Features that do not vary or repeat others, and have no edges."""
         every = torch.arange(samples)
         self._parts = list(
-            folds_of(dataset.x, self._targets, self.objective.is_classes, folds, options.validation)
+            folds_of(table, self._targets, self.objective.is_classes, folds, options.validation)
         )
         if folds > 1:
             self._parts.append((every, every[:0]))
@@ -93,6 +99,14 @@ class Training:
             results = torch.from_numpy(teacher_results(given.teacher, self.objective))
             self._teacher = Teacher(results, options.teacher_weight, options.teacher_temperature)
         self._runs: dict[int, Run] = {}
+
+    @property
+    def variance(self) -> float | None:
+        """Of targets about their means, in their unit squared; None of classes."""
+        if self.objective.is_classes:
+            return None
+        targets = self._measured_targets(self._targets)
+        return float(((targets - targets.mean(axis=0)) ** 2).mean())
 
     @property
     def count(self) -> int:
@@ -132,7 +146,7 @@ class Training:
             reference=self.objective.has_reference and options.schedule.fan_out is None,
             decides=options.decides,
             encoder=Encoder(self.codes, learned=options.learn_codes) if self._encodes else None,
-            constant=self.constant,
+            constant=self.unread,
             masks=None if start is None else [layer.mask for layer in start.layers],
             shapes=options.shapes,
         )
@@ -142,27 +156,38 @@ class Training:
             network.edge_layers()[-1].start_at(self.objective.start)
         return network
 
-    def candidates(self, digest: str) -> list[tuple[Candidate, ModuleOp]]:
+    def candidates(self, judge: Judge, digest: str) -> list[tuple[Candidate, ModuleOp]]:
         """The networks worth compiling, the largest first, with their IR; all runs are done.
 
         Parameters
         ----------
+        judge : compares them.
         digest : of data and options, for the record in the IR.
         """
         *folds, last = [self.run(index) for index in range(self.count)]
-        records = [run.records for run in folds or [last]]
+        held = folds or [last]
+        records = [run.records for run in held]
         count = max(len(each) for each in [*records, last.records])
+        targets = self._measured_targets(torch.cat([run.held_targets for run in held]))
         return [
-            (each, self._module(last.network_of(each.kept), each, digest))
-            for each in candidates(last, held_out_means(records, count))
+            (each, self._module(last.network_of(each.kept), each, judge, digest))
+            for each in candidates(last, judged(records, targets, count, judge))
         ]
 
-    def _module(self, network: QuantisedKan, found: Candidate, digest: str) -> ModuleOp:
+    def _measured_targets(self, targets: Tensor) -> Array:
+        """Targets as figures of merit take them: see `Metric.of`."""
+        return (targets if self.objective.is_classes else targets * self.objective.scale).numpy()
+
+    def _module(
+        self, network: QuantisedKan, found: Candidate, judge: Judge, digest: str
+    ) -> ModuleOp:
         name = self._options.name or UNNAMED
         codes = self.codes if network.encoder is None else network.encoder.codes()
-        module = module_of(name, codes, network.integers(), self.objective.scale)
+        threshold = found.held_out.threshold / float(network.log_temperature.detach().exp())
+        layers = network.integers(threshold)
+        module = module_of(name, codes, layers, self.objective.scale)
         figures = {
-            "measure": "accuracy" if self.objective.is_classes else "score",
+            "measure": judge.shown,
             "held_out": found.held_out.score,
             "error": found.held_out.error,
             "price": found.price,
@@ -172,10 +197,14 @@ class Training:
         record_training(module, figures)
         return module
 
-    def score(self, network: Network, x: FloatArray, y: Array) -> float:
-        """The mean score of a network on samples, by its integer model."""
+    def measure(self, network: Network, x: FloatArray, y: Array, judge: Judge) -> HeldOut:
+        """Figures of a network on samples, by its integer model, whose threshold is in it."""
+        targets = self.objective.targets(y)
         results = torch.from_numpy(network.run(x) / self.objective.scale)
-        return float(self.objective.scores(results, self.objective.targets(y)).mean())
+        losses = self.objective.losses(results, targets, torch.zeros((), dtype=torch.float64))
+        decided = replace(judge, goals=Goals())
+        measured = self.objective.measured(results, torch.zeros((), dtype=torch.float64))
+        return decided.measure(measured, self._measured_targets(targets), losses.numpy())
 
 
 def _basis(options: TrainingOptions, bits: int) -> Basis:

@@ -21,24 +21,23 @@ from kan_dialect.cli.flow.training import (
 )
 from kan_dialect.cli.import_options import (
     add_compiled_model,
-    build_import_options,
 )
 from kan_dialect.cli.pass_options import PassOptions
 from kan_dialect.cli.tool_limits import add_limits, status_line
 from kan_dialect.devices.device import device
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.output_folders import require_replaceable
 from kan_dialect.flows.build import build, require_name
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.fit import FEWEST_TURNS, Trial, fit, print_trials
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.interfaces.pipeline import with_interface
+from kan_dialect.flows.model_and_data import load_with_data
 from kan_dialect.flows.report import print_report
 from kan_dialect.flows.simulate.simulation import SimulatorName
 from kan_dialect.flows.tools.asic import read_library
 from kan_dialect.flows.tools.toolchain import find
-from kan_dialect.frontends.loading import load_model, load_original, make_context, rename
+from kan_dialect.frontends.loading import load_original, make_context
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.multiverse import installed_universe
@@ -164,13 +163,17 @@ def run_build(options: argparse.Namespace) -> int:
         find("yosys")
     compiled = compile_pass(options) if options.passes is None else None
     passes = _passes(options, compiled)
-    dataset = None if options.calibration is None else load_dataset(options.calibration)
     context = make_context()
     simulator = None if options.simulator == "none" else cast(SimulatorName, options.simulator)
-    reading = build_import_options(options, options.model, dataset)
     with status_line("loading the model") as tell:
-        module = load_model(context, options.model, reading)
-        rename(module, options.name)
+        module, dataset, reading = load_with_data(
+            context,
+            options.model,
+            options.calibration,
+            name=options.name,
+            strip_head=options.strip_head,
+            table_overflow=options.table_overflow,
+        )
         trials: list[Trial] = []
         if compiled is not None:
             compiled.require_read(module)

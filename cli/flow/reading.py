@@ -6,10 +6,10 @@ import argparse
 
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.cli.import_options import build_import_options
-from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.files.data_sets import Dataset
 from kan_dialect.flows.build import require_name
-from kan_dialect.frontends.loading import load_model, make_context, rename
+from kan_dialect.flows.model_and_data import load_with_data
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.model.model import Model
 
 
@@ -20,9 +20,13 @@ def read_model(options: argparse.Namespace) -> tuple[ModuleOp, Dataset | None]:
     ------
     KanError : a file cannot be read, or the name cannot be that of a module.
     """
-    dataset = None if options.calibration is None else load_dataset(options.calibration)
-    reading = build_import_options(options, options.model, dataset)
-    module = load_model(make_context(), options.model, reading)
-    rename(module, options.name)
-    require_name(Model.of(module).name)
-    return module, dataset
+    loaded = load_with_data(
+        make_context(),
+        options.model,
+        options.calibration,
+        name=options.name,
+        strip_head=options.strip_head,
+        table_overflow=options.table_overflow,
+    )
+    require_name(Model.of(loaded.module).name)
+    return loaded.module, loaded.dataset

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -18,14 +19,39 @@ from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.flows.terminal import column_table, tell
 from kan_dialect.frontends.naming import identifier
 from kan_dialect.passbase.progress import TimeLeft
-from kan_dialect.qat.api import TRAIN, train_by
+from kan_dialect.qat.api import TRAIN, read_samples, train_by
 from kan_dialect.qat.options import NETWORK, Schedule, TrainingOptions
 from kan_dialect.qat.results import State, Trained
+from kan_dialect.qat.table import TableOptions
 from kan_dialect.qat.workers import Workers
 from kan_dialect.quantity import quantity
 
-TRAINING = PassOptions(TrainingOptions, without=("name", "target", "schedule"))
+TABLE = PassOptions(
+    TableOptions,
+    metavars={
+        **dict.fromkeys(("label", "without"), "COLUMN[,COLUMN...]"),
+        **dict.fromkeys(("group", "time"), "COLUMN"),
+        "class-weights": "balanced|FILE",
+    },
+)
+TRAINING = PassOptions(
+    TrainingOptions,
+    without=("name", "target", "schedule", "table"),
+    metavars=dict.fromkeys(("min-recall", "max-false-alarms"), "CLASS=SHARE[,CLASS=SHARE...]"),
+)
+MOST_CLASSES = 12
+"""Of a confusion that is printed."""
 SCHEDULE = PassOptions(Schedule, without=("warm", "last-rate", "interval"))
+
+
+class FirstClauses(argparse.HelpFormatter):
+    """Help with the first clause of each text, so that all options are seen at once."""
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        text = super()._expand_help(action)
+        end = re.search(r"( \[[^\]]*\])?( \(default: [^)]*\))?$", text)
+        assert end is not None
+        return re.split(r"[:;.] | \(", text[: end.start()], maxsplit=1)[0] + end[0]
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
@@ -35,13 +61,16 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         "a LUT rises: one training gives a front of networks, from accurate to small. Needs "
         "PyTorch (kan-dialect[torch]). Run again, a training that was stopped goes on."
     )
+    parser.usage = "kan-flow train DATA -o DIR [option ...]"
+    parser.epilog = "docs/reference/commands.md says more of each option."
+    parser.formatter_class = FirstClauses
     parser.add_argument(
         "data",
         type=Path,
         metavar="DATA",
-        help=".npz with x and y, or x_train and y_train: integer labels are classes, others are "
-        "numbers; x_test and y_test are evaluated once, for the chosen network. Or .csv with a "
-        "column label, class, target or y, and where given split (train, test)",
+        help=".csv with a column of labels, and where given split (train, test); or .npz with x "
+        "and y, or x_train and y_train, and where given x_test and y_test, which are evaluated "
+        "once, for the chosen network",
     )
     add_output_folder(parser)
     parser.add_argument(
@@ -67,8 +96,9 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         metavar="DEVICE",
         help=f"device whose LUTs are counted (default: {XCUP.name})",
     )
-    TRAINING.add_to(parser)
-    SCHEDULE.add_to(parser)
+    TABLE.add_to(parser.add_argument_group("the table"))
+    TRAINING.add_to(parser.add_argument_group("networks, and which is chosen"))
+    SCHEDULE.add_to(parser.add_argument_group("steps and prices"))
     add_workers(parser)
 
 
@@ -81,8 +111,13 @@ def run_train(options: argparse.Namespace) -> int:
         target=options.target,
         name=options.name or identifier(options.data.stem),
         schedule=Schedule(**SCHEDULE.values(options)),
+        table=TableOptions(**TABLE.values(options)),
     )
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    table = read_samples(options.data, chosen)
+    tell(console, f"{options.data}: {table.summary()}")
+    for note in table.notes:
+        tell(console, note)
     timed = TimeLeft()
 
     def line(state: State) -> str:
@@ -93,7 +128,7 @@ def run_train(options: argparse.Namespace) -> int:
     with runner_of(options) as runner, status_line("training") as say:
         trained = train_by(
             Workers(runner, here, far),
-            options.data,
+            table,
             chosen,
             start=options.start,
             teacher=options.teacher,
@@ -115,13 +150,39 @@ def _print(trained: Trained, options: TrainingOptions, console: Console) -> None
         f"\n{options.name} on {options.target}: {quantity(len(trained.front), 'network')}, "
         f"{trained.seconds:.0f} s\n",
     )
-    head, *rows = trained.rows()
-    table = column_table(head, left=0)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    if trained.test_score is not None:
+    _print_table(trained.rows(), console)
+    chosen = trained.chosen
+    tell(console, "\nthe chosen network (*):")
+    for name, figures in (("held-out", chosen.held_out), ("test", trained.test)):
+        if figures is None:
+            continue
+        r2 = trained.r2(figures)
+        explained = "" if r2 is None else f", R² {r2:.4f}"
         tell(
             console,
-            f"\ntest {trained.score_name} of the chosen network (*): {trained.test_score:.4f}",
+            f"{name} {trained.score_name} {figures.score:.4g} ± {figures.error:.2g}{explained}",
         )
+    if not trained.judge.classes:
+        return
+    if trained.judge.is_threshold:
+        names = trained.class_names
+        tell(
+            console,
+            f"a threshold of {chosen.held_out.threshold:.4g} on the log odds of {names[1]} is in "
+            "its last sum",
+        )
+    tell(console, "shares of each class, with intervals of 95 %:\n")
+    _print_table(trained.class_rows(), console)
+    if trained.judge.classes <= MOST_CLASSES:
+        for name, figures in (("held-out", chosen.held_out), ("test", trained.test)):
+            if figures is not None:
+                tell(console, f"\n{name} samples, and what they are decided as:\n")
+                _print_table(trained.confusion_rows(figures), console)
+
+
+def _print_table(rows: list[tuple[str, ...]], console: Console) -> None:
+    head, *body = rows
+    table = column_table(head, left=0)
+    for row in body:
+        table.add_row(*row)
+    console.print(table)

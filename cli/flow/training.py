@@ -16,14 +16,14 @@ from kan_dialect.deferred import DeferredModule
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.atomic import check_writable
-from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.build_origin import Origin
+from kan_dialect.flows.model_and_data import load_with_data
 from kan_dialect.flows.report import print_report
-from kan_dialect.frontends.loading import load_model, make_context, rename
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
-from kan_dialect.model.data_columns import join_names
+from kan_dialect.model.data_columns import dataset_for
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passes.fit_splines import FitSplinesPass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
@@ -77,11 +77,11 @@ def build_trainable(options: argparse.Namespace, wrap: WrapInterfacePass) -> int
     """
     make = MakeTrainablePass(seed=options.seed, **MAKE_TRAINABLE.values(options))
     fit = FitSplinesPass(**FIT_SPLINES.values(options))
-    dataset = None if options.calibration is None else load_dataset(options.calibration)
     context = make_context()
     with status_line("loading the model") as tell:
-        module = load_model(context, options.model)
-        rename(module, options.name)
+        module, dataset, _ = load_with_data(
+            context, options.model, options.calibration, name=options.name
+        )
         report = build.build_training(
             context,
             module,
@@ -160,11 +160,10 @@ def run_train_sim(options: argparse.Namespace) -> int:
     """
     if options.plot is not None:
         check_writable(options.plot, [options.data])
-    dataset = load_dataset(options.data)
-    Bounds(1, len(dataset.x)).require("--window", options.window)
     step = built_step(options.folder)
+    dataset = dataset_for(step.function, options.data)
+    Bounds(1, len(dataset.x)).require("--window", options.window)
     check_files(options, "ir/*", f"rtl/{step.name}.sv")
-    join_names(step.function, dataset)
     with status_line("simulating the training"):
         rtl = options.folder / "rtl" / f"{step.name}.sv"
         course = learning_curve.simulate_training(rtl, step, dataset)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.benchmark_set.networks import SetNetwork
+from kan_dialect.flows.model_and_data import load_with_data
 from kan_dialect.flows.samples import Samples
 from kan_dialect.flows.trials.networks import Network, model_of, with_reference
-from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions, find_frontends
-from kan_dialect.frontends.loading import load_model, make_context, options_for
+from kan_dialect.frontends.frontend import find_frontends
+from kan_dialect.frontends.loading import make_context
 
 SCORED = "scored"
 """The samples that accuracy is measured on: the test set, else those of the calibration."""
@@ -29,19 +29,14 @@ def load_network(path: Path, data: Path | None = None, name: str | None = None) 
     ------
     KanError : a file cannot be read, they do not fit, or the model is hardware already.
     """
-    takes = options_for(path)
     beside = path.with_suffix(".npz")
     data = beside if data is None and beside.exists() else data
-    dataset = None if data is None else load_dataset(data)
-    options = NO_OPTIONS
-    if dataset is not None and "samples" in takes:
-        options = ImportOptions(samples=dataset.x, test_samples=dataset.x_test)
-    module = load_model(make_context(), path, options)
-    model = model_of(module, dataset)
+    module, dataset, _ = load_with_data(make_context(), path, data)
+    model = model_of(module)
     about = (name or model.name, str(module), model.has_codes)
     if dataset is None:
         return Network(*about)
-    calibration = scored = Samples(dataset.x, dataset.y)
+    calibration = scored = Samples(dataset.x, dataset.y, classes=dataset.schema.classes)
     if dataset.x_test is not None:
         scored = Samples(dataset.x_test, dataset.y_test)
     return Network(*about, calibration, {SCORED: with_reference(model, scored)}, scored.x)

@@ -97,6 +97,7 @@ def host_values(interface: Interface) -> Mapping[str, object]:
         "input_ports": interface.inputs,
         "output_ports": interface.outputs,
         "features": interface.features,
+        "missing": [port.missing for port in interface.inputs if port.missing is not None],
         "classes": interface.classes,
         "code": code_type(interface),
         "commented": commented,

@@ -50,7 +50,7 @@ from kan_dialect.flows.report_ports import port_entries
 from kan_dialect.flows.simulate.testbench import write_training_testbench
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.vhdl.checked import NO_GHDL
-from kan_dialect.ir.attributes.data_names import DataNames
+from kan_dialect.ir.attributes.data_schema import DataSchema
 from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.limits import MAX_VECTORS
@@ -58,7 +58,6 @@ from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.on_chip.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.lowering.wrappers.register_map import register_map
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
-from kan_dialect.model.data_columns import join_names
 from kan_dialect.model.model import Model, levels_in
 from kan_dialect.model.model_ports import port_names
 from kan_dialect.model.on_chip.training_step import Run, Step, run_steps, step_of
@@ -123,8 +122,6 @@ def build_training(
     """
     model = Model.of(module)
     require_name(model.name)
-    if options.dataset is not None:
-        join_names(model.op, options.dataset)
     spared = spared_files(folder)
     with replacing_folder(folder, BUILD, force=options.force, spared=spared) as target:
         step, fitted, runs = _compile(context, module, target / "ir", options, progress)
@@ -179,7 +176,7 @@ def _report(design: Design, step: Step) -> Report:
         len(design.core.inputs),
         len(design.core.outputs),
         design.core.latency,
-        classes=list(DataNames.of(step.function).classes),
+        classes=list(DataSchema.of(step.function).classes),
         edges={"total": edges, "kept": edges},
         training={
             "interval_cycles": training.interval,

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from kan_dialect.flows.page import charts
 from kan_dialect.flows.pictures.markup import Markup
 from kan_dialect.flows.report_ports import value_of
-from kan_dialect.ir.attributes.data_names import named_port
+from kan_dialect.ir.attributes.data_schema import named_port
 
 _Section = TypeVar("_Section", bound="Callable[[Report], Any]")
 
@@ -277,10 +277,18 @@ def ports(report: Report) -> list[tuple[Any, ...]]:
             port["bits"],
             f"{port['low']} .. {port['high']}" if "low" in port else "",
             value_of(port),
-            f"x · {port['gain']:.6g} + {port['offset']:.6g}" if "gain" in port else "",
+            "; ".join(_host_side(port)),
         )
         for port in report.get("ports", ())
     ]
+
+
+def _host_side(port: Mapping[str, Any]) -> Iterator[str]:
+    """What the host does in front of an input."""
+    if "gain" in port:
+        yield f"x · {port['gain']:.6g} + {port['offset']:.6g}"
+    if "missing" in port:
+        yield f"{port['missing']:g} for a missing value"
 
 
 @section("checks")

@@ -13,7 +13,7 @@ from xdsl.ir import Block, SSAValue
 from kan_dialect.analysis.nodes import is_requantized, layer_names
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_values
-from kan_dialect.ir.attributes.data_names import named_port
+from kan_dialect.ir.attributes.data_schema import named_port
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray, to_floats
 from kan_dialect.ir.quant import storage_for

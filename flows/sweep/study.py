@@ -40,10 +40,10 @@ def make_study(
 
     Raises
     ------
-    KanError : the module holds no model, or a model at hardware level; the data does not fit the
-        model, or has too few samples to split.
+    KanError : the module holds no model, or a model at hardware level; the data has too few
+        samples to split.
     """
-    model = model_of(module, dataset)
+    model = model_of(module)
     layers = _layers(module) if pipeline.compiles else 0
     networks: list[Network] = []
     for seed in range(splits):
@@ -81,7 +81,11 @@ def split(dataset: Dataset, share: float, seed: int) -> tuple[Samples, Samples]:
             remedy="give samples that differ",
         )
     parts = [
-        Samples(dataset.x[mask], None if dataset.y is None else dataset.y[mask])
+        Samples(
+            dataset.x[mask],
+            None if dataset.y is None else dataset.y[mask],
+            classes=dataset.schema.classes,
+        )
         for mask in (~chosen, chosen)
     ]
     return parts[0], parts[1]

@@ -11,10 +11,8 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset
 from kan_dialect.flows.samples import Samples
 from kan_dialect.ir.constants import Array, FloatArray
-from kan_dialect.model.data_columns import join_names
 from kan_dialect.model.model import Model
 
 
@@ -42,7 +40,9 @@ class Network:
         if self.calibration is None:
             return {}
         found = {"x": self.calibration.x, "y": self.calibration.y}
-        return {name: array for name, array in found.items() if array is not None}
+        arrays = {name: array for name, array in found.items() if array is not None}
+        classes = self.calibration.classes
+        return {**arrays, "class_names": np.array(classes)} if classes else arrays
 
     @cached_property
     def digest(self) -> str:
@@ -59,12 +59,12 @@ class Network:
         yield self.probes
 
 
-def model_of(module: ModuleOp, dataset: Dataset | None) -> Model:
-    """The model that a network is made of; the data's names join it.
+def model_of(module: ModuleOp) -> Model:
+    """The model that a network is made of.
 
     Raises
     ------
-    KanError : the module holds no model, or hardware; the data names other features or classes.
+    KanError : the module holds no model, or hardware.
     """
     model = Model.of(module)
     if model.level == "hardware":
@@ -72,8 +72,6 @@ def model_of(module: ModuleOp, dataset: Dataset | None) -> Model:
             f"@{model.name} is hardware already: no pass or option is left to vary",
             remedy="give the model, or IR of an earlier stage",
         )
-    if dataset is not None:
-        join_names(model.op, dataset)
     return model
 
 

@@ -91,12 +91,12 @@ def make_base(
     Raises
     ------
     KanError : the module is hardware; the pipeline cannot be read, has no integers, or makes no
-        hardware of them; the data names other features or classes than the network.
+        hardware of them.
     """
     resolved = pipeline.resolved()
     done = passes_in_force(recorded_pipeline(module))
     module, context = module.clone(), make_context()
-    model_of(module, dataset)
+    model_of(module)
     stages: list[ModulePass] = []
     for stage in resolved.passes:
         if isinstance(stage, ResumedPass) and stage.name in done:

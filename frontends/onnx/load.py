@@ -29,7 +29,7 @@ from kan_dialect.frontends.onnx.quantised.integer_network import integer_network
 from kan_dialect.frontends.onnx.read.graph import Graph, Unrecognised, read_graph
 from kan_dialect.frontends.onnx.recognise.layers import ImportedNetwork
 from kan_dialect.frontends.onnx.recognise.traced_batches import recognise
-from kan_dialect.ir.attributes.data_names import verify_names
+from kan_dialect.ir.attributes.data_schema import verify_schema
 
 _LOG = logging.getLogger(__name__)
 
@@ -101,9 +101,9 @@ def _name(graph: Graph, function: func.FuncOp) -> None:
     ------
     KanError : the model has another number of names than of inputs or outputs.
     """
-    graph.names.declare(function)
+    graph.schema.declare(function)
     try:
-        verify_names(function)
+        verify_schema(function)
     except VerifyException as error:
         raise graph.error(str(error), "mend the model's metadata, or leave the names out") from None
 

@@ -1,19 +1,23 @@
 """Samples from a CSV file: a row a sample, a column a feature, names of columns in the first row.
 
-A column that is called `label`, `class`, `target` or `y` has the labels. A column that is called
-`split` says `train` or `test`. Labels of text are classes, numbered in alphabetical order.
+A column that is called `label`, `class`, `target` or `y` has the labels, where no other is asked
+for. A column that is called `split` says `train` or `test`.
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from kan_dialect.errors import KanError
-from kan_dialect.ir.constants import Array, FloatArray
+from kan_dialect.files.table_cells import Cells, Column, decimal_mark, missing_in, numbers
+from kan_dialect.ir.constants import Array
 from kan_dialect.limits import MAX_DATA_BYTES
 
 LABELS = ("label", "class", "target", "y")
@@ -21,110 +25,165 @@ LABELS = ("label", "class", "target", "y")
 SPLIT = "split"
 PARTS = ("train", "test")
 _DELIMITERS = ",;\t"
+_ROWS = 1 << 14
+"""Rows that are text at once: a cell as text takes ten times the memory of its characters."""
+
+T = TypeVar("T")
 
 
-def read_csv(path: Path) -> dict[str, Array]:
-    """The arrays of a CSV file: `x` and its `feature_names`; `y`, `x_test` and `y_test` where the
-    file has them; and `class_names` of labels of text.
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table that are read, by name. Arrays of an `.npz` are named likewise."""
+
+    labels: tuple[str, ...] = ()
+    """Columns of labels; by default the one that is called so."""
+    features: tuple[str, ...] = ()
+    """By default all other columns."""
+    without: tuple[str, ...] = ()
+    """Columns that are not read."""
+    group: str | None = None
+    """Samples with the same cell belong together."""
+    time: str | None = None
+    """When a sample was taken: a number, or a date and time of ISO 8601."""
+
+
+EVERY = Columns()
+
+
+def read_csv(path: Path, wanted: Columns = EVERY) -> dict[str, Array]:
+    """The arrays of a CSV file, as an `.npz` would have them.
+
+    `x` and its `feature_names`; NaN where a value is missing. Of labels `y` and `label_names`.
+    `x_test` and `y_test` where the file has them. Columns of groups and time by their names.
 
     Raises
     ------
     KanError : it cannot be read, has no header or no samples, a row has another number of cells, a
-        cell of a feature is no number, or several columns have labels.
+        cell of a feature is no number, a column is not there, or several may have labels.
     """
-    header, rows = _rows(path)
-    columns = [[row[index].strip() for row in rows] for index in range(len(header))]
-    names = [name.strip().lower() for name in header]
-    labels = [index for index, name in enumerate(names) if name in LABELS]
-    splits = [index for index, name in enumerate(names) if name == SPLIT]
-    for found, what in ((labels, "labels"), (splits, "the split")):
-        if len(found) > 1:
-            both = ", ".join(f"`{header[index]}`" for index in found)
-            raise KanError(f"{path}: several columns have {what}: {both}", remedy="rename others")
-    features = [index for index in range(len(header)) if index not in (*labels, *splits)]
+    columns = _columns(path)
+    by_name = {column.name: column for column in columns}
+    split = _one_of(path, columns, (SPLIT,), "the split")
+    labels = [_find(path, by_name, name) for name in wanted.labels]
+    if not labels and (found := _one_of(path, columns, LABELS, "labels")) is not None:
+        labels = [found]
+    apart = {n: _find(path, by_name, n) for n in (wanted.group, wanted.time) if n is not None}
+    left_out = [_find(path, by_name, name) for name in wanted.without]
+    others = (split, *labels, *apart.values(), *left_out)
+    features = [column for column in columns if all(column is not each for each in others)]
+    if wanted.features and set(wanted.features) <= by_name.keys():
+        features = [by_name[name] for name in wanted.features]
     if not features:
         raise KanError(f"{path} has no column of a feature")
-    x = np.stack([_numbers(path, header[index], columns[index]) for index in features], axis=1)
-    y, classes = None, None
+    remedy = (
+        "give a number in every cell, or leave the column out; labels are in a column "
+        f"{', '.join(LABELS)}, or the one that --label names"
+    )
+    where, mark = str(path), decimal_mark(str(path), [*features, *labels])
+    found = [numbers(where, column, mark, remedy) for column in features]
+    arrays: dict[str, Array] = {"x": np.stack(found, axis=1)}
     if labels:
-        y, classes = _labels(path, header[labels[0]], columns[labels[0]])
-    test = _is_test(path, columns[splits[0]]) if splits else np.zeros(len(x), dtype=np.bool_)
-    arrays: dict[str, Array] = {"x": x[~test]}
-    arrays["feature_names"] = np.array([header[index] for index in features])
-    if classes is not None:
-        arrays["class_names"] = classes
-    if y is not None:
-        arrays["y"] = y[~test]
+        arrays["y"] = _labels(where, labels, mark)
+    test = np.zeros(len(arrays["x"]), dtype=np.bool_) if split is None else _is_test(path, split)
+    arrays |= {name: column.texts for name, column in apart.items()}
+    parts = {name: array[~test] for name, array in arrays.items()}
     if test.any():
-        arrays["x_test"] = x[test]
-        if y is not None:
-            arrays["y_test"] = y[test]
-    return arrays
+        parts |= {f"{name}_test": arrays[name][test] for name in ("x", "y") if name in arrays}
+    parts["feature_names"] = np.array([column.name for column in features])
+    if labels:
+        parts["label_names"] = np.array([column.name for column in labels])
+    return parts
 
 
-def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
+def _one_of(
+    path: Path, columns: Sequence[Column], names: tuple[str, ...], what: str
+) -> Column | None:
+    found = [column for column in columns if column.name.lower() in names]
+    if len(found) > 1:
+        both = ", ".join(f"`{column.name}`" for column in found)
+        raise KanError(f"{path}: several columns have {what}: {both}", remedy="rename others")
+    return found[0] if found else None
+
+
+def _find(path: Path, columns: dict[str, T], name: str) -> T:
+    if name not in columns:
+        known = ", ".join(f"`{each}`" for each in columns)
+        raise KanError(f"{path} has no column `{name}`", remedy=f"it has {known}")
+    return columns[name]
+
+
+def _columns(path: Path) -> list[Column]:
     try:
         size = path.stat().st_size
         if size > MAX_DATA_BYTES:
-            raise KanError(f"{path} holds {size} bytes of data, more than {MAX_DATA_BYTES}")
+            raise KanError(
+                f"{path} holds {size} bytes of data, more than {MAX_DATA_BYTES}",
+                remedy="give a part of the samples",
+            )
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
             file.seek(0)
-            delimiter = max(_DELIMITERS, key=first.count)
-            rows = [row for row in csv.reader(file, delimiter=delimiter) if row]
+            reader = csv.reader(file, delimiter=max(_DELIMITERS, key=first.count), strict=True)
+            names = [name.strip() for name in next(reader, list[str]())]
+            lines: list[int] = []
+            parts: list[list[Cells]] = [[] for _ in names]
+            numbered = ((reader.line_num, row) for row in reader if row)
+            while rows := list(islice(numbered, _ROWS)):
+                for line, row in rows:
+                    if len(row) != len(names):
+                        raise KanError(
+                            f"{path}: line {line} has {len(row)} cells, the header {len(names)}",
+                            remedy="put cells that have the delimiter in double quotes",
+                        )
+                lines += [line for line, _ in rows]
+                cells_of = zip(*(row for _, row in rows), strict=True)
+                for part, cells in zip(parts, cells_of, strict=True):
+                    part.append(np.array([cell.strip().encode() for cell in cells]))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise KanError(f"cannot read {path} as CSV: {error}") from None
-    if len(rows) < 2:
+    if not lines:
         raise KanError(f"{path} has no samples", remedy="give names of columns, then a row each")
-    header, *samples = rows
-    if all(_number(cell) is not None for cell in header):
-        raise KanError(
-            f"{path} has no names of columns", remedy="name them in the first row, labels `label`"
-        )
-    for number, row in enumerate(samples, 2):
-        if len(row) != len(header):
-            raise KanError(f"{path}: row {number} has {len(row)} cells, not {len(header)}")
-    return header, samples
+    columns = [Column(n, np.concatenate(each), lines) for n, each in zip(names, parts, strict=True)]
+    _require_names(path, names)
+    return columns
 
 
-def _number(cell: str) -> float | None:
+def _require_names(path: Path, names: Sequence[str]) -> None:
     try:
-        return float(cell)
+        [float(name) for name in names]
     except ValueError:
-        return None
-
-
-def _numbers(path: Path, name: str, cells: Sequence[str]) -> FloatArray:
-    found = [_number(cell) for cell in cells]
-    for number, (value, cell) in enumerate(zip(found, cells, strict=True), 2):
-        if value is None or not np.isfinite(value):
+        twice = [name for index, name in enumerate(names) if name in names[:index]]
+        if twice:
             raise KanError(
-                f"{path}: row {number} of column `{name}` is {cell or 'empty'!r}",
-                remedy=f"give a finite number in every cell, or leave the row out; labels are in "
-                f"a column {', '.join(LABELS)}",
-            )
-    return np.array(found, dtype=np.float64)
+                f"{path}: two columns are called `{twice[0]}`", remedy="rename one of them"
+            ) from None
+        return
+    raise KanError(
+        f"{path} has no names of columns", remedy="name them in the first row, labels `label`"
+    )
 
 
-def _labels(path: Path, name: str, cells: Sequence[str]) -> tuple[Array, Array | None]:
-    """Labels, and names of classes of text: whole numbers and text are classes, other numbers are
-    targets."""
-    for number, cell in enumerate(cells, 2):
-        if not cell:
-            raise KanError(f"{path}: row {number} of column `{name}` is empty")
-    if all(cell.lstrip("+-").isdecimal() for cell in cells):
-        return np.array([int(cell) for cell in cells], dtype=np.int64), None
-    if any(_number(cell) is None for cell in cells):
-        classes, labels = np.unique(cells, return_inverse=True)
-        return labels.astype(np.int64), classes
-    return _numbers(path, name, cells), None
+def _labels(where: str, columns: Sequence[Column], mark: str) -> Array:
+    """Labels of several columns as numbers, (samples, columns); of one as numbers or as text."""
+    if len(columns) > 1:
+        remedy = "labels of several columns are numbers"
+        return np.stack([numbers(where, each, mark, remedy) for each in columns], axis=1)
+    texts = np.where(missing_in(columns[0].cells), "", columns[0].texts)
+    if mark == ",":
+        try:
+            return numbers(where, columns[0], mark, "")
+        except KanError:
+            return texts
+    return texts
 
 
-def _is_test(path: Path, cells: Sequence[str]) -> Array:
-    for number, cell in enumerate(cells, 2):
-        if cell.lower() not in PARTS:
-            raise KanError(
-                f"{path}: row {number} of column `{SPLIT}` is {cell!r}",
-                remedy=f"take {' or '.join(PARTS)}",
-            )
-    return np.array([cell.lower() == "test" for cell in cells])
+def _is_test(path: Path, column: Column) -> Array:
+    parts = np.char.lower(column.cells)
+    wrong = np.flatnonzero(~np.isin(parts, [each.encode() for each in PARTS]))
+    if len(wrong):
+        row = int(wrong[0])
+        raise KanError(
+            f"{path}: {column.place(row)} is {column.at(row)!r}",
+            remedy=f"take {' or '.join(PARTS)}",
+        )
+    return parts == b"test"

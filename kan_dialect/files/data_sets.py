@@ -1,29 +1,39 @@
 """Data files: calibration samples, labels, and a test set that is only ever reported.
 
 An `.npz` with `x` or `x_train` (samples, features), and where given `y` or `y_train`, `x_test` and
-`y_test`, and the texts `feature_names` and `class_names`. Integer labels are classes, floats are
-targets. Or a `.csv`, see `csv_data`.
+`y_test`, and the texts `feature_names`, `label_names` and `class_names`. Or a `.csv`, see
+`csv_data`. Whole numbers and text are classes, other numbers are targets, where nothing else is
+known of the labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from kan_dialect.errors import KanError
-from kan_dialect.files.csv_data import read_csv
-from kan_dialect.ir.attributes.data_names import NAMELESS, DataNames
+from kan_dialect.files.csv_data import EVERY, Columns, read_csv
+from kan_dialect.files.labels import Task, read_labels
+from kan_dialect.ir.attributes.data_schema import NO_SCHEMA, DataSchema, input_ports
 from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.limits import MAX_DATA_BYTES
+from kan_dialect.quantity import quantity
 from kan_dialect.shown import Shown
 
-TEXTS = ("feature_names", "class_names")
-NAMES = ("x", "x_train", "y", "y_train", "x_test", "y_test", *TEXTS)
+TEXTS = ("feature_names", "class_names", "label_names")
+LABELS = ("y", "y_train", "y_test")
+NAMES = ("x", "x_train", "x_test", *LABELS, *TEXTS)
 """Arrays of a data file."""
+UNSAVED = "data"
+"""Where samples come from that are not of a file, for messages."""
+_SHOWN = 64
+"""Largest number of names that a message shows."""
+_COLUMNS = 6
+"""Largest number of columns of missing values that a message shows."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,21 +41,22 @@ class Dataset(Shown):
     """Samples with what is known of them.
 
     `x` (samples, features) float64; `y` labels or targets, or None; likewise for the test set.
-    `names` of features and classes, as far as they are known; `where` they come from, for messages.
+    `schema`: what its columns mean, as far as it is known; `where` they come from, for messages.
     """
 
     x: FloatArray
     y: Array | None = None
     x_test: FloatArray | None = None
     y_test: Array | None = None
-    names: DataNames = NAMELESS
-    where: str = "data"
+    schema: DataSchema = NO_SCHEMA
+    where: str = UNSAVED
 
     @property
     def arrays(self) -> dict[str, Array]:
         """The arrays of an `.npz` file with the same content."""
         found = {"x": self.x, "y": self.y, "x_test": self.x_test, "y_test": self.y_test}
-        texts = zip(TEXTS, (self.names.features, self.names.classes), strict=True)
+        schema = self.schema
+        texts = zip(TEXTS, (schema.features, schema.classes, schema.labels), strict=True)
         return {
             **{name: each for name, each in found.items() if each is not None},
             **{name: np.array(each) for name, each in texts if each},
@@ -61,20 +72,49 @@ class Dataset(Shown):
         return {name: array.shape for name, array in self.arrays.items()}
 
 
-def load_dataset(path: str | Path) -> Dataset:
+def load_dataset(path: str | Path, schema: DataSchema = NO_SCHEMA) -> Dataset:
     """Read a data file.
+
+    Parameters
+    ----------
+    schema : of the network that reads it.
 
     Raises
     ------
-    KanError : the file does not exist, or is not `.npz` or `.csv`; samples missing, or of an odd
-        shape; samples or labels not finite.
+    KanError : the file does not exist, or is not `.npz` or `.csv`; see also `dataset_of`.
     """
     path = Path(path)
-    return dataset_of(load_arrays(path), str(path))
+    return dataset_of(load_arrays(path, Columns(schema.labels, schema.features)), str(path), schema)
 
 
-def load_arrays(path: Path) -> Mapping[str, Array]:
+Given = str | Path | Dataset | Mapping[str, Array]
+"""Samples: a file, arrays by name, or read before."""
+
+
+def read_samples(data: Given, schema: DataSchema = NO_SCHEMA) -> Dataset:
+    """Samples as a network reads them, see `dataset_of`.
+
+    Raises
+    ------
+    KanError : see `load_dataset`.
+    """
+    match data:
+        case Dataset():
+            found = dataset_of(data.arrays, data.where, schema)
+            known = replace(found.schema, missing=schema.missing or data.schema.missing)
+            return replace(found, schema=known)
+        case Mapping():
+            return dataset_of(data, UNSAVED, schema)
+        case _:
+            return load_dataset(data, schema)
+
+
+def load_arrays(path: Path, columns: Columns = EVERY) -> dict[str, Array]:
     """The arrays of a data file by name, of any shape.
+
+    Parameters
+    ----------
+    columns : of a table, that are read.
 
     Raises
     ------
@@ -83,7 +123,9 @@ def load_arrays(path: Path) -> Mapping[str, Array]:
     if not path.exists():
         raise KanError(f"there is no data file {path}")
     if path.suffix.lower() == ".csv":
-        return read_csv(path)
+        return read_csv(path, columns)
+    if path.suffix.lower() != ".npz":
+        raise KanError(f"{path} is not `.csv` or `.npz`", remedy="save the samples as one of these")
     try:
         archive: Any = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -103,17 +145,26 @@ def load_arrays(path: Path) -> Mapping[str, Array]:
     return arrays
 
 
-def dataset_of(arrays: Mapping[str, Array], where: str) -> Dataset:
+def dataset_of(
+    arrays: Mapping[str, Array],
+    where: str,
+    schema: DataSchema = NO_SCHEMA,
+    task: Task | None = None,
+) -> Dataset:
     """Samples and labels from arrays by name, as a data file has them.
 
     Parameters
     ----------
     where : the file or argument that has them, for messages.
+    schema : of the network that reads them. It reads columns by their names, if they have any; its
+        values stand for missing ones.
+    task : whether labels are classes or numbers; by default the schema or their type decides.
 
     Raises
     ------
-    KanError : samples are missing, not finite, or of an odd shape; labels do not fit them, or are
-        not finite; names are not printable or not unique.
+    KanError : samples are missing, infinite, or of an odd shape, or a column is not there; a value
+        is missing, and the schema does not say what stands for it; labels do not fit; names are
+        not printable or not unique.
     """
     x = _samples(where, arrays, ("x_train", "x"))
     if x is None:
@@ -123,14 +174,72 @@ def dataset_of(arrays: Mapping[str, Array], where: str) -> Dataset:
     x_test = _samples(where, arrays, ("x_test",))
     if x_test is not None and x_test.shape[1] != x.shape[1]:
         raise KanError(f"{where}: `x_test` has {x_test.shape[1]} features, `x` has {x.shape[1]}")
-    y_test = None if x_test is None else _labels(where, arrays, ("y_test",), len(x_test))
-    y = _labels(where, arrays, ("y_train", "y"), len(x))
-    features, classes = (_texts(where, arrays, name) for name in TEXTS)
-    if features and len(features) != x.shape[1]:
+    names, classes, label = (_texts(where, arrays, name) for name in TEXTS)
+    if names and len(names) != x.shape[1]:
         raise KanError(
-            f"{where}: `feature_names` has {len(features)} names, the samples {x.shape[1]} features"
+            f"{where}: `feature_names` has {len(names)} names, the samples {x.shape[1]} features"
         )
-    return Dataset(x, y, x_test, y_test, DataNames.read(where, features, classes), where)
+    y = _labels(where, arrays, ("y_train", "y"), len(x))
+    y_test = None if x_test is None else _labels(where, arrays, ("y_test",), len(x_test))
+    y, y_test, classes = read_labels(where, y, y_test, classes, schema, task)
+    if y is not None and y.dtype.kind == "f":
+        own = DataSchema.read(where, names, classes, targets=label)
+    else:
+        own = DataSchema.read(where, names, classes, label="".join(label[:1]))
+    order = _order(where, own.features, schema.features or input_ports(x.shape[1]))
+    if order is not None:
+        x, x_test = x[:, order], None if x_test is None else x_test[:, order]
+    if order is not None or len(schema.features) == x.shape[1]:
+        own = replace(own, features=schema.features)
+    x, x_test = schema.filled(x), None if x_test is None else schema.filled(x_test)
+    for name, samples in (("x", x), ("x_test", x_test)):
+        if samples is not None:
+            _require_known(samples, own.features, f"{where}: `{name}`")
+    return Dataset(x, y, x_test, y_test, replace(own, missing=schema.missing), where)
+
+
+def _order(where: str, names: Sequence[str], read: Sequence[str]) -> list[int] | None:
+    """The column of each feature that is read; None of columns in their order."""
+    places = {name: place for place, name in enumerate(names)}
+    if not names or names == read:
+        return None
+    if read == input_ports(len(read)) and set(read) != set(names):
+        return None  # A network without names reads any.
+    absent = [name for name in read if name not in places]
+    if absent:
+        has = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+        raise KanError(
+            f"{where} has no column {absent[0]!r}, which input x{read.index(absent[0])} of the "
+            "network takes",
+            remedy=f"its columns are {has}",
+        )
+    return [places[name] for name in read]
+
+
+def missing_values(x: FloatArray, features: Sequence[str]) -> str:
+    """The missing values of samples (samples, features), for messages; empty without any."""
+    counts = np.isnan(x).sum(axis=0)
+    rows = int(np.isnan(x).any(axis=1).sum())
+    if not rows:
+        return ""
+    found = np.flatnonzero(counts)[np.argsort(-counts[np.flatnonzero(counts)], kind="stable")]
+    columns = [
+        f"{counts[index]} of `{features[index]}`" if features else f"{counts[index]} of x{index}"
+        for index in found.tolist()
+    ]
+    more = f" and {len(columns) - _COLUMNS} more columns" if len(columns) > _COLUMNS else ""
+    samples = f"{rows} of {quantity(len(x), 'sample')}"
+    return f"{samples} miss values: {', '.join(columns[:_COLUMNS])}{more}"
+
+
+def _require_known(x: FloatArray, features: Sequence[str], what: str) -> None:
+    missing = missing_values(x, features)
+    if missing:
+        raise KanError(
+            f"{what}: {missing}",
+            remedy="leave out these samples, or give a network that was trained with --missing "
+            "median, which says what stands for them",
+        )
 
 
 def _texts(where: str, arrays: Mapping[str, Array], name: str) -> list[str]:
@@ -171,7 +280,7 @@ def _samples(where: str, arrays: Mapping[str, Array], names: tuple[str, ...]) ->
                 f"{where}: `{name}` must have shape (samples, features), got {array.shape}"
             )
         values = array.astype(np.float64, copy=False)
-        _require_finite(values, f"{where}: `{name}`")
+        _require_finite(np.where(np.isnan(values), 0.0, values), f"{where}: `{name}`")
         return values
     return None
 
@@ -195,13 +304,13 @@ def _labels(
         labels = arrays[name]
         if labels.dtype.kind == "b":
             labels = labels.astype(np.int64)
-        require_numbers(labels, f"{where}: `{name}`")
-        if labels.dtype.kind not in "fiu" or labels.ndim == 0 or labels.shape[0] != samples:
+        if labels.dtype.kind not in "fiuU" or labels.ndim == 0 or labels.shape[0] != samples:
             raise KanError(
                 f"{where}: `{name}` must hold {samples} labels, got {labels.dtype} of shape "
                 f"{labels.shape}"
             )
-        _require_finite(labels, f"{where}: `{name}`")
+        if labels.dtype.kind != "U":
+            _require_finite(labels, f"{where}: `{name}`")
         return labels
     return None
 

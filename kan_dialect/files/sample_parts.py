@@ -74,6 +74,60 @@ def dealt_parts(x: FloatArray, parts: int, seed: int, classes: Array | None) -> 
     return number[group]
 
 
+def grouped_parts(group: Array, parts: int, seed: int) -> IntArray:
+    """The part of each sample, where samples of one group have one part; parts are balanced.
+
+    Parameters
+    ----------
+    group : (samples) of any type that compares.
+
+    Returns
+    -------
+    (samples), from 0 to `parts` - 1.
+
+    Raises
+    ------
+    KanError : fewer groups than parts.
+    """
+    _, number, sizes = np.unique(group, return_inverse=True, return_counts=True)
+    if len(sizes) < parts:
+        raise KanError(
+            f"{len(group)} samples are of {len(sizes)} groups, too few for {parts} parts",
+            remedy="hold out fewer parts (--folds), or give more groups",
+        )
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    filled, part = np.zeros(parts, dtype=np.int64), np.empty(len(sizes), dtype=np.int64)
+    for each in order[np.argsort(-sizes[order], kind="stable")].tolist():
+        part[each] = filled.argmin()
+        filled[part[each]] += sizes[each]
+    return part[number]
+
+
+def timed_parts(time: Array, parts: int) -> IntArray:
+    """The part of each sample by its time, the earliest first; samples of one time have one part.
+
+    Parameters
+    ----------
+    time : (samples).
+
+    Returns
+    -------
+    (samples), from 0 to `parts` - 1.
+
+    Raises
+    ------
+    KanError : a part has no sample.
+    """
+    _, number, sizes = np.unique(time, return_inverse=True, return_counts=True)
+    part = ((np.cumsum(sizes) - sizes) * parts // len(time))[number]
+    if len(np.unique(part)) < parts:
+        raise KanError(
+            f"{len(time)} samples are of {len(sizes)} times, too few for {parts} parts",
+            remedy="hold out fewer parts (--folds), or give times that differ more",
+        )
+    return part
+
+
 def _rows(x: FloatArray) -> list[bytes]:
     return [row.tobytes() for row in np.ascontiguousarray(x + 0.0)]  # -0.0 is 0.0
 

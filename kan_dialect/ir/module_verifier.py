@@ -17,7 +17,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.ir.attributes.attribute_names import NODES
-from kan_dialect.ir.attributes.data_names import verify_names
+from kan_dialect.ir.attributes.data_schema import verify_schema
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.attributes.value_names import NAME_HINT
 from kan_dialect.ir.operation import operands_of, ops_of
@@ -67,7 +67,7 @@ def _require_names(op: Operation) -> None:
     """
     if isinstance(op, func.FuncOp | hw.HWModuleOp):
         try:
-            verify_names(op)
+            verify_schema(op)
         except VerifyException as error:
             raise ContextError(op, f"@{op.sym_name.data}: {error}") from None
 

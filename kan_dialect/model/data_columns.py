@@ -1,80 +1,37 @@
-"""Columns of data files against the inputs of a network: what both name must agree."""
+"""Data for a network: its columns are read by name, and a network without names takes them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import zip_longest
-from pathlib import Path
+from dataclasses import replace
 
 from xdsl.dialects import func, hw
 
-from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset, load_dataset
-from kan_dialect.ir.attributes.data_names import (
-    DataNames,
-    classes_of,
-    features_of,
-    input_ports,
-    outputs_of,
-)
-
-_SHOWN = 64
-"""Largest number of names that a message shows."""
+from kan_dialect.files.data_sets import Dataset, Given, read_samples
+from kan_dialect.ir.attributes.data_schema import DataSchema, classes_of, features_of, outputs_of
 
 
-def dataset_for(op: func.FuncOp | hw.HWModuleOp, path: str | Path) -> Dataset:
-    """Read a data file for a network, see `join_names`.
+def dataset_for(op: func.FuncOp | hw.HWModuleOp, data: Given) -> Dataset:
+    """Data as a network reads it; a network without names takes those of the data.
+
+    Names that are not as many as the inputs, classes or outputs of the network are not taken:
+    whether the data fits is for others to say.
 
     Raises
     ------
-    KanError : see `load_dataset` and `join_names`.
+    KanError : see `read_samples`.
     """
-    dataset = load_dataset(path)
-    join_names(op, dataset)
-    return dataset
-
-
-def join_names(op: func.FuncOp | hw.HWModuleOp, dataset: Dataset) -> None:
-    """Require the names of data to be those of a network; a network without names takes them.
-
-    Names that are not as many as the inputs or classes of the network are not taken: whether the
-    data fits is for others to say.
-
-    Raises
-    ------
-    KanError : a column or class of the data has another name than the network's, or another place.
-    """
-    known, given = DataNames.of(op), dataset.names
-    inputs = features_of(op)
-    ports = input_ports(inputs)
-    features = known.features
-    if not features and set(given.features) == set(ports):
-        features = ports
-    if given.features and features:
-        where = f"{dataset.where}: column"
-        _require_same(where, given.features, features, f"input x{{}} of @{op.sym_name.data} takes")
-    if given.classes and known.classes:
-        where = f"{dataset.where}: class"
-        _require_same(where, given.classes, known.classes, f"class {{}} of @{op.sym_name.data} is")
-    fits = len(given.features) == inputs, len(given.classes) == classes_of(outputs_of(op))
-    joined = DataNames(
-        known.features or (given.features if fits[0] else ()),
-        known.classes or (given.classes if fits[1] else ()),
-    )
+    known = DataSchema.of(op)
+    dataset = read_samples(data, known)
+    given, outputs = dataset.schema, outputs_of(op)
+    fits = {
+        "features": len(given.features) == features_of(op),
+        "classes": len(given.classes) == classes_of(outputs),
+        "missing": len(given.missing) == features_of(op),
+        "label": not known.targets,
+        "targets": len(given.targets) == outputs and not known.label and not known.classes,
+    }
+    taken = {n: getattr(given, n) for n, fit in fits.items() if fit and not getattr(known, n)}
+    joined = replace(known, **taken)
     if joined != known:
         joined.declare(op)
-
-
-def _require_same(where: str, given: Sequence[str], known: Sequence[str], takes: str) -> None:
-    """
-    Parameters
-    ----------
-    takes : words between place and name of what the network takes.
-    """
-    for place, (got, wanted) in enumerate(zip_longest(given, known)):
-        if got == wanted:
-            continue
-        has = f"{where} {place} is {got!r}" if got is not None else f"{where} {place} is missing"
-        takes = "the network has no more" if wanted is None else f"{takes.format(place)} {wanted!r}"
-        order = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
-        raise KanError(f"{has}, {takes}", remedy=f"give them in the order of the network: {order}")
+    return dataset

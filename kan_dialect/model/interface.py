@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kan_dialect.errors import KanError
-from kan_dialect.ir.attributes.data_names import named_port
+from kan_dialect.ir.attributes.data_schema import named_port
 from kan_dialect.ir.attributes.hardware_attributes import MAX_PORT_ZERO_POINT, PortAttr
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.quant import storage_for
@@ -53,7 +53,9 @@ class Port(Shown):
     wraps: bool = False
     """Whether the host rounds values down and wraps codes, of which there are 2^n."""
     data_name: str = ""
-    """Name of the feature or class that the port carries; empty where it is not known."""
+    """Name of the feature, class or target that the port carries; empty where it is not known."""
+    missing: float | None = None
+    """What stands for a missing value at an input; None where no value may be missing."""
 
     def figures(self) -> dict[str, object]:
         """All fields."""

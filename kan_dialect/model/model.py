@@ -22,7 +22,7 @@ from kan_dialect.analysis.wires import latency_of
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values, host_affine
 from kan_dialect.evaluate.interpreter import evaluate_function, evaluate_inside, find_function
-from kan_dialect.ir.attributes.data_names import DataNames
+from kan_dialect.ir.attributes.data_schema import DataSchema, features_of
 from kan_dialect.ir.attributes.module_attributes import declared_interface, wire_ports
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
@@ -88,9 +88,9 @@ class Model:
         return self.level != "spline"
 
     @property
-    def names(self) -> DataNames:
+    def schema(self) -> DataSchema:
         """What the data calls its features and classes."""
-        return DataNames.of(self.op)
+        return DataSchema.of(self.op)
 
     def ports(self) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
         """Inputs and outputs.
@@ -100,7 +100,11 @@ class Model:
         KanError : the model is not quantised yet.
         """
         names, (inputs, outputs) = port_names(self.op), self._unnamed_ports()
-        return _named(inputs, names), _named(outputs, names)
+        inputs, missing = _named(inputs, names), self.schema.missing
+        if missing:
+            pairs = zip(inputs, missing, strict=True)
+            inputs = tuple(replace(port, missing=value) for port, value in pairs)
+        return inputs, _named(outputs, names)
 
     def _unnamed_ports(self) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
         match self.op:
@@ -141,7 +145,7 @@ class Model:
         """
         inputs, outputs = self.ports()
         latency = self.latency()
-        classes, combinational = self.names.classes, latency == 0
+        classes, combinational = self.schema.classes, latency == 0
         # Before the schedule, a function has no cycles.
         is_unscheduled = combinational and isinstance(self.op, func.FuncOp)
         interval = 1 if is_unscheduled else hardware_interval(self.op)
@@ -212,8 +216,10 @@ class Model:
 
         Raises
         ------
-        KanError : `x` has another number of columns, or holds NaN; or an argument is no tensor.
+        KanError : `x` has another number of columns, or holds NaN where the model does not say
+            what stands for it; or an argument is no tensor.
         """
+        x = self.schema.filled(x) if x.shape[1:] == (features_of(self.op),) else x
         if self.level in ("wire", "hardware"):
             interface = self.interface()
             return decode(interface.outputs, self.run_codes(encode(interface.inputs, x)))

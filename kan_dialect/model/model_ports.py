@@ -12,7 +12,7 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import bit_width
 from kan_dialect.ir.attributes.attribute_names import LATENCY, PORTS
-from kan_dialect.ir.attributes.data_names import DataNames, input_ports, outputs_of
+from kan_dialect.ir.attributes.data_schema import DataSchema, input_ports, outputs_of
 from kan_dialect.ir.attributes.module_attributes import (
     declared_interval,
     declared_latency,
@@ -72,16 +72,17 @@ def table_ports(
 
 
 def port_names(op: Operation) -> dict[str, str]:
-    """The name of the feature or class at each port of a function or hardware module.
+    """The name of the feature, class or target at each port of a function or hardware module.
 
     Ports without a name are left out: outputs that carry the index of a class, and the one output
     that tells two classes apart.
     """
-    names, head = DataNames.of(op), declared_head(op)
+    names, head = DataSchema.of(op), declared_head(op)
     found = dict(zip(input_ports(len(names.features)), names.features, strict=True))
     is_index = head is not None and head.kind != "threshold"
-    if not is_index and len(names.classes) == outputs_of(op):
-        found |= {f"y{index}": name for index, name in enumerate(names.classes)}
+    for results in (names.classes, names.targets):
+        if not is_index and len(results) == outputs_of(op):
+            found |= {f"y{index}": name for index, name in enumerate(results)}
     return found
 
 

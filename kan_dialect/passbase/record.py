@@ -34,7 +34,13 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Operation
 from xdsl.irdl import IRDLOperation
 
-from kan_dialect.ir.attributes.attribute_names import CLASSES, FEATURES
+from kan_dialect.ir.attributes.attribute_names import (
+    CLASSES,
+    FEATURES,
+    LABEL,
+    MISSING,
+    TARGETS,
+)
 from kan_dialect.ir.attributes.value_names import NAME_HINT
 from kan_dialect.ir.operation import operands_of
 
@@ -47,7 +53,9 @@ PIPELINE_ATTRIBUTE = "kan.pipeline"
 DIGEST_ATTRIBUTE = "kan.digest"
 """Module attribute: the digest of the module, as the last of the recorded passes left it."""
 
-_LEFT_OUT = frozenset({PIPELINE_ATTRIBUTE, DIGEST_ATTRIBUTE, FEATURES, CLASSES})
+_LEFT_OUT = frozenset(
+    {PIPELINE_ATTRIBUTE, DIGEST_ATTRIBUTE, FEATURES, CLASSES, LABEL, TARGETS, MISSING}
+)
 """Attributes that the digest does not cover: the record, and names, which change no hardware."""
 
 CHANGED = "(edited, or changed by a pass that leaves no record)"

@@ -20,7 +20,7 @@ from xdsl.ir import SSAValue
 from xdsl.rewriter import Rewriter
 
 from kan_dialect.errors import KanError
-from kan_dialect.ir.attributes.data_names import DataNames
+from kan_dialect.ir.attributes.data_schema import DataSchema
 from kan_dialect.ir.attributes.module_attributes import (
     declare_interval,
     declare_latency,
@@ -119,7 +119,7 @@ class TrainingLowering:
         declare_latency(module, output.cycle)
         declare_interval(module, interval)
         list_encodings(module, self._encodings())
-        DataNames.of(step.function).declare(module)
+        DataSchema.of(step.function).declare(module)
         return module
 
     def _input(self, argument: SSAValue, letter: str) -> Timed:

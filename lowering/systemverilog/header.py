@@ -11,7 +11,7 @@ from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.evaluate.hardware import register_operands
-from kan_dialect.ir.attributes.data_names import DataNames, named_port
+from kan_dialect.ir.attributes.data_schema import DataSchema, named_port
 from kan_dialect.ir.attributes.module_attributes import (
     declared_interface,
     declared_interval,
@@ -56,7 +56,7 @@ def module_header(module: hw.HWModuleOp, name: str, mark: str = "//") -> str:
     head = declared_head(module)
     if head is not None:
         lines.append(f"Head: {head.describe()}.")
-    names, classes = port_names(module), DataNames.of(module).classes
+    names, classes = port_names(module), DataSchema.of(module).classes
     if classes and "y0" not in names:
         lines.append(f"Classes: {', '.join(f'{i} ({each})' for i, each in enumerate(classes))}.")
     ports = [*encodings_of(module), *_ports(module, names)]

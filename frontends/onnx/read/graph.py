@@ -33,7 +33,7 @@ from kan_dialect.frontends.onnx.read.inputs import (
 from kan_dialect.frontends.onnx.read.names import names_of
 from kan_dialect.frontends.onnx.read.pipelines import expand_pipeline
 from kan_dialect.frontends.onnx.read.quantizers import Quantizer, expand_quantizers
-from kan_dialect.ir.attributes.data_names import NAMELESS, DataNames
+from kan_dialect.ir.attributes.data_schema import NO_SCHEMA, DataSchema
 from kan_dialect.ir.constants import Array
 
 MAX_WIDTH = 1 << 16
@@ -156,7 +156,7 @@ class Graph:
     output: str
     budget: Budget
     vector: str | None = None
-    names: DataNames = NAMELESS
+    schema: DataSchema = NO_SCHEMA
     quantizers: Mapping[str, Quantizer] = field(default_factory=dict[str, Quantizer])
 
     @property
@@ -270,7 +270,7 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
         output=output,
         budget=budget,
         vector=vector,
-        names=names,
+        schema=names,
         quantizers=quantizers,
     )
 

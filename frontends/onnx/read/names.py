@@ -15,10 +15,10 @@ import onnx
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import TEXTS
 from kan_dialect.frontends.onnx.read.inputs import column_names
-from kan_dialect.ir.attributes.data_names import DataNames
+from kan_dialect.ir.attributes.data_schema import DataSchema
 
 
-def names_of(path: Path, model: onnx.ModelProto, known: list[str]) -> DataNames:
+def names_of(path: Path, model: onnx.ModelProto, known: list[str]) -> DataSchema:
     """The names in a model whose inputs are not joined yet.
 
     Parameters
@@ -30,8 +30,8 @@ def names_of(path: Path, model: onnx.ModelProto, known: list[str]) -> DataNames:
     KanError : metadata is no list of texts; or a name is empty, not printable, or given twice.
     """
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    features, classes = (_listed(path, metadata, key) for key in TEXTS)
-    return DataNames.read(path.name, features or column_names(model.graph), classes or known)
+    features, classes = (_listed(path, metadata, key) for key in TEXTS[:2])
+    return DataSchema.read(path.name, features or column_names(model.graph), classes or known)
 
 
 def _listed(path: Path, metadata: dict[str, str], key: str) -> list[str]:

@@ -15,7 +15,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_function
 from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.onnx.load import load_onnx, onnx_original
-from kan_dialect.ir.attributes.data_names import DataNames
+from kan_dialect.ir.attributes.data_schema import DataSchema
 from kan_dialect.ir.functions import functions_of
 from repository import TEST_DATA
 
@@ -63,7 +63,7 @@ def test_regressors(name: str) -> None:
 
 def test_names_of_classes() -> None:
     (function,) = functions_of(load_onnx(case("mlp_names")[0], STRIPPED))
-    assert DataNames.of(function).classes == ("setosa", "versicolor", "virginica")
+    assert DataSchema.of(function).classes == ("setosa", "versicolor", "virginica")
 
 
 def test_missing_values_are_told(caplog: pytest.LogCaptureFixture) -> None:

@@ -27,3 +27,10 @@ func.func @two(%x0: !kan.int<-4:3>, %x1: !kan.int<0:3>) -> (!kan.int<-4:3>, !kan
 func.func @index(%x0: !kan.int<0:2>) -> !kan.int<0:2> attributes {kan.head = {kind = "argmax", reads = 3 : i64}, kan.classes = ["rose", "aster", "tulip"]} {
   func.return %x0 : !kan.int<0:2>
 }
+
+// CHECK-LABEL: hw.module @number(
+// CHECK-SAME:  kan.targets = ["pressure [Pa]"], kan.missing = array<f64: 2.000000e+00>
+// TEXT:        y0 (pressure [Pa]): codes 0 .. 2
+func.func @number(%x0: !kan.int<0:2>) -> !kan.int<0:2> attributes {kan.targets = ["pressure [Pa]"], kan.missing = array<f64: 2.0>} {
+  func.return %x0 : !kan.int<0:2>
+}

@@ -20,3 +20,16 @@ hw.module @head(in %x0: i3, out y0: i2) attributes {kan.latency = 0 : i64, kan.h
   %y = comb.extract %x0 from 0 : (i3) -> i2
   hw.output %y : i2
 }
+
+// What stands for missing values, and what the outputs stand for.
+// CHECK: func.func @regression
+// CHECK-SAME: kan.targets = ["temperature [K]"], kan.missing = array<f64: 1.500000e+00, -2.000000e+00>
+func.func @regression(%x: tensor<2xf32>) -> tensor<1xf32> attributes {kan.targets = ["temperature [K]"], kan.missing = array<f64: 1.5, -2.0>} {
+  %y = "test.op"(%x) : (tensor<2xf32>) -> tensor<1xf32>
+  func.return %y : tensor<1xf32>
+}
+
+// CHECK: kan.label = "species"
+func.func @classes(%x: tensor<1xf32>) -> tensor<1xf32> attributes {kan.label = "species"} {
+  func.return %x : tensor<1xf32>
+}

@@ -53,3 +53,38 @@ func.func @bytes(%x: tensor<1xf32>) -> tensor<1xf32> attributes {kan.features = 
 func.func @scalar(%x: tensor<f32>) -> tensor<f32> attributes {kan.features = ["a", "b"]} {
   func.return %x : tensor<f32>
 }
+
+// -----
+
+// CHECK: @targets: kan.targets has 1 names for 2 outputs
+func.func @targets(%x: tensor<2xf32>) -> tensor<2xf32> attributes {kan.targets = ["a"]} {
+  func.return %x : tensor<2xf32>
+}
+
+// -----
+
+// CHECK: @both: the labels are classes of column 'a', and numbers of others
+func.func @both(%x: tensor<1xf32>) -> tensor<1xf32> attributes {kan.label = "a", kan.targets = ["b"]} {
+  func.return %x : tensor<1xf32>
+}
+
+// -----
+
+// CHECK: @missing: kan.missing has 1 values for 2 inputs
+func.func @missing(%x: tensor<2xf32>) -> tensor<2xf32> attributes {kan.missing = array<f64: 1.0>} {
+  func.return %x : tensor<2xf32>
+}
+
+// -----
+
+// CHECK: @kind: kan.missing must be an array<f64: ...>, got array<i64: 1>
+func.func @kind(%x: tensor<1xf32>) -> tensor<1xf32> attributes {kan.missing = array<i64: 1>} {
+  func.return %x : tensor<1xf32>
+}
+
+// -----
+
+// CHECK: @label: kan.label must be a string in UTF-8, got 1 : i64
+func.func @label(%x: tensor<1xf32>) -> tensor<1xf32> attributes {kan.label = 1} {
+  func.return %x : tensor<1xf32>
+}
