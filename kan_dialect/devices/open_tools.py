@@ -44,6 +44,9 @@ class Yosys:
     """Multiplexers that widen lookup tables."""
     mux_luts: int = 0
     """Lookup tables that are part of such a cell."""
+    covers_choices: bool = False
+    """Synthesis makes multiplexers of four signals of trees of choices first (`muxcover -mux4`),
+    and lookup tables of the rest."""
     multiplier: str = NO_CELL
     memory: str = NO_CELL
     """Memories, of lookup tables or in blocks."""
