@@ -31,8 +31,8 @@ class Yosys:
     register: str
     """Flip-flops of every kind: with and without enable, set and reset."""
     lut_areas: tuple[float, ...] = ()
-    """Areas of functions of 1, 2, ... inputs in Yosys's library, by which ABC chooses; empty: 1 for
-    a lookup table, twice as much for each further input."""
+    """Areas of functions of 1, 2, ... inputs by which ABC chooses, as in Yosys's library or fitted;
+    empty: 1 for a lookup table, twice as much for each further input."""
     restructured: float = 0.0
     """Further LUTs of a table for each bit that it reads beyond those of a lookup table, as a
     share: ABC's restructuring takes shared choices apart."""
