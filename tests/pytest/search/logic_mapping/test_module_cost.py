@@ -244,8 +244,10 @@ def test_the_estimate_is_near_synthesis(wrapper: str, target: str, tmp_path: Pat
 
 @pytest.mark.ci
 @pytest.mark.skipif(look_for("yosys") is None, reason="yosys not installed")
-@pytest.mark.parametrize(("target", "bits"), [("gatemate", 7), ("gowin", 8)])
-def test_smooth_tables_are_near_synthesis(target: str, bits: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("target", "bits", "error"), [("gatemate", 7, 0.1), ("gowin", 8, 0.15)])
+def test_smooth_tables_are_near_synthesis(
+    target: str, bits: int, error: float, tmp_path: Path
+) -> None:
     """12 % too high without GateMate's multiplexers of four signals; 28 % too low by Gowin's areas
     in Yosys's library.
     """
@@ -258,4 +260,4 @@ def test_smooth_tables_are_near_synthesis(target: str, bits: int, tmp_path: Path
     file = tmp_path / "net.sv"
     file.write_text(emit_systemverilog(module, {core.sym_name.data}))
     whole = synthesize(file, device(target), top=core.sym_name.data).cells
-    assert module_cost(core, device(target)).luts == pytest.approx(whole.luts, rel=0.11)
+    assert module_cost(core, device(target)).luts == pytest.approx(whole.luts, rel=error)
