@@ -31,8 +31,8 @@ class Yosys:
     register: str
     """Flip-flops of every kind: with and without enable, set and reset."""
     lut_areas: tuple[float, ...] = ()
-    """Areas of functions of 1, 2, ... inputs in Yosys's library, by which ABC chooses; empty: 1 for
-    a lookup table, twice as much for each further input."""
+    """Areas of functions of 1, 2, ... inputs by which ABC chooses, as in Yosys's library or fitted;
+    empty: 1 for a lookup table, twice as much for each further input."""
     restructured: float = 0.0
     """Further LUTs of a table for each bit that it reads beyond those of a lookup table, as a
     share: ABC's restructuring takes shared choices apart."""
@@ -44,6 +44,9 @@ class Yosys:
     """Multiplexers that widen lookup tables."""
     mux_luts: int = 0
     """Lookup tables that are part of such a cell."""
+    covers_choices: bool = False
+    """Synthesis makes multiplexers of four signals of trees of choices first (`muxcover -mux4`),
+    and lookup tables of the rest."""
     multiplier: str = NO_CELL
     memory: str = NO_CELL
     """Memories, of lookup tables or in blocks."""

@@ -21,6 +21,7 @@ GATEMATE = DeviceFamily(
         carry_luts=1,
         mux=r"CC_MX4",
         mux_luts=2,
+        covers_choices=True,
         multiplier=r"CC_MULT",
         memory=r"CC_BRAM_[24]0K",
         block_rams={"CC_BRAM_20K": 1, "CC_BRAM_40K": 2},

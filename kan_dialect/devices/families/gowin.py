@@ -30,6 +30,9 @@ GOWIN = DeviceFamily(
     yosys=Yosys(
         "synth_gowin -family gw1n -noiopads",
         lut=r"LUT(\d)",
+        # Fitted to the benchmark set at 4 to 8 bits. Yosys's library (`abc9_lut`) has twice as much
+        # for each further input, but ABC makes more wide functions than that: each is one level.
+        lut_areas=(1, 1, 1, 1, *(1.55**further for further in range(1, 5))),
         register=r"DFF\w*",
         carry=r"ALU",
         carry_luts=1,

@@ -29,11 +29,21 @@ class Gate(NamedTuple):
     inputs: tuple[Literal, ...]
 
 
+class Choice(NamedTuple):
+    """One of two bits, as the text has it."""
+
+    condition: Literal
+    words: tuple[Literal, Literal]
+    """The bit where the condition is 1, and the other."""
+
+
 class Gates:
     """Gates of one bit, each once, operands first. Gate 0 is the constant."""
 
     def __init__(self) -> None:
         self.gates = [Gate(GateKind.LEAF, ())]
+        self.choices: dict[int, Choice] = {}
+        """The gates that choose between two bits. With a constant, they are of other kinds."""
         self._known: dict[Gate, Literal] = {}
 
     def leaf(self) -> Literal:
@@ -69,6 +79,13 @@ class Gates:
         return (other if one == ZERO else self._gate(GateKind.XOR, (one, other))) ^ inverted
 
     def chosen(self, condition: Literal, if_one: Literal, if_zero: Literal) -> Literal:
+        count = len(self.gates)
+        found = self._chosen(condition, if_one, if_zero)
+        if found // 2 >= count:
+            self.choices[found // 2] = Choice(condition, (if_one, if_zero))
+        return found
+
+    def _chosen(self, condition: Literal, if_one: Literal, if_zero: Literal) -> Literal:
         if if_one == if_zero or condition == ZERO:
             return if_zero
         if condition == ONE:

@@ -17,7 +17,9 @@ from xdsl.dialects import hw
 from kan_dialect.devices.family import DeviceFamily
 from kan_dialect.ops.memory import memory_type
 from kan_dialect.search.logic_mapping.cover import lut_sizes
+from kan_dialect.search.logic_mapping.gates import Gate, GateKind
 from kan_dialect.search.logic_mapping.module_gates import ModuleGates
+from kan_dialect.search.logic_mapping.mux_cover import four_way_choices
 
 
 class ModuleCost(NamedTuple):
@@ -35,6 +37,10 @@ def module_cost(module: hw.HWModuleOp, device: DeviceFamily) -> ModuleCost:
     read = ModuleGates(module, device)
     gates = read.gates.gates
     readers = _readers(read)
+    if device.yosys is not None and device.yosys.covers_choices:
+        for each, needs in four_way_choices(read.gates, readers).items():
+            gates[each] = Gate(GateKind.LEAF, ())
+            read.needs[each], read.luts_of[each] = needs, device.yosys.mux_luts
     leaves = [each for each in readers if not gates[each].inputs]
     roots = {bit // 2 for bit in read.roots}
     roots.update(bit // 2 for each in leaves for bit in read.needs.get(each, ()))
