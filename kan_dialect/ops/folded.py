@@ -334,7 +334,7 @@ class InputByInput(FoldedOp, ABC):
 
     def lower(self, build: HwBuilder, wires: Sequence[SSAValue]) -> Sequence[SSAValue]:
         turn = build.turn(build.cycle + 1)
-        codes = self.shifted_out(build, wires, build.is_turn(build.cycle))
+        codes = self.shifted_out(build, wires, self._load(build, turn))
         floors, terms = self.entries(build, turn, codes)
         clear = build.is_turn(build.cycle + self.ENTRY_CYCLES + _levels(self.lanes))
         bias = to_integers(self.bias) + floors
@@ -342,6 +342,18 @@ class InputByInput(FoldedOp, ABC):
             self.accumulated(build, node, terms[node], int(bias[node]), clear)
             for node in range(len(self.sums))
         ]
+
+    def _load(self, build: HwBuilder, turn: SSAValue) -> SSAValue:
+        """Whether the shift registers take the operands.
+
+        The first layer asks a register, since it loads the most bits. Layers behind another one
+        compare their counter: with a register, Yosys's abc9 joins the load with each bit of a
+        clamp to a function of seven inputs, which takes eight lookup tables of four inputs.
+        """
+        if not build.cycle:
+            return build.is_turn(0)
+        last = self.interval.value.data - 1
+        return build.equal(turn, build.constant(last, last.bit_length()))
 
     def shifted_out(
         self, build: HwBuilder, wires: Sequence[SSAValue], load: SSAValue

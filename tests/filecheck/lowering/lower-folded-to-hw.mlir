@@ -25,3 +25,14 @@ func.func @layer(%x: !kan.int<0:3>, %y: !kan.int<0:3>) -> !kan.int<11:17> attrib
   kan.mark %s as "l_node0" offset 0 cycle 0 : !kan.int<11:17>
   func.return %s : !kan.int<11:17>
 }
+
+// A register loads the inputs of the network. The second layer compares its counter.
+// SV: module two
+// SV: a_code0 <= is_turn0 ? x0 : a_code1;
+// SV: b_code0 <= (turn1 == 1'b1) ? a_sum0 : b_code1;
+func.func @two(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<0:6> attributes {kan.interval = 2 : i64} {
+  %a, %b = kan.folded_by_input %x, %y as "a" interval 2 tables dense<[[[0, 1], [0, 2]], [[0, 2], [0, 1]]]> : tensor<2x2x2xi8> from 0 bias dense<0> : tensor<2xi8> : !kan.int<0:1>, !kan.int<0:1> -> !kan.int<0:3>, !kan.int<0:3>
+  %s = kan.folded_by_input %a, %b as "b" interval 2 tables dense<[[[0, 1, 2, 3], [3, 1, 0, 2]]]> : tensor<1x2x4xi8> from 0 bias dense<0> : tensor<1xi8> : !kan.int<0:3>, !kan.int<0:3> -> !kan.int<0:6>
+  kan.mark %s as "b_node0" offset 0 cycle 0 : !kan.int<0:6>
+  func.return %s : !kan.int<0:6>
+}
