@@ -139,7 +139,7 @@ def _rank(scores: FloatArray, positive: Array) -> float:
 
 
 def _rmse(results: FloatArray, targets: Array) -> FloatArray:
-    return np.asarray(float(((results - targets) ** 2).mean()) ** 0.5)
+    return np.asarray(math.sqrt(float(((results - targets) ** 2).mean())))
 
 
 def _mae(results: FloatArray, targets: Array) -> FloatArray:

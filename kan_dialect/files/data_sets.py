@@ -304,7 +304,9 @@ def _labels(
         labels = arrays[name]
         if labels.dtype.kind == "b":
             labels = labels.astype(np.int64)
-        if labels.dtype.kind not in "fiuU" or labels.ndim == 0 or labels.shape[0] != samples:
+        if labels.dtype.kind != "U":
+            require_numbers(labels, f"{where}: `{name}`")
+        if labels.ndim == 0 or labels.shape[0] != samples:
             raise KanError(
                 f"{where}: `{name}` must hold {samples} labels, got {labels.dtype} of shape "
                 f"{labels.shape}"

@@ -1475,7 +1475,7 @@ def test_python_takes_options_by_name() -> None:
     options = TrainingOptions(schedule=Schedule(steps=100), folds=1, hidden=(2,))
     assert by_name.network.text() == train(moons(), options).network.text()
     chosen = by_name.chosen
-    assert f"chosen: {chosen.luts} LUTs, held-out accuracy {chosen.score:.4f}" in repr(by_name)
+    assert f"chosen: {chosen.luts} LUTs, held-out accuracy {chosen.score:.4g}" in repr(by_name)
     page = by_name._repr_html_()
     assert all(f"<td>{point.luts}</td>" in page for point in by_name.front)
 
