@@ -99,6 +99,9 @@ def host_values(interface: Interface) -> Mapping[str, object]:
         "features": interface.features,
         "missing": [port.missing for port in interface.inputs if port.missing is not None],
         "classes": interface.classes,
+        "targets": []
+        if interface.classes
+        else [p.data_name for p in interface.outputs if p.data_name],
         "code": code_type(interface),
         "commented": commented,
     }

@@ -346,6 +346,17 @@ def test_columns_are_read_by_name(
     assert (data.x == x[:, [names.index(name) for name in FEATURES]]).all()
 
 
+def test_targets_are_in_the_files_of_the_host() -> None:
+    module = parse_text(make_context(), NETWORK.encode(), "IR")
+    targets = ("temperature [K]", "p", "q")
+    DataSchema(targets=targets).declare(Model.of(module).op)
+    network = kan.from_ir(module).compile(bits=3)
+    interface = Model.of(parse_text(make_context(), network.text().encode(), "IR")).interface()
+    assert tuple(port.data_name for port in interface.outputs) == targets
+    assert "TARGETS = [\n    'temperature [K]'" in codec_text("codec.py", interface)
+    assert "y0 (temperature [K])" in codec_text("codec.h", interface)
+
+
 def test_ports_are_read_by_name(model: Path) -> None:
     data = kan.load(model, data={"x": [[1.0, 2.0]], "feature_names": ["x1", "x0"]}).data
     assert data is not None and data.x.tolist() == [[2.0, 1.0]]
