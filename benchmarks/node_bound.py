@@ -1,8 +1,10 @@
 """The fewest logic cells that ABC finds for small nodes, beside ours.
 
-    python benchmarks/node_bound.py [--networks bits8] [--nodes 3] [--seconds 5]
+    python benchmarks/node_bound.py [--networks bits8] [--files NETWORK.mlir ...] [--nodes 3]
+                                    [--seconds 5]
 
-A node is the sum of two edges of a published network, chosen at random. ABC searches from the gates
+A node is the sum of two edges of a published network, or two tables of a sum in IR, chosen at
+random. ABC searches from the gates
 of our design, without carry chains: it maps them again and again, with don't-cares and `&deepsyn`.
 Cells of both are counted as Yosys counts those of xcup, which leaves carry cells out.
 """
@@ -14,6 +16,7 @@ import re
 import subprocess
 import tempfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +33,9 @@ from measurements import (
 
 import kan_dialect
 from kan_dialect.devices.device import XCUP
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.ops.wire import SumOp, TableOp
 
 MAPPED = "strash; dch; if -a -K 6; mfs2 -a -e; "
 SEARCH = "{0}{0}strash; &get -n; &deepsyn -I 2 -J 20 -T {1}; &put; {0}{0}"
@@ -51,6 +56,22 @@ def node_of(edges: list[IntArray]) -> kan_dialect.Network:
         file = Path(folder) / "node.mlir"
         file.write_text(text)
         return kan_dialect.load(file)
+
+
+def published_nodes(network: str) -> list[list[IntArray]]:
+    """The tables of each node of a published network's first layer."""
+    nodes = read_network(tables_of(network)).layers[0]
+    return [[edge[1] for edge in node] for node in nodes]
+
+
+def nodes_in(file: Path) -> list[list[IntArray]]:
+    """The tables of each sum of a network at wire level."""
+    module = load_model(make_context(), file)
+    return [
+        [each.owner.filled for each in op.inputs if isinstance(each.owner, TableOp)]
+        for op in module.walk()
+        if isinstance(op, SumOp)
+    ]
 
 
 def abc_cells(rtl: str, seconds: int) -> int:
@@ -74,6 +95,7 @@ def _run(command: list[str], folder: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", type=some_of(NETWORKS), default=list(PUBLISHED))
+    parser.add_argument("--files", type=Path, nargs="+", help="networks at wire level, in place")
     parser.add_argument("--nodes", type=int, default=3, help="nodes of each network")
     parser.add_argument("--seconds", type=int, default=5, help="of each search of ABC's `&deepsyn`")
     options = parser.parse_args()
@@ -81,11 +103,16 @@ def main() -> None:
     rng = np.random.default_rng(1)
     print("| network | bits of edges | ours | carries | ABC |\n| --- | --- | --- | --- | --- |")
     ratios: list[float] = []
-    for network in options.networks:
-        nodes = [node for node in read_network(tables_of(network)).layers[0] if len(node) > 1]
+    read = {network: partial(published_nodes, network) for network in options.networks}
+    if options.files:
+        read = {
+            f"{file.parent.name}/{file.stem}": partial(nodes_in, file) for file in options.files
+        }
+    for network, nodes_of in read.items():
+        nodes = [node for node in nodes_of() if len(node) > 1]
         for _ in range(options.nodes):
             node = nodes[int(rng.integers(len(nodes)))]
-            edges = [node[i][1] for i in rng.permutation(len(node))[:2]]
+            edges = [node[i] for i in rng.permutation(len(node))[:2]]
             rtl = node_of(edges).compile(cycles=0).systemverilog()
             cells = synthesized(rtl, "node", XCUP).cells
             found = abc_cells(rtl, options.seconds)

@@ -224,8 +224,7 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
     """
     budget = Budget(path)
     source = model.graph
-    classes = expand_pipeline(path, source)
-    names = names_of(path, model, classes)
+    names = names_of(path, model, expand_pipeline(path, source))
     vector = join_inputs(path, source)
     quantizers = expand_quantizers(path, source)
     if len(source.node) > MAX_NODES:

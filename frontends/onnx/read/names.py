@@ -7,6 +7,7 @@ texts as JSON. Without `feature_names`, inputs of one column each name the featu
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -18,12 +19,12 @@ from kan_dialect.frontends.onnx.read.inputs import column_names
 from kan_dialect.ir.attributes.data_schema import DataSchema
 
 
-def names_of(path: Path, model: onnx.ModelProto, known: list[str]) -> DataSchema:
+def names_of(path: Path, model: onnx.ModelProto, known: DataSchema) -> DataSchema:
     """The names in a model whose inputs are not joined yet.
 
     Parameters
     ----------
-    known : names of the classes that operators of the model have; metadata has precedence.
+    known : what operators of the model tell; metadata has precedence.
 
     Raises
     ------
@@ -31,7 +32,9 @@ def names_of(path: Path, model: onnx.ModelProto, known: list[str]) -> DataSchema
     """
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     features, classes = (_listed(path, metadata, key) for key in TEXTS[:2])
-    return DataSchema.read(path.name, features or column_names(model.graph), classes or known)
+    features = features or column_names(model.graph)
+    found = DataSchema.read(path.name, features, classes or known.classes)
+    return replace(found, missing=known.missing)
 
 
 def _listed(path: Path, metadata: dict[str, str], key: str) -> list[str]:

@@ -6,7 +6,7 @@ scores, so a model of one float output and further labels is read as the model o
 
 from __future__ import annotations
 
-import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,39 +14,55 @@ import onnx
 from onnx import helper
 
 from kan_dialect.frontends.onnx.read.standard_steps import EXPORT_AGAIN, Rewriting, Steps
+from kan_dialect.ir.attributes.data_schema import NO_SCHEMA, DataSchema
 from kan_dialect.ir.constants import FloatArray
 
 DOMAIN = "ai.onnx.ml"
 
-_LOG = logging.getLogger(__name__)
-
 _NO_NORM = "scale each feature alone, as StandardScaler and MinMaxScaler do"
 
 
-def expand_pipeline(path: Path, graph: onnx.GraphProto) -> list[str]:
+def expand_pipeline(path: Path, graph: onnx.GraphProto) -> DataSchema:
     """Replace the operators of `ai.onnx.ml` by standard ones, and leave out outputs for labels.
 
     Returns
     -------
-    Names of the classes; empty if the operators have numbers for them.
+    Names of the classes, if the operators have any, and what stands for missing inputs.
 
     Raises
     ------
     KanError : an operator is not supported; names the node.
     """
     rewriting = Rewriting.of(path, graph)
-    classes: list[str] = []
+    known = NO_SCHEMA
     for node in graph.node:
         if node.domain == DOMAIN and node.op_type in _OPERATORS:
             to = Steps(rewriting, node)
             to.require_operands(1)
             _OPERATORS[node.op_type](to)
-            classes = classes or _texts(to, "classlabels_strings")
+            classes = known.classes or tuple(_texts(to, "classlabels_strings"))
+            known = replace(known, classes=classes)
+            if node.op_type == "Imputer" and node.input[0] == graph.input[0].name:
+                known = replace(known, missing=_imputed(to, _width(graph.input[0])))
         else:
             rewriting.nodes.append(node)
     rewriting.finish(graph)
     _keep_scores(graph)
-    return classes
+    return known
+
+
+def _width(value: onnx.ValueInfoProto) -> int:
+    """Number of features of an input (batch, features); 1 where it does not say."""
+    axes = value.type.tensor_type.shape.dim
+    return axes[-1].dim_value or 1 if axes else 1
+
+
+def _imputed(to: Steps, features: int) -> tuple[float, ...]:
+    """What the pipeline puts in place of NaN at each input; empty of another mark."""
+    if not np.isnan(to.attribute("replaced_value_float", float("nan"))):
+        return ()
+    values = _numbers(to, "imputed_value_floats")
+    return tuple(np.broadcast_to(values, (max(features, values.size),)).tolist())
 
 
 def _keep_scores(graph: onnx.GraphProto) -> None:
@@ -101,17 +117,10 @@ def _scaler(to: Steps) -> None:
 
 
 def _imputer(to: Steps) -> None:
-    """Another value in place of a mark, such as -999. NaN has no code, and is left as it is."""
+    """Another value in place of a mark, such as -999. For NaN `kan.missing` has it."""
     mark = to.attribute("replaced_value_float", float("nan"))
     value = _numbers(to, "imputed_value_floats")
     if np.isnan(mark):
-        shown = ", ".join(f"{each:g}" for each in value[:4])
-        _LOG.warning(
-            "%s: values that are missing (NaN) have no code; fill them in before the network, with "
-            "%s as the pipeline does",
-            to.rewriting.path.name,
-            f"{shown}, ..." if value.size > 4 else shown,
-        )
         to.step("Identity", to.node.input[:1])
         return
     marked = to.step("Equal", [to.node.input[0], to.number(mark, "mark")], "marked")
