@@ -59,7 +59,7 @@ def _width(value: onnx.ValueInfoProto) -> int:
 
 def _imputed(to: Steps, features: int) -> tuple[float, ...]:
     """What the pipeline puts in place of NaN at each input; empty of another mark."""
-    if not np.isnan(to.attribute("replaced_value_float", float("nan"))):
+    if not np.isnan(to.attribute("replaced_value_float", 0.0)):
         return ()
     values = _numbers(to, "imputed_value_floats")
     return tuple(np.broadcast_to(values, (max(features, values.size),)).tolist())
@@ -118,7 +118,7 @@ def _scaler(to: Steps) -> None:
 
 def _imputer(to: Steps) -> None:
     """Another value in place of a mark, such as -999. For NaN `kan.missing` has it."""
-    mark = to.attribute("replaced_value_float", float("nan"))
+    mark = to.attribute("replaced_value_float", 0.0)
     value = _numbers(to, "imputed_value_floats")
     if np.isnan(mark):
         to.step("Identity", to.node.input[:1])
