@@ -221,6 +221,16 @@ class Point:
     ns: float | None = None
     """Path between registers at both ends, on ECP5."""
 
+    @property
+    def risk(self) -> float:
+        """What networks are compared by."""
+        return self.loss
+
+    @property
+    def risk_error(self) -> float:
+        """Standard error of `risk`."""
+        return self.loss_error
+
 
 @dataclass(frozen=True)
 class Front:
