@@ -136,9 +136,10 @@ def _checked(option: Option, given: object) -> object:
     """The value as the dataclass takes it: lists as tuples, NumPy's scalars as Python's."""
     value, kinds = _plain(given), option.kinds
     if isinstance(value, tuple):
-        numbers = cast("tuple[object, ...]", value)
-        if tuple[int, ...] in kinds and all(type(each) is int for each in numbers):
-            return numbers
+        items = cast("tuple[object, ...]", value)
+        for kind, several in ((int, tuple[int, ...]), (str, tuple[str, ...])):
+            if several in kinds and all(type(each) is kind for each in items):
+                return items
         raise _refusal(option, given)
     match value:
         case str() if value in option.choices or str in kinds:

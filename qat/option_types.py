@@ -10,10 +10,10 @@ from typing import Literal, TypedDict
 class TrainOptionTypes(TypedDict, total=False):
     """Options of `train`."""
 
-    label: tuple[str, ...]
+    label: Sequence[str]
     """Column of labels of a .csv file; several are targets of a regression. By default the column
     that is called label, class, target or y."""
-    without: tuple[str, ...]
+    without: Sequence[str]
     """Columns of a .csv file that are not read."""
     task: Literal["classes", "regression"] | Literal["none"] | None
     """What labels are; by default text and whole numbers are classes, other numbers a regression's
@@ -65,10 +65,10 @@ class TrainOptionTypes(TypedDict, total=False):
     """What networks are compared by on held-out samples: accuracy, its mean over classes, F1 (of
     class 1 of two), the area under the ROC curve, or of numbers the root mean squared or mean
     absolute error; by default the loss."""
-    min_recall: tuple[str, ...]
+    min_recall: Sequence[str]
     """Least part of the samples of a class that are decided as it, as fault=0.99: of two classes
     the threshold is chosen so; the cheapest network that keeps it on held-out samples is chosen."""
-    max_false_alarms: tuple[str, ...]
+    max_false_alarms: Sequence[str]
     """Most part of the samples of other classes that are decided as a class, as fault=0.01; of
     classes 0 and 1 without names, 0.01 is of class 1."""
     price: float | None

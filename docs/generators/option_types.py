@@ -72,8 +72,8 @@ def _kinds(option: Option) -> list[str]:
             found += ["str", "Path"]
         elif kind is float:
             found += ["float", *(["str"] if option.is_loss else [])]
-        elif kind == tuple[int, ...]:
-            found.append("Sequence[int]")
+        elif kind in (tuple[int, ...], tuple[str, ...]):
+            found.append(f"Sequence[{get_args(kind)[0].__name__}]")
         elif get_origin(kind) is Literal:
             words = ", ".join(f'"{word}"' for word in get_args(kind))
             found.append(f"Literal[{words}]")

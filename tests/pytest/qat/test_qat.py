@@ -54,7 +54,7 @@ from kan_dialect.qat.export import module_of
 from kan_dialect.qat.functions import SharedShapes
 from kan_dialect.qat.judge import HeldOut, Judge
 from kan_dialect.qat.lookup import sum_of_edges, sum_of_entries, sum_of_few_codes
-from kan_dialect.qat.metrics import decisions
+from kan_dialect.qat.metrics import decisions, recalls
 from kan_dialect.qat.network import IntegerLayer, QuantisedKan, make_network
 from kan_dialect.qat.objective import objective_of
 from kan_dialect.qat.options import Schedule, TrainingOptions
@@ -67,7 +67,8 @@ from kan_dialect.qat.table import Table
 from kan_dialect.qat.training import Training
 from kan_dialect.qat.workers import Workers
 
-SHORT = Schedule(steps=300, first_price=1e-4, last_price=3e-2, rate=0.04)
+BRIEF: dict[str, Any] = {"steps": 300, "first_price": 1e-4, "last_price": 3e-2, "rate": 0.04}
+SHORT = Schedule(**BRIEF)
 
 
 def two_moons(samples: int, seed: int) -> tuple[FloatArray, Array]:
@@ -936,6 +937,83 @@ def test_numbers_are_learned_in_their_unit() -> None:
     error = trained.front[0].network.run(x)[:, 0] - y
     assert np.abs(error).mean() < 4.0
     assert not trained.is_classes and trained.front[0].score < 0.25 * 30.0
+
+
+def rare_faults(samples: int = 400) -> dict[str, Array]:
+    """One sample in ten is a fault, near the others."""
+    random = np.random.default_rng(3)
+    y = (np.arange(samples) % 10 == 0).astype(np.int64)
+    return {"x": random.normal(size=(samples, 2)) + 1.5 * y[:, None], "y": y}
+
+
+def test_a_threshold_keeps_a_goal() -> None:
+    data = rare_faults()
+    plain = train(data, **BRIEF, folds=2)
+    goal = train(data, **BRIEF, folds=2, min_recall=["1=0.9"])
+    found = goal.chosen.held_out
+    assert found.confusion is not None
+    alarms, hit = found.confusion[0, 1], found.confusion[1, 1]
+    assert hit >= 36 and found.threshold < 0.0
+    # The threshold is a constant in the last sum: the same network, moved.
+    pairs = [
+        (one.network.run(data["x"]), other.network.run(data["x"]))
+        for one in plain.front
+        for other in goal.front
+        if one.price == other.price and other.held_out.threshold != 0.0
+    ]
+    assert pairs and all(np.ptp(other - one) == 0.0 and (other > one).all() for one, other in pairs)
+    decided = goal.network.run(data["x"])[:, 0] > 0.0
+    assert decided[data["y"] == 1].mean() > 0.85
+    assert decided[data["y"] == 0].mean() == pytest.approx(alarms / 360, abs=0.1)
+    assert "threshold" not in plain.network.text()
+
+
+def test_a_goal_that_no_network_keeps() -> None:
+    goals = {"min_recall": ["1=1", "0=1"]}
+    with pytest.raises(
+        KanError, match=r"no network keeps the goals .* class 1 has a recall of 0\."
+    ):
+        train(rare_faults(), **BRIEF, folds=2, **goals)
+
+
+def test_weights_find_a_rare_class() -> None:
+    def recall(weights: str | None) -> float:
+        trained = train(rare_faults(), **BRIEF, folds=2, class_weights=weights)
+        return float(recalls(trained.chosen.held_out.confusion)[1])
+
+    assert recall("balanced") > recall(None) + 0.2
+
+
+def test_a_metric_chooses() -> None:
+    trained = train(rare_faults(), **BRIEF, folds=2, metric="auc")
+    risks = [-point.score for point in trained.front]
+    assert trained.score_name == "auc" and risks == sorted(risks)
+    assert [point.risk for point in trained.front] == pytest.approx(risks)
+    assert trained.chosen.score > 0.85
+
+
+def test_a_network_says_what_stands_for_missing_values() -> None:
+    data = moons()
+    x = data.x.copy()
+    x[::7, 0] = np.nan
+    arrays = {"x": x, "y": data.y}
+    with pytest.raises(KanError, match="35 of 240 samples miss values: 35 of x0"):
+        train(arrays, **BRIEF)
+    network = train(arrays, **BRIEF, folds=1, missing="median").network
+    median = float(np.nanmedian(x[:, 0]))
+    assert [port.missing for port in network.inputs] == [median, float(np.median(x[:, 1]))]
+    assert (network.run(x) == network.run(np.where(np.isnan(x), median, x))).all()
+    # What it was trained with is data for it, as it is.
+    assert kan.from_ir(network.text(), data=arrays).compile(check=True).checks
+
+
+def test_groups_and_the_last_samples_are_held_out() -> None:
+    data, run = Dataset(np.arange(40.0)[:, None], np.arange(40) % 2), np.arange(40) // 8
+    targets = torch.tensor(data.y)
+    for trained, held in folds_of(Table(data, group=run), targets, True, 3, 0.25):
+        assert not {*run[trained].tolist()} & {*run[held].tolist()}
+    ((trained, held),) = folds_of(Table(data, time=-np.arange(40.0)), targets, True, 1, 0.25)
+    assert sorted(held.tolist()) == list(range(10))
 
 
 def test_a_budget_of_luts_is_kept() -> None:
