@@ -1011,7 +1011,7 @@ def test_groups_and_the_last_samples_are_held_out() -> None:
     data, run = Dataset(np.arange(40.0)[:, None], np.arange(40) % 2), np.arange(40) // 8
     targets = torch.tensor(data.y)
     for trained, held in folds_of(Table(data, group=run), targets, True, 3, 0.25):
-        assert not {*run[trained].tolist()} & {*run[held].tolist()}
+        assert not {*run[trained.numpy()]} & {*run[held.numpy()]}
     ((trained, held),) = folds_of(Table(data, time=-np.arange(40.0)), targets, True, 1, 0.25)
     assert sorted(held.tolist()) == list(range(10))
 
