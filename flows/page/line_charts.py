@@ -15,6 +15,8 @@ FAR = 8.0
 """Ratio of the largest to the smallest figure from which on an axis is logarithmic."""
 _LEFT, _TOP, _RIGHT, _BOTTOM = 58.0, 12.0, 16.0, 40.0
 """Room around the figures, for ticks and names of axes."""
+_LEAST = 560.0
+"""Width of large charts in narrow windows."""
 _TICKS = 4
 """Number of intervals between ticks that is aimed at."""
 
@@ -83,7 +85,8 @@ def _frame(x: _Axis, y: _Axis, below: str) -> list[Child]:
 
 
 def _chart(name: str, width: float, height: float, parts: Sequence[Child]) -> Markup:
-    return svg(name, width, height, parts, style=f"max-width:{width:.0f}px", class_="chart")
+    limits = f"max-width:{width:.0f}px;min-width:{_LEAST if width > _LEAST else 0:.0f}px"
+    return svg(name, width, height, parts, style=limits, class_="chart")
 
 
 def front(
