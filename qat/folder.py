@@ -22,6 +22,7 @@ from kan_dialect.qat.descent import Run
 from kan_dialect.qat.judge import HeldOut
 from kan_dialect.qat.metrics import precisions, recalls
 from kan_dialect.qat.options import NETWORK, UNNAMED, TrainingOptions
+from kan_dialect.qat.page import PAGE, training_page
 from kan_dialect.qat.picture import front_picture
 from kan_dialect.qat.results import Point, Trained
 from kan_dialect.qat.start import Given
@@ -95,8 +96,10 @@ def _file(seed: int, index: int) -> str:
     return f"runs/{seed}-{index}.pt"
 
 
-def write_results(trained: Trained, options: TrainingOptions, folder: GrowingFolder) -> None:
-    """Write the front's networks as IR, its figures, its picture, and the chosen network.
+def write_results(
+    trained: Trained, options: TrainingOptions, table: Table, folder: GrowingFolder
+) -> None:
+    """Write the front's networks as IR, its figures, its picture, the chosen network, and the page.
 
     Raises
     ------
@@ -109,6 +112,7 @@ def write_results(trained: Trained, options: TrainingOptions, folder: GrowingFol
     if find_spec("matplotlib") is not None:
         folder.write("front.png", front_picture(trained, options.name or UNNAMED))
     folder.write("training.json", json_text(_record(trained, options)))
+    folder.write(PAGE, training_page(trained, options, table))
 
 
 def _table(front: Sequence[Point]) -> str:

@@ -39,18 +39,27 @@ def judged(
     targets : of the samples that the runs hold out, one run after another.
     count : number of records to give, at least as many as each run has.
     """
-    padded = [[*records, *[records[-1]] * (count - len(records))] for records in runs]
     each: list[HeldOut] = []
-    for records in zip(*padded, strict=True):
-        results = np.concatenate([record.results for record in records]).astype(np.float64)
+    for index in range(count):
+        records = _records(runs, index)
         losses = np.concatenate([record.losses for record in records])
-        each.append(judge.measure(results, targets, losses))
+        each.append(judge.measure(held_results(runs, index), targets, losses))
     names = ("score", "error", "loss", "loss_error", "risk", "risk_error")
     means = {name: _smoothed(np.array([getattr(one, name) for one in each])) for name in names}
     return [
         replace(one, **{name: float(values[index]) for name, values in means.items()})
         for index, one in enumerate(each)
     ]
+
+
+def held_results(runs: Sequence[Sequence[Record]], index: int) -> FloatArray:
+    """Results of held-out samples at a record, (samples, outputs), one run after another."""
+    return np.concatenate([record.results for record in _records(runs, index)]).astype(np.float64)
+
+
+def _records(runs: Sequence[Sequence[Record]], index: int) -> list[Record]:
+    """A record of each run: the last one of a run that ended before."""
+    return [records[min(index, len(records) - 1)] for records in runs]
 
 
 def _smoothed(values: FloatArray) -> FloatArray:

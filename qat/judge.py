@@ -5,10 +5,13 @@ This file imports no PyTorch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
+from kan_dialect.flows.decisions import residual_figures
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.qat.goals import Goals
 from kan_dialect.qat.metrics import (
@@ -36,6 +39,8 @@ class HeldOut:
     """Of two classes, what a logit is above for class 1."""
     confusion: IntArray | None = field(default=None, repr=False)
     """(classes, classes), see `confusion`; None of numbers."""
+    residuals: Mapping[str, Any] | None = field(default=None, repr=False)
+    """See `residual_figures`; None of classes, and before `Judge.with_residuals`."""
 
 
 @dataclass(frozen=True)
@@ -98,3 +103,14 @@ class Judge:
                 share, samples = float(found[self.free]), int(matrix[self.free].sum())
                 risk, risk_error = -share, float(np.sqrt(share * (1.0 - share) / samples))
         return HeldOut(score, error, loss, loss_error, risk, risk_error, threshold, matrix)
+
+    def with_residuals(self, figures: HeldOut, results: FloatArray, targets: Array) -> HeldOut:
+        """Figures of a network together with its residuals; those of classes have none.
+
+        Parameters
+        ----------
+        results, targets : (samples, outputs), as `measure` took them.
+        """
+        if self.classes:
+            return figures
+        return replace(figures, residuals=residual_figures(targets, results, None))

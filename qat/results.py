@@ -11,6 +11,7 @@ import numpy as np
 
 from kan_dialect.api.network import Network
 from kan_dialect.ir.attributes.data_schema import DataSchema
+from kan_dialect.ir.constants import FloatArray
 from kan_dialect.qat.judge import HeldOut, Judge
 from kan_dialect.qat.metrics import recalls, wilson
 from kan_dialect.qat.options import TrainingOptions
@@ -102,6 +103,9 @@ class Trained:
     """Number of samples whose inputs are those of others; all of them are held out, or none."""
     variance: float | None = None
     """Of targets, in their unit squared; None of classes."""
+    curve: FloatArray = field(default_factory=lambda: np.zeros((0, 4)), repr=False)
+    """(records, 4), of the last run of the chosen network's seed: step, price of a LUT, LUTs by the
+    surrogate, and the loss on the samples that it is trained with."""
 
     @property
     def network(self) -> Network:

@@ -88,9 +88,10 @@ def train_networks(
         tuple(point for point in alone if point is not None),
         repeated_samples(dataset.x),
         first.variance,
+        trainings[chosen.seed].curve,
     )
     if folder is not None:
-        write_results(trained, options, folder)
+        write_results(trained, options, table, folder)
     return trained
 
 

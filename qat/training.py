@@ -25,7 +25,7 @@ from kan_dialect.qat.cost import EdgeCost
 from kan_dialect.qat.descent import Run, Teacher, folds_of
 from kan_dialect.qat.encoder import Encoder
 from kan_dialect.qat.export import module_of
-from kan_dialect.qat.front import Candidate, candidates, judged
+from kan_dialect.qat.front import Candidate, candidates, held_results, judged
 from kan_dialect.qat.goals import Goals
 from kan_dialect.qat.judge import HeldOut, Judge
 from kan_dialect.qat.network import QuantisedKan, make_network
@@ -169,10 +169,19 @@ class Training:
         records = [run.records for run in held]
         count = max(len(each) for each in [*records, last.records])
         targets = self._measured_targets(torch.cat([run.held_targets for run in held]))
-        return [
-            (each, self._module(last.network_of(each.kept), each, judge, digest))
-            for each in candidates(last, judged(records, targets, count, judge))
-        ]
+        found: list[tuple[Candidate, ModuleOp]] = []
+        for each in candidates(last, judged(records, targets, count, judge)):
+            results = held_results(records, each.kept.record)
+            held_out = judge.with_residuals(each.held_out, results, targets)
+            module = self._module(last.network_of(each.kept), each, judge, digest)
+            found.append((replace(each, held_out=held_out), module))
+        return found
+
+    @property
+    def curve(self) -> FloatArray:
+        """See `Trained.curve`."""
+        records = self.run(self.count - 1).records
+        return np.array([(each.step, each.price, each.luts, each.loss) for each in records])
 
     def _measured_targets(self, targets: Tensor) -> Array:
         """Targets as figures of merit take them: see `Metric.of`."""
@@ -204,7 +213,9 @@ class Training:
         losses = self.objective.losses(results, targets, torch.zeros((), dtype=torch.float64))
         decided = replace(judge, goals=Goals())
         measured = self.objective.measured(results, torch.zeros((), dtype=torch.float64))
-        return decided.measure(measured, self._measured_targets(targets), losses.numpy())
+        wanted = self._measured_targets(targets)
+        found = decided.measure(measured, wanted, losses.numpy())
+        return judge.with_residuals(found, measured, wanted)
 
 
 def _basis(options: TrainingOptions, bits: int) -> Basis:

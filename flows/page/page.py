@@ -52,7 +52,7 @@ def build_page(folder: Path, report: Mapping[str, Any], context: Context | None 
     context : has the dialects of the build; None: those that are installed.
     """
     layers = edge_layers(models_of(folder, report, context), report)
-    return _page(
+    return page_of(
         report["name"],
         _summary(report, layers),
         layers,
@@ -78,11 +78,11 @@ def model_page(module: ModuleOp) -> str:
             f"@{model.name} of {model.level} level has no edges to show",
             remedy="show the model, or IR of spline or table level",
         )
-    summary = f"{_sizes(layers)}, {model.level} level; not built"
+    summary = f"{sizes_of(layers)}, {model.level} level; not built"
     kept = sum(int(layer.kept.sum()) for layer in layers)
     rows = [(layer.name, *reversed(layer.shape), int(layer.kept.sum())) for layer in layers]
     shown = {"rows": rows, "caption": f"{kept} edges"}
-    return _page(model.name, summary, layers, {}, layer_figures=shown)
+    return page_of(model.name, summary, layers, {}, layer_figures=shown)
 
 
 def write_page(folder: Path, report: Mapping[str, Any], context: Context | None = None) -> None:
@@ -147,7 +147,8 @@ def update_page(report: Path) -> None:
         _LOG.warning("%s is left as it was: %s", path, error)
 
 
-def _sizes(layers: Sequence[LayerEdges]) -> str:
+def sizes_of(layers: Sequence[LayerEdges]) -> str:
+    """Sizes of inputs and layers: `13 → 3 → 3`."""
     sizes = [layers[0].shape[1], *(layer.shape[0] for layer in layers)]
     return " → ".join(map(str, sizes))
 
@@ -155,7 +156,9 @@ def _sizes(layers: Sequence[LayerEdges]) -> str:
 def _summary(report: Mapping[str, Any], layers: Sequence[LayerEdges]) -> str:
     inputs, outputs = report["inputs"], report["outputs"]
     parts = [
-        _sizes(layers) if layers else f"{quantity(inputs, 'input')}, {quantity(outputs, 'output')}"
+        sizes_of(layers)
+        if layers
+        else f"{quantity(inputs, 'input')}, {quantity(outputs, 'output')}"
     ]
     edges = report.get("edges")
     if edges is not None and edges["total"]:
@@ -169,7 +172,7 @@ def _summary(report: Mapping[str, Any], layers: Sequence[LayerEdges]) -> str:
     return " · ".join(parts)
 
 
-def _page(
+def page_of(
     name: str,
     summary: str,
     layers: Sequence[LayerEdges],
@@ -180,8 +183,10 @@ def _page(
 
     Parameters
     ----------
+    layers : of the network that is drawn; without any, none is.
     report : that of the build; empty for a model that is not built.
-    shown : values of the template for this kind of page.
+    shown : values of the template for this kind of page. `leading` is the template, as a path in
+        the package, of sections before that of the network.
     """
     data = network_data(layers) if layers else {}
     # Escaped, so that no text in the data ends the script element.
@@ -203,7 +208,7 @@ def _page(
         bits_of=bits_of,
         bus_text=bus_text,
         sections={name: rows(report) for name, rows in sections.SECTIONS.items()},
-        **{"verdicts": None, "layer_figures": None, **shown},
+        **{"verdicts": None, "layer_figures": None, "leading": None, **shown},
     )
 
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from build_lists import list_files
+from html_reader import Reader
 from report_schema import valid_report
 
 from kan_dialect.api.build import Build
@@ -52,29 +52,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = ["--calibration", WINE[1], "--simulator", "none"]
     flow("build", WINE[0], *data, "--bits", 4, "-o", folder)
     return folder
-
-
-class Reader(HTMLParser):
-    """Checks that elements close in order, and collects ids and links."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.ids: list[str] = []
-        self.links: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        known = dict(attrs)
-        self.ids += [known["id"] or ""] if "id" in known else []
-        self.links += [known[key] or "" for key in ("href", "src") if key in known]
-        if tag not in ("meta", "link", "input", "br"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        pass
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 def test_the_page_is_one_well_formed_file(built: Path) -> None:
