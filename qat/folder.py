@@ -8,7 +8,6 @@ import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -21,9 +20,8 @@ from kan_dialect.flows.json_text import json_text
 from kan_dialect.qat.descent import Run
 from kan_dialect.qat.judge import HeldOut
 from kan_dialect.qat.metrics import precisions, recalls
-from kan_dialect.qat.options import NETWORK, UNNAMED, TrainingOptions
+from kan_dialect.qat.options import NETWORK, TrainingOptions
 from kan_dialect.qat.page import PAGE, training_page
-from kan_dialect.qat.picture import front_picture
 from kan_dialect.qat.results import Point, Trained
 from kan_dialect.qat.start import Given
 from kan_dialect.qat.table import Table
@@ -99,7 +97,7 @@ def _file(seed: int, index: int) -> str:
 def write_results(
     trained: Trained, options: TrainingOptions, table: Table, folder: GrowingFolder
 ) -> None:
-    """Write the front's networks as IR, its figures, its picture, the chosen network, and the page.
+    """Write the front's networks as IR, its figures, the chosen network, and the page.
 
     Raises
     ------
@@ -109,8 +107,6 @@ def write_results(
         folder.write(f"front/{index}.mlir", point.network.text())
     folder.write(NETWORK, trained.network.text())
     folder.write("front.csv", _table(trained.front))
-    if find_spec("matplotlib") is not None:
-        folder.write("front.png", front_picture(trained, options.name or UNNAMED))
     folder.write("training.json", json_text(_record(trained, options)))
     folder.write(PAGE, training_page(trained, options, table))
 
