@@ -13,6 +13,7 @@ import numpy as np
 
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.qat.metrics import false_alarms, recalls
 
 
@@ -109,12 +110,14 @@ def read_goals(
     is_plain = count == 2 and not classes
     known = [f"1={text}" if is_plain and "=" not in text else text for text in alarms]
     return Goals(
-        _goals("--min-recall", recall, classes, count),
-        _goals("--max-false-alarms", known, classes, count),
+        _goals("--min-recall", recall, classes, count, Bounds(0, 1, above=True)),
+        _goals("--max-false-alarms", known, classes, count, Bounds(0, 1, below=True)),
     )
 
 
-def _goals(flag: str, texts: Sequence[str], classes: Sequence[str], count: int) -> dict[int, float]:
+def _goals(
+    flag: str, texts: Sequence[str], classes: Sequence[str], count: int, bounds: Bounds
+) -> dict[int, float]:
     found: dict[int, float] = {}
     for text in texts:
         name, _, share = text.rpartition("=")
@@ -123,7 +126,12 @@ def _goals(flag: str, texts: Sequence[str], classes: Sequence[str], count: int) 
                 f"{flag} {text} names no class",
                 remedy=f"give CLASS=SHARE, such as {classes[0] if classes else 0}={text}",
             )
-        found[_class_of(name, classes, count)] = _share(share, f"{flag} {text}")
+        number = _class_of(name, classes, count)
+        try:
+            found[number] = float(share)
+        except ValueError:
+            raise KanError(f"{flag} {text}: {share!r} is no share") from None
+        bounds.require(f"{flag} {text}: the share", found[number])
     return found
 
 
@@ -164,16 +172,3 @@ def _class_of(name: str, classes: Sequence[str], count: int) -> int:
         return int(name)
     known = ", ".join(classes) if classes else f"0 to {count - 1}"
     raise KanError(f"there is no class {name!r}", remedy=f"the classes are {known}")
-
-
-def _share(text: str, where: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = math.nan
-    if not 0.0 < share <= 1.0:
-        raise KanError(
-            f"{where}: the share must be above 0 and at most 1, got {text!r}",
-            remedy="give CLASS=SHARE, such as 1=0.99",
-        )
-    return share

@@ -128,7 +128,15 @@ def test_goals_of_more_classes_are_missed_by_the_worst() -> None:
     [
         ([], ["x=0.9"], ("a", "b"), 2, "there is no class 'x'; the classes are a, b"),
         ([], ["5=0.9"], (), 3, "there is no class '5'; the classes are 0 to 2"),
-        ([], ["a=2"], ("a", "b"), 2, "--min-recall a=2: the share must be above 0 and at most 1"),
+        (
+            [],
+            ["a=2"],
+            ("a", "b"),
+            2,
+            "recall a=2: the share must be above 0 and at most 1, got 2",
+        ),
+        (["a=1"], [], ("a", "b"), 2, "alarms a=1: the share must be at least 0 and below 1, got 1"),
+        ([], ["a=x"], ("a", "b"), 2, "--min-recall a=x: 'x' is no share"),
         (["0.1"], [], ("a", "b"), 2, "0.1 names no class; give CLASS=SHARE, such as a=0.1"),
         (["0.1"], [], (), 0, "are goals of classes, and labels are numbers"),
     ],
