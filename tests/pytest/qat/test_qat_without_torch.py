@@ -18,6 +18,7 @@ from kan_dialect.cli.kan_flow import main
 from kan_dialect.errors import KanError
 from kan_dialect.passbase.options import options_of
 from kan_dialect.qat.options import Schedule, TrainingOptions
+from kan_dialect.qat.table import TableOptions
 
 HAS_TORCH = find_spec("torch") is not None
 
@@ -30,12 +31,12 @@ def options_of_the_command() -> dict[str, Any]:
 
 def test_options_of_the_command_are_those_of_python() -> None:
     given = options_of_the_command()
-    for owner in (TrainingOptions, Schedule):
+    for owner in (TableOptions, TrainingOptions, Schedule):
         for option in options_of(owner):
             if option.field in given and option.field not in ("name", "target"):
                 assert given[option.field] == option.default, option.field
-                is_limited = option.bounds or option.choices or option.type == "bool"
-                assert option.help and is_limited, option.field
+                is_number = {int, float, tuple[int, ...]} & {*option.kinds}
+                assert option.help and (option.bounds or not is_number), option.field
     assert {"hidden", "max_luts", "seed", "steps", "rate"} <= given.keys()
 
 
