@@ -95,7 +95,6 @@ def train(
         network is as small as `max_luts`; the folder is not that of a training, or of another one.
     """
     JOBS.require("jobs", jobs)
-
     chosen = _options(options, given)
     return train_by(
         Workers(local_runner(jobs), is_here=jobs == 1),
@@ -114,8 +113,9 @@ def read_samples(data: Data, options: TrainingOptions) -> Table:
 
     Raises
     ------
-    KanError : see `read_table`.
+    KanError : PyTorch is not installed; or see `read_table`.
     """
+    require_torch("training")
     with as_kan_errors():
         return read_table(data_given(data), options.table)
 
@@ -132,7 +132,6 @@ def train_by(
     progress: Callable[[State], None],
 ) -> Trained:
     """Train by given workers; see `train`."""
-    require_torch("training")
     with as_kan_errors():
         dataset, where = table.dataset, table.dataset.where
         if options.name is None and where != UNSAVED:
