@@ -16,6 +16,7 @@ from kan_dialect.deferred import DeferredModule
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.atomic import check_writable
+from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.build_origin import Origin
 from kan_dialect.flows.model_and_data import load_with_data
@@ -160,9 +161,10 @@ def run_train_sim(options: argparse.Namespace) -> int:
     """
     if options.plot is not None:
         check_writable(options.plot, [options.data])
+    given = load_dataset(options.data)
+    Bounds(1, len(given.x)).require("--window", options.window)
     step = built_step(options.folder)
-    dataset = dataset_for(step.function, options.data)
-    Bounds(1, len(dataset.x)).require("--window", options.window)
+    dataset = dataset_for(step.function, given)
     check_files(options, "ir/*", f"rtl/{step.name}.sv")
     with status_line("simulating the training"):
         rtl = options.folder / "rtl" / f"{step.name}.sv"

@@ -1178,7 +1178,8 @@ _samples_case("shape", "of another width", lambda path: np.savez(path, x=np.ones
 _samples_case(
     "not numbers", "that are text in an array", lambda path: np.savez(path, x=np.array([["a"] * 3]))
 )
-_samples_case("nan", "that are not finite", lambda path: np.savez(path, x=np.full((5, 3), np.nan)))
+_samples_case("inf", "that are not finite", lambda path: np.savez(path, x=np.full((5, 3), np.inf)))
+_samples_case("miss", "that are missing", lambda path: np.savez(path, x=np.full((5, 3), np.nan)))
 _samples_case(
     "",
     "that claim terabytes",

@@ -425,7 +425,7 @@ def test_bad_data(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         ({"x": np.zeros((5, 12))}, "the network has 13 inputs"),
         ({"z": np.zeros((5, 13))}, "no array `x` or `x_train`"),
         ({"x": np.zeros(13)}, "must have shape (samples, features)"),
-        ({"x": np.full((5, 13), np.nan)}, "is nan"),
+        ({"x": np.full((5, 13), np.nan)}, "5 of 5 samples miss values"),
         ({"x": np.zeros((5, 13)), "y": np.zeros(4, dtype=int)}, "must hold 5 labels"),
         ({"x": np.zeros((5, 13)), "x_test": np.zeros((5, 3))}, "`x_test` has 3 features"),
         ({"x": np.zeros((2, 13)), "y": np.array([0.5, np.nan])}, "`y`[1] is nan"),
