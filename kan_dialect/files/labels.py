@@ -103,7 +103,7 @@ def _numbered(where: str, classes: Sequence[str], known: Sequence[str]) -> IntAr
     other = [name for name in classes if name not in known]
     if other:
         raise KanError(
-            f"{where}: class {other[0]!r} is none of the network",
+            f"{where}: the network has no class {other[0]!r}",
             remedy=f"its classes are {', '.join(known)}",
         )
     return np.array([known.index(name) for name in classes], dtype=np.int64)
@@ -131,7 +131,7 @@ def _found(where: str, labels: Array, known: Sequence[str]) -> Array:
     wrong = np.flatnonzero(by_value[found] != labels)
     if len(wrong):
         raise KanError(
-            f"{where}: label {labels.flat[wrong[0]]} is no class of the network",
+            f"{where}: the network has no class {labels.flat[wrong[0]]}",
             remedy=f"its classes are {', '.join(known)}",
         )
     return found.astype(np.int64)

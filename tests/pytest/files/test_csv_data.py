@@ -133,8 +133,8 @@ def test_labels_are_what_the_network_predicts(
 @pytest.mark.parametrize(
     ("labels", "schema", "message"),
     [
-        ("4", DataSchema(classes=("3", "5")), "label 4 is no class of the network; its classes"),
-        ("rot", DataSchema(classes=("red", "x")), "class 'rot' is none of the network"),
+        ("4", DataSchema(classes=("3", "5")), "the network has no class 4; its classes"),
+        ("rot", DataSchema(classes=("red", "x")), "the network has no class 'rot'"),
         ("red", DataSchema(targets=("label",)), "labels are text such as 'red'"),
     ],
 )

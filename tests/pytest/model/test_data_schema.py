@@ -311,7 +311,7 @@ def test_a_build_keeps_the_names_of_its_data(
         (
             FEATURES,
             ("a", "b", "c"),
-            "class 'a' is none of the network; its classes are aster",
+            "the network has no class 'a'; its classes are aster",
         ),
     ],
 )
