@@ -10,10 +10,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
+from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import LABELS, TEXTS, Dataset, Given, read_samples
+from kan_dialect.files.data_sets import LABELS, TEXTS, Dataset, RawData, read_samples
 from kan_dialect.ir.constants import Array
+from kan_dialect.model.data_columns import dataset_for
+from kan_dialect.model.model import Model
 
 Data: TypeAlias = "str | Path | Dataset | Mapping[str, ArrayLike] | Array"
 """Samples, and labels where they are known.
@@ -24,7 +27,7 @@ The path of an `.npz` or `.csv` file; the arrays of an `.npz` by name (`x` or `x
 """
 
 
-def given(data: Data) -> Given:
+def raw_data(data: Data) -> RawData:
     """Samples whose arrays are arrays of NumPy.
 
     Raises
@@ -48,7 +51,7 @@ def read_data(data: Data) -> Dataset:
     KanError : the file cannot be read; samples are missing, not finite or of an odd shape; or
         labels do not fit them, or are not finite.
     """
-    return data if isinstance(data, Dataset) else read_samples(given(data))
+    return data if isinstance(data, Dataset) else read_samples(raw_data(data))
 
 
 def _named_array(name: object, values: ArrayLike) -> tuple[str, Array]:
@@ -61,6 +64,16 @@ def _named_array(name: object, values: ArrayLike) -> tuple[str, Array]:
     if name in TEXTS and found.dtype.kind != "U":
         raise KanError(f"{what} holds {found.dtype}, not texts")
     return name, found if found.dtype.kind == "U" else as_array(values, what)
+
+
+def data_for(module: ModuleOp, data: Data | None) -> Dataset | None:
+    """Samples as the network of a module reads them, which takes their names where it has none.
+
+    Raises
+    ------
+    KanError : see `dataset_for`.
+    """
+    return dataset_for(Model.of(module).op, raw_data(data)) if data is not None else None
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Literal
 
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.api.data import Data, given, read_data
+from kan_dialect.api.data import Data, raw_data, read_data
 from kan_dialect.api.messages import as_kan_errors
 from kan_dialect.api.network import Network, Source
 from kan_dialect.api.options import require_module_name
@@ -125,7 +125,7 @@ def _load_file(
         loaded = load_with_data(
             make_context(),
             path,
-            None if data is None else given(data),
+            raw_data(data) if data is not None else None,
             name=name,
             strip_head=strip_head,
             table_overflow=table_overflow,

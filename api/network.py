@@ -26,7 +26,7 @@ from xdsl.rewriter import Rewriter
 from kan_dialect.analysis.nodes import layer_names
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.api.build import Build
-from kan_dialect.api.data import Data, as_array, as_samples, data_file, given
+from kan_dialect.api.data import Data, as_array, as_samples, data_file, data_for, raw_data
 from kan_dialect.api.layer import Layer, layers_of
 from kan_dialect.api.messages import as_kan_errors
 from kan_dialect.api.option_types import BuildOptionTypes, CompileOptionTypes
@@ -133,7 +133,7 @@ class Network:
         self._data = data
         if data is not None:
             # A network without names takes those of its data.
-            dataset_for(self._model.op, given(data))
+            self._dataset = dataset_for(self._model.op, raw_data(data))
         self._source = Source() if source is None else source
         self._wires: ModuleOp | None = None
         self._checks: tuple[str, ...] = ()
@@ -196,7 +196,7 @@ class Network:
     @cached_property
     def _dataset(self) -> Dataset:
         assert self._data is not None
-        return read_samples(given(self._data), self._model.schema)
+        return read_samples(raw_data(self._data), self._model.schema)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -405,7 +405,7 @@ class Network:
         """Data as the network reads it."""
         if data is self._data:
             return self._dataset
-        return read_samples(given(data), self._model.schema)
+        return read_samples(raw_data(data), self._model.schema)
 
     def _file(self, data: Data | None) -> AbstractContextManager[str | None]:
         """The path of a file with the samples."""
@@ -639,7 +639,7 @@ class Network:
         module = self._module.clone()
         rename(module, name)
         data = self._data if data is None else data
-        dataset = None if data is None else dataset_for(Model.of(module).op, given(data))
+        dataset = data_for(module, data)
         original = None if dataset is None else self._source.original()
         trials: list[Trial] = []
         with self._file(data) as path, as_kan_errors():
@@ -686,7 +686,7 @@ class Network:
             if isinstance(data, str | Path):
                 files["calibration"] = Path(data)
             chosen = choice.options(
-                None if data is None else dataset_for(Model.of(module).op, given(data)),
+                data_for(module, data),
                 None if path is None else Path(path),
                 Origin(None, files),
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.api.data import Data, given
+from kan_dialect.api.data import Data, data_for
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import packed
 from kan_dialect.files.growing_folder import GrowingFolder
@@ -21,8 +21,6 @@ from kan_dialect.flows.tune.base import make_base
 from kan_dialect.flows.tune.objectives import OBJECTIVES
 from kan_dialect.flows.tune.results import prove_best, write_results
 from kan_dialect.flows.tune.tune import Effort, State, Tuning, tune
-from kan_dialect.model.data_columns import dataset_for
-from kan_dialect.model.model import Model
 from kan_dialect.shown import shown_figures
 
 
@@ -103,7 +101,7 @@ def tune_network(
         )
     objective = OBJECTIVES[choice.objective]
     written = GrowingFolder(folder, TUNE, force=choice.force)
-    dataset = None if data is None else dataset_for(Model.of(module).op, given(data))
+    dataset = data_for(module, data)
     path = None
     if isinstance(data, str | Path):
         path = str(data)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.files.data_sets import Dataset, Given, read_samples
+from kan_dialect.files.data_sets import Dataset, RawData, read_samples
 from kan_dialect.frontends.frontend import KEEP, ImportOptions
 from kan_dialect.frontends.loading import load_model, options_for, rename
 from kan_dialect.model.data_columns import dataset_for
@@ -27,7 +27,7 @@ class Loaded(NamedTuple):
 def load_with_data(
     context: Context,
     path: Path,
-    data: Given | None,
+    data: RawData | None,
     *,
     name: str | None = None,
     strip_head: bool = False,

@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from kan_dialect.api.data import Data
-from kan_dialect.api.data import given as data_given
+from kan_dialect.api.data import Data, raw_data
 from kan_dialect.api.loading import from_ir, load
 from kan_dialect.api.messages import as_kan_errors
 from kan_dialect.api.network import Network
@@ -117,7 +116,7 @@ def read_samples(data: Data, options: TrainingOptions) -> Table:
     """
     require_torch("training")
     with as_kan_errors():
-        return read_table(data_given(data), options.table)
+        return read_table(raw_data(data), options.table)
 
 
 def train_by(

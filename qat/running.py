@@ -72,7 +72,7 @@ def train_networks(
     front = front_of(points, options)
     chosen = choose(front, options, judge)
     if chosen is None:
-        raise _no_network(points, options, judge)
+        raise _no_network(points, options, judge, dataset.schema.classes)
     test = None
     if dataset.x_test is not None and dataset.y_test is not None:
         test = first.measure(chosen.network, dataset.x_test, dataset.y_test, judge)
@@ -192,7 +192,9 @@ def judge_of(options: TrainingOptions, dataset: Dataset, objective: Objective) -
     return Judge(classes, metric, goals)
 
 
-def _no_network(points: Sequence[Point], options: TrainingOptions, judge: Judge) -> KanError:
+def _no_network(
+    points: Sequence[Point], options: TrainingOptions, judge: Judge, classes: Sequence[str]
+) -> KanError:
     """What no network keeps."""
     if options.max_levels is not None:
         least = min(point.levels for point in points)
@@ -213,11 +215,13 @@ def _no_network(points: Sequence[Point], options: TrainingOptions, judge: Judge)
     matrix = best.held_out.confusion
     assert matrix is not None
     found, alarms = recalls(matrix), false_alarms(matrix)
+    names = classes or range(judge.classes)
     lacks = [
-        f"class {number} has a recall of {found[number]:.4f}" for number in judge.goals.recall
-    ] + [
-        f"{alarms[number]:.4f} of other classes are decided as class {number}"
-        for number in judge.goals.false_alarms
+        f"class {names[each]} has a recall of {found[each]:.4f}" for each in judge.goals.recall
+    ]
+    lacks += [
+        f"{alarms[each]:.4f} of other classes are decided as class {names[each]}"
+        for each in judge.goals.false_alarms
     ]
     return KanError(
         f"no network keeps the goals on held-out samples; of the nearest, {', '.join(lacks)}",

@@ -18,7 +18,7 @@ from kan_dialect.files.csv_data import Columns
 from kan_dialect.files.data_sets import (
     UNSAVED,
     Dataset,
-    Given,
+    RawData,
     dataset_of,
     load_arrays,
     missing_values,
@@ -110,7 +110,7 @@ class Table:
         return f"{about}; regression of {targets}{column}{hint}"
 
 
-def read_table(data: Given, options: TableOptions) -> Table:
+def read_table(data: RawData, options: TableOptions) -> Table:
     """The samples of a training.
 
     Raises

@@ -87,11 +87,11 @@ def load_dataset(path: str | Path, schema: DataSchema = NO_SCHEMA) -> Dataset:
     return dataset_of(load_arrays(path, Columns(schema.labels, schema.features)), str(path), schema)
 
 
-Given = str | Path | Dataset | Mapping[str, Array]
+RawData = str | Path | Dataset | Mapping[str, Array]
 """Samples: a file, arrays by name, or read before."""
 
 
-def read_samples(data: Given, schema: DataSchema = NO_SCHEMA) -> Dataset:
+def read_samples(data: RawData, schema: DataSchema = NO_SCHEMA) -> Dataset:
     """Samples as a network reads them, see `dataset_of`.
 
     Raises

@@ -95,7 +95,11 @@ def _numbers(where: str, labels: Array) -> Array:
 
 
 def _names(values: Array) -> list[str]:
-    return [str(each) if isinstance(each, str) else f"{each:g}" for each in values.tolist()]
+    """Names of classes of text or numbers; whole numbers have no point."""
+    return [
+        str(int(each)) if isinstance(each, float) and each.is_integer() else str(each)
+        for each in values.tolist()
+    ]
 
 
 def _numbered(where: str, classes: Sequence[str], known: Sequence[str]) -> IntArray:

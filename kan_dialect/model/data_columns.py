@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from xdsl.dialects import func, hw
 
-from kan_dialect.files.data_sets import Dataset, Given, read_samples
+from kan_dialect.files.data_sets import Dataset, RawData, read_samples
 from kan_dialect.ir.attributes.data_schema import DataSchema, classes_of, features_of, outputs_of
 
 
-def dataset_for(op: func.FuncOp | hw.HWModuleOp, data: Given) -> Dataset:
+def dataset_for(op: func.FuncOp | hw.HWModuleOp, data: RawData) -> Dataset:
     """Data as a network reads it; a network without names takes those of the data.
 
     Names that are not as many as the inputs, classes or outputs of the network are not taken:

@@ -105,6 +105,7 @@ def test_missing_values_take_what_stands_for_them(mark: str, tmp_path: Path) -> 
         ("3 7 5", DataSchema(), None, [3, 7, 5], ()),
         ("3 7 5", DataSchema(), "classes", [0, 2, 1], ("3", "5", "7")),
         ("0.0 2.0 1.0", DataSchema(), "classes", [0, 2, 1], ()),
+        ("2.5 1234567 1234568", DataSchema(), "classes", [0, 1, 2], ("2.5", "1234567", "1234568")),
         ("0 2 1", DataSchema(), "regression", [0.0, 2.0, 1.0], ()),
         ("0 2 1", DataSchema(targets=("label",)), None, [0.0, 2.0, 1.0], ()),
         ("5 3 3", DataSchema(classes=("3", "5", "7")), None, [1, 0, 0], ("3", "5", "7")),

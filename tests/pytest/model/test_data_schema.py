@@ -382,7 +382,6 @@ def test_a_missing_value_is_the_one_that_the_network_says(
         if level != "spline":
             network = network.compile(level=level, bits=3)
         assert (network.run(given) == network.run(filled)).all()
-        assert (network.run(given) == network.run(filled)).all()
     ports = network.inputs
     assert tuple(port.missing for port in ports) == missing
     interface = Model.of(parse_text(make_context(), network.text().encode(), "IR")).interface()
