@@ -24,6 +24,7 @@ from kan_dialect.frontends.loading import load_original
 from kan_dialect.frontends.naming import identifier
 from kan_dialect.frontends.torch_module import module_original
 from kan_dialect.ir.constants import FloatArray
+from kan_dialect.lowering.systemverilog.names import module_name
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.qat.option_types import TrainOptionTypes
 from kan_dialect.qat.options import Schedule, TrainingOptions
@@ -134,7 +135,7 @@ def train_by(
     with as_kan_errors():
         dataset, where = table.dataset, table.dataset.where
         if options.name is None and where != UNSAVED:
-            options = replace(options, name=identifier(Path(where).stem))
+            options = replace(options, name=module_name(identifier(Path(where).stem)))
         written = None if folder is None else GrowingFolder(Path(folder), TRAIN, force=force)
         origin = None if start is None else _network(start, dataset)
         if origin is not None:

@@ -900,7 +900,7 @@ def test_a_training_gives_a_front() -> None:
 
 
 def test_a_training_names_its_networks_as_the_data(tmp_path: Path) -> None:
-    path = tmp_path / "moons.csv"
+    path = tmp_path / "reg.csv"
     x, y = two_moons(240, 0)
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
@@ -911,6 +911,7 @@ def test_a_training_names_its_networks_as_the_data(tmp_path: Path) -> None:
     written = kan.load(tmp_path / "out" / "network.mlir")
     for each in (trained, written):
         assert (each.features, each.classes) == (("width", "height"), ("lower", "upper"))
+        assert each.name == "reg_", "a keyword names no module"
     # Data without names learns those of the network to start from.
     assert train(moons(), options, start=trained).network.features == ("width", "height")
     other = {"x": x, "y": y, "feature_names": ["width", "mass"]}
