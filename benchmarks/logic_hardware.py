@@ -74,19 +74,16 @@ def verilog(
     bits: int,
     outputs: int,
 ) -> str:
-    """The network as the combinational module `peer`.
+    """The network as the combinational module `peer`, which has `core` behind the encoder.
 
     Parameters
     ----------
     inputs, bits : number of features, and bits of a code.
     """
     group = layers[-1].inputs.shape[1] // outputs
-    width = output_bits(layers, outputs)
     needed = needed_bits(layers)
-    lines = [
-        f"  wire b0_{k} = x{encoder.feature[k]} > {bits}'d{encoder.threshold[k]};"
-        for k in sorted(needed[0])
-    ]
+    read = sorted(needed[0])
+    lines: list[str] = []
     for depth, (layer, wanted) in enumerate(zip(layers, needed[1:], strict=True)):
         entries = layer.tables.shape[1]
         for node in sorted(wanted):
@@ -99,9 +96,15 @@ def verilog(
         first = output * group
         terms = [f"b{len(layers)}_{node}" for node in range(first, first + group)]
         lines.append(f"  assign y{output} = {' + '.join(terms)};")
-    ports = [f"input [{bits - 1}:0] x{i}" for i in range(inputs)]
-    ports += [f"output signed [{width - 1}:0] y{i}" for i in range(outputs)]
-    return "\n".join([f"module peer ({', '.join(ports)});", *lines, "endmodule", ""])
+    width = output_bits(layers, outputs)
+    results = [f"output signed [{width - 1}:0] y{i}" for i in range(outputs)]
+    ports = [*(f"input b0_{k}" for k in read), *results]
+    core = [f"module core ({', '.join(ports)});", *lines, "endmodule"]
+    ports = [*(f"input [{bits - 1}:0] x{i}" for i in range(inputs)), *results]
+    encoded = [f".b0_{k}(x{encoder.feature[k]} > {bits}'d{encoder.threshold[k]})" for k in read]
+    joined = [*encoded, *(f".y{i}(y{i})" for i in range(outputs))]
+    peer = [f"module peer ({', '.join(ports)});", f"  core inner ({', '.join(joined)});"]
+    return "\n".join([*core, *peer, "endmodule", ""])
 
 
 def needed_bits(layers: Sequence[Layer]) -> list[set[int]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,11 @@ class PeerNetwork:
     """Mean loss of held-out samples, where it is known; else the share of wrong ones counts."""
     loss_error: float | None = None
     """Standard error of `loss`."""
+    core: str = "peer"
+    """The module without a thermometer encoder."""
+    decided: list[str] = field(default_factory=list[str])
+    """The designs with a decision of their own: module `whole` gives the class as y0. Without them,
+    `training.py` puts one behind the smallest design."""
 
 
 def write_result(

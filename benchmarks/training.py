@@ -9,23 +9,30 @@ The kinds:
 - `ours`: `kan-flow train`, with options that held-out samples chose;
 - `perceptron`: the same, whose edges are weights and whose hidden layers are twice as large
   (`--functions line`);
-- `torchlogix`: look-up-table networks, thermometer encoders included (`logic_network.py`);
+- `torchlogix`, `dwn`: look-up-table networks, and weightless ones of torch-dwn, both with a
+  thermometer encoder (`torchlogix_network.py`, `dwn_network.py`);
 - `hgq-mlp`, `hgq-lut`: perceptrons and table layers of HGQ2 through alkaid (`hgq_network.py`).
 
 All kinds get the same samples, held-out folds and processor time, and read codes that the host
-makes of features. All give the scores of the classes; the decision is not in hardware. Each
-training gives a front of networks, chosen by held-out samples. Every network is synthesised as a
-combinational design for xcup. With `--route`, those of up to 5000 LUTs are placed for ECP5. Of ours
-with up to 500 LUTs, the smallest of three designs counts, which differ in levels of adders. The RTL
-must give the integers of its own model on all test samples. Test labels are read after all of that,
-and choose nothing.
+makes of features. Each training gives a front of networks, chosen by held-out samples. Every
+network is synthesised as a combinational design for xcup. Of ours with up to 500 LUTs, the smallest
+of three designs counts, which differ in levels of adders. Logic cells are counted three times:
+
+- bare, as in papers on weightless networks: from the thermometer bits to the scores;
+- scores: from the codes to the scores, thermometer encoder included;
+- whole: from the codes to the class. The decision is the same module for all kinds. Of two classes,
+  ours have the compiler's `head="threshold"`; its `argmax` is no smaller than the module.
+
+With `--route`, networks of up to 5000 LUTs are placed for ECP5, as they give scores. The RTL must
+give the integers of its own model on all test samples, and their class. Test labels are read after
+all of that, and choose nothing.
 
 Data sets are KANELÉ's and MNIST, from `../shared/data` or `$KAN_SHARED_DATA`, and
 `examples/digits.npz`. Pixels of MNIST are one bit for all kinds. Peers have larger networks there.
 Results are kept in a folder (`--folder`): a run that was stopped goes on where it was.
 
 Peers have an environment of their own: `python -m venv E && E/bin/pip install torchlogix hgq2 jax
-alkaid`. Ours needs `kan-dialect[torch,sweep]`.
+alkaid`, and torch-dwn as `dwn_network.py` says. Ours needs `kan-dialect[torch,sweep]`.
 """
 
 from __future__ import annotations
@@ -179,13 +186,15 @@ OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
 made of; they share the time. `teacher` names one of `teachers.TEACHERS`."""
 PERCEPTRON_NODES = {"wine": 4, "drybean": 6, "moons": 4, "digits": 16}
 """Nodes of a perceptron's hidden layer, for data sets where ours has none."""
+LOGIC = ("logic_network.py", "logic_hardware.py")
 PEER_SCRIPTS = {
-    "torchlogix": ("logic_network.py", (), ("logic_hardware.py",)),
+    "torchlogix": ("torchlogix_network.py", (), LOGIC),
     "hgq-mlp": ("hgq_network.py", ("hgq-mlp",), ()),
     "hgq-lut": ("hgq_network.py", ("hgq-lut",), ()),
+    "dwn": ("dwn_network.py", (), (*LOGIC, "finite_difference.py")),
 }
 """The script of a kind, its first arguments, and further files that it imports."""
-PACKAGES = ("torchlogix", "torch", "hgq2", "keras", "jax", "alkaid")
+PACKAGES = ("torchlogix", "torch-dwn", "torch", "hgq2", "keras", "jax", "alkaid")
 KINDS = ("ours", "perceptron", *PEER_SCRIPTS)
 PEER_BITS = 6
 """Of a code that peers read, but of images; they leave out what they do not need."""
@@ -207,8 +216,12 @@ MOST_ROUTED = 5000
 class Point:
     """A network of a front."""
 
+    bare: int
+    """Logic cells on xcup, from thermometer bits to scores."""
     luts: int
-    """Logic cells on xcup."""
+    """Those from codes to scores."""
+    whole: int
+    """Those from codes to the class."""
     score: float
     """Accuracy on held-out samples."""
     accuracy: float
@@ -220,6 +233,11 @@ class Point:
     """Standard error of `loss`."""
     ns: float | None = None
     """Path between registers at both ends, on ECP5."""
+
+    @property
+    def product(self) -> float:
+        """LUTs × ns; infinite without a path."""
+        return math.inf if self.ns is None else self.luts * self.ns
 
     @property
     def risk(self) -> float:
@@ -254,11 +272,7 @@ class Front:
 
     def least(self, accuracy: float, figure: str) -> float:
         """The least figure of networks with a test accuracy; infinite without one."""
-        values = [
-            point.luts if figure == "luts" else point.luts * point.ns
-            for point in self.points
-            if point.accuracy >= accuracy and (figure == "luts" or point.ns is not None)
-        ]
+        values = (getattr(point, figure) for point in self.points if point.accuracy >= accuracy)
         return min(values, default=math.inf)
 
 
@@ -341,25 +355,36 @@ class Bench:
         if network["signed"]:
             codes = codes ^ (1 << (job.bits - 1))
         bits: int = network["output_bits"]
-        designs: list[str] = network["designs"]
-        rtl = min(designs, key=self._luts)
-        whole = rtl + registered(codes.shape[1], results.shape[1], job.bits, bits)
-        played = play(whole, "registered", codes, results.shape[1], bits, 1)
-        if not np.array_equal(played, results):
-            raise KanError(f"{kind}: the RTL gives other integers than the network")
-        decided = decisions(results - network["threshold"])
+        threshold: float = network["threshold"]
+        inputs, outputs = codes.shape[1], results.shape[1]
+        smallest = int(np.argmin([self._luts(design) for design in network["designs"]]))
+        rtl = whole = network["designs"][smallest]
+        if network["decided"]:
+            whole = network["decided"][smallest]
+        else:
+            whole += decision(inputs, outputs, job.bits, bits, threshold)
+        classes = decisions(results - threshold)
+        for design, top, width, expected in (
+            (rtl, "peer", bits, results),
+            (whole, "whole", class_bits(outputs) + 1, classes[:, np.newaxis]),
+        ):
+            clocked = design + registered(inputs, expected.shape[1], job.bits, width, top)
+            played = play(clocked, "registered", codes, expected.shape[1], width, 1)
+            if not np.array_equal(played, expected):
+                raise KanError(f"{kind}: {top} gives other integers than the network")
         assert dataset.y_test is not None
-        accuracy = float((decided == dataset.y_test).mean())
+        accuracy = float((classes == dataset.y_test).mean())
         luts = self._luts(rtl)
         ns = self._path(rtl) if self._route and luts <= MOST_ROUTED else None
         score: float = network["score"]
         loss, error = network.get("loss"), network.get("loss_error")
         if loss is None:
             loss, error = 1.0 - score, network["error"]
-        return Point(luts, score, accuracy, network["what"], loss, error, ns)
+        cells = (self._luts(rtl, network["core"]), luts, self._luts(whole, "whole"))
+        return Point(*cells, score, accuracy, network["what"], loss, error, ns)
 
-    def _luts(self, rtl: str) -> int:
-        return self._measured.cells(rtl, "peer", XCUP)["luts"]
+    def _luts(self, rtl: str, top: str = "peer") -> int:
+        return self._measured.cells(rtl, top, XCUP)["luts"]
 
     def _path(self, rtl: str) -> float:
         def compute() -> float:
@@ -461,9 +486,13 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
     networks: list[PeerNetwork] = []
     for point, what in (points[index] for index in picked):
         codes = encode(point.network.inputs, whole.x_test)
+        levels = EXTRA_LEVELS if point.luts <= FEW_LUTS else EXTRA_LEVELS[:1]
         compiled = [
-            point.network.compile(combinational=True, extra_levels=further)
-            for further in (EXTRA_LEVELS if point.luts <= FEW_LUTS else EXTRA_LEVELS[:1])
+            point.network.compile(combinational=True, extra_levels=further) for further in levels
+        ]
+        decided = [
+            point.network.compile(combinational=True, extra_levels=further, head="threshold")
+            for further in (levels if job.outputs == 1 else ())
         ]
         bits = max(port.width for port in compiled[0].outputs)
         networks.append(
@@ -478,6 +507,10 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
                 codes=codes.tolist(),
                 loss=point.loss,
                 loss_error=point.loss_error,
+                decided=[
+                    each.systemverilog() + wrapped(each, class_bits(1) + 1, "whole")
+                    for each in decided
+                ],
             )
         )
     seconds = sum(seconds for seconds, _, _ in trained)
@@ -541,8 +574,8 @@ def of_steps(options: TrainingOptions, steps: int) -> TrainingOptions:
     return replace(options, schedule=replace(options.schedule, steps=steps))
 
 
-def wrapped(hardware: Network, bits: int) -> str:
-    """The module `peer` around a network of ours.
+def wrapped(hardware: Network, bits: int, top: str = "peer") -> str:
+    """A module around a network of ours, with signed outputs.
 
     Parameters
     ----------
@@ -550,7 +583,7 @@ def wrapped(hardware: Network, bits: int) -> str:
     """
     ports = [f"input [{port.width - 1}:0] {port.name}" for port in hardware.inputs]
     ports += [f"output signed [{bits - 1}:0] {port.name}" for port in hardware.outputs]
-    lines = [f"\nmodule peer ({', '.join(ports)});"]
+    lines = [f"\nmodule {top} ({', '.join(ports)});"]
     joined = [f".{port.name}({port.name})" for port in hardware.inputs]
     for port in hardware.outputs:
         sign = "signed " if port.signed else ""
@@ -561,19 +594,65 @@ def wrapped(hardware: Network, bits: int) -> str:
     return "\n".join([*lines, "endmodule", ""])
 
 
-def registered(inputs: int, outputs: int, input_bits: int, output_bits: int) -> str:
-    """The module `registered`: `peer` with registers behind it, which `play` reads."""
+def class_bits(outputs: int) -> int:
+    """Bits of a class, by the number of scores."""
+    return max(1, (outputs - 1).bit_length())
+
+
+def decision(inputs: int, outputs: int, input_bits: int, output_bits: int, threshold: float) -> str:
+    """The module `whole`: `peer` with the decision behind it, the class as a signed number y0.
+
+    A tree finds the first largest score. One score is compared with the threshold.
+    """
+    index = class_bits(outputs)
+    lines = [f"  wire signed [{output_bits - 1}:0] d{i};" for i in range(outputs)]
+    lines += [f"  peer inner ({joined_ports(inputs, outputs)});"]
+    left = [(f"d{i}", f"{index}'d{i}") for i in range(outputs)]
+    while len(left) > 1:
+        found: list[tuple[str, str]] = []
+        for (first, i), (second, j) in zip(left[::2], left[1::2], strict=False):
+            name = f"{first}_{second}"
+            lines += [
+                f"  wire g{name} = {second} > {first};",
+                f"  wire signed [{output_bits - 1}:0] {name} = g{name} ? {second} : {first};",
+                f"  wire [{index - 1}:0] i{name} = g{name} ? {j} : {i};",
+            ]
+            found.append((name, f"i{name}"))
+        left = [*found, *left[len(left) // 2 * 2 :]]
+    decided = left[0][1] if outputs > 1 else f"d0 > {math.floor(threshold)}"
+    ports = [f"input [{input_bits - 1}:0] x{i}" for i in range(inputs)]
+    ports += [f"output signed [{index}:0] y0"]
+    return "\n".join(
+        [
+            f"\nmodule whole ({', '.join(ports)});",
+            *lines,
+            f"  assign y0 = {decided};",
+            "endmodule",
+            "",
+        ]
+    )
+
+
+def registered(
+    inputs: int, outputs: int, input_bits: int, output_bits: int, top: str = "peer"
+) -> str:
+    """The module `registered`: a design with registers behind it, which `play` reads."""
     ports = [f"input [{input_bits - 1}:0] x{i}" for i in range(inputs)]
     ports += [f"output reg signed [{output_bits - 1}:0] y{i}" for i in range(outputs)]
-    joined = [f".x{i}(x{i})" for i in range(inputs)] + [f".y{i}(d{i})" for i in range(outputs)]
     lines = [
         f"module registered (input clk, {', '.join(ports)});",
         *(f"  wire signed [{output_bits - 1}:0] d{i};" for i in range(outputs)),
-        f"  peer inner ({', '.join(joined)});",
+        f"  {top} inner ({joined_ports(inputs, outputs)});",
         *(f"  always @(posedge clk) y{i} <= d{i};" for i in range(outputs)),
         "endmodule",
     ]
     return "\n" + "\n".join(lines) + "\n"
+
+
+def joined_ports(inputs: int, outputs: int) -> str:
+    """Ports of an instance: inputs have their own names, outputs are d0, d1 and so on."""
+    joined = [f".x{i}(x{i})" for i in range(inputs)] + [f".y{i}(d{i})" for i in range(outputs)]
+    return ", ".join(joined)
 
 
 def versions_of(python: str) -> dict[str, str]:
@@ -615,8 +694,26 @@ def show_goals(fronts: Sequence[Front]) -> None:
             )
 
 
+def show_conditions(name: str) -> None:
+    """Print how the figures of a data set are measured."""
+    data = DATA_SETS[name]
+    dataset = data.read()
+    assert dataset.x_test is not None
+    yosys, nextpnr = (find(tool).version for tool in ("yosys", "nextpnr-ecp5"))
+    print(
+        f"- data: {name}, {len(dataset.x)} samples, {len(dataset.x_test)} test samples",
+        f"- encoder: codes by the host, of peers {data.bits} bits; thermometer bits in hardware,"
+        " in LCs bare by the host",
+        "- decision: in hardware in LCs whole, else by the host",
+        f"- LCs: Yosys {yosys}, xcup; combinational, so without clock and registers",
+        f"- ns: from code to scores; nextpnr {nextpnr}, ECP5, 500 MHz asked for, ports registered",
+        sep="\n",
+        end="\n\n",
+    )
+
+
 def show_least(fronts: Sequence[Front], name: str) -> None:
-    """Print the least cells, and cells × ns, at each test accuracy, medians of seeds."""
+    """Print the least LCs of scores / LCs whole, LUT·ns at each test accuracy, medians of seeds."""
     kinds = [kind for kind in KINDS if members(fronts, name, kind)]
     table = MarkdownTable("accuracy", *kinds)
     for level in DATA_SETS[name].levels:
@@ -625,25 +722,27 @@ def show_least(fronts: Sequence[Front], name: str) -> None:
 
 
 def least(fronts: Sequence[Front], accuracy: float) -> str:
-    """The median of the least cells, and of the least cells × ns; a dash if none has them."""
+    """Medians of the least figures; a dash where no network has the accuracy."""
     # The lower one of two in the middle counts as not reached, if one is not.
-    luts, products = (
+    luts, whole, product = (
         statistics.median_high([front.least(accuracy, figure) for front in fronts])
-        for figure in ("luts", "luts × ns")
+        for figure in ("luts", "whole", "product")
     )
     if math.isinf(luts):
         return "–"
-    return f"{luts:.0f}" if math.isinf(products) else f"{luts:.0f}, {products:.0f}"
+    return f"{luts:.0f} / {whole:.0f}" + ("" if math.isinf(product) else f", {product:.0f}")
 
 
 def show_networks(fronts: Sequence[Front], name: str) -> None:
     """Print all networks of a data set, a row each."""
-    table = MarkdownTable("kind", "network", "held out", "test", "LCs", "ns")
+    cells = ("LCs bare", "LCs of scores", "LCs whole", "ns", "LUT·ns")
+    table = MarkdownTable("kind", "network", "held out", "test", *cells)
     for front in (front for front in fronts if front.data == name):
         for point in front.points:
-            ns = "" if point.ns is None else f"{point.ns:.1f}"
             scores = (f"{point.score:.4f}", f"{point.accuracy:.4f}")
-            table.add(f"{front.kind}, seed {front.seed}", point.what, *scores, point.luts, ns)
+            cells = (point.bare, point.luts, point.whole)
+            timed = ("", "") if point.ns is None else (f"{point.ns:.1f}", f"{point.product:.0f}")
+            table.add(f"{front.kind}, seed {front.seed}", point.what, *scores, *cells, *timed)
 
 
 def shown(value: float | None) -> str:
@@ -731,6 +830,7 @@ def main() -> int:
     show_goals(fronts)
     for name in options.data:
         print(f"\n### {name}\n")
+        show_conditions(name)
         show_least(fronts, name)
         print()
         show_networks(fronts, name)
