@@ -6,7 +6,8 @@ follows from the range of the edge's values in steps: log2(range / step + 1).
 
 The sum that the values are added to is wider than they are, and an edge that gives 0 bits needs no
 adder. So an edge takes `WIDER` bits of an adder more, times 1 - 4^-m. An edge that reads one bit
-takes none of these: its bits stand side by side with others, or enter at carry inputs
+takes none of these where adders take LUTs only for bits that both operands have
+(`Adders.whole_bits`): its bits stand side by side with others, or enter at carry inputs
 (`kan-balance-sums`).
 
 A node whose edges read few bits together is one table from these bits to its code
@@ -33,6 +34,8 @@ class EdgeCost:
     def __init__(self, device: DeviceFamily) -> None:
         costs = device.summand_costs(MOST_BITS, ideal=True)
         self._wider = WIDER * device.adders.bit_luts
+        # Edges that read no more bits take no wider adder.
+        self._narrow = 0.0 if device.adders.whole_bits else 1.0
         self._costs = torch.tensor(costs.tolist(), dtype=torch.float64)
         tables = device.bit_costs(MOST_BITS)
         self._table_costs = torch.tensor(tables.tolist(), dtype=torch.float64)
@@ -48,7 +51,7 @@ class EdgeCost:
         """
         span = values.amax(-1) - values.amin(-1)
         given = torch.log2(span * torch.exp2(bits) + 1.0)
-        wider = self._wider * (read - 1.0).clamp(0.0, 1.0)
+        wider = self._wider * (read - self._narrow).clamp(0.0, 1.0)
         return self.of_bit(read) * given + wider * (1.0 - torch.exp2(-2.0 * given))
 
     def of_bit(self, read: Tensor) -> Tensor:

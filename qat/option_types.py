@@ -97,10 +97,10 @@ class TrainOptionTypes(TypedDict, total=False):
     warm: float
     """Part of the steps in which the price rises from 0 to the first price."""
     first_price: float
-    """Loss that a LUT is worth after a quarter of the steps; it rises by the same factor in each
-    further step."""
+    """Loss that a LUT of xcup is worth after a quarter of the steps; it rises by the same factor in
+    each further step."""
     last_price: float
-    """Loss that a LUT is worth at the end."""
+    """Loss that a LUT of xcup is worth at the end."""
     fan_in: int | None
     """Most edges of a hidden node; the first half of the steps prunes those that vary the least,
     and has no price; by default only the price prunes."""

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from kan_dialect.devices.device import XCUP
+from kan_dialect.devices.device import XCUP, DeviceFamily
 from kan_dialect.devices.device import device as device_of
 from kan_dialect.errors import KanError
 from kan_dialect.passbase.option_bounds import SEED, SHARE, Bounds, bounded, require_bounds
@@ -30,6 +30,10 @@ PRUNING = 0.5
 """Part of the steps in which edges of hidden nodes are pruned, with a limit of their number."""
 
 
+PRICED_BITS = 6
+"""Prices compare devices by edges that read 1 .. 6 bits."""
+
+
 @dataclass(frozen=True)
 class Schedule:
     """How long a run is, and what a LUT costs along it."""
@@ -41,10 +45,10 @@ class Schedule:
     warm: float = bounded(0.25, SHARE)
     """Part of the steps in which the price rises from 0 to the first price."""
     first_price: float = bounded(1e-5, _PRICE)
-    """Loss that a LUT is worth after a quarter of the steps; it rises by the same factor in each
-    further step."""
+    """Loss that a LUT of xcup is worth after a quarter of the steps; it rises by the same factor in
+    each further step."""
     last_price: float = bounded(1e-2, _PRICE)
-    """Loss that a LUT is worth at the end."""
+    """Loss that a LUT of xcup is worth at the end."""
     fan_in: int | None = bounded(None, Bounds(1))
     """Most edges of a hidden node; the first half of the steps prunes those that vary the least,
     and has no price; by default only the price prunes."""
@@ -91,6 +95,11 @@ class Schedule:
                 f"--candidates is {self.candidates} and --fan-in {self.fan_in}",
                 remedy="a node begins with at least as many edges as it keeps",
             )
+
+    def on(self, device: DeviceFamily) -> Schedule:
+        """The schedule with the prices of a device's LUTs in place of those of xcup."""
+        part = _luts_of_a_bit(XCUP) / _luts_of_a_bit(device)
+        return replace(self, first_price=part * self.first_price, last_price=part * self.last_price)
 
     def price(self, step: int) -> float:
         """Loss that a LUT is worth in this step."""
@@ -229,3 +238,8 @@ class TrainingOptions:
         nothing = dict.fromkeys(("max_luts", "max_levels", "price", "metric"))
         goals = dict.fromkeys(("min_recall", "max_false_alarms"), ())
         return replace(self, seed=seed, seeds=1, **nothing, **goals)
+
+
+def _luts_of_a_bit(device: DeviceFamily) -> float:
+    """LUTs of a bit of an edge, adding included: the mean over the numbers of bits it reads."""
+    return float(device.summand_costs(PRICED_BITS, ideal=True)[1:].mean())

@@ -245,19 +245,31 @@ def test_gradient_of_the_cost(seed: int, name: str) -> None:
     assert torch.autograd.gradcheck(lambda *given: cost.luts(*given), arguments)
 
 
-def test_the_cost_is_the_devices_at_whole_bits() -> None:
-    costs = XCUP.summand_costs(8, ideal=True)
+@pytest.mark.parametrize(("name", "narrow"), [("xcup", 1), ("ecp5", 0), ("ice40", 0)])
+def test_the_cost_is_the_devices_at_whole_bits(name: str, narrow: int) -> None:
+    """Edges of one bit take wider adders too, where each bit of a sum takes a LUT."""
+    target = device(name)
+    costs = target.summand_costs(8, ideal=True)
     read = torch.arange(9).double()
-    cost, bits = EdgeCost(XCUP), torch.full((9,), 2.0, dtype=torch.float64)
+    cost, bits = EdgeCost(target), torch.full((9,), 2.0, dtype=torch.float64)
     # Two values a step apart are one bit, and four are two.
     one, two = (
         cost.luts(read, torch.tensor([[0.0, last]], dtype=torch.float64).expand(9, 2), bits)
         for last in (0.25, 0.75)
     )
-    # Single bits need no wider adders.
-    wider = WIDER * XCUP.adders.bit_luts * (np.arange(9) > 1)
+    wider = WIDER * target.adders.bit_luts * (np.arange(9) > narrow)
     assert one.tolist() == pytest.approx(costs + wider * 3 / 4)
     assert two.tolist() == pytest.approx(2 * costs + wider * 15 / 16)
+
+
+@pytest.mark.parametrize(("name", "times"), [("xcup", 1.0), ("xc7", 1.0), ("ecp5", 3.0)])
+def test_prices_are_those_of_a_device(name: str, times: float) -> None:
+    """A bit of an edge that reads 1 .. 6 bits takes 5/6 LUTs of xcup, and 2.5 of ECP5."""
+    given = Schedule(steps=200, first_price=3e-3, last_price=3e-1)
+    options = TrainingOptions(target=name, folds=1, schedule=given)
+    found = Training(Table(moons()), options, "data").run(0).schedule
+    assert found.first_price == pytest.approx(3e-3 / times)
+    assert found.last_price == pytest.approx(3e-1 / times)
 
 
 def test_an_edge_that_gives_nothing_costs_nothing() -> None:
