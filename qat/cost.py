@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kan_dialect.devices.device import DeviceFamily
+from kan_dialect.devices.device import XCUP, DeviceFamily
 
 MOST_BITS = 12
 """Largest number of bits that an edge reads."""
@@ -32,6 +32,7 @@ class EdgeCost:
     """LUTs of edges on a device."""
 
     def __init__(self, device: DeviceFamily) -> None:
+        self.is_xcup = device is XCUP
         costs = device.summand_costs(MOST_BITS, ideal=True)
         self._wider = WIDER * device.adders.bit_luts
         # Edges that read no more bits take no wider adder.
@@ -61,6 +62,10 @@ class EdgeCost:
     def of_table_bit(self, read: Tensor) -> Tensor:
         """LUTs of a bit of a table that nothing is added to, by the number of its input bits."""
         return _between(self._table_costs, read)
+
+
+XCUP_COST = EdgeCost(XCUP)
+"""Prices are those of its LUTs."""
 
 
 def _between(costs: Tensor, bits: Tensor) -> Tensor:

@@ -162,7 +162,7 @@ class Run:
         return len(last) == IDLE_RECORDS and all(self._is_idle(each) for each in last)
 
     def _is_idle(self, record: Record) -> bool:
-        if record.price < self.schedule.first_price:
+        if self.schedule.price(record.step - 1) < self.schedule.first_price:
             return False
         worth = self._constant_loss
         return record.loss >= IDLE_LOSS * worth or record.price * record.luts >= IDLE_COST * worth
@@ -182,10 +182,12 @@ class Run:
             for sums in computed.sums:
                 sums.retain_grad()
         loss = self.objective.loss(computed.results, targets, network.log_temperature)
-        price = schedule.price(self.step)
+        # To save a part of the LUTs is worth the same for all targets.
+        luts = float(computed.luts.detach())
+        price = schedule.price(self.step) * (computed.xcup_luts / luts if luts else 1.0)
         wanted = self._taught(loss, computed.results, samples)
         total = wanted + price * computed.luts + schedule.smooth * _roughness(network)
-        self.luts, self.loss = float(computed.luts.detach()), float(loss.detach())
+        self.luts, self.loss = luts, float(loss.detach())
         self._optimizer.zero_grad()
         total.backward()
         self._optimizer.step()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.qat.bases import Basis
-from kan_dialect.qat.cost import EdgeCost
+from kan_dialect.qat.cost import XCUP_COST, EdgeCost
 from kan_dialect.qat.edges import EdgeLayer
 from kan_dialect.qat.encoder import Encoder
 
@@ -35,7 +35,9 @@ class Computed:
     results: Tensor
     """(samples, outputs), float64."""
     luts: Tensor
-    """A number: LUTs by the surrogate."""
+    """A number: LUTs of the target by the surrogate."""
+    xcup_luts: float
+    """Those of xcup."""
     codes: tuple[Tensor, ...]
     """Codes of the inputs of each layer, (samples, inputs), int64."""
     sums: tuple[Tensor, ...]
@@ -95,8 +97,8 @@ class QuantisedKan(nn.Module):
                 half = layers[index + 1].codes / 2
                 codes = ((clamped.detach() + 1.0) * half).floor().long()
                 real = clamped
-        luts = self._luts([values for values, _ in tables])
-        return Computed(given[-1], luts, tuple(read), tuple(given))
+        luts, xcup_luts = self._luts([values for values, _ in tables])
+        return Computed(given[-1], luts, xcup_luts, tuple(read), tuple(given))
 
     def codes_of(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
         """Codes of what the network reads, and what has the codes; None where nothing trains it."""
@@ -124,18 +126,26 @@ class QuantisedKan(nn.Module):
             layer.resize(parameters[f"layers.{index}.index"].shape[1])
         self.load_state_dict(dict(parameters))
 
-    def _luts(self, values: Sequence[Tensor]) -> Tensor:
-        """LUTs of all nodes. `values` are those of each layer's edges."""
+    def _luts(self, values: Sequence[Tensor]) -> tuple[Tensor, float]:
+        """LUTs of the target and of xcup. `values` are those of each layer's edges."""
+        luts = self._luts_by(values, self._cost)
+        if self._cost.is_xcup:
+            return luts, float(luts.detach())
+        with torch.no_grad():
+            return luts, float(self._luts_by(values, XCUP_COST))
+
+    def _luts_by(self, values: Sequence[Tensor], cost: EdgeCost) -> Tensor:
+        """LUTs of all nodes."""
         layers = self.edge_layers()
         last = layers[-1]
         if self._decides:
             one = torch.ones(last.nodes, dtype=torch.float64)
-            luts = last.luts_of_nodes(values[-1], self._cost, one).sum()
+            luts = last.luts_of_nodes(values[-1], cost, one).sum()
         else:
-            luts = last.luts(values[-1], self._cost).sum()
+            luts = last.luts(values[-1], cost).sum()
         for index, layer in enumerate(layers[:-1]):
             given = layers[index + 1].bits_of_inputs(values[index + 1])
-            luts = luts + layer.luts_of_nodes(values[index], self._cost, given).sum()
+            luts = luts + layer.luts_of_nodes(values[index], cost, given).sum()
         return luts
 
     def _code_bits(self, index: int) -> int:

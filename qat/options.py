@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from kan_dialect.devices.device import XCUP, DeviceFamily
+from kan_dialect.devices.device import XCUP
 from kan_dialect.devices.device import device as device_of
 from kan_dialect.errors import KanError
 from kan_dialect.passbase.option_bounds import SEED, SHARE, Bounds, bounded, require_bounds
@@ -28,10 +28,6 @@ _BITS = Bounds(1, 10)
 
 PRUNING = 0.5
 """Part of the steps in which edges of hidden nodes are pruned, with a limit of their number."""
-
-
-PRICED_BITS = 6
-"""Prices compare devices by edges that read 1 .. 6 bits."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +92,8 @@ class Schedule:
                 remedy="a node begins with at least as many edges as it keeps",
             )
 
-    def on(self, device: DeviceFamily) -> Schedule:
-        """The schedule with the prices of a device's LUTs in place of those of xcup."""
-        part = _luts_of_a_bit(XCUP) / _luts_of_a_bit(device)
-        return replace(self, first_price=part * self.first_price, last_price=part * self.last_price)
-
     def price(self, step: int) -> float:
-        """Loss that a LUT is worth in this step."""
+        """Loss that a LUT of xcup is worth in this step."""
         part = step / self.steps
         begin = max(self.warm, PRUNING) if self.prunes else self.warm
         if part < begin:
@@ -238,8 +229,3 @@ class TrainingOptions:
         nothing = dict.fromkeys(("max_luts", "max_levels", "price", "metric"))
         goals = dict.fromkeys(("min_recall", "max_false_alarms"), ())
         return replace(self, seed=seed, seeds=1, **nothing, **goals)
-
-
-def _luts_of_a_bit(device: DeviceFamily) -> float:
-    """LUTs of a bit of an edge, adding included: the mean over the numbers of bits it reads."""
-    return float(device.summand_costs(PRICED_BITS, ideal=True)[1:].mean())

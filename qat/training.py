@@ -124,7 +124,7 @@ class Training:
                 self.objective,
                 trained,
                 held,
-                self._options.schedule.on(device_of(self._options.target)),
+                self._options.schedule,
                 keeps=index == self.count - 1,
                 teacher=self._teacher,
                 noise=torch.from_numpy(self._options.input_noise * self.codes.ranges),

@@ -262,14 +262,22 @@ def test_the_cost_is_the_devices_at_whole_bits(name: str, narrow: int) -> None:
     assert two.tolist() == pytest.approx(2 * costs + wider * 15 / 16)
 
 
-@pytest.mark.parametrize(("name", "times"), [("xcup", 1.0), ("xc7", 1.0), ("ecp5", 3.0)])
-def test_prices_are_those_of_a_device(name: str, times: float) -> None:
-    """A bit of an edge that reads 1 .. 6 bits takes 5/6 LUTs of xcup, and 2.5 of ECP5."""
-    given = Schedule(steps=200, first_price=3e-3, last_price=3e-1)
-    options = TrainingOptions(target=name, folds=1, schedule=given)
-    found = Training(Table(moons()), options, "data").run(0).schedule
-    assert found.first_price == pytest.approx(3e-3 / times)
-    assert found.last_price == pytest.approx(3e-1 / times)
+def test_a_part_of_the_luts_is_worth_the_same_on_all_devices() -> None:
+    """The price times the LUTs of the first step that has a price: networks are equal before it."""
+    schedule = Schedule(steps=100, warm=0.01, interval=1)
+    records = []
+    for name in ("xcup", "xc7", "ecp5", "ice40"):
+        run = Training(
+            Table(moons()), TrainingOptions(target=name, folds=1, schedule=schedule), "data"
+        ).run(0)
+        run.advance()
+        run.advance()
+        records.append((run.luts, run.records[1].price))
+    xcup, xc7, ecp5, ice40 = records
+    assert xc7 == xcup and xcup[1] == schedule.first_price
+    for luts, price in (ecp5, ice40):
+        assert luts > 2.0 * xcup[0]
+        assert price * luts == pytest.approx(schedule.first_price * xcup[0])
 
 
 def test_an_edge_that_gives_nothing_costs_nothing() -> None:
