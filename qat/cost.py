@@ -10,12 +10,16 @@ takes none of these where adders take LUTs only for bits that both operands have
 (`Adders.whole_bits`): its bits stand side by side with others, or enter at carry inputs
 (`kan-balance-sums`).
 
+Where adders absorb no table, edges that read few bits share the LUTs of tables: two of 2 bits take
+one of four inputs.
+
 A node whose edges read few bits together is one table from these bits to its code
 (`kan-fold-clamps`), and takes no more than that table.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,12 +37,14 @@ class EdgeCost:
 
     def __init__(self, device: DeviceFamily) -> None:
         self.is_xcup = device is XCUP
-        costs = device.summand_costs(MOST_BITS, ideal=True)
+        tables, costs = device.bit_costs(MOST_BITS), device.summand_costs(MOST_BITS, ideal=True)
+        if not device.adders.absorbed_luts:
+            edges = device.lut_inputs // np.maximum(1, np.arange(MOST_BITS + 1))
+            costs = costs - tables * (1.0 - 1.0 / np.maximum(1, edges))
         self._wider = WIDER * device.adders.bit_luts
         # Edges that read no more bits take no wider adder.
         self._narrow = 0.0 if device.adders.whole_bits else 1.0
         self._costs = torch.tensor(costs.tolist(), dtype=torch.float64)
-        tables = device.bit_costs(MOST_BITS)
         self._table_costs = torch.tensor(tables.tolist(), dtype=torch.float64)
 
     def luts(self, read: Tensor, values: Tensor, bits: Tensor) -> Tensor:
