@@ -104,7 +104,7 @@ def _accuracy(results: FloatArray, targets: Array) -> FloatArray:
 
 
 def _balanced(results: FloatArray, targets: Array) -> FloatArray:
-    return np.asarray(np.nanmean(recalls(_matrix(results, targets))))
+    return np.asarray(np.nanmean(recalls(_matrix(results, targets))), np.float64)
 
 
 def _f1(results: FloatArray, targets: Array) -> FloatArray:
@@ -124,7 +124,7 @@ def _auc(results: FloatArray, targets: Array) -> FloatArray:
     for number in range(results.shape[1]):
         others = np.delete(results, number, axis=1).max(axis=1)
         areas.append(_rank(results[:, number] - others, targets == number))
-    return np.asarray(np.nanmean(areas))
+    return np.asarray(np.nanmean(areas), np.float64)
 
 
 def _rank(scores: FloatArray, positive: Array) -> float:

@@ -220,7 +220,7 @@ def _complete(
     for name, others in parts.items():
         if name not in arrays:
             continue
-        lost = np.isnan(arrays[name]).any(axis=1)
+        lost = np.asarray(np.isnan(arrays[name]).any(axis=1))
         labels = arrays.get(others[0])
         unlabelled = np.zeros(len(lost), dtype=np.bool_) if labels is None else _absent(labels)
         problems = [missing_values(arrays[name], names)] * bool(lost.any())
@@ -259,9 +259,11 @@ def _with_medians(
 def _absent(labels: Array) -> Array:
     """Which samples have no label, (samples)."""
     if labels.dtype.kind == "U":
-        return labels == ""
+        return np.asarray(labels == "")
     flat = labels.reshape(len(labels), -1)
-    return np.isnan(flat).any(axis=1) if flat.dtype.kind == "f" else np.zeros(len(flat), np.bool_)
+    if flat.dtype.kind != "f":
+        return np.zeros(len(flat), np.bool_)
+    return np.asarray(np.isnan(flat).any(axis=1))
 
 
 def _times(where: str, name: str, times: Array) -> Array:
