@@ -48,7 +48,7 @@ class FiniteDifference(torch.autograd.Function):
         of_x = None
         if ctx.needs_input_grad[0]:
             n = mapping.shape[1]
-            # (nodes, addresses, n), of which each sample reads one address of a node.
+            # (nodes, addresses, n). A sample reads one address of each node.
             every = (tables @ weights(n, alpha, beta)).reshape(-1, 1 << n, n)
             read = every[torch.arange(len(tables)), addresses.T]
             shares = (read * slopes[:, :, None]).flatten(start_dim=1)

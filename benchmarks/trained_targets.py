@@ -21,6 +21,7 @@ PyTorch.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -161,7 +162,9 @@ def _train(name: str, given: Mapping[str, Any], targets: Sequence[str]) -> list[
 
 
 def ratio(one: Front, other: Front, target: str) -> float:
-    """LUTs on a device of one front over those of another, at equal held-out losses."""
+    """LUTs on a device of one front over those of another, at equal held-out losses; NaN where the
+    fronts have no losses in common.
+    """
     risks = [np.array([each.risk for each in front.networks]) for front in (one, other)]
     levels = np.unique(np.concatenate(risks))
     low, high = max(each.min() for each in risks), min(each.max() for each in risks)
@@ -170,10 +173,11 @@ def ratio(one: Front, other: Front, target: str) -> float:
     return geometric_mean(ratios)
 
 
-def spread(values: Sequence[float]) -> str:
-    """The median, with the least and the largest value."""
-    if len(values) == 1:
-        return f"{values[0]:.2f}"
+def spread(found: Sequence[float]) -> str:
+    """The median of numbers, with the least and the largest one; NaN is left out."""
+    values = [value for value in found if not math.isnan(value)]
+    if len(values) < 2:
+        return "".join(f"{value:.2f}" for value in values)
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 

@@ -237,7 +237,7 @@ class Point:
     @property
     def product(self) -> float:
         """LUTs × ns; infinite without a path."""
-        return math.inf if self.ns is None else self.luts * self.ns
+        return self.luts * self.ns if self.ns is not None else math.inf
 
     @property
     def risk(self) -> float:
@@ -741,7 +741,8 @@ def show_networks(fronts: Sequence[Front], name: str) -> None:
         for point in front.points:
             scores = (f"{point.score:.4f}", f"{point.accuracy:.4f}")
             cells = (point.bare, point.luts, point.whole)
-            timed = ("", "") if point.ns is None else (f"{point.ns:.1f}", f"{point.product:.0f}")
+            has_path = point.ns is not None
+            timed = (f"{point.ns:.1f}", f"{point.product:.0f}") if has_path else ("", "")
             table.add(f"{front.kind}, seed {front.seed}", point.what, *scores, *cells, *timed)
 
 

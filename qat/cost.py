@@ -39,8 +39,8 @@ class EdgeCost:
         self.is_xcup = device is XCUP
         tables, costs = device.bit_costs(MOST_BITS), device.summand_costs(MOST_BITS, ideal=True)
         if not device.adders.absorbed_luts:
-            edges = device.lut_inputs // np.maximum(1, np.arange(MOST_BITS + 1))
-            costs = costs - tables * (1.0 - 1.0 / np.maximum(1, edges))
+            read = np.arange(MOST_BITS + 1).clip(1, device.lut_inputs)
+            costs = costs - tables * (1.0 - 1.0 / (device.lut_inputs // read))
         self._wider = WIDER * device.adders.bit_luts
         # Edges that read no more bits take no wider adder.
         self._narrow = 0.0 if device.adders.whole_bits else 1.0
