@@ -17,7 +17,6 @@ from kan_dialect.devices.device import XCUP
 from kan_dialect.extras import require_torch
 from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.flows.terminal import column_table, tell
-from kan_dialect.frontends.naming import identifier
 from kan_dialect.passbase.progress import TimeLeft
 from kan_dialect.qat.api import TRAIN, read_samples, train_by
 from kan_dialect.qat.options import NETWORK, Schedule, TrainingOptions
@@ -109,7 +108,7 @@ def run_train(options: argparse.Namespace) -> int:
     chosen = TrainingOptions(
         **TRAINING.values(options),
         target=options.target,
-        name=options.name or identifier(options.data.stem),
+        name=options.name,
         schedule=Schedule(**SCHEDULE.values(options)),
         table=TableOptions(**TABLE.values(options)),
     )
@@ -147,7 +146,7 @@ def run_train(options: argparse.Namespace) -> int:
 def _print(trained: Trained, options: TrainingOptions, console: Console) -> None:
     tell(
         console,
-        f"\n{options.name} on {options.target}: {quantity(len(trained.front), 'network')}, "
+        f"\n{trained.network.name} on {options.target}: {quantity(len(trained.front), 'network')}, "
         f"{trained.seconds:.0f} s\n",
     )
     _print_table(trained.rows(), console)
