@@ -185,6 +185,7 @@ class Run:
         # To save a part of the LUTs is worth the same for all targets.
         luts = float(computed.luts.detach())
         price = schedule.price(self.step) * (computed.xcup_luts / luts if luts else 1.0)
+        price *= not network.has_fixed_size
         wanted = self._taught(loss, computed.results, samples)
         total = wanted + price * computed.luts + schedule.smooth * _roughness(network)
         self.luts, self.loss = luts, float(loss.detach())
@@ -192,8 +193,7 @@ class Run:
         total.backward()
         self._optimizer.step()
         self._rates.step()
-        for layer in network.edge_layers():
-            layer.clamp_bits()
+        network.clamp()
         self._move_average()
         if chooses and schedule.grows(self.step):
             self._grow(computed)
@@ -204,7 +204,8 @@ class Run:
     @property
     def _shares(self) -> bool:
         """Whether edges share shapes, sooner or later."""
-        return isinstance(self.network.edge_layers()[0].functions, SharedShapes)
+        layers = self.network.edge_layers()
+        return any(isinstance(layer.functions, SharedShapes) for layer in layers)
 
     def _share(self) -> None:
         """Edges of layers with shapes become multiples of them."""
@@ -329,8 +330,7 @@ class Run:
     @torch.no_grad()
     def _record(self, price: float) -> None:
         network, objective = self._average, self.objective
-        for layer in network.edge_layers():
-            layer.clamp_bits()
+        network.clamp()
         inputs, targets = self._some
         results, luts = _computed(network, inputs)
         loss = float(objective.loss(results, targets, network.log_temperature))

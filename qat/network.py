@@ -72,6 +72,14 @@ class QuantisedKan(nn.Module):
         self._cost = cost
         self._decides = decides
 
+    has_fixed_size = False
+    """Whether training changes no LUTs, so that they have no price."""
+
+    def clamp(self) -> None:
+        """Bring parameters back into their bounds, after a step."""
+        for layer in self.edge_layers():
+            layer.clamp_bits()
+
     def edge_layers(self) -> list[EdgeLayer]:
         """The layers, in order."""
         return [layer for layer in self.layers if isinstance(layer, EdgeLayer)]
@@ -177,7 +185,7 @@ class QuantisedKan(nn.Module):
             tables = tables.repeat(repeated, axis=2)
             if is_last:
                 exact = [IntegerLayer(tables, None, bits)]
-                return found + (_decisions(tables, bits) if self._decides else exact)
+                return found + (decisions(tables, bits) if self._decides else exact)
             half = 1 << bits
             if layers[index + 1].codes == 2:
                 # The highest bit of a sum, its sign, is all that is read.
@@ -228,7 +236,7 @@ def make_network(
     return QuantisedKan(layers, cost, decides=decides, encoder=encoder)
 
 
-def _decisions(tables: IntArray, step_bits: int) -> list[IntegerLayer]:
+def decisions(tables: IntArray, step_bits: int) -> list[IntegerLayer]:
     """Nodes that saturate to -1 and 0, and an edge of each, which gives 1 for sums above 0."""
     tables = tables.copy()
     tables[:, 0] -= 1

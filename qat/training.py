@@ -29,6 +29,7 @@ from kan_dialect.qat.front import Candidate, candidates, held_results, judged
 from kan_dialect.qat.goals import Goals
 from kan_dialect.qat.judge import HeldOut, Judge
 from kan_dialect.qat.network import QuantisedKan, make_network
+from kan_dialect.qat.node_tables import NodeTables
 from kan_dialect.qat.objective import Objective, objective_of
 from kan_dialect.qat.options import UNNAMED, TrainingOptions
 from kan_dialect.qat.start import Given, start_of, teacher_results
@@ -133,6 +134,8 @@ class Training:
 
     def _network(self, index: int) -> QuantisedKan:
         options = self._options
+        if options.table_inputs is not None:
+            return self._node_tables(options.table_inputs, index)
         widths = [len(self.codes.gain), *options.hidden, self.objective.outputs]
         bits = [options.input_bits] + [options.hidden_bits] * len(options.hidden)
         bases = [_basis(options, each) for each in bits]
@@ -141,11 +144,11 @@ class Training:
             bases,
             widths,
             EdgeCost(device_of(options.target)),
-            seed=options.seed * 100 + index,
+            seed=self._seed(index),
             # A node that counts for a few results must be able to count for each.
             reference=self.objective.has_reference and options.schedule.fan_out is None,
             decides=options.decides,
-            encoder=Encoder(self.codes, learned=options.learn_codes) if self._encodes else None,
+            encoder=self._encoder(),
             constant=self.unread,
             masks=None if start is None else [layer.mask for layer in start.layers],
             shapes=options.shapes,
@@ -155,6 +158,36 @@ class Training:
         elif self.objective.start:
             network.edge_layers()[-1].start_at(self.objective.start)
         return network
+
+    def _node_tables(self, table_inputs: int, index: int) -> NodeTables:
+        options, (nodes,) = self._options, self._options.hidden
+        if not self.objective.is_classes or nodes < self.objective.outputs:
+            raise KanError(
+                f"--table-inputs needs classes, and a hidden node for each of them: there are "
+                f"{nodes} nodes and {self.objective.classes or 'no'} classes",
+                remedy="leave out --table-inputs, or give more nodes (--hidden)",
+            )
+        width = len(self.codes.gain)
+        return NodeTables(
+            [feature for feature in range(width) if feature not in self.unread],
+            width,
+            options.input_bits,
+            nodes,
+            table_inputs,
+            self.objective.outputs,
+            EdgeCost(device_of(options.target)),
+            seed=self._seed(index),
+            decides=options.decides,
+            encoder=self._encoder(),
+        )
+
+    def _seed(self, index: int) -> int:
+        return self._options.seed * 100 + index
+
+    def _encoder(self) -> Encoder | None:
+        if not self._encodes:
+            return None
+        return Encoder(self.codes, learned=self._options.learn_codes)
 
     def candidates(self, judge: Judge, digest: str) -> list[tuple[Candidate, ModuleOp]]:
         """The networks worth compiling, the largest first, with their IR; all runs are done.
