@@ -185,7 +185,6 @@ class Run:
         # To save a part of the LUTs is worth the same for all targets.
         luts = float(computed.luts.detach())
         price = schedule.price(self.step) * (computed.xcup_luts / luts if luts else 1.0)
-        price *= not network.has_fixed_size
         wanted = self._taught(loss, computed.results, samples)
         total = wanted + price * computed.luts + schedule.smooth * _roughness(network)
         self.luts, self.loss = luts, float(loss.detach())
@@ -204,8 +203,7 @@ class Run:
     @property
     def _shares(self) -> bool:
         """Whether edges share shapes, sooner or later."""
-        layers = self.network.edge_layers()
-        return any(isinstance(layer.functions, SharedShapes) for layer in layers)
+        return isinstance(self.network.edge_layers()[0].functions, SharedShapes)
 
     def _share(self) -> None:
         """Edges of layers with shapes become multiples of them."""

@@ -134,24 +134,26 @@ class Training:
 
     def _network(self, index: int) -> QuantisedKan:
         options = self._options
-        if options.table_inputs is not None:
-            return self._node_tables(options.table_inputs, index)
         widths = [len(self.codes.gain), *options.hidden, self.objective.outputs]
         bits = [options.input_bits] + [options.hidden_bits] * len(options.hidden)
+        node_tables = self._node_tables(index)
+        if node_tables is not None:
+            widths, bits = widths[1:], [1, *bits[2:]]
         bases = [_basis(options, each) for each in bits]
         start = self._start
         network = make_network(
             bases,
             widths,
             EdgeCost(device_of(options.target)),
-            seed=self._seed(index),
+            seed=options.seed * 100 + index,
             # A node that counts for a few results must be able to count for each.
             reference=self.objective.has_reference and options.schedule.fan_out is None,
             decides=options.decides,
-            encoder=self._encoder(),
-            constant=self.unread,
+            encoder=Encoder(self.codes, learned=options.learn_codes) if self._encodes else None,
+            constant=self.unread if node_tables is None else (),
             masks=None if start is None else [layer.mask for layer in start.layers],
             shapes=options.shapes,
+            node_tables=node_tables,
         )
         if start is not None:
             start.fill(network, bases)
@@ -159,35 +161,19 @@ class Training:
             network.edge_layers()[-1].start_at(self.objective.start)
         return network
 
-    def _node_tables(self, table_inputs: int, index: int) -> NodeTables:
-        options, (nodes,) = self._options, self._options.hidden
-        if not self.objective.is_classes or nodes < self.objective.outputs:
-            raise KanError(
-                f"--table-inputs needs classes, and a hidden node for each of them: there are "
-                f"{nodes} nodes and {self.objective.classes or 'no'} classes",
-                remedy="leave out --table-inputs, or give more nodes (--hidden)",
-            )
+    def _node_tables(self, index: int) -> NodeTables | None:
+        options = self._options
+        if options.table_inputs is None:
+            return None
         width = len(self.codes.gain)
         return NodeTables(
             [feature for feature in range(width) if feature not in self.unread],
             width,
             options.input_bits,
-            nodes,
-            table_inputs,
-            self.objective.outputs,
-            EdgeCost(device_of(options.target)),
-            seed=self._seed(index),
-            decides=options.decides,
-            encoder=self._encoder(),
+            options.hidden[0],
+            options.table_inputs,
+            seed=options.seed * 100 + index,
         )
-
-    def _seed(self, index: int) -> int:
-        return self._options.seed * 100 + index
-
-    def _encoder(self) -> Encoder | None:
-        if not self._encodes:
-            return None
-        return Encoder(self.codes, learned=self._options.learn_codes)
 
     def candidates(self, judge: Judge, digest: str) -> list[tuple[Candidate, ModuleOp]]:
         """The networks worth compiling, the largest first, with their IR; all runs are done.
