@@ -8,23 +8,27 @@ many inputs, batches are larger. `logic_network.py` says the rest.
 
 Its setup compiles CUDA. For a CPU, unpack its source archive, delete
 `src/torch_dwn/custom_operators`, and run `E/bin/pip install wheel` and `E/bin/pip install
---no-build-isolation torch_dwn-1.1.1`. Its gradient of a table has CUDA code alone, so
-`finite_difference.py` takes its place.
+--no-build-isolation torch_dwn-1.1.1`. Its gradient of a table has CUDA code alone, so that of
+`kan-flow train`, `qat/finite_difference.py`, takes its place.
 """
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch_dwn.lut_layer
 import torch_dwn.mapping
-from finite_difference import FiniteDifference
 from logic_hardware import Layer
 from logic_network import LogicKind, run
 from torch.optim.lr_scheduler import LRScheduler, StepLR
 from torch_dwn import GroupSum, LearnableMapping, LUTLayer
 from torch_dwn.mapping import LearnableMappingFunction
+
+sys.path.append(str(Path(__file__).parents[1] / "qat"))
+from finite_difference import FiniteDifference
 
 CONSTANT_PART = 14 / 30
 """Part of the steps after which the rate falls to a tenth."""

@@ -191,7 +191,7 @@ PEER_SCRIPTS = {
     "torchlogix": ("torchlogix_network.py", (), LOGIC),
     "hgq-mlp": ("hgq_network.py", ("hgq-mlp",), ()),
     "hgq-lut": ("hgq_network.py", ("hgq-lut",), ()),
-    "dwn": ("dwn_network.py", (), (*LOGIC, "finite_difference.py")),
+    "dwn": ("dwn_network.py", (), (*LOGIC, "../qat/finite_difference.py")),
 }
 """The script of a kind, its first arguments, and further files that it imports."""
 PACKAGES = ("torchlogix", "torch-dwn", "torch", "hgq2", "keras", "jax", "alkaid")

@@ -139,12 +139,16 @@ def train_by(
         written = None if folder is None else GrowingFolder(Path(folder), TRAIN, force=force)
         origin = None if start is None else _network(start, dataset)
         if origin is not None:
-            if options.shapes is not None:
-                raise KanError(
-                    f"--shapes {options.shapes} is given with a model to start from, whose edges "
-                    "have functions of their own",
-                    remedy="leave out --shapes, or give the model as the teacher (--teacher)",
-                )
+            for name, given in {
+                "shapes": options.shapes,
+                "table-inputs": options.table_inputs,
+            }.items():
+                if given is not None:
+                    raise KanError(
+                        f"--{name} {given} is given with a model to start from, whose edges "
+                        "have functions of their own",
+                        remedy=f"leave out --{name}, or give the model as the teacher (--teacher)",
+                    )
             options = _sizes_of(origin, options)
             assert origin.data is not None
             # Columns in the order of the network, with its names.

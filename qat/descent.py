@@ -192,8 +192,7 @@ class Run:
         total.backward()
         self._optimizer.step()
         self._rates.step()
-        for layer in network.edge_layers():
-            layer.clamp_bits()
+        network.clamp()
         self._move_average()
         if chooses and schedule.grows(self.step):
             self._grow(computed)
@@ -329,8 +328,7 @@ class Run:
     @torch.no_grad()
     def _record(self, price: float) -> None:
         network, objective = self._average, self.objective
-        for layer in network.edge_layers():
-            layer.clamp_bits()
+        network.clamp()
         inputs, targets = self._some
         results, luts = _computed(network, inputs)
         loss = float(objective.loss(results, targets, network.log_temperature))

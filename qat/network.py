@@ -14,6 +14,7 @@ from kan_dialect.qat.bases import Basis
 from kan_dialect.qat.cost import XCUP_COST, EdgeCost
 from kan_dialect.qat.edges import EdgeLayer
 from kan_dialect.qat.encoder import Encoder
+from kan_dialect.qat.node_tables import NodeTables
 
 
 @dataclass(frozen=True)
@@ -58,16 +59,19 @@ class QuantisedKan(nn.Module):
         *,
         decides: bool = False,
         encoder: Encoder | None = None,
+        node_tables: NodeTables | None = None,
     ) -> None:
         """
         Parameters
         ----------
         decides : whether hardware gives a bit for each result: whether it is greater than 0.
         encoder : makes codes of features; None: the network reads codes.
+        node_tables : nodes before the layers; None: the first layer reads the inputs.
         """
         super().__init__()
         self.layers = nn.ModuleList(layers)
         self.encoder = encoder
+        self.node_tables = node_tables
         self.log_temperature = nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
         self._cost = cost
         self._decides = decides
@@ -101,8 +105,16 @@ class QuantisedKan(nn.Module):
         return Computed(given[-1], luts, xcup_luts, tuple(read), tuple(given))
 
     def codes_of(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Codes of what the network reads, and what has the codes; None where nothing trains it."""
-        return (inputs, None) if self.encoder is None else self.encoder(inputs)
+        """Codes of what the layers read, and what has the codes; None where nothing trains it."""
+        codes, real = (inputs, None) if self.encoder is None else self.encoder(inputs)
+        return (codes, real) if self.node_tables is None else self.node_tables(codes)
+
+    def clamp(self) -> None:
+        """Bring parameters back into their bounds, after a step."""
+        if self.node_tables is not None:
+            self.node_tables.clamp()
+        for layer in self.edge_layers():
+            layer.clamp_bits()
 
     def choose_edges(self, edges: Sequence[int], frequencies: Tensor) -> None:
         """Choose the edges of nodes: see `EdgeLayer.choose`.
@@ -146,6 +158,9 @@ class QuantisedKan(nn.Module):
         for index, layer in enumerate(layers[:-1]):
             given = layers[index + 1].bits_of_inputs(values[index + 1])
             luts = luts + layer.luts_of_nodes(values[index], cost, given).sum()
+        if self.node_tables is not None:
+            read = torch.tensor(float(self.node_tables.table_inputs))
+            luts = luts + cost.of_table_bit(read) * layers[0].bits_of_inputs(values[0]).sum()
         return luts
 
     def _code_bits(self, index: int) -> int:
@@ -175,6 +190,11 @@ class QuantisedKan(nn.Module):
                 bias -= round(threshold * 2.0**bits)
             tables[:, 0] += bias[:, np.newaxis]
             tables = tables.repeat(repeated, axis=2)
+            if index == 0 and self.node_tables is not None:
+                joined = self.node_tables.joined()
+                addresses = 1 << self.node_tables.table_inputs
+                found.append(IntegerLayer(joined, (0, addresses - 1), 0))
+                tables = self.node_tables.of_addresses(tables)
             if is_last:
                 exact = [IntegerLayer(tables, None, bits)]
                 return found + (_decisions(tables, bits) if self._decides else exact)
@@ -199,6 +219,7 @@ def make_network(
     constant: Sequence[int] = (),
     masks: Sequence[FloatArray] | None = None,
     shapes: int | None = None,
+    node_tables: NodeTables | None = None,
 ) -> QuantisedKan:
     """A network before training.
 
@@ -210,7 +231,7 @@ def make_network(
     masks : (nodes, inputs) of each layer: 0 for edges that do not exist; by default all do.
     shapes : see `EdgeLayer`.
     reference : whether the last result is the constant 0 that the others are compared with.
-    decides, encoder : see `QuantisedKan`.
+    decides, encoder, node_tables : see `QuantisedKan`.
     """
     random = torch.Generator().manual_seed(seed)
     layers: list[EdgeLayer] = []
@@ -225,7 +246,7 @@ def make_network(
         if reference and index + 2 == len(widths):
             kept[-1] = 0.0
         layers.append(EdgeLayer(basis, nodes, inputs, random, kept, shapes))
-    return QuantisedKan(layers, cost, decides=decides, encoder=encoder)
+    return QuantisedKan(layers, cost, decides=decides, encoder=encoder, node_tables=node_tables)
 
 
 def _decisions(tables: IntArray, step_bits: int) -> list[IntegerLayer]:

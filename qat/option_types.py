@@ -46,6 +46,10 @@ class TrainOptionTypes(TypedDict, total=False):
     shapes: int | None
     """Functions that all edges of a layer share: an edge is one of them or its negative, times 1,
     1/2, 1/4 or 1/8, or nothing; by default each edge has its own."""
+    table_inputs: int | None
+    """Nodes of the first hidden layer are tables of this number of bits, which are learned with
+    them, and give one bit: a bit is whether an input has reached a threshold (Bacellar et al.,
+    arXiv 2410.11112); by default nodes are sums of functions."""
     decides: bool
     """Of two classes, hardware gives the class in place of a score: one bit, which is one table
     where edges read few bits."""

@@ -159,6 +159,10 @@ class TrainingOptions:
     shapes: int | None = bounded(None, Bounds(1, 64))
     """Functions that all edges of a layer share: an edge is one of them or its negative, times 1,
     1/2, 1/4 or 1/8, or nothing; by default each edge has its own."""
+    table_inputs: int | None = bounded(None, Bounds(2, 8))
+    """Nodes of the first hidden layer are tables of this number of bits, which are learned with
+    them, and give one bit: a bit is whether an input has reached a threshold (Bacellar et al.,
+    arXiv 2410.11112); by default nodes are sums of functions."""
     decides: bool = False
     """Of two classes, hardware gives the class in place of a score: one bit, which is one table
     where edges read few bits."""
@@ -223,6 +227,23 @@ class TrainingOptions:
                 remedy="leave out --fan-in and --fan-out: such edges are not pruned by nodes",
             )
         device_of(self.target)
+        self._require_node_tables()
+
+    def _require_node_tables(self) -> None:
+        """Refuse options that nodes which are tables do not have."""
+        if self.table_inputs is None:
+            return
+        if not self.hidden:
+            raise KanError(
+                f"--table-inputs {self.table_inputs} is for a hidden layer, and there is none",
+                remedy="give the number of its nodes, such as --hidden 300",
+            )
+        if self.learn_codes or self.schedule.fan_in is not None:
+            raise KanError(
+                f"{'--learn-codes' if self.learn_codes else '--fan-in'} is given with "
+                "--table-inputs, which learns thresholds and inputs of nodes in its own way",
+                remedy="leave out one of them",
+            )
 
     def of_seed(self, seed: int) -> TrainingOptions:
         """The options of the training of one seed; what decides the choice only is left out."""

@@ -29,6 +29,7 @@ from kan_dialect.qat.front import Candidate, candidates, held_results, judged
 from kan_dialect.qat.goals import Goals
 from kan_dialect.qat.judge import HeldOut, Judge
 from kan_dialect.qat.network import QuantisedKan, make_network
+from kan_dialect.qat.node_tables import NodeTables
 from kan_dialect.qat.objective import Objective, objective_of
 from kan_dialect.qat.options import UNNAMED, TrainingOptions
 from kan_dialect.qat.start import Given, start_of, teacher_results
@@ -135,6 +136,9 @@ class Training:
         options = self._options
         widths = [len(self.codes.gain), *options.hidden, self.objective.outputs]
         bits = [options.input_bits] + [options.hidden_bits] * len(options.hidden)
+        node_tables = self._node_tables(index)
+        if node_tables is not None:
+            widths, bits = widths[1:], [1, *bits[2:]]
         bases = [_basis(options, each) for each in bits]
         start = self._start
         network = make_network(
@@ -146,15 +150,30 @@ class Training:
             reference=self.objective.has_reference and options.schedule.fan_out is None,
             decides=options.decides,
             encoder=Encoder(self.codes, learned=options.learn_codes) if self._encodes else None,
-            constant=self.unread,
+            constant=self.unread if node_tables is None else (),
             masks=None if start is None else [layer.mask for layer in start.layers],
             shapes=options.shapes,
+            node_tables=node_tables,
         )
         if start is not None:
             start.fill(network, bases)
         elif self.objective.start:
             network.edge_layers()[-1].start_at(self.objective.start)
         return network
+
+    def _node_tables(self, index: int) -> NodeTables | None:
+        options = self._options
+        if options.table_inputs is None:
+            return None
+        width = len(self.codes.gain)
+        return NodeTables(
+            [feature for feature in range(width) if feature not in self.unread],
+            width,
+            options.input_bits,
+            options.hidden[0],
+            options.table_inputs,
+            seed=options.seed * 100 + index,
+        )
 
     def candidates(self, judge: Judge, digest: str) -> list[tuple[Candidate, ModuleOp]]:
         """The networks worth compiling, the largest first, with their IR; all runs are done.

@@ -6,7 +6,6 @@ import json
 import shutil
 import sys
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -83,34 +82,6 @@ def test_nodes_read_their_first_input_as_the_upper_bit() -> None:
     node = Layer(np.array([[0], [1]]), np.array([[False, False, True, False]]))
     bits = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.bool_)
     assert node(bits)[:, 0].tolist() == [False, False, True, False]
-
-
-@pytest.mark.torch
-@pytest.mark.parametrize("n", [1, 3, 6])
-def test_slopes_of_tables_are_extended_finite_differences(n: int) -> None:
-    torch = pytest.importorskip("torch")
-    from finite_difference import FiniteDifference
-
-    generator = torch.Generator().manual_seed(n)
-    x = torch.randint(0, 2, (5, 4), generator=generator).float().requires_grad_()
-    mapping = torch.randint(0, 4, (3, n), generator=generator).int()
-    tables = (torch.rand(3, 1 << n, generator=generator) - 0.5).requires_grad_()
-    slopes = torch.rand(5, 3, generator=generator)
-    found = FiniteDifference.apply(x, mapping, tables, torch.tensor(0.3), torch.tensor(0.4))
-    found.backward(slopes)
-    of_x, of_tables = torch.zeros(5, 4), torch.zeros(3, 1 << n)
-    for sample, node in product(range(5), range(3)):
-        read = mapping[node].tolist()
-        address = sum(int(x[sample, bit]) << place for place, bit in enumerate(read))
-        assert found[sample, node] == tables[node, address]
-        of_tables[node, address] += slopes[sample, node]
-        for place, entry in product(range(n), range(1 << n)):
-            distance = ((address ^ entry) & ~(1 << place)).bit_count()
-            sign = 1 if entry >> place & 1 else -1
-            weight = sign * 0.3 * 0.4**distance * tables[node, entry].item()
-            of_x[sample, read[place]] += weight * slopes[sample, node]
-    torch.testing.assert_close(x.grad, of_x, atol=1e-6, rtol=0)
-    torch.testing.assert_close(tables.grad, of_tables)
 
 
 def test_a_job_comes_back_from_its_file(tmp_path: Path) -> None:

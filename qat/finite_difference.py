@@ -1,9 +1,9 @@
-"""The extended finite difference of weightless networks on a CPU; `dwn_network.py` trains with it.
+"""The extended finite difference: slopes of a table of bits by the bits that it reads.
 
-The slope of a table by one of its inputs is the difference of its entries where the input is 1 and
-where it is 0, weighted by alpha * beta^distance: the number of the other inputs that differ from
-those that are read. torch-dwn 1.1.1 has it for CUDA ("Differentiable Weightless Neural Networks",
-arXiv 2410.11112, with exponential weights). Needs PyTorch alone.
+The slope by a bit is the difference of the entries where it is 1 and where it is 0, weighted by
+alpha * beta^distance: the number of the other bits that differ from those that are read (Bacellar
+et al., "Differentiable Weightless Neural Networks", arXiv 2410.11112, with the exponential weights
+of torch-dwn 1.1.1, which computes them by CUDA alone). Needs PyTorch alone.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class FiniteDifference(torch.autograd.Function):
         alpha: torch.Tensor,
         beta: torch.Tensor,
     ) -> torch.Tensor:
-        """Entries (samples, nodes), float32.
+        """Entries (samples, nodes), of the dtype of the tables.
 
         Parameters
         ----------
         x : (samples, width); a number above 0 is a 1.
-        mapping : (nodes, n), int32: what each node reads, the lowest bit of the address first.
+        mapping : (nodes, n), integers: what each node reads, the lowest bit of the address first.
         tables : (nodes, 2^n).
         alpha, beta : scalars.
         """
@@ -61,7 +61,7 @@ def weights(n: int, alpha: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
     """(2^n, 2^n * n): what an entry of a table counts in the slope by an input at an address."""
     addresses = torch.arange(1 << n)
     bits = (addresses[:, None] >> torch.arange(n)) & 1
-    differ = (bits[:, None] != bits).float()
+    differ = bits[:, None].ne(bits).float()
     # Distance without the bit itself.
     distance = differ.sum(dim=2, keepdim=True) - differ
     signs = (2 * bits - 1)[:, None]
