@@ -9,7 +9,7 @@ import numpy as np
 
 from kan_dialect.errors import KanError
 from kan_dialect.extras import require_extra
-from kan_dialect.files.data_sets import Dataset
+from kan_dialect.ir.constants import Array
 
 TEST_SHARE = 0.3
 _DRAWN: dict[str, Any] = {"n_samples": 1500, "random_state": 0}
@@ -26,8 +26,12 @@ SETS: Mapping[str, Callable[[Any], Any]] = {
 """What each name reads of `sklearn.datasets`."""
 
 
-def sklearn_set(name: str) -> Dataset:
+def sklearn_set(name: str) -> dict[str, Array]:
     """A data set of scikit-learn; a share of `TEST_SHARE`, of each class alike, is its test set.
+
+    Returns
+    -------
+    `x`, `x_test` (samples, features), `y`, `y_test` (samples): float64, or int64 classes.
 
     Raises
     ------
@@ -36,12 +40,11 @@ def sklearn_set(name: str) -> Dataset:
     if name not in SETS:
         raise KanError(
             f"there is no data set {name!r}",
-            remedy=f"data sets are {', '.join(SETS)}; others need `file`, as file = \"{name}.npz\"",
+            remedy=f'data sets are {", ".join(SETS)}; others need `file`, as file = "{name}.npz"',
         )
     about = ("scikit-learn", "study", f"the data set {name}")
     samples, labels = SETS[name](require_extra("sklearn.datasets", *about))
     split: Any = require_extra("sklearn.model_selection", *about).train_test_split
     classes = labels if labels.dtype.kind == "i" else None
     parts = split(samples, labels, test_size=TEST_SHARE, random_state=0, stratify=classes)
-    x, x_test, y, y_test = (np.asarray(part) for part in parts)
-    return Dataset(x.astype(np.float64), y, x_test.astype(np.float64), y_test, where=name)
+    return dict(zip(("x", "x_test", "y", "y_test"), map(np.asarray, parts), strict=True))

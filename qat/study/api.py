@@ -7,8 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from kan_dialect import __version__
 from kan_dialect.api.messages import as_kan_errors
 from kan_dialect.extras import require_torch
@@ -89,10 +87,11 @@ def study_by(
     studied = Studied(plan.title, plan.axes, plan.loss, cells, rows, fronts)
     write_tables(folder, "study", rows)
     write_tables(folder, "fronts", fronts)
-    hours = sum(row.get("seconds", 0.0) for row in rows) / 3600
+    minutes = sum(row.get("seconds", 0.0) for row in rows) / 60
     about = {
-        "trainings": f"{len(rows)}, {plan.seeds} seeds a point, {hours:.2f} hours of processor time",
-        "versions": f"kan-dialect {__version__}, PyTorch {torch.__version__}, NumPy {np.__version__}",
+        "trainings": f"{len(rows)}, {plan.seeds} seeds a point",
+        "processor time": f"{minutes:.1f} minutes of one core",
+        "versions": f"kan-dialect {__version__}, PyTorch {torch.__version__}",
         "LUTs": "by estimate" if synthesis is None else "by Yosys",
     }
     folder.write("study.md", study_page(studied, about))

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset
+from kan_dialect.files.data_sets import load_arrays
 from kan_dialect.flows.study.data import sklearn_set
 from kan_dialect.flows.trials.points import Axis, Point, grid
+from kan_dialect.ir.constants import Array
 from kan_dialect.passbase.option_bounds import SHARE, Bounds, bounded, require_bounds
 from kan_dialect.passbase.pipeline import suggestion
-from kan_dialect.qat.api import options_of, read_samples
+from kan_dialect.qat.api import options_of
 from kan_dialect.qat.options import TrainingOptions
+from kan_dialect.qat.table import TableOptions, columns_read
 
 _FILE = "file"
 """Key of a data set that is no option of training."""
@@ -49,7 +51,7 @@ class Plan:
     axes: tuple[Axis, ...]
     """The options that vary, with their values; the last value is the reference."""
     title: str = "Study"
-    options: Point = Point()
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Options of all trainings."""
     tuned: tuple[Axis, ...] = ()
     """Options with values to try at each point; held-out samples choose one for all seeds."""
@@ -85,7 +87,7 @@ class Plan:
     def _task(self, name: str, point: Point, tuned: Point, seed: int) -> Task:
         own = {key: value for key, value in self.data[name].items() if key != _FILE}
         # The narrower one wins: all trainings, data set, point.
-        whole = {**dict(self.options.options), **own, **dict(point.options), **dict(tuned.options)}
+        whole = {**self.options, **own, **dict(point.options), **dict(tuned.options)}
         given = {key.replace("-", "_"): value for key, value in whole.items()} | {"seed": seed}
         try:
             options = options_of(None, {"name": "network", **given})
@@ -93,25 +95,25 @@ class Plan:
             raise KanError(f"{name}, {point}: {error.message}", remedy=error.remedy) from None
         return Task(name, point, tuned, options, given)
 
-    def read(self) -> dict[str, Dataset]:
-        """The samples of each data set, with its test set.
+    def read(self) -> dict[str, dict[str, Array]]:
+        """The arrays of each data set, as a data file has them, with a test set.
 
         Raises
         ------
-        KanError : a file cannot be read; a data set has no labels or no test set.
+        KanError : a file cannot be read, or has no test set; a data set is unknown.
         """
-        return {name: self._read(name) for name in self.data}
+        first = {task.data: task.options for task in reversed(self.tasks())}
+        return {name: self._read(name, options.table) for name, options in first.items()}
 
-    def _read(self, name: str) -> Dataset:
+    def _read(self, name: str, options: TableOptions) -> dict[str, Array]:
         file = self.data[name].get(_FILE)
         if file is None:
             return sklearn_set(name)
-        first = next(task for task in self.tasks() if task.data == name)
-        found = read_samples(self.folder / file, first.options).dataset
-        if found.y is None or found.y_test is None:
+        found = load_arrays(self.folder / file, columns_read(options))
+        if not {"x_test", "y_test"} <= found.keys():
             raise KanError(
-                f"{file} has no {'labels' if found.y is None else 'test set'}",
-                remedy="give x, y, x_test and y_test, or columns label and split (train, test)",
+                f"{file} has no test set",
+                remedy="give arrays x_test and y_test, or a column split (train, test)",
             )
         return found
 
@@ -164,7 +166,7 @@ def _plan(content: Mapping[str, Any], folder: Path) -> Plan:
         data=data,
         axes=_axes(content.get("axes", {})),
         tuned=_axes(content.get("tuned", {})),
-        options=Point(tuple(_plain(content.get("options", {})).items())),
+        options=content.get("options", {}),
         folder=folder,
         **found,
     )

@@ -6,8 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +13,6 @@ import numpy as np
 from kan_dialect import __version__
 from kan_dialect.deferred import DeferredModule
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.study.results import Cell
 from kan_dialect.flows.tools.run_limits import Limits
@@ -28,6 +25,7 @@ from kan_dialect.flows.trials.runners import Progress, Runner, Work
 from kan_dialect.flows.trials.store import FIGURES, Results, Store
 from kan_dialect.flows.trials.study import Study, Trial
 from kan_dialect.flows.trials.work import TrialWork
+from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.qat.study.plan import Plan
 
 if TYPE_CHECKING:
@@ -53,7 +51,7 @@ class StudyRun:
         self.plan, self.tasks, self._data = plan, plan.tasks(), plan.read()
         self._folder, self._runner, self._progress = folder, runner, progress
         self._store = Store(folder, "trainings", ("front", "chosen", "ir"))
-        self._digest_of = cache(lambda name: _digest(self._data[name]))
+        self._digests = {name: _digest(arrays) for name, arrays in self._data.items()}
         self._results: list[Results] = [self._store.read(self._digest(n)) for n in self._numbers]
         self._synthesis: dict[int, Mapping[str, Any]] = {}
         self.errors: dict[int, str] = {}
@@ -66,7 +64,10 @@ class StudyRun:
 
     def train(self) -> None:
         """Train where no earlier run has; test sets are left out."""
-        data = {name: replace(each, x_test=None, y_test=None) for name, each in self._data.items()}
+        data = {
+            name: {key: array for key, array in arrays.items() if key not in ("x_test", "y_test")}
+            for name, arrays in self._data.items()
+        }
         tasks = dict(enumerate(self.tasks))
         self._do("training", FIGURES, work.TrainWork(data, self.plan.seconds), tasks)
         if len(self.errors) == len(self.tasks):
@@ -86,7 +87,10 @@ class StudyRun:
 
     def test(self) -> None:
         """Read the test sets for the networks that are chosen."""
-        tasks = {n: (self.tasks[n].data, self._results[n][FIGURES]["ir"]) for n in self._chosen}
+        tasks = {
+            n: (task.data, task.options.table, self._results[n][FIGURES]["ir"])
+            for n, task in ((n, self.tasks[n]) for n in self._chosen)
+        }
         self._do("testing", _TEST, work.TestWork(self._data), tasks)
 
     def synthesise(self, limits: Limits) -> None:
@@ -132,13 +136,15 @@ class StudyRun:
         rows : of `rows`.
         """
         return [
-            Cell(
-                *(data, point, [rows[n] for n in numbers]),
-                np.array([self._results[n][_TEST]["scores"] for n in numbers], np.float64),
-            )
+            Cell(data, point, [rows[n] for n in numbers], self._scores(numbers))
             for (data, point), numbers in self.cells.items()
             if not self.errors.keys() & numbers
         ]
+
+    def _scores(self, numbers: Sequence[int]) -> FloatArray:
+        """(seeds, test samples), float64."""
+        scores: list[list[float]] = [self._results[n][_TEST]["scores"] for n in numbers]
+        return np.array(scores, np.float64)
 
     def _row(self, number: int, *, is_chosen: bool) -> Row:
         task, results = self.tasks[number], self._results[number]
@@ -148,11 +154,11 @@ class StudyRun:
             figures = {"steps": known["steps"], "seconds": known["seconds"]}
             figures |= self._figures(number)
         if _TEST in results and is_chosen:
-            figures["test_score"] = float(np.mean(results[_TEST]["scores"]))
+            figures["test_score"] = float(self._scores([number]).mean())
         repeated = {
-            "tuned": is_chosen,
+            "chosen": is_chosen,
             "options": json.dumps(task.given),
-            "samples": self._digest_of(task.data),
+            "samples": self._digests[task.data],
             "compiler": current_compiler(),
             "version": __version__,
         }
@@ -180,8 +186,9 @@ class StudyRun:
         done = len(tasks) - len(waiting)
         self._progress(what, done, len(tasks))
         with closing(self._runner(doing, [tasks[number] for number in waiting])) as outcomes:
-            for done, (place, outcome) in enumerate(outcomes, done + 1):
+            for place, outcome in outcomes:
                 number = waiting[place]
+                done += 1
                 if isinstance(outcome, str):
                     self.errors[number] = outcome
                 else:
@@ -194,14 +201,14 @@ class StudyRun:
     def _digest(self, number: int) -> str:
         """Another one where figures may be others: compiler, data, options, processor time."""
         task = self.tasks[number]
-        whole = (current_compiler(), self._digest_of(task.data), task.options, self.plan.seconds)
+        whole = (current_compiler(), self._digests[task.data], task.options, self.plan.seconds)
         return hashlib.sha256(repr(whole).encode()).hexdigest()[:20]
 
 
-def _digest(dataset: Dataset) -> str:
+def _digest(arrays: Mapping[str, Array]) -> str:
     """SHA-256 of samples and labels, shortened."""
     whole = hashlib.sha256()
-    for name, array in dataset.arrays.items():
+    for name, array in arrays.items():
         whole.update(f"{name} {array.dtype.str} {array.shape}".encode())
         whole.update(np.ascontiguousarray(array).tobytes())
     return whole.hexdigest()[:16]

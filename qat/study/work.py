@@ -8,20 +8,19 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from kan_dialect.api.loading import from_ir
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset, classes
+from kan_dialect.files.data_sets import classes
 from kan_dialect.flows.trials.runners import Outcome
-from kan_dialect.ir.constants import FloatArray
+from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.qat.api import train
 from kan_dialect.qat.judge import HeldOut
 from kan_dialect.qat.options import TrainingOptions
 from kan_dialect.qat.study.plan import Task
-from kan_dialect.qat.table import Table
+from kan_dialect.qat.table import Table, TableOptions, read_table
 from kan_dialect.qat.training import Training
 
 PILOT = 50
@@ -33,8 +32,8 @@ LEAST_STEPS = 100
 class TrainWork:
     """Trains networks."""
 
-    data: Mapping[str, Dataset]
-    """Without test sets."""
+    data: Mapping[str, Mapping[str, Array]]
+    """Arrays by data set, without test sets."""
     seconds: float | None
     """See `Plan.seconds`."""
 
@@ -46,12 +45,12 @@ class TrainWork:
         dict with `seconds` of processor time, `steps`, `front` (figures of its networks), `chosen`
         (the index in it), and `ir` of the chosen one; or why it failed.
         """
-        dataset, options = self.data[task.data], task.options
+        samples, options = self.data[task.data], task.options
         start = time.process_time()
         try:
             if self.seconds is not None:
-                options = within(self.seconds, dataset, options)
-            trained = train(dataset, options)
+                options = within(self.seconds, read_table(samples, options.table), options)
+            trained = train(samples, options)
         except KanError as error:
             return str(error)
         return {
@@ -73,9 +72,9 @@ class TrainWork:
         }
 
 
-def within(seconds: float, dataset: Dataset, options: TrainingOptions) -> TrainingOptions:
+def within(seconds: float, table: Table, options: TrainingOptions) -> TrainingOptions:
     """The options with as many steps as fit into a processor time, by the first `PILOT` steps."""
-    training = Training(Table(dataset), options, dataset.where)
+    training = Training(table, options, table.dataset.where)
     run = training.run(0)
     start = time.process_time()
     for _ in range(PILOT):
@@ -96,17 +95,18 @@ def _score(figures: HeldOut) -> float:
 class TestWork:
     """Reads test sets, for networks that are chosen."""
 
-    data: Mapping[str, Dataset]
+    data: Mapping[str, Mapping[str, Array]]
+    """Arrays by data set."""
 
-    def __call__(self, task: tuple[str, str]) -> Outcome:
+    def __call__(self, task: tuple[str, TableOptions, str]) -> Outcome:
         """`scores` of the test samples: see `Cell.scores`.
 
         Parameters
         ----------
-        task : name of the data set, and IR of the network.
+        task : name of the data set, how it is read, and IR of the network.
         """
-        name, text = task
-        dataset = self.data[name]
+        name, options, text = task
+        dataset = read_table(self.data[name], options).dataset
         assert dataset.x_test is not None and dataset.y_test is not None
         y: FloatArray = dataset.y_test.reshape(len(dataset.y_test), -1)
         results = from_ir(text).run(dataset.x_test)
