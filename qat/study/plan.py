@@ -86,9 +86,10 @@ class Plan:
 
     def _task(self, name: str, point: Point, tuned: Point, seed: int) -> Task:
         own = {key: value for key, value in self.data[name].items() if key != _FILE}
-        # The narrower one wins: all trainings, data set, point.
-        whole = {**self.options, **own, **dict(point.options), **dict(tuned.options)}
-        given = {key.replace("-", "_"): value for key, value in whole.items()} | {"seed": seed}
+        given: dict[str, Any] = {}
+        # The narrower one wins.
+        for part in (self.options, own, dict(point.options), dict(tuned.options), {"seed": seed}):
+            given |= {key.replace("-", "_"): value for key, value in part.items()}
         try:
             options = options_of(None, {"name": "network", **given})
         except KanError as error:

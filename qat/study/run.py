@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,8 +71,6 @@ class StudyRun:
         }
         tasks = dict(enumerate(self.tasks))
         self._do("training", FIGURES, work.TrainWork(data, self.plan.seconds), tasks)
-        if len(self.errors) == len(self.tasks):
-            raise KanError(f"every training failed; the first: {self.errors[0]}")
 
     def choose(self) -> None:
         """Choose the tuned options of each data set and point: the least mean held-out loss."""
@@ -129,17 +128,25 @@ class StudyRun:
         ]
 
     def filled_cells(self, rows: Sequence[Row]) -> list[Cell]:
-        """The cells with their test scores; those that tools fail on are left out.
+        """The cells with their test scores; those with a failure are left out.
 
         Parameters
         ----------
         rows : of `rows`.
+
+        Raises
+        ------
+        KanError : all are left out.
         """
-        return [
+        cells = [
             Cell(data, point, [rows[n] for n in numbers], self._scores(numbers))
             for (data, point), numbers in self.cells.items()
             if not self.errors.keys() & numbers
         ]
+        if not cells:
+            first = next(iter(self.errors.values()))
+            raise KanError(f"a seed of every point failed; the first: {first}")
+        return cells
 
     def _scores(self, numbers: Sequence[int]) -> FloatArray:
         """(seeds, test samples), float64."""
@@ -161,6 +168,7 @@ class StudyRun:
             "samples": self._digests[task.data],
             "compiler": current_compiler(),
             "version": __version__,
+            "torch": version("torch"),
         }
         last = {"target": task.options.target, "error": self.errors.get(number)}
         synthesis = self._synthesis.get(number)

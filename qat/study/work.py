@@ -99,14 +99,17 @@ class TestWork:
     """Arrays by data set."""
 
     def __call__(self, task: tuple[str, TableOptions, str]) -> Outcome:
-        """`scores` of the test samples: see `Cell.scores`.
+        """`scores` of the test samples, see `Cell.scores`; or why they cannot be read.
 
         Parameters
         ----------
         task : name of the data set, how it is read, and IR of the network.
         """
         name, options, text = task
-        dataset = read_table(self.data[name], options).dataset
+        try:
+            dataset = read_table(self.data[name], options).dataset
+        except KanError as error:
+            return str(error)
         assert dataset.x_test is not None and dataset.y_test is not None
         y: FloatArray = dataset.y_test.reshape(len(dataset.y_test), -1)
         results = from_ir(text).run(dataset.x_test)

@@ -157,7 +157,7 @@ def test_a_failed_seed_leaves_its_point_out(
     monkeypatch.setattr(
         work, "train", lambda *_: failing(None, read_plan(path).tasks()[-1].options)
     )
-    with pytest.raises(KanError, match="every training failed; the first: too bad"):
+    with pytest.raises(KanError, match="a seed of every point failed; the first: too bad"):
         run(read_plan(path), tmp_path / "none")
 
 
