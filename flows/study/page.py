@@ -25,8 +25,23 @@ def study_page(studied: Studied, about: Mapping[str, str]) -> str:
         loss=studied.loss,
         confidence=f"{CONFIDENCE:.0%}",
         least=LEAST_UNITS,
+        effects=effect_table(studied),
         tables={data: point_table(studied, data) for data in studied.data},
     )
+
+
+def effect_table(studied: Studied) -> list[tuple[str, ...]]:
+    """What each value is worth against the one before, a row for each, a column a data set."""
+    found = {data: studied.effects(data) for data in studied.data}
+    steps = dict.fromkeys(step for effects in found.values() for step in effects)
+    rows = [
+        (
+            f"{option}: {spell(before)} → {spell(after)}",
+            *(str(effects.get((option, before, after), "")) for effects in found.values()),
+        )
+        for option, before, after in steps
+    ]
+    return [("step", *found), *rows]
 
 
 def point_table(studied: Studied, data: str) -> list[tuple[str, ...]]:

@@ -42,6 +42,10 @@ def _draw_front(axes: Any, studied: Studied, data: str) -> None:
             elinewidth=0.7,
         )
     axes.set_xscale("log")
+    # Three labels fit, and none of a power of ten may be in the range.
+    axes.minorticks_off()
+    ticks = np.geomspace(*axes.get_xlim(), 7)[1::2]
+    axes.set_xticks(ticks, [f"{tick:.2g}" if tick < 100 else f"{tick:.0f}" for tick in ticks])
     axes.set_xlabel("LUTs")
     axes.set_ylabel("test score")
     plain(axes)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from kan_dialect.flows.trials import columns
 from kan_dialect.flows.trials.columns import Row
 from kan_dialect.flows.trials.points import Axis, Point
 from kan_dialect.ir.constants import FloatArray
+from kan_dialect.passbase.option_text import OptionValue
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,19 @@ class Cell:
         return mean_interval(self.scores - other.scores)
 
 
+@dataclass(frozen=True)
+class Effect:
+    """What a value of an option is worth against another one."""
+
+    score: Interval
+    """Difference of test scores."""
+    luts: float
+    """Geometric mean of the ratios of LUTs."""
+
+    def __str__(self) -> str:
+        return f"{self.score.shown('+.3f')}, × {self.luts:.2f}"
+
+
 @dataclass(frozen=True, eq=False)
 class Studied:
     """The result of a study."""
@@ -92,6 +107,29 @@ class Studied:
         cells = self.of(data)
         least = max(cell.held_out for cell in cells) - self.loss - 1e-9  # rounding
         return min((c for c in cells if c.held_out >= least), key=lambda cell: cell.luts.mean)
+
+    def effects(self, data: str) -> dict[tuple[str, OptionValue, OptionValue], Effect]:
+        """What each value of an option is worth against the value before it, by option and values.
+
+        Means over the points that differ in this option alone, paired by seed and sample.
+        """
+        cells = {cell.point.options: cell for cell in self.of(data)}
+        found: dict[tuple[str, OptionValue, OptionValue], Effect] = {}
+        for axis in self.axes:
+            for before, after in pairwise(axis.values):
+                swap = {(axis.option, after): (axis.option, before)}
+                others = {
+                    options: cells.get(tuple(swap.get(each, each) for each in options))
+                    for options in cells
+                    if (axis.option, after) in options
+                }
+                pairs = [(cells[options], other) for options, other in others.items() if other]
+                if pairs:
+                    scores = np.mean([one.scores - other.scores for one, other in pairs], axis=0)
+                    ratio = np.mean([np.log(a.luts.mean / b.luts.mean) for a, b in pairs])
+                    effect = Effect(mean_interval(scores), float(np.exp(ratio)))
+                    found[axis.option, before, after] = effect
+        return found
 
     def summary(self) -> list[tuple[str, ...]]:
         """Choice and reference of each data set as text, after the names of the columns."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from kan_dialect.errors import KanError
 from kan_dialect.flows.compare.bootstrap import Interval, mean_interval
 from kan_dialect.flows.study.data import SETS, sklearn_set
-from kan_dialect.flows.study.page import point_table, study_page
+from kan_dialect.flows.study.page import effect_table, point_table, study_page
 from kan_dialect.flows.study.picture import study_picture
 from kan_dialect.flows.study.results import Cell, Studied
 from kan_dialect.flows.trials.columns import Row
@@ -124,6 +126,27 @@ def test_the_choice_is_the_cheapest_point_that_is_good_enough() -> None:
     assert row["data set"] == "a" and row["choice"] == "input-bits=2"
     assert row["difference"] == difference.shown("+.3f")
     assert loose.failed == ["no"] and "input-bits=2" in loose._repr_html_()
+
+
+def test_a_step_is_worth_its_mean_over_points_that_differ_in_it_alone() -> None:
+    whole = studied(BITS, Axis("functions", ("spline", "line")))
+    (a, b), (c, d), (e, f) = zip(whole.of("a")[::2], whole.of("a")[1::2], strict=True)
+    found = whole.effects("a")
+    assert [*found] == [
+        ("input-bits", 1, 2), ("input-bits", 2, 4), ("functions", "spline", "line"),
+    ]  # fmt: skip
+    step = found["input-bits", 1, 2]
+    expected = [(c.less(a).mean + d.less(b).mean) / 2, np.sqrt(c.luts.mean * d.luts.mean)]
+    assert step.score.mean == pytest.approx(expected[0])
+    assert step.luts == pytest.approx(expected[1] / np.sqrt(a.luts.mean * b.luts.mean))
+    lines = (b.scores - a.scores + d.scores - c.scores + f.scores - e.scores) / 3
+    assert found["functions", "spline", "line"].score == mean_interval(lines)
+    # A point that is left out takes its pairs with it.
+    cells = [cell for cell in whole.cells if cell is not d]
+    fewer = replace(whole, cells=cells).effects("a")
+    assert fewer["input-bits", 1, 2].score == c.less(a)
+    head, first, *_ = effect_table(whole)
+    assert head == ("step", "a", "b") and first[:2] == ("input-bits: 1 → 2", str(step))
 
 
 def test_tables_of_one_option_and_of_two() -> None:
