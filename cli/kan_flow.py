@@ -42,6 +42,7 @@ _COMMANDS: dict[str, tuple[Adder, Runner, str]] = {
     "report": _command("page", "report", "write the page of a build again"),
     "view": _command("page", "view", "write a page that shows a model, without building it"),
     "train": _command("train", "train", "labelled samples to networks that are small in hardware"),
+    "study": _command("study", "study", "data sets, options and seeds: a question answered"),
     "train-sim": _command(
         "training", "train_sim", "train the RTL of a trainable build in simulation"
     ),

@@ -95,7 +95,7 @@ def train(
         network is as small as `max_luts`; the folder is not that of a training, or of another one.
     """
     JOBS.require("jobs", jobs)
-    chosen = _options(options, given)
+    chosen = options_of(options, given)
     return train_by(
         Workers(local_runner(jobs), is_here=jobs == 1),
         read_samples(data, chosen),
@@ -217,7 +217,13 @@ def _teacher_results(model: object, dataset: Dataset) -> FloatArray:
     return network.run(network.data.x)
 
 
-def _options(options: TrainingOptions | None, given: Mapping[str, object]) -> TrainingOptions:
+def options_of(options: TrainingOptions | None, given: Mapping[str, object]) -> TrainingOptions:
+    """The options of a training, as an object or by name.
+
+    Raises
+    ------
+    KanError : they are given both ways; an option or its value is unknown.
+    """
     if options is None:
         found = split_options(given, TRAINED, without=NOT_TRAINED)
         schedule, table = Schedule(**found["schedule"]), TableOptions(**found["table"])

@@ -123,7 +123,7 @@ def read_table(data: RawData, options: TableOptions) -> Table:
     elif isinstance(data, Mapping):
         arrays, where = dict(data), UNSAVED
     else:
-        arrays, where = load_arrays(Path(data), _columns(options)), str(data)
+        arrays, where = load_arrays(Path(data), columns_read(options)), str(data)
     if options.label and "label_names" not in arrays:
         raise KanError(
             f"--label names a column, and {where} has arrays",
@@ -189,7 +189,8 @@ def _weight_rows(path: Path) -> list[tuple[str, float]]:
     return found
 
 
-def _columns(options: TableOptions) -> Columns:
+def columns_read(options: TableOptions) -> Columns:
+    """The columns of a .csv file that a training reads."""
     return Columns(options.label, (), options.without, options.group, options.time)
 
 

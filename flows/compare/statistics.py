@@ -1,8 +1,7 @@
 """Ratios of figures to the baseline: geometric means over networks, with confidence intervals.
 
 Widths of one network are alike, so a network counts once: by the geometric mean of its ratios at
-all widths. The interval is the percentile bootstrap over networks (Efron and Tibshirani, An
-Introduction to the Bootstrap, 1993, chapter 13).
+all widths. The interval is the percentile bootstrap over networks.
 
 Synthesis may have measured a part of the pairs of a network and a width. The other pairs then get
 the ratio by estimate times an error drawn from those of the measured pairs, by the approximate
@@ -19,12 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from kan_dialect.flows.compare.bootstrap import LEAST_UNITS, RESAMPLES, percentiles
 from kan_dialect.ir.constants import BoolArray, FloatArray
 
-RESAMPLES = 10_000
-CONFIDENCE = 0.95
-LEAST_NETWORKS = 5
-"""The bootstrap's interval of fewer networks is far too narrow and is not given."""
 LEAST_ERRORS = 5
 """Of fewer measured pairs, the errors of the estimate are not known well enough to draw from."""
 
@@ -68,7 +64,7 @@ class Ratio:
     mean: float
     """Geometric mean over the networks."""
     interval: tuple[float, float] | None
-    """Of the mean; None of fewer than `LEAST_NETWORKS` networks."""
+    """Of the mean; None of fewer than `LEAST_UNITS` networks."""
     basis: str = ""
     """`by synthesis`, `by synthesis of 12 of 34`, `by estimate`; empty of exact figures, and where
     the pipelines make the same designs."""
@@ -147,15 +143,14 @@ def ratio_of(
         ratios[pairs.is_estimate] += pairs.errors.mean()
     means = weights @ ratios
     interval = None
-    if len(names) >= LEAST_NETWORKS:
+    if len(names) >= LEAST_UNITS:
         rng = np.random.default_rng(0)
         drawn = rng.integers(0, len(names), (RESAMPLES, len(names)))
         resamples = np.tile(pairs.ratios, (RESAMPLES, 1))
         if is_corrected:
             resamples[:, pairs.is_estimate] += _drawn_errors(pairs.errors, estimated, rng)
         found = np.take_along_axis(resamples @ weights.T, drawn, axis=1).mean(axis=1)
-        tail = (1 - CONFIDENCE) / 2
-        low, high = np.quantile(found, [tail, 1 - tail]).tolist()
+        low, high = percentiles(found)
         interval = math.exp(low - error), math.exp(high + error)
     return Ratio(
         name,

@@ -98,7 +98,7 @@ def heat_map_picture(result: Sweep, vertical: str, horizontal: str) -> bytes:
         cells = np.full((len(ys), len(xs)), np.nan)
         for row in rows:
             cells[ys.index(row[vertical]), xs.index(row[horizontal])] = row.get(name, np.nan)
-        _draw_cells(axes, cells, name)
+        draw_cells(axes, cells, name)
         if result.choice is not None:
             chosen = rows[result.choice]
             at = (xs.index(chosen[horizontal]), ys.index(chosen[vertical]))
@@ -112,7 +112,7 @@ def heat_map_picture(result: Sweep, vertical: str, horizontal: str) -> bytes:
     return as_png(picture)
 
 
-def _draw_cells(axes: Any, cells: FloatArray, name: str) -> None:
+def draw_cells(axes: Any, cells: FloatArray, name: str) -> None:
     """Colours from best (0) to worst (1), and figures in up to 200 cells.
 
     Accuracies reach 1 at 0.2 below the best.

@@ -17,7 +17,6 @@ sys.path.insert(0, str(BENCHMARKS))
 from logic_hardware import Encoder, Layer, output_bits, sums, verilog
 from measurements import Measurements, play
 from peer_training import Job, candidates, decisions, read_job, smoothed, write_job
-from trained_precision import Cell, grid_table
 from training import (
     Bench,
     DataSet,
@@ -291,13 +290,3 @@ def test_a_front_of_images_from_file_to_cells(
     assert 0 < found.points[-1].luts < 20 and found.points[-1].ns is None
     monkeypatch.setattr("training.subprocess", None)
     assert bench.front("i", "ours", seed=2) == found
-
-
-def test_points_of_a_grid() -> None:
-    cells = [
-        Cell(2, 3, 0, ((300, 0.93), (200, 0.90), (100, 0.80))),
-        Cell(2, 3, 1, ((150, 0.92),)),
-    ]
-    assert cells[0].best(250) == 0.90 and cells[1].best(100) == 0.0
-    assert "| 3 | 2 | 0.9250 | 0.9100 | 0.9100 | 0.8600 |" in grid_table("drybean", cells)
-    assert best_so_far([(5, 0.9), (3, 0.8), (4, 0.7), (3, 0.6)]) == ([3, 5], [0.8, 0.9])

@@ -64,7 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("kan_run net.mlir --inputs x.npz --outputs y.npy", []),
         ("kan_flow build net.mlir -o built --calibration x.npz --simulator none --vectors 9", []),
         *((f"kan_flow {name} --help", []) for name in ("build", "synth", "pnr", "prove")),
-        *((f"kan_flow {name} --help", []) for name in ("compare", "sweep", "train")),
+        *((f"kan_flow {name} --help", []) for name in ("compare", "study", "sweep", "train")),
     ],
 )  # fmt: skip
 def test_what_a_command_imports(command: str, needed: list[str], folder: Path) -> None:

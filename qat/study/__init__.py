@@ -1,0 +1,1 @@
+"""Studies of trainings: what STUDY.toml asks for, and the work in tasks."""
