@@ -35,12 +35,10 @@ class Dual:
 
     bound: IntArray
     """(boxes,): no weighted sum of objectives is greater, in 1/ONE."""
+    chosen: IntArray
+    """(boxes, variables): the indices that it takes; a sum need not be that of its inputs."""
     point: IntArray
-    """(boxes, inputs): values of inputs that the bound takes."""
-    wanted: IntArray
-    """(boxes, nodes): the sums that the bound takes."""
-    rows: FloatArray
-    """(boxes, columns): what each value of each variable contributes."""
+    """(boxes, inputs): those of inputs."""
 
 
 @dataclass
@@ -129,7 +127,7 @@ class Bounds:
             allowed = np.where(self._inside(place, low, high), part, -np.inf)
             chosen[:, place] = allowed.argmax(axis=1)
             bound += allowed[boxes, chosen[:, place]].astype(np.int64)
-        return Dual(bound, chosen[:, : self.inputs], chosen[:, self.inputs :], rows)
+        return Dual(bound, chosen, chosen[:, : self.inputs])
 
     def at(self, points: IntArray) -> IntArray:
         """Indices of all variables (points, variables) at points (points, inputs)."""

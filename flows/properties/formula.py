@@ -140,9 +140,7 @@ class View:
         return self.networks.combined(weights, constant)
 
 
-def _scores(
-    networks: Networks, ports: Sequence[Port], outputs: Sequence[Code]
-) -> list[Code]:
+def _scores(networks: Networks, ports: Sequence[Port], outputs: Sequence[Code]) -> list[Code]:
     head = outputs[0]
     if isinstance(head, Decision):
         return [networks.combined([(1, score)]) for score, _ in head.left]

@@ -39,6 +39,26 @@ PropertyText: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
+class Built:
+    """A build, as far as properties read it."""
+
+    integer: Model
+    circuit: Model
+    rtl: Path
+
+    @staticmethod
+    def of(folder: Path) -> Built:
+        """What a folder of `kan-flow build` holds.
+
+        Raises
+        ------
+        KanError : it is no such folder.
+        """
+        integer, circuit = built_models(folder)
+        return Built(integer, circuit, folder / "rtl" / f"{circuit.name}.sv")
+
+
+@dataclass(frozen=True)
 class Property:
     """One property, with what it needs read."""
 
@@ -54,7 +74,7 @@ class Property:
     features: frozenset[str] = frozenset()
     samples: IntArray | None = None
     """(samples, inputs), codes."""
-    other: Model | None = None
+    other: Built | None = None
 
 
 def read_properties(model: Model, given: Path | PropertyText) -> list[Property]:
@@ -75,9 +95,7 @@ def read_properties(model: Model, given: Path | PropertyText) -> list[Property]:
             raise KanError(f"cannot read {given}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise KanError(f"{given} is no TOML: {error}") from None
-    return [
-        _read(model, folder, name, keys) for name, keys in cast(PropertyText, content).items()
-    ]
+    return [_read(model, folder, name, keys) for name, keys in cast(PropertyText, content).items()]
 
 
 def _read(model: Model, folder: Path, name: str, keys: Mapping[str, Any]) -> Property:
@@ -115,18 +133,14 @@ def _read(model: Model, folder: Path, name: str, keys: Mapping[str, Any]) -> Pro
         case "robust":
             return _robust(model, folder, where, name, keys)
         case "equivalent":
-            other, _ = built_models(folder / value)
-            return Property(
-                name, kind, f"same class as {value}{behind}", region=region, other=other
-            )
+            claim = f"same class as {value}{behind}"
+            return Property(name, kind, claim, region=region, other=Built.of(folder / value))
         case _:
             claim = f"never {value}" if kind == "never" else value
             return Property(name, kind, claim + behind, value, region)
 
 
-def _robust(
-    model: Model, folder: Path, where: str, name: str, keys: Mapping[str, Any]
-) -> Property:
+def _robust(model: Model, folder: Path, where: str, name: str, keys: Mapping[str, Any]) -> Property:
     within, features = keys["robust"], frozenset(keys.get("features", ()))
     ports = model.ports()[0]
     unknown = features - {of for port in ports for of in (port.name, port.data_name)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,9 @@ from kan_dialect.model.model import Model
 from kan_dialect.passbase.progress import say
 
 Status: TypeAlias = Literal["proven", "refuted", "undecided"]
+
+OTHER = "in the other"
+"""Of codes of the other network of an equivalence."""
 
 _CENTRE = 1 << 40
 """Added to objectives whose greatest value is wanted, which are then above 0."""
@@ -53,6 +57,7 @@ class Verdict:
             "claim": self.property.claim,
             "status": self.status,
             "seconds": round(self.seconds, 3),
+            "codes": [codes.tolist() for _, codes in self.samples],
             **self.figures,
         }
 
@@ -71,9 +76,7 @@ def prove_property(model: Model, wanted: Property, *, timeout: float = math.inf)
     start = time.monotonic()
     proof = _Proof(model, wanted, start + timeout)
     status, samples, figures = proof.methods[wanted.kind]()
-    return Verdict(
-        wanted, status, time.monotonic() - start, proof.boxes, tuple(samples), figures
-    )
+    return Verdict(wanted, status, time.monotonic() - start, proof.boxes, tuple(samples), figures)
 
 
 _Outcome: TypeAlias = tuple[Status, Sequence[tuple[str, IntArray]], Mapping[str, object]]
@@ -161,6 +164,8 @@ class _Proof:
             finished &= found.finished
             if found.point is not None:
                 figures[end] = sign * (found.value - _CENTRE)
+                if not found.finished:
+                    figures[f"{end}_bound"] = sign * (found.bound - _CENTRE)
                 samples.append((f"{end} {figures[end]}", self.codes(found.point)))
         return ("proven" if finished else "undecided"), samples, figures
 
@@ -198,8 +203,8 @@ class _Proof:
 
     def equivalent(self) -> _Outcome:
         assert self.wanted.other is not None
-        networks = Networks()
-        ports, others = self.model.ports()[0], self.wanted.other.ports()[0]
+        networks, compared = Networks(), self.wanted.other.integer
+        ports, others = self.model.ports()[0], compared.ports()[0]
         if len(ports) != len(others):
             raise KanError(
                 f"property {self.wanted.name}: the networks have {len(ports)} and {len(others)} "
@@ -213,7 +218,7 @@ class _Proof:
             for side, codes in zip(read, pairs.T, strict=True):
                 side.append(networks.listed(of, codes))
         one = View.of(networks, self.model, read[0])
-        other = View.of(networks, self.wanted.other, read[1])
+        other = View.of(networks, compared, read[1])
         one.require_classes()
         other.require_classes()
         cases = [
@@ -225,7 +230,7 @@ class _Proof:
         if found.point is None:
             return self.refuted(found)
         pairs = np.array([of[at] for of, at in zip(cells, found.point.tolist(), strict=True)])
-        return self.refuted(found, ("", pairs[:, 0]), ("in the other", pairs[:, 1]))
+        return self.refuted(found, ("", pairs[:, 0]), (OTHER, pairs[:, 1]))
 
     def robust(self) -> _Outcome:
         view = self.view()
@@ -252,7 +257,9 @@ class _Proof:
             within, point = self.wanted.within, None
             while within:
                 low = np.where(moved, np.maximum(sample - within, 0), sample)
-                high = np.where(moved, np.minimum(sample + within, bounds.sizes[: len(ports)] - 1), sample)
+                high = np.where(
+                    moved, np.minimum(sample + within, bounds.sizes[: len(ports)] - 1), sample
+                )
                 found = self.find_in(bounds, cases[int(own)], (low, high))
                 if found.point is None:
                     nearest = nearest if found.finished else None
@@ -262,7 +269,10 @@ class _Proof:
                 within = nearest - 1
             radii.append(nearest)
             if point is not None and len(changed) < 2:
-                changed = [("sample", self.codes(sample)), (f"distance {nearest}", self.codes(point))]
+                changed = [
+                    ("sample", self.codes(sample)),
+                    (f"distance {nearest}", self.codes(point)),
+                ]
         known = [radius for radius in radii if radius is not None]
         certified = [
             sum(not radius or radius > within for radius in known)
@@ -288,6 +298,10 @@ Limits: TypeAlias = tuple[IntArray, IntArray]
 def _bounded(bounds: Bounds, case: Sequence[Code], low: IntArray, high: IntArray) -> Case | None:
     """A case whose objectives of one input are limits of that; None: it never holds."""
     low, high = low.copy(), high.copy()
+    for one, other in itertools.combinations(case, 2):
+        both_positive = bounds.networks.combined([(1, one), (1, other)])
+        if not both_positive.tables and both_positive.constant < 2:
+            return None
     objectives: list[Code] = []
     for code in case:
         if not code.tables:

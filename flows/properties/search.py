@@ -10,21 +10,24 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
 
 from kan_dialect.flows.properties.bounds import ONE, Bounds
 from kan_dialect.flows.prove.second_opinion.codes import Code
-from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 
 _BATCH = 32
 """Boxes that are bounded at once."""
-_STEPS, _FIRST_STEPS = 6, 60
-"""Subgradient steps for a box, and for the first ones."""
+_STEPS, _FIRST_STEPS = 25, 100
+"""Subgradient steps for a box, and for a whole case."""
+_HALVED = 10
+"""Steps behind which the length of steps is half."""
 _LISTED = 64
 """Boxes of no more points are listed."""
+_UNKNOWN = 1 << 62
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +48,10 @@ class Found:
     """Indices of codes, (inputs,); None: none were found."""
     value: int
     """Of the first objective there; 0 where none were found."""
+    bound: int
+    """No first objective is greater."""
     finished: bool
-    """False where time ran out: there may be others."""
+    """False where time ran out: the bound may not be reached."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +76,8 @@ class Search:
     """In seconds of `time.monotonic`."""
     boxes: int = 0
     """Boxes that were looked at."""
-    _floor: int = 0
+    _value: int = 0
     _point: IntArray | None = None
-    _rows: dict[int, FloatArray] = field(default_factory=dict[int, FloatArray])
 
     def find(self, cases: Sequence[Case], *, greatest: bool = False) -> Found:
         """Codes at which all objectives of a case are at least 1.
@@ -82,12 +86,12 @@ class Search:
         ----------
         greatest : go on to the greatest value of the first objective.
         """
-        self._floor, self._point = 0, None
+        self._value, self._point = 0, None
         order = count()
-        heap = [(-(1 << 62), next(order), self._whole(case)) for case in cases]
+        heap = [(-_UNKNOWN, next(order), self._whole(case)) for case in cases]
         while heap and (greatest or self._point is None):
             if time.monotonic() > self.deadline:
-                return Found(self._point, self._floor, False)
+                return Found(self._point, self._value, -heap[0][0], False)
             case = heap[0][2].case
             batch: list[_Box] = []
             while heap and len(batch) < _BATCH and heap[0][2].case is case:
@@ -95,106 +99,165 @@ class Search:
             self.boxes += len(batch)
             for bound, box in self._split(case, batch):
                 heapq.heappush(heap, (-bound, next(order), box))
-        return Found(self._point, self._floor, True)
+        return Found(self._point, self._value, self._value, True)
 
     def _whole(self, case: Case) -> _Box:
-        nodes = len(self.bounds.networks.nodes)
-        low = np.concatenate([case.low, np.zeros(nodes, dtype=np.int64)])
-        high = np.concatenate([case.high, self.bounds.sizes[self.bounds.inputs :] - 1])
+        sums = self.bounds.sizes[self.bounds.inputs :]
+        low = np.concatenate([case.low, np.zeros_like(sums)])
+        high = np.concatenate([case.high, sums - 1])
         weights = np.full(len(case.objectives), float(ONE))
-        return _Box(case, low, high, weights, np.zeros(nodes), _FIRST_STEPS)
-
-    def _try(self, case: Case, points: IntArray) -> None:
-        """Keep the best of points."""
-        indices = self.bounds.at(points)
-        first, *rest = [self.bounds.values(code, indices) for code in case.objectives]
-        for values in rest:
-            first = np.where(values > 0, first, 0)
-        if first.size and first.max() > self._floor:
-            self._floor, self._point = int(first.max()), points[int(first.argmax())]
+        return _Box(case, low, high, weights, np.zeros(len(sums)), _FIRST_STEPS)
 
     def _split(self, case: Case, boxes: Sequence[_Box]) -> list[tuple[int, _Box]]:
-        """Parts of boxes that may hold a better point, with a bound each."""
+        """Parts of boxes that may hold a better point, with a bound of each."""
         inputs = self.bounds.inputs
-        open_boxes: list[_Box] = []
+        left: list[_Box] = []
         for box in boxes:
             sizes = (box.high - box.low + 1)[:inputs]
-            if np.prod(sizes.astype(np.float64)) > _LISTED:
-                open_boxes.append(box)
-                continue
-            self._try(case, np.indices(sizes.tolist()).reshape(inputs, -1).T + box.low[:inputs])
-        if not open_boxes:
-            return []
-        low, high = (np.array([getattr(b, name) for b in open_boxes]) for name in ("low", "high"))
-        empty = self.bounds.narrowed(low, high)
-        return self._bounded(
-            case,
-            [box for box, gone in zip(open_boxes, empty.tolist(), strict=True) if not gone],
-            low[~empty],
-            high[~empty],
-        )
+            if np.prod(sizes.astype(np.float64)) <= _LISTED:
+                self._try(case, np.indices(sizes.tolist()).reshape(inputs, -1).T + box.low[:inputs])
+            else:
+                left.append(box)
+        low = np.array([box.low for box in left]).reshape(-1, len(self.bounds.sizes))
+        high = np.array([box.high for box in left]).reshape(low.shape)
+        holds = ~self.bounds.narrowed(low, high)
+        left = [box for box, held in zip(left, holds.tolist(), strict=True) if held]
+        return self._bounded(case, left, low[holds], high[holds]) if left else []
 
     def _bounded(
         self, case: Case, boxes: Sequence[_Box], low: IntArray, high: IntArray
     ) -> list[tuple[int, _Box]]:
-        if not boxes:
-            return []
-        bounds, inputs = self.bounds, self.bounds.inputs
+        """As `_split`, of boxes that are not empty."""
+        bounds = self.bounds
         rows = np.array([bounds.row(code) for code in case.objectives])
+        constants = np.array([code.constant for code in case.objectives])
         weights = np.array([box.weights for box in boxes])
         multipliers = np.array([box.multipliers for box in boxes])
-        best = np.full(len(boxes), 1 << 62)
-        kept = [weights, multipliers]
-        shown = [np.zeros_like(low), np.zeros_like(low)]
+        best = _Best.none(len(boxes), weights, multipliers, low)
         for step in range(max(box.steps for box in boxes)):
-            # The first objective counts from the best value on.
-            constants = np.array([code.constant for code in case.objectives])
-            constants[0] -= self._floor
             dual = bounds.dual(weights @ rows, multipliers, low, high)
-            # Each objective is at least 1.
-            slack = dual.bound + (weights @ (constants - 1)).astype(np.int64)
-            indices = bounds.at(dual.point)
-            before = self._floor
+            # In multiples of the weights: how much the objectives may be above 0 together.
+            bound = dual.bound + (weights @ constants).astype(np.int64)
+            best.keep(bound, weights, multipliers, dual.chosen, bounds.at(dual.point))
             self._try(case, dual.point)
-            if self._floor > before:
-                slack -= ((self._floor - before) * weights[:, 0]).astype(np.int64)
-                best -= ((self._floor - before) * kept[0][:, 0]).astype(np.int64)
-            better = slack < best
-            best = np.where(better, slack, best)
-            kept = [np.where(better[:, np.newaxis], a, b) for a, b in ((weights, kept[0]), (multipliers, kept[1]))]
-            taken = np.concatenate([dual.point, dual.wanted], axis=1)
-            shown = [np.where(better[:, np.newaxis], a, b) for a, b in ((taken, shown[0]), (indices, shown[1]))]
-            live = best >= 0
-            if not live.any():
+            if not best.may_hold(self._value).any():
                 return []
-            off = np.stack([bounds.values(code, taken) for code in bounds.networks.nodes.values()], axis=1) - dual.wanted - bounds.lows[inputs:] if bounds.networks.nodes else np.zeros((len(boxes), 0))
-            size = (off.astype(np.float64) ** 2).sum(axis=1)
-            length = (slack + ONE) / np.maximum(size, 1.0) * 0.7
-            multipliers = np.rint(multipliers - length[:, np.newaxis] * off).clip(-bounds.limit, bounds.limit)
-            if len(case.objectives) > 1:
-                values = np.stack([bounds.values(code, taken) for code in case.objectives], axis=1)
-                values = values - values.mean(axis=1, keepdims=True)
-                push = values / np.maximum(np.abs(values).max(axis=1, keepdims=True), 1.0)
-                weights = np.rint(weights - push * ONE / (4 + step)).clip(0, 4 * ONE)
-                weights[weights.sum(axis=1) == 0] = ONE
+            off = np.zeros_like(multipliers)
+            for node, code in enumerate(bounds.networks.nodes.values()):
+                place = bounds.inputs + node
+                taken = dual.chosen[:, place] + bounds.lows[place]
+                off[:, node] = bounds.values(code, dual.chosen) - taken
+            over = bound - (weights[:, 0] * self._value) + ONE
+            length = over / np.maximum((off**2).sum(axis=1), 1.0) / (1 + step / _HALVED)
+            moved = np.rint(multipliers - length[:, np.newaxis] * off)
+            multipliers = moved.clip(-bounds.limit, bounds.limit)
+            weights = _moved_weights(
+                weights,
+                np.stack([bounds.values(code, dual.chosen) for code in case.objectives], axis=1),
+                step,
+            )
         parts: list[tuple[int, _Box]] = []
-        for number in np.flatnonzero(best >= 0).tolist():
-            box = boxes[number]
-            for half_low, half_high in _halves(low[number], high[number], shown[0][number], shown[1][number], inputs, kept[1][number]):
-                parts.append((int(best[number]), _Box(case, half_low, half_high, kept[0][number], kept[1][number])))
+        for box in np.flatnonzero(best.may_hold(self._value)).tolist():
+            lows, highs = _halves(low[box], high[box], best, box, bounds.inputs)
+            for half in zip(lows, highs, strict=True):
+                known = _Box(case, *half, best.weights[box], best.multipliers[box])
+                parts.append((best.first(box), known))
         return parts
 
+    def _try(self, case: Case, points: IntArray) -> None:
+        """Keep the best of points, then of those that differ from it by one input, and so on."""
+        while len(points):
+            indices = self.bounds.at(points)
+            values = self.bounds.values(case.objectives[0], indices)
+            for code in case.objectives[1:]:
+                values = np.where(self.bounds.values(code, indices) > 0, values, 0)
+            place = int(values.argmax())
+            if values[place] <= self._value:
+                return
+            self._value, self._point = int(values[place]), points[place]
+            points = _neighbours(points[place], case)
 
-def _halves(low, high, taken, given, inputs, multipliers):
-    """Parts of a box: at a sum that differs from what inputs give, or at an input."""
-    apart = np.abs(taken - given)[inputs:] * np.abs(multipliers)
+
+def _neighbours(point: IntArray, case: Case) -> IntArray:
+    """The points of a case that differ by one input: (points, inputs)."""
+    parts: list[IntArray] = []
+    for place in range(len(point)):
+        moved = np.arange(case.low[place], case.high[place] + 1)
+        part = np.tile(point, (len(moved), 1))
+        part[:, place] = moved
+        parts.append(part)
+    return np.concatenate(parts)
+
+
+@dataclass
+class _Best:
+    """What gave the least bounds of boxes."""
+
+    bound: IntArray
+    """(boxes,)"""
+    weights: FloatArray
+    multipliers: FloatArray
+    chosen: IntArray
+    """(boxes, variables): values that the bound takes."""
+    given: IntArray
+    """(boxes, variables): those that its inputs give."""
+
+    @staticmethod
+    def none(count: int, weights: FloatArray, multipliers: FloatArray, low: IntArray) -> _Best:
+        return _Best(np.full(count, _UNKNOWN), weights, multipliers, low, low)
+
+    def keep(
+        self,
+        bound: IntArray,
+        weights: FloatArray,
+        multipliers: FloatArray,
+        chosen: IntArray,
+        given: IntArray,
+    ) -> None:
+        better = bound / weights.sum(axis=1) < self.bound / self.weights.sum(axis=1)
+        self.bound = np.where(better, bound, self.bound)
+        rows = better[:, np.newaxis]
+        self.weights = np.where(rows, weights, self.weights)
+        self.multipliers = np.where(rows, multipliers, self.multipliers)
+        self.chosen = np.where(rows, chosen, self.chosen)
+        self.given = np.where(rows, given, self.given)
+
+    def first(self, box: int) -> int:
+        """A bound of the first objective."""
+        weight = int(self.weights[box, 0])
+        return int(self.bound[box]) // weight if weight else _UNKNOWN
+
+    def may_hold(self, value: int) -> BoolArray:
+        """Whether all objectives may be at least 1, and the first above a value."""
+        needed = self.weights.sum(axis=1) + self.weights[:, 0] * value
+        return self.bound >= needed.astype(np.int64)
+
+
+def _moved_weights(weights: FloatArray, values: IntArray, step: int) -> FloatArray:
+    """Weights (boxes, objectives), less of the objectives that have large values."""
+    if weights.shape[1] == 1:
+        return weights
+    apart = values - values.mean(axis=1, keepdims=True)
+    apart /= np.maximum(np.abs(apart).max(axis=1, keepdims=True), 1.0)
+    moved = np.rint(weights - apart * ONE / (4 + step)).clip(0, ONE)
+    moved[~moved.any(axis=1)] = ONE
+    return moved
+
+
+def _halves(
+    low: IntArray, high: IntArray, best: _Best, box: int, inputs: int
+) -> tuple[tuple[IntArray, IntArray], tuple[IntArray, IntArray]]:
+    """Least and greatest indices of both parts of a box: split at a sum, or at an input."""
+    chosen, given = best.chosen[box], best.given[box]
+    apart = np.abs(chosen - given)[inputs:] * np.abs(best.multipliers[box])
     apart[low[inputs:] == high[inputs:]] = 0
     if apart.any():
         place = inputs + int(apart.argmax())
-        at = min(max((int(taken[place]) + int(given[place])) // 2, int(low[place])), int(high[place]) - 1)
+        between = (int(chosen[place]) + int(given[place])) // 2
+        at = min(max(between, int(low[place])), int(high[place]) - 1)
     else:
         place = int((high - low)[:inputs].argmax())
         at = int(low[place] + high[place]) // 2
     lower, upper = high.copy(), low.copy()
     lower[place], upper[place] = at, at + 1
-    return (low, lower), (upper, high)
+    return (low, upper), (lower, high)
