@@ -44,7 +44,7 @@ def prove_properties_of(options: argparse.Namespace) -> int:
         merge_proof(folder / "report.json", summaries, key="properties")
     proven = sum(verdict.proven for verdict in verdicts)
     print(
-        f"{integer.name}: {proven} of {len(verdicts)} properties proven of the integer model, for all "
-        "codes"
+        f"{integer.name}: {proven} of {len(verdicts)} properties proven of the integer model, "
+        "for all codes"
     )
     return 0 if proven == len(verdicts) else 1

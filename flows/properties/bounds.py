@@ -13,12 +13,10 @@ positive numbers is positive.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from kan_dialect.errors import KanError
 from kan_dialect.flows.properties.network import Networks
 from kan_dialect.flows.prove.second_opinion.codes import Code
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
@@ -57,7 +55,8 @@ class Bounds:
         self.sizes = np.array([of.high - of.low + 1 for of in self.variables])
         self.starts = np.concatenate([[0], np.cumsum(self.sizes)])
         self.place = {of: place for place, of in enumerate(self.variables)}
-        self.columns = np.arange(self.starts[-1]) - np.repeat(self.starts[:-1], self.sizes)
+        ranges: list[IntArray] = [np.arange(size) for size in self.sizes.tolist()]
+        self.columns = np.concatenate(ranges)
         self.tables = np.zeros((len(nodes), self.starts[-1]))
         for row, code in zip(self.tables, nodes.values(), strict=True):
             row[:] = self.row(code)

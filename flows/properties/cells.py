@@ -14,8 +14,11 @@ def common_cells(one: Port, other: Port) -> IntArray:
 
     The values of a pair are an interval. Both ports must not wrap.
     """
-    ends = np.unique(np.concatenate([_last_values(one), _last_values(other)]))
-    pairs = np.concatenate([encode([port], ends[:, np.newaxis]) for port in (one, other)], axis=1)
+    with np.errstate(over="ignore"):
+        ends = np.unique(np.concatenate([_last_values(one), _last_values(other)]))
+        pairs = np.concatenate(
+            [encode([port], ends[:, np.newaxis]) for port in (one, other)], axis=1
+        )
     return np.unique(pairs, axis=0)
 
 

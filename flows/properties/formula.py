@@ -14,7 +14,7 @@ import ast
 import bisect
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,23 +31,20 @@ from kan_dialect.quoting import quoted
 Cases: TypeAlias = list[list[Code]]
 """Cases of objectives: all objectives of one case or another are at least 1."""
 
+Weights: TypeAlias = list[tuple[int, Code]]
+"""Multiples of codes that are added up."""
+
 _IN = re.compile(r"('[^']*'|\"[^\"]*\"|\w+)\s+in\s+(-?[\d.]*?\d)\s*\.\.\s*(-?[\d.eE+-]+)")
-_NEGATED: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Lt: ast.GtE,
-    ast.LtE: ast.Gt,
-    ast.Gt: ast.LtE,
-    ast.GtE: ast.Lt,
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
+_SIGNS: dict[type[ast.cmpop], str] = {
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
 }
-_SWAPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Lt: ast.Gt,
-    ast.LtE: ast.GtE,
-    ast.Gt: ast.Lt,
-    ast.GtE: ast.LtE,
-    ast.Eq: ast.Eq,
-    ast.NotEq: ast.NotEq,
-}
+_NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+_SWAPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
 def both(one: Cases, other: Cases) -> Cases:
@@ -144,7 +141,9 @@ def _scores(networks: Networks, ports: Sequence[Port], outputs: Sequence[Code]) 
     head = outputs[0]
     if isinstance(head, Decision):
         return [networks.combined([(1, score)]) for score, _ in head.left]
-    centred = [networks.combined([(1, c)], -p.zero_point) for c, p in zip(outputs, ports)]
+    centred = [
+        networks.combined([(1, c)], -p.zero_point) for c, p in zip(outputs, ports, strict=True)
+    ]
     if len(centred) == 1:
         return [Code(), *centred]
     finest = min(port.scale for port in ports)
@@ -191,7 +190,7 @@ class _Reader:
             case ast.Compare(left=left, ops=ops, comparators=rights):
                 lefts = [left, *rights[:-1]]
                 links = [
-                    self.comparison(a, type(op), b, holds)
+                    self.comparison(a, op, b, holds)
                     for a, op, b in zip(lefts, ops, rights, strict=True)
                 ]
                 if not holds:
@@ -203,13 +202,12 @@ class _Reader:
             case _:
                 raise self.refused(f"{ast.unparse(node)} is no comparison")
 
-    def comparison(
-        self, left: ast.expr, op: type[ast.cmpop], right: ast.expr, holds: bool
-    ) -> Cases:
-        if op not in _NEGATED:
+    def comparison(self, left: ast.expr, op: ast.cmpop, right: ast.expr, holds: bool) -> Cases:
+        if type(op) not in _SIGNS:
             raise self.refused("a comparison is one of < <= > >= == !=")
-        op = op if holds else _NEGATED[op]
-        for one, other, way in ((left, right, op), (right, left, _SWAPPED[op])):
+        sign = _SIGNS[type(op)]
+        sign = sign if holds else _NEGATED[sign]
+        for one, other, way in ((left, right, sign), (right, left, _SWAPPED[sign])):
             name = _name(one)
             if name == "_class":
                 return self.class_compared(way, other)
@@ -217,71 +215,64 @@ class _Reader:
                 return self.unit_compared(self.view.units[name], way, other)
         (weights, constant), (others, offset) = self.linear(left), self.linear(right)
         weights = [*weights, *((-weight, code) for weight, code in others)]
-        return self.positive(weights, constant - offset, op)
+        return self.positive(weights, constant - offset, sign)
 
-    def positive(
-        self, weights: list[tuple[int, Code]], constant: int, op: type[ast.cmpop]
-    ) -> Cases:
+    def positive(self, weights: Weights, constant: int, sign: str) -> Cases:
         """That a sum compares so with 0."""
 
-        def above(sign: int, more: int) -> Code:
-            scaled = [(sign * weight, code) for weight, code in weights]
-            return self.view.networks.combined(scaled, sign * constant + more)
+        def above(by: int, more: int) -> Code:
+            scaled = [(by * weight, code) for weight, code in weights]
+            return self.view.networks.combined(scaled, by * constant + more)
 
-        cases: dict[type[ast.cmpop], Callable[[], Cases]] = {
-            ast.Gt: lambda: [[above(1, 0)]],
-            ast.GtE: lambda: [[above(1, 1)]],
-            ast.Lt: lambda: [[above(-1, 0)]],
-            ast.LtE: lambda: [[above(-1, 1)]],
-            ast.Eq: lambda: [[above(1, 1), above(-1, 1)]],
-            ast.NotEq: lambda: [[above(1, 0)], [above(-1, 0)]],
-        }
-        return cases[op]()
+        match sign:
+            case ">" | ">=":
+                return [[above(1, len(sign) - 1)]]
+            case "<" | "<=":
+                return [[above(-1, len(sign) - 1)]]
+            case "==":
+                return [[above(1, 1), above(-1, 1)]]
+            case _:
+                return [[above(1, 0)], [above(-1, 0)]]
 
-    def class_compared(self, op: type[ast.cmpop], other: ast.expr) -> Cases:
+    def class_compared(self, sign: str, other: ast.expr) -> Cases:
         self.view.require_classes()
         names = self.view.model.schema.classes
         given = _name(other)
         index = names.index(given) if given in names else self.number(other)
-        if op not in (ast.Eq, ast.NotEq) or index not in range(len(self.view.scores)):
+        if sign not in ("==", "!=") or index not in range(len(self.view.scores)):
             raise self.refused(f"class is == or != one of 0 to {len(self.view.scores) - 1}")
-        decides = self.view.decides if op is ast.Eq else self.view.decides_otherwise
+        decides = self.view.decides if sign == "==" else self.view.decides_otherwise
         return decides(int(index))
 
-    def unit_compared(self, unit: Unit, op: type[ast.cmpop], other: ast.expr) -> Cases:
-        value, port = self.number(other), unit.port
-        weights = [(1, unit.code)]
-        if op is ast.NotEq or port.wraps:
+    def unit_compared(self, unit: Unit, sign: str, other: ast.expr) -> Cases:
+        value, port, weights = self.number(other), unit.port, [(1, unit.code)]
+        if sign == "!=" or port.wraps:
             raise self.refused(f"{port.data_name} is compared in codes only: {port.name}")
-        if not unit.is_input:
-            codes = range(port.low, port.high + 1)
+        if unit.is_input:
+            if sign in ("<", ">"):
+                value = math.nextafter(value, -math.inf if sign == "<" else math.inf)
+            code = int(encode([port], np.array([[value]], dtype=np.float64))[0, 0])
+            way = {"<": "<=", ">": ">="}.get(sign, sign)
+            return self.positive(weights, -code, _SWAPPED[way] if port.gain < 0 else way)
 
-            def real(code: int) -> float:
-                return float(decode([port], np.array([[code]]))[0, 0])
+        def real(code: int) -> float:
+            return float(decode([port], np.array([[code]]))[0, 0])
 
-            # Codes below the first that is not below the value, and below the first above it.
-            below = port.low + bisect.bisect_left(codes, value, key=real)
-            not_above = port.low + bisect.bisect_right(codes, value, key=real)
-            limits = {
-                ast.Lt: (below, ast.Lt),
-                ast.LtE: (not_above, ast.Lt),
-                ast.Gt: (not_above, ast.GtE),
-                ast.GtE: (below, ast.GtE),
-            }
-            if op is ast.Eq:
-                return both(
-                    self.positive(weights, -below, ast.GtE),
-                    self.positive(weights, -not_above, ast.Lt),
-                )
-            limit, way = limits[op]
-            return self.positive(weights, -limit, way)
-        if op in (ast.Lt, ast.Gt):
-            value = math.nextafter(value, -math.inf if op is ast.Lt else math.inf)
-        ways = {ast.Lt: ast.LtE, ast.Gt: ast.GtE}
-        way = ways.get(op, op)
-        row = np.zeros((1, 1)) + value
-        code = int(encode([port], row)[0, 0])
-        return self.positive(weights, -code, _SWAPPED[way] if port.gain < 0 else way)
+        codes = range(port.low, port.high + 1)
+        first = port.low + bisect.bisect_left(codes, value, key=real)
+        behind = port.low + bisect.bisect_right(codes, value, key=real)
+        match sign:
+            case "<":
+                return self.positive(weights, -first, "<")
+            case "<=":
+                return self.positive(weights, -behind, "<")
+            case ">":
+                return self.positive(weights, -behind, ">=")
+            case ">=":
+                return self.positive(weights, -first, ">=")
+            case _:
+                equal = self.positive(weights, -first, ">=")
+                return both(equal, self.positive(weights, -behind, "<"))
 
     def number(self, node: ast.expr) -> float:
         try:
@@ -292,7 +283,7 @@ class _Reader:
             raise self.refused(f"{ast.unparse(node)} is no number")
         return value
 
-    def linear(self, node: ast.expr) -> tuple[list[tuple[int, Code]], int]:
+    def linear(self, node: ast.expr) -> tuple[Weights, int]:
         """Integer multiples of codes, and a constant."""
         match node:
             case ast.Constant(value=int(value)) if not isinstance(value, bool):
@@ -313,7 +304,7 @@ class _Reader:
                     )
                 return [(1, self.view.codes[name])], 0
 
-    def scaled(self, node: ast.expr, by: int) -> tuple[list[tuple[int, Code]], int]:
+    def scaled(self, node: ast.expr, by: int) -> tuple[Weights, int]:
         weights, constant = self.linear(node)
         return [(weight * by, code) for weight, code in weights], constant * by
 

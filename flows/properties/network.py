@@ -7,7 +7,7 @@ same but for a constant are one variable, so what two networks share cancels out
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,7 +19,6 @@ from kan_dialect.flows.prove.plans import MAX_POINTS
 from kan_dialect.flows.prove.reference import Reference
 from kan_dialect.flows.prove.second_opinion.codes import Code, CodeArithmetic
 from kan_dialect.flows.prove.second_opinion.design import Undecided, Variable
-from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.exact_arithmetic import Ends, Listed
 from kan_dialect.ir.quant import storage_for
 from kan_dialect.ir.types import IntType
@@ -141,6 +140,26 @@ class Networks(CodeArithmetic):
             tables = {of: table * weight for of, table in plain.tables.items()}
             scaled.append(Code(tables, plain.constant * weight))
         return super().total(scaled)
+
+    def directions(self, code: Code, feature: Variable) -> set[int]:
+        """Whether a sum of tables may rise (1) or fall (-1) as an input does.
+
+        By monotonic tables on all ways from the input; both where one is not monotonic.
+        """
+        known: dict[Variable, set[int]] = {of: set[int]() for of in self.inputs} | {feature: {1}}
+        for of, total in self.nodes.items():
+            known[of] = _directions(total, known)
+        return _directions(code, known)
+
+
+def _directions(code: Code, known: Mapping[Variable, set[int]]) -> set[int]:
+    return {
+        way * sign
+        for of, table in code.tables.items()
+        for way in known[of]
+        for sign in np.unique(np.sign(np.diff(table))).tolist()
+        if sign
+    }
 
 
 def _is_part(code: Code, scores: Scores, role: str) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
 
-
 from kan_dialect.errors import KanError
 from kan_dialect.flows.built_models import built_models
 from kan_dialect.ir.constants import IntArray
@@ -100,7 +99,7 @@ def read_properties(model: Model, given: Path | PropertyText) -> list[Property]:
 
 def _read(model: Model, folder: Path, name: str, keys: Mapping[str, Any]) -> Property:
     where = f"property {quoted(name)}"
-    kinds = [key for key in get_args(Kind) if key in keys] if isinstance(keys, Mapping) else []
+    kinds = [key for key in get_args(Kind) if key in keys]
     if len(kinds) != 1:
         raise KanError(
             f"{where} has {len(kinds)} kinds",

@@ -36,7 +36,7 @@ _CENTRE = 1 << 40
 class Verdict:
     """What is known of a property."""
 
-    property: Property
+    wanted: Property
     status: Status
     seconds: float
     boxes: int
@@ -52,9 +52,9 @@ class Verdict:
     def summary(self) -> dict[str, object]:
         """An entry of `properties` in report.json."""
         return {
-            "name": self.property.name,
-            "kind": self.property.kind,
-            "claim": self.property.claim,
+            "name": self.wanted.name,
+            "kind": self.wanted.kind,
+            "claim": self.wanted.claim,
             "status": self.status,
             "seconds": round(self.seconds, 3),
             "codes": [codes.tolist() for _, codes in self.samples],
@@ -78,6 +78,9 @@ def prove_property(model: Model, wanted: Property, *, timeout: float = math.inf)
     status, samples, figures = proof.methods[wanted.kind]()
     return Verdict(wanted, status, time.monotonic() - start, proof.boxes, tuple(samples), figures)
 
+
+Limits: TypeAlias = tuple[IntArray, IntArray]
+"""Least and greatest index of each input."""
 
 _Outcome: TypeAlias = tuple[Status, Sequence[tuple[str, IntArray]], Mapping[str, object]]
 
@@ -108,10 +111,8 @@ class _Proof:
     def find_in(
         self, bounds: Bounds, cases: Cases, limits: Limits | None = None, **options: bool
     ) -> Found:
-        low = np.zeros(bounds.inputs, dtype=np.int64)
-        high = bounds.sizes[: bounds.inputs] - 1
-        if limits is not None:
-            low, high = limits
+        whole = np.zeros(bounds.inputs, dtype=np.int64), bounds.sizes[: bounds.inputs] - 1
+        low, high = limits or whole
         search = Search(bounds, self.deadline)
         bounded = (_bounded(bounds, case, low, high) for case in cases)
         found = search.find([case for case in bounded if case is not None], **options)
@@ -180,6 +181,10 @@ class _Proof:
             )
         port = ports[index]
         step = (1 if self.wanted.rises else -1) * (1 if port.gain > 0 else -1)
+        view = self.view()
+        objective = view.objective(self.wanted.formula)
+        if -step not in view.networks.directions(objective, view.networks.inputs[index]):
+            return "proven", (), {}
         undecided = False
         for code in range(port.low, port.high):
             say(f"{self.wanted.name}: {port.name} = {code}")
@@ -256,7 +261,7 @@ class _Proof:
             nearest: int | None = 0
             within, point = self.wanted.within, None
             while within:
-                low = np.where(moved, np.maximum(sample - within, 0), sample)
+                low: IntArray = np.where(moved, np.maximum(sample - within, 0), sample)
                 high = np.where(
                     moved, np.minimum(sample + within, bounds.sizes[: len(ports)] - 1), sample
                 )
@@ -289,10 +294,6 @@ class _Proof:
         elif len(known) < len(radii):
             status = "undecided"
         return status, changed, figures
-
-
-Limits: TypeAlias = tuple[IntArray, IntArray]
-"""Least and greatest index of each input."""
 
 
 def _bounded(bounds: Bounds, case: Sequence[Code], low: IntArray, high: IntArray) -> Case | None:

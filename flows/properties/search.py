@@ -115,7 +115,7 @@ class Search:
         for box in boxes:
             sizes = (box.high - box.low + 1)[:inputs]
             if np.prod(sizes.astype(np.float64)) <= _LISTED:
-                self._try(case, np.indices(sizes.tolist()).reshape(inputs, -1).T + box.low[:inputs])
+                self._try(case, _grid(sizes) + box.low[:inputs])
             else:
                 left.append(box)
         low = np.array([box.low for box in left]).reshape(-1, len(self.bounds.sizes))
@@ -178,11 +178,17 @@ class Search:
             points = _neighbours(points[place], case)
 
 
+def _grid(sizes: IntArray) -> IntArray:
+    """All points of a box from 0 on, (points, inputs)."""
+    axes: list[IntArray] = [np.arange(size) for size in sizes.tolist()]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(sizes))
+
+
 def _neighbours(point: IntArray, case: Case) -> IntArray:
     """The points of a case that differ by one input: (points, inputs)."""
     parts: list[IntArray] = []
     for place in range(len(point)):
-        moved = np.arange(case.low[place], case.high[place] + 1)
+        moved = np.arange(int(case.low[place]), int(case.high[place]) + 1)
         part = np.tile(point, (len(moved), 1))
         part[:, place] = moved
         parts.append(part)

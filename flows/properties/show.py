@@ -27,7 +27,7 @@ def print_verdict(verdict: Verdict, built: Built) -> None:
     KanError : the RTL gives other results than the model.
     """
     console = Console(highlight=False)
-    wanted, seconds = verdict.property, f"({verdict.seconds:.1f} s)"
+    wanted, seconds = verdict.wanted, f"({verdict.seconds:.1f} s)"
     style = None if verdict.proven else "red"
     print_line(f"{wanted.name}: {verdict.status}, {wanted.claim} {seconds}", console, style)
     for line in _figures(verdict):
