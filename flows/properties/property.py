@@ -33,7 +33,7 @@ _TYPES: Mapping[str, type] = {
 
 _MONOTONE = re.compile(r"(.+?)\s+(rises|falls)\s+with\s+(.+)")
 
-PropertyText: TypeAlias = Mapping[str, Mapping[str, Any]]
+PropertyText: TypeAlias = Mapping[str, object]
 """Content of property.toml: for each name, the keys of a property."""
 
 
@@ -85,7 +85,7 @@ def read_properties(model: Model, given: Path | PropertyText) -> list[Property]:
     ------
     KanError : the file cannot be read, or a property is not complete.
     """
-    folder, content = Path(), given
+    folder, content = Path(), cast(PropertyText, given)
     if isinstance(given, Path):
         folder = given.parent
         try:
@@ -94,7 +94,11 @@ def read_properties(model: Model, given: Path | PropertyText) -> list[Property]:
             raise KanError(f"cannot read {given}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise KanError(f"{given} is no TOML: {error}") from None
-    return [_read(model, folder, name, keys) for name, keys in cast(PropertyText, content).items()]
+    tables = {
+        name: cast("Mapping[str, Any]", keys if isinstance(keys, Mapping) else {})
+        for name, keys in content.items()
+    }
+    return [_read(model, folder, name, keys) for name, keys in tables.items()]
 
 
 def _read(model: Model, folder: Path, name: str, keys: Mapping[str, Any]) -> Property:

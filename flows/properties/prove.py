@@ -216,6 +216,11 @@ class _Proof:
                 "inputs",
                 remedy="compare builds of one network",
             )
+        if any(port.wraps for port in (*ports, *others)):
+            raise KanError(
+                f"property {self.wanted.name}: codes of inputs wrap, so values have no order",
+                remedy="compare builds whose inputs saturate",
+            )
         cells = [common_cells(one, other) for one, other in zip(ports, others, strict=True)]
         read: list[list[Code]] = [[], []]
         for port, pairs in zip(ports, cells, strict=True):
@@ -238,62 +243,60 @@ class _Proof:
         return self.refuted(found, ("", pairs[:, 0]), (OTHER, pairs[:, 1]))
 
     def robust(self) -> _Outcome:
-        view = self.view()
+        assert self.wanted.samples is not None
+        view, ports = self.view(), self.model.ports()[0]
         view.require_classes()
-        ports = self.model.ports()[0]
-        moved = np.array(
-            [
-                not self.wanted.features or bool({port.name, port.data_name} & self.wanted.features)
-                for port in ports
-            ]
-        )
+        features = self.wanted.features
+        moves = [not features or bool({p.name, p.data_name} & features) for p in ports]
+        reach = np.array(moves, dtype=np.int64)
         bounds = Bounds(view.networks)
         cases = [view.decides_otherwise(index) for index in range(len(view.scores))]
-        assert self.wanted.samples is not None
         samples = self.wanted.samples - np.array([port.low for port in ports])
         indices = bounds.at(samples)
         scores = np.stack([bounds.values(score, indices) for score in view.scores], axis=1)
-        radii: list[int | None] = []
-        """The least distance of another class; 0: within the limit there is no other."""
-        changed: list[tuple[str, IntArray]] = []
-        for number, (sample, own) in enumerate(zip(samples, scores.argmax(axis=1), strict=True)):
+        distances: list[int | None] = []
+        shown: list[tuple[str, IntArray]] = []
+        for number, sample in enumerate(samples):
             say(f"{self.wanted.name}: sample {number} of {len(samples)}")
-            nearest: int | None = 0
-            within, point = self.wanted.within, None
-            while within:
-                low: IntArray = np.where(moved, np.maximum(sample - within, 0), sample)
-                high = np.where(
-                    moved, np.minimum(sample + within, bounds.sizes[: len(ports)] - 1), sample
-                )
-                found = self.find_in(bounds, cases[int(own)], (low, high))
-                if found.point is None:
-                    nearest = nearest if found.finished else None
-                    break
-                point = found.point
-                nearest = int(np.abs(point - sample).max())
-                within = nearest - 1
-            radii.append(nearest)
-            if point is not None and len(changed) < 2:
-                changed = [
-                    ("sample", self.codes(sample)),
-                    (f"distance {nearest}", self.codes(point)),
-                ]
-        known = [radius for radius in radii if radius is not None]
-        certified = [
-            sum(not radius or radius > within for radius in known)
-            for within in range(1, self.wanted.within + 1)
-        ]
+            distance, point = self.nearest(
+                bounds, cases[int(scores[number].argmax())], sample, reach
+            )
+            distances.append(distance)
+            if point is not None and not shown:
+                shown = [("sample", self.codes(sample)), ("changed", self.codes(point))]
+        known = [distance for distance in distances if distance is not None]
+        limits = range(1, self.wanted.within + 1)
         figures: dict[str, object] = {
-            "samples": len(radii),
-            "certified": certified,
-            "undecided": len(radii) - len(known),
+            "samples": len(distances),
+            "certified": [sum(distance > limit for distance in known) for limit in limits],
+            "undecided": len(distances) - len(known),
         }
-        status: Status = "proven"
-        if any(known):
-            status = "refuted"
-        elif len(known) < len(radii):
-            status = "undecided"
-        return status, changed, figures
+        if shown:
+            return "refuted", shown, figures
+        return ("undecided" if len(known) < len(distances) else "proven"), (), figures
+
+    def nearest(
+        self, bounds: Bounds, cases: Cases, sample: IntArray, reach: IntArray
+    ) -> tuple[int | None, IntArray | None]:
+        """The least distance at which a case holds, and indices there; None: undecided.
+
+        Beyond the limit of the property, the distance is one more.
+
+        Parameters
+        ----------
+        reach : (inputs,), 1 for inputs that may change.
+        """
+        distance, point = self.wanted.within + 1, None
+        top = bounds.sizes[: bounds.inputs] - 1
+        while distance > 1:
+            low = np.maximum(sample - reach * (distance - 1), 0)
+            high = np.minimum(sample + reach * (distance - 1), top)
+            found = self.find_in(bounds, cases, (low, high))
+            if found.point is None:
+                return (distance if found.finished else None), point
+            point = found.point
+            distance = int(np.abs(point - sample).max())
+        return distance, point
 
 
 def _bounded(bounds: Bounds, case: Sequence[Code], low: IntArray, high: IntArray) -> Case | None:

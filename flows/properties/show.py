@@ -44,11 +44,9 @@ def print_verdict(verdict: Verdict, built: Built) -> None:
 
 def _figures(verdict: Verdict) -> Iterator[str]:
     figures = verdict.figures
-    if "least" in figures:
-        for end in ("least", "greatest"):
-            bound = figures.get(f"{end}_bound")
-            beyond = "" if bound is None else f", and not beyond {bound}"
-            yield f"{end} {figures[end]}{beyond}"
+    for end in ("least", "greatest"):
+        if f"{end}_bound" in figures:
+            yield f"{end}: undecided, between {figures[end]} and {figures[f'{end}_bound']}"
     if "certified" in figures:
         certified = cast(Sequence[int], figures["certified"])
         samples = cast(int, figures["samples"])

@@ -27,6 +27,13 @@ from kan_dialect.passes.expand_wires import ExpandWiresPass
 
 SEEDS = range(8)
 INPUTS, BITS = 3, 3
+COMPARISONS = {
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "==": np.equal,
+}
 
 
 def network(seed: int, outputs: int = 3, layers: int | None = None, name: str = "net") -> ModuleOp:
@@ -140,7 +147,7 @@ def test_monotone(seed: int, way: str) -> None:
         return (z[:, 0] - z[:, 1] - y[:, 0] + y[:, 1]) * (1 if way == "rises" else -1)
 
     assert verdict.status == (
-        "proven" if (step(codes, codes + [0, 1, 0]) >= 0).all() else "refuted"
+        "proven" if (step(codes, codes + np.array([0, 1, 0])) >= 0).all() else "refuted"
     )
     if verdict.samples:
         (_, before), (_, after) = verdict.samples
@@ -240,7 +247,8 @@ def test_values_in_units_are_codes_of_the_codec() -> None:
     schema = type(model.schema)(features=("a", "b b", "c"), targets=("u", "v", "w"))
     schema.declare(model.op)
     values = np.linspace(-1, 5, 601)
-    for text, inside in (("a < 1.26", values < 1.26), ("a >= 1.25", values >= 1.25), ("2 > a", values < 2)):  # fmt: skip
+    regions = {"a < 1.26": values < 1.26, "a >= 1.25": values >= 1.25, "2 > a": values < 2}
+    for text, inside in regions.items():
         allowed = set(encode(model.ports()[0][:1], values[inside][:, np.newaxis])[:, 0].tolist())
         codes = all_codes(model)
         reached = model.run_codes(codes[np.isin(codes[:, 0], list(allowed))])[:, 0]
@@ -248,9 +256,9 @@ def test_values_in_units_are_codes_of_the_codec() -> None:
         assert verdict.figures == {"least": reached.min(), "greatest": reached.max()}
     scale = model.ports()[1][1].scale
     outputs = model.run_codes(all_codes(model))[:, 1] * scale
-    for sign, compare in (("<", np.less), ("<=", np.less_equal), (">", np.greater), (">=", np.greater_equal), ("==", np.equal)):  # fmt: skip
+    for sign, compare in COMPARISONS.items():
         for limit in (outputs.min(), outputs.max(), np.median(outputs) + scale / 3):
-            verdict = proven(model, {"never": f"v {sign} {limit!r}".replace("np.float64", "")})
+            verdict = proven(model, {"never": f"v {sign} {float(limit)!r}"})
             assert verdict.proven == (not compare(outputs, limit).any())
 
 
