@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,8 @@ from kan_dialect.flows.folder_owners import require_as_built
 from kan_dialect.flows.host.loading import load_module
 from kan_dialect.flows.measure import measure_asic, measure_routed, measure_synthesis, open_design
 from kan_dialect.flows.page.page import render_again
+from kan_dialect.flows.properties.property import PropertyText, read_properties
+from kan_dialect.flows.properties.prove import Verdict, prove_property
 from kan_dialect.flows.prove.interfaces.of_build import built_wrapper
 from kan_dialect.flows.prove.interfaces.prove import InterfaceProof, prove_built
 from kan_dialect.flows.prove.prove import Proof, prove
@@ -141,6 +144,39 @@ class Build:
         proof = prove(self.rtl, integer, circuit, scheduled=scheduled, timeout=timeout, jobs=jobs)
         merge_proof(self._folder / "report.json", proof.summary() if proof.proven else None)
         return proof
+
+    def prove_properties(
+        self, properties: str | Path | PropertyText, *, timeout: float = math.inf
+    ) -> list[Verdict]:
+        """Prove properties of the integer model, which `prove` proves the RTL equal to.
+
+        Parameters
+        ----------
+        properties : a file, or its content: for each name, the keys of a property, such as
+            `{"bounded": {"range": "y0 <= 40", "for": "x0 in 3..9"}}`; docs/reference/formats.md.
+        timeout : seconds for each property, beyond which it is undecided.
+
+        Returns
+        -------
+        Of each property, `status` says whether it is proven, refuted or undecided; `samples` has
+        codes that refute it, (inputs,), or that reach the ends of a range; `figures` the rest.
+
+        Raises
+        ------
+        KanError : a property cannot be read or does not fit the network; a file has changed since
+            the build; or the build trains itself.
+        """
+        self._require_function()
+        self._require_as_built()
+        integer, _ = built_models(self._folder)
+        given = Path(properties) if isinstance(properties, str) else properties
+        verdicts = [
+            prove_property(integer, wanted, timeout=timeout)
+            for wanted in read_properties(integer, given)
+        ]
+        summaries = [verdict.summary() for verdict in verdicts]
+        merge_proof(self._folder / "report.json", summaries, key="properties")
+        return verdicts
 
     def _require_as_built(self, *more: str) -> None:
         """Refuse stages and RTL that have changed since the build.

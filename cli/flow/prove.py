@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from kan_dialect.cli.flow.changed_files import add_changed, check_proven_files
+from kan_dialect.cli.flow.prove_properties import prove_properties_of
 from kan_dialect.cli.flow.prove_training import prove_trainable
 from kan_dialect.cli.flow.prove_wrapper import chosen_wrapper, proof_of_wrapper
 from kan_dialect.cli.import_options import add_table_overflow
@@ -52,6 +53,14 @@ def add_prove(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against", type=Path, metavar="MODEL", help="this model of codes instead of the build's"
     )
+    parser.add_argument(
+        "--property",
+        type=Path,
+        action="append",
+        metavar="FILE.toml",
+        help="prove the properties in a file instead, of the integer model, within --timeout each; "
+        "may be repeated",
+    )
     add_changed(parser)
     add_table_overflow(parser)
     add_number(
@@ -92,6 +101,8 @@ def run_prove(options: argparse.Namespace) -> int:
                 remedy="leave --second out",
             )
         return prove_trainable(options)
+    if options.property:
+        return prove_properties_of(options)
     integer, circuit = built_models(folder)
     if options.against is not None:
         integer = _model_of_codes(options)

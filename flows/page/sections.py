@@ -312,6 +312,21 @@ def tools(report: Report) -> list[tuple[str, list[tuple[str, str]]]]:
     return [(title, list(_flat(report[key], ""))) for key, title in names.items() if key in report]
 
 
+@section("properties")
+def properties(report: Report) -> list[tuple[str, str, str, str]]:
+    """Properties that were asked for: name, verdict, claim and figures."""
+    known = ("name", "kind", "claim", "status", "seconds", "codes")
+    return [
+        (
+            entry["name"],
+            entry["status"],
+            entry["claim"],
+            ", ".join(f"{key} {figure}" for key, figure in entry.items() if key not in known),
+        )
+        for entry in report.get("properties", ())
+    ]
+
+
 @section()
 def further(report: Report) -> list[tuple[str, str, str]]:
     """Keys of the report that no section shows, with their values and meanings."""

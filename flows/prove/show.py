@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -64,17 +64,26 @@ def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
         )
 
 
-def merge_proof(path: Path, summary: Mapping[str, object] | None) -> None:
+def merge_proof(
+    path: Path,
+    summary: Mapping[str, object] | Sequence[Mapping[str, object]] | None,
+    *,
+    key: str = "proof",
+) -> None:
     """Note a proof in a build's report and page; None takes out one that does not hold any more.
+
+    Parameters
+    ----------
+    key : of the report.
 
     Raises
     ------
     KanError : the report does not exist, or cannot be written.
     """
     report = read_report(path)
-    report.pop("proof", None)
+    report.pop(key, None)
     if summary is not None:
-        report["proof"] = summary
+        report[key] = summary
     write_listed(path.parent, BUILT, path.name, json_text(report))
     update_page(path)
 

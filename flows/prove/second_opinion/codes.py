@@ -149,11 +149,8 @@ class CodeArithmetic(PlanArithmetic[Code, Variable]):
 
     Raises
     ------
-    Undecided : a sum is one of steps, or a function one of several variables; an input has more
-        codes than can be listed.
+    Undecided : a sum is one of steps, or a function one of several variables.
     """
-
-    design: Design
 
     def constant(self, value: int) -> Code:
         return Code(constant=value)
@@ -201,15 +198,6 @@ class CodeArithmetic(PlanArithmetic[Code, Variable]):
 
     # Plans.
 
-    def input(self, port: Port) -> Code:
-        if port.high - port.low >= MAX_VALUES:
-            raise Undecided(f"{port.name} has more than {MAX_VALUES.bit_length() - 1} bits")
-        of = self.design.input(port.name, 0, port.low, port.high)
-        return self.listed(of, of.codes)
-
-    def variable(self, name: str, low: int, high: int) -> Variable:
-        return self.design.variable(f"{name}@node", storage_for(low, high)[0], low, high)
-
     def listed(self, of: Variable, values: IntArray) -> Code:
         return Code({of: values}).without_constants()
 
@@ -224,3 +212,24 @@ class CodeArithmetic(PlanArithmetic[Code, Variable]):
             return np.unique(number.numbers({of: of.codes for of in number.tables}))
         low, high = number.range
         return np.arange(low, high + 1)
+
+
+@dataclass
+class DesignCodes(CodeArithmetic):
+    """Codes whose variables are inputs and signals of a design.
+
+    Raises
+    ------
+    Undecided : an input has more codes than can be listed.
+    """
+
+    design: Design
+
+    def input(self, port: Port) -> Code:
+        if port.high - port.low >= MAX_VALUES:
+            raise Undecided(f"{port.name} has more than {MAX_VALUES.bit_length() - 1} bits")
+        of = self.design.input(port.name, 0, port.low, port.high)
+        return self.listed(of, of.codes)
+
+    def variable(self, name: str, low: int, high: int) -> Variable:
+        return self.design.variable(f"{name}@node", storage_for(low, high)[0], low, high)

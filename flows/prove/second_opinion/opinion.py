@@ -19,7 +19,7 @@ from kan_dialect.flows.prove.cycles.solver import Solver
 from kan_dialect.flows.prove.netlist import read_design
 from kan_dialect.flows.prove.plans import Obligation, plan
 from kan_dialect.flows.prove.processes import in_processes
-from kan_dialect.flows.prove.second_opinion.codes import Code, CodeArithmetic
+from kan_dialect.flows.prove.second_opinion.codes import Code, DesignCodes
 from kan_dialect.flows.prove.second_opinion.design import Design, Undecided
 from kan_dialect.flows.prove.second_opinion.induction import Examiner, Verdict
 from kan_dialect.flows.tools.toolchain import find
@@ -133,7 +133,7 @@ def second_opinion(
     design = Design(separated(netlist), interface.latency)
     opinion = Opinion(f"lemmas, bitwuzla {solver.version}, read by yosys {yosys.version}")
     try:
-        planned = plan(integer, circuit, design.netlist, interface, CodeArithmetic(design))
+        planned = plan(integer, circuit, design.netlist, interface, DesignCodes(design))
     except Undecided as error:
         opinion.problem = f"undecided: {error}"
         return opinion
