@@ -74,8 +74,8 @@ def test_data_sets_of_scikit_learn_have_a_test_set(name: str) -> None:
     if name in ("diabetes", "friedman1", "friedman2"):
         assert found["y"].dtype.kind == "f"
     else:
-        shares = [np.bincount(found[labels]) / len(found[labels]) for labels in ("y", "y_test")]
-        np.testing.assert_allclose(*shares, atol=0.02)
+        shares, of_tests = (np.bincount(y) / len(y) for y in (found["y"], found["y_test"]))
+        np.testing.assert_allclose(shares, of_tests, atol=0.02)
     again = sklearn_set(name)
     assert all((again[key] == array).all() for key, array in found.items())
 
@@ -119,8 +119,10 @@ def test_the_choice_is_the_cheapest_point_that_is_good_enough() -> None:
     difference = choice.less(reference)
     assert difference.mean == pytest.approx(choice.test.mean - reference.test.mean)
     assert difference.bounds is not None and difference.bounds[1] < 0.0
+    assert choice.test.bounds is not None
     # Paired: narrower than the difference of independent scores.
-    assert difference.bounds[1] - difference.bounds[0] < 1.4 * np.ptp(choice.test.bounds)
+    low, high = choice.test.bounds
+    assert difference.bounds[1] - difference.bounds[0] < 1.4 * (high - low)
     head, first, _ = loose.summary()
     row = dict(zip(head, first, strict=False))
     assert row["data set"] == "a" and row["choice"] == "input-bits=2"
