@@ -95,6 +95,11 @@ def run_prove(options: argparse.Namespace) -> int:
     if options.against is None and options.table_overflow != KEEP:
         raise KanError("--table-overflow has no meaning without --against", remedy="leave it out")
     if is_trainable_build(folder):
+        if options.property:
+            raise KanError(
+                "properties of hardware that trains itself cannot be proven",
+                remedy="leave --property out",
+            )
         if options.second:
             raise KanError(
                 "there is no second opinion on hardware that trains itself",

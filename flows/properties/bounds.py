@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kan_dialect.errors import KanError
 from kan_dialect.flows.properties.network import Networks
 from kan_dialect.flows.prove.second_opinion.codes import Code
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
@@ -25,6 +26,8 @@ ONE = 1 << 12
 """The multiplier 1."""
 _EXACT = 1 << 52
 """No number that float64 holds here is larger."""
+_LARGEST = 1 << 34
+"""Largest entry of a table: 64 objectives of them, times ONE, are exact."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +75,20 @@ class Bounds:
         return slice(int(self.starts[place]), int(self.starts[place + 1]))
 
     def row(self, code: Code) -> FloatArray:
-        """A sum of tables as a row of columns; the constant is left out."""
+        """A sum of tables as a row of columns; the constant is left out.
+
+        Raises
+        ------
+        KanError : its numbers are too large for exact bounds.
+        """
         row = np.zeros(self.starts[-1])
         for of, table in code.tables.items():
             row[self._part(self.place[of])] = table
+        if np.abs(row).max(initial=0) > _LARGEST:
+            raise KanError(
+                "a property adds numbers of more than 34 bits",
+                remedy="take smaller factors, or codes of fewer bits",
+            )
         return row
 
     def narrowed(self, low: IntArray, high: IntArray) -> BoolArray:

@@ -45,6 +45,8 @@ _SIGNS: dict[type[ast.cmpop], str] = {
 }
 _NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 _SWAPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+_LARGEST = 1 << 31
+"""Largest number in a formula."""
 
 
 def both(one: Cases, other: Cases) -> Cases:
@@ -287,6 +289,8 @@ class _Reader:
         """Integer multiples of codes, and a constant."""
         match node:
             case ast.Constant(value=int(value)) if not isinstance(value, bool):
+                if value > _LARGEST:
+                    raise self.refused(f"{value} is larger than {_LARGEST}")
                 return [], value
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self.scaled(operand, -1)
@@ -306,6 +310,8 @@ class _Reader:
 
     def scaled(self, node: ast.expr, by: int) -> tuple[Weights, int]:
         weights, constant = self.linear(node)
+        if any(abs(weight * by) > _LARGEST for weight, _ in [*weights, (constant, None)]):
+            raise self.refused(f"a factor is larger than {_LARGEST}")
         return [(weight * by, code) for weight, code in weights], constant * by
 
 

@@ -150,7 +150,7 @@ class _Proof:
         return self.refuted(found, ("", self.codes(found.point)))
 
     def range(self) -> _Outcome:
-        view, region = self.view(), None
+        view = self.view()
         region = self.region(view)
         if any(sign in self.wanted.formula for sign in "<>="):
             return self.refuting(view, both(region, view.cases(f"not ({self.wanted.formula})")))

@@ -9,6 +9,7 @@ import pytest
 from commands import flow
 
 import kan_dialect as kan
+from kan_dialect.cli.flow import prove
 from kan_dialect.errors import KanError
 from kan_dialect.flows.properties.property import Built, read_properties
 from kan_dialect.flows.properties.prove import prove_property
@@ -99,6 +100,14 @@ def test_options_that_mean_nothing_are_refused(
     code = flow("prove", folder / "out", "--property", folder / "property.toml", *option)
     assert code == 1
     assert f"{option[0]} has no meaning with --property" in capsys.readouterr().err
+
+
+def test_hardware_that_trains_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(prove, "is_trainable_build", lambda _: True)  # pyright: ignore[reportUnknownLambdaType]
+    assert flow("prove", folder / "out", "--property", folder / "property.toml") == 1
+    assert "leave --property out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
