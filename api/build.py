@@ -159,7 +159,7 @@ class Build:
         Returns
         -------
         Of each property, `status` says whether it is proven, refuted or undecided; `samples` has
-        codes that refute it, (inputs,), or that reach the ends of a range; `figures` the rest.
+        codes that refute it, (inputs,), or that reach the ends of a range; `results` the rest.
 
         Raises
         ------

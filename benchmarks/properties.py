@@ -142,7 +142,7 @@ def line(name: str, model: Model, edges: int, bits: int) -> None:
 
 
 def _ends(verdict: Verdict) -> tuple[tuple[int, int], bool]:
-    figures = verdict.figures
+    figures = verdict.results
     ends = int(str(figures.get("least", 0))), int(str(figures.get("greatest", 0)))
     return ends, verdict.proven
 

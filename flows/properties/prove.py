@@ -22,6 +22,7 @@ from kan_dialect.flows.prove.second_opinion.codes import Code
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.progress import say
+from kan_dialect.shown import Shown
 
 Status: TypeAlias = Literal["proven", "refuted", "undecided"]
 
@@ -32,8 +33,8 @@ _CENTRE = 1 << 40
 """Added to objectives whose greatest value is wanted, which are then above 0."""
 
 
-@dataclass(frozen=True)
-class Verdict:
+@dataclass(frozen=True, repr=False)
+class Verdict(Shown):
     """What is known of a property."""
 
     wanted: Property
@@ -43,7 +44,8 @@ class Verdict:
     """Boxes of codes that the search looked at."""
     samples: tuple[tuple[str, IntArray], ...] = ()
     """Codes of inputs that refute it, or that reach an end of a range, and what they are."""
-    figures: Mapping[str, object] = field(default_factory=dict[str, object])
+    results: Mapping[str, object] = field(default_factory=dict[str, object])
+    """Ends of a range; of robust, samples without another class within 1, 2, ... codes."""
 
     @property
     def proven(self) -> bool:
@@ -58,8 +60,11 @@ class Verdict:
             "status": self.status,
             "seconds": round(self.seconds, 3),
             "codes": [codes.tolist() for _, codes in self.samples],
-            **self.figures,
+            **self.results,
         }
+
+    def figures(self) -> dict[str, object]:
+        return self.summary()
 
 
 def prove_property(model: Model, wanted: Property, *, timeout: float = math.inf) -> Verdict:

@@ -43,7 +43,7 @@ def print_verdict(verdict: Verdict, built: Built) -> None:
 
 
 def _figures(verdict: Verdict) -> Iterator[str]:
-    figures = verdict.figures
+    figures = verdict.results
     for end in ("least", "greatest"):
         if f"{end}_bound" in figures:
             yield f"{end}: undecided, between {figures[end]} and {figures[f'{end}_bound']}"

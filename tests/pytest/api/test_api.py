@@ -644,6 +644,7 @@ def test_every_object_is_shown_on_a_few_lines(
         wrong,
         proof.outcomes[0],
         built.prove_wrapper(),
+        *built.prove_properties({"ends": {"range": "y0"}}),
         built.synthesize(),
         built.synthesize_asic(ROOT / "tests" / "pytest" / "small.lib"),
         routed,

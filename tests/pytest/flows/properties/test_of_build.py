@@ -75,7 +75,7 @@ def test_python(folder: Path) -> None:
     assert ends.proven and rising.proven
     (port,) = (port for port in built.report["ports"] if port["name"] == "y0")
     low, high = port["low"], port["high"]
-    assert low <= ends.figures["least"] < ends.figures["greatest"] <= high  # type: ignore[operator]
+    assert low <= ends.results["least"] < ends.results["greatest"] <= high  # type: ignore[operator]
     assert [entry["name"] for entry in built.report["properties"]] == ["ends", "rising"]
 
 

@@ -90,7 +90,7 @@ def test_ends_of_a_range_are_reached(seed: int) -> None:
     values = outputs[:, 0] - 2 * outputs[:, 1] + 3
     verdict = proven(model, {"range": "y0 - 2 * y1 + 3"})
     assert verdict.proven
-    assert verdict.figures == {"least": values.min(), "greatest": values.max()}
+    assert verdict.results == {"least": values.min(), "greatest": values.max()}
     for end, (_, codes) in zip((values.min(), values.max()), verdict.samples, strict=True):
         y = model.run_codes(codes[np.newaxis])[0]
         assert y[0] - 2 * y[1] + 3 == end
@@ -188,7 +188,7 @@ def test_robust(seed: int, head: str | None, tmp_path: Path) -> None:
         others = every[(own != mine) & (every[:, 1] == sample[1])]
         nearest.append(np.abs(others - sample).max(axis=1).min(initial=99))
     expected = [sum(of > within for of in nearest) for within in (1, 2, 3)]
-    assert verdict.figures == {"samples": 5, "certified": expected, "undecided": 0}
+    assert verdict.results == {"samples": 5, "certified": expected, "undecided": 0}
     assert verdict.proven == (expected[-1] == 5)
     if verdict.samples:
         (_, sample), (_, changed) = verdict.samples
@@ -253,7 +253,7 @@ def test_values_in_units_are_codes_of_the_codec() -> None:
         codes = all_codes(model)
         reached = model.run_codes(codes[np.isin(codes[:, 0], list(allowed))])[:, 0]
         verdict = proven(model, {"range": "y0", "for": f"{text} and 'b b' in -1..9"})
-        assert verdict.figures == {"least": reached.min(), "greatest": reached.max()}
+        assert verdict.results == {"least": reached.min(), "greatest": reached.max()}
     scale = model.ports()[1][1].scale
     outputs = model.run_codes(all_codes(model))[:, 1] * scale
     for sign, compare in COMPARISONS.items():
