@@ -155,9 +155,23 @@ def _scores(networks: Networks, ports: Sequence[Port], outputs: Sequence[Code]) 
     return [networks.combined([(1 << e, c)]) for c, e in zip(centred, exponents, strict=True)]
 
 
+def _comparison(interval: re.Match[str]) -> str:
+    """`x0 in 3..9` as a comparison.
+
+    Raises
+    ------
+    KanError : nothing lies in the interval, so a claim for it would say nothing.
+    ValueError : an end is no number.
+    """
+    value, low, high = interval.groups()
+    if float(low) > float(high):
+        raise KanError(f"{low}..{high} is empty", remedy=f"write it as {high}..{low}")
+    return f"({low} <= {value} <= {high})"
+
+
 def _parsed(text: str) -> ast.expr:
-    python = _IN.sub(r"(\2 <= \1 <= \3)", re.sub(r"\bclass\b", "_class", text))
     try:
+        python = _IN.sub(_comparison, re.sub(r"\bclass\b", "_class", text))
         return ast.parse(python.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
         raise KanError(

@@ -15,6 +15,7 @@ from kan_dialect.ir.constants import IntArray
 from kan_dialect.model.data_columns import dataset_for
 from kan_dialect.model.model import Model
 from kan_dialect.model.port_codes import encode
+from kan_dialect.quantity import quantity
 from kan_dialect.quoting import quoted
 
 Kind: TypeAlias = Literal["range", "monotone", "robust", "equivalent", "never"]
@@ -158,5 +159,6 @@ def _robust(model: Model, folder: Path, where: str, name: str, keys: Mapping[str
     x = dataset.x if dataset.x_test is None else dataset.x_test
     samples = encode(ports, model.schema.filled(x))
     of = ", ".join(sorted(features)) or "all features"
-    claim = f"same class within {within} codes of {of}, {len(samples)} samples of {keys['data']}"
+    reach, count = quantity(within, "code"), quantity(len(samples), "sample")
+    claim = f"same class within {reach} of {of}, {count} of {keys['data']}"
     return Property(name, "robust", claim, within=within, features=features, samples=samples)

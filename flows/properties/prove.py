@@ -80,7 +80,10 @@ def prove_property(model: Model, wanted: Property, *, timeout: float = math.inf)
     """
     start = time.monotonic()
     proof = _Proof(model, wanted, start + timeout)
-    status, samples, figures = proof.methods[wanted.kind]()
+    try:
+        status, samples, figures = proof.methods[wanted.kind]()
+    except KanError as error:
+        raise KanError(f"property {wanted.name}: {error.message}", remedy=error.remedy) from None
     return Verdict(wanted, status, time.monotonic() - start, proof.boxes, tuple(samples), figures)
 
 
@@ -181,7 +184,7 @@ class _Proof:
         index = next((i for i, of in enumerate(names) if self.wanted.feature in of), None)
         if index is None:
             raise KanError(
-                f"property {self.wanted.name}: there is no feature {self.wanted.feature}",
+                f"there is no feature {self.wanted.feature}",
                 remedy=f"name one of {', '.join(filter(None, (b or a for a, b in names)))}",
             )
         port = ports[index]
@@ -217,13 +220,12 @@ class _Proof:
         ports, others = self.model.ports()[0], compared.ports()[0]
         if len(ports) != len(others):
             raise KanError(
-                f"property {self.wanted.name}: the networks have {len(ports)} and {len(others)} "
-                "inputs",
+                f"the networks have {len(ports)} and {len(others)} inputs",
                 remedy="compare builds of one network",
             )
         if any(port.wraps for port in (*ports, *others)):
             raise KanError(
-                f"property {self.wanted.name}: codes of inputs wrap, so values have no order",
+                "codes of inputs wrap, so values have no order",
                 remedy="compare builds whose inputs saturate",
             )
         cells = [common_cells(one, other) for one, other in zip(ports, others, strict=True)]

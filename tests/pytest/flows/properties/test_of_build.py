@@ -52,7 +52,7 @@ def test_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for line in (
         "ends: proven, y0 - y1 (",
         "rising: proven, y0 rises with x1 (",
-        "robust: refuted, same class within 1 codes of all features, 40 samples of data.npz (",
+        "robust: refuted, same class within 1 code of all features, 40 samples of data.npz (",
         "same: proven, same class as out (",
         "trigger: refuted, never y0 > 2 (",
         "net: 3 of 5 properties proven of the integer model, for all codes",

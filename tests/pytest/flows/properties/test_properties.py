@@ -276,6 +276,7 @@ def test_without_time_nothing_is_claimed() -> None:
         ({"range": 3}, "range must be str, not 3"),
         ({"range": "y7"}, "y7 is no integer, and no name of a port or a node"),
         ({"range": "y0 <"}, "is no formula"),
+        ({"range": "y0 <= 3", "for": "x0 in 9..3"}, "9..3 is empty; write it as 3..9"),
         ({"never": "y0"}, "y0 is no comparison"),
         ({"never": "y0 > 3000000000"}, "3000000000 is larger than"),
         ({"never": "99999 * (99999 * y0) > 1"}, "a factor is larger than"),
