@@ -179,7 +179,13 @@ OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
             **{"input_bits": 1, "hidden_bits": 1, "fan_in": 6, "candidates": 24},
             **{"first_price": 5e-5, "last_price": 8e-3, "last_rate": 0.2, "input_noise": 0.1},
             **{"teacher": "convolutions", "teacher_weight": 0.7, "teacher_temperature": 2.0},
-        }
+        },
+        {
+            **{"hidden": (300,), "table_inputs": 6, "input_bits": 1, "validation": 0.1},
+            **{"steps": 36000, "interval": 500, "batch": 128, "rate": 0.01, "last_rate": 0.01},
+            **{"first_price": 5e-5, "last_price": 4e-3},
+            **{"teacher": "convolutions", "teacher_weight": 0.7, "teacher_temperature": 2.0},
+        },
     ],
 }
 """Options of `kan_dialect.train`, chosen on held-out samples, for each training that a front is
