@@ -235,7 +235,7 @@ class TrainingOptions:
             return
         if not self.hidden:
             raise KanError(
-                f"--table-inputs {self.table_inputs} is for a hidden layer, and there is none",
+                f"--table-inputs {self.table_inputs} needs a hidden layer",
                 remedy="give the number of its nodes, such as --hidden 300",
             )
         if self.learn_codes or self.schedule.fan_in is not None:

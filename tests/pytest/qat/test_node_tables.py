@@ -136,7 +136,7 @@ def test_a_stopped_training_goes_on_to_the_same_network() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"hidden": ()}, "--table-inputs 3 is for a hidden layer, and there is none"),
+        ({"hidden": ()}, "--table-inputs 3 needs a hidden layer"),
         ({"learn_codes": True}, "--learn-codes is given with --table-inputs"),
         ({"schedule": Schedule(fan_in=3)}, "--fan-in is given with --table-inputs"),
     ],
