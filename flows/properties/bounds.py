@@ -113,7 +113,8 @@ class Bounds:
             np.maximum(low[:, place], least, out=low[:, place])
             np.minimum(high[:, place], most, out=high[:, place])
             high[:, place] = np.maximum(high[:, place], low[:, place] - 1)
-        return (low > high).any(axis=1)
+        empty: BoolArray = np.any(low > high, axis=1)
+        return empty
 
     def _inside(self, place: int, low: IntArray, high: IntArray) -> BoolArray:
         columns = self.columns[self._part(place)]
