@@ -153,7 +153,7 @@ class Build:
         Parameters
         ----------
         properties : a file, or its content: for each name, the keys of a property, such as
-            `{"bounded": {"range": "y0 <= 40", "for": "x0 in 3..9"}}`; docs/reference/formats.md.
+            `{"bounded": {"range": "y0 <= 40", "for": "x0 in 3..9"}}`; docs/reference/properties.md.
         timeout : seconds for each property, beyond which it is undecided.
 
         Returns

@@ -33,7 +33,7 @@ def add_limits(parser: argparse.ArgumentParser, *, timeout: bool = True) -> None
             ABOVE_ZERO,
             kind=float,
             metavar="S",
-            help="give up after so many seconds a tool (Yosys, nextpnr, ...); inf: never "
+            help="seconds after which a tool (Yosys, nextpnr, ...) is stopped; inf: never "
             f"(default: {DEFAULT_LIMITS.seconds:g})",
         )
     add_number(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from reprlib import Repr
 
@@ -40,6 +40,14 @@ def html_table(title: str, rows: Iterable[tuple[str, str]]) -> str:
         for name, value in rows
     )
     return f"<table><caption>{escape(title)}</caption><tbody>{body}</tbody></table>"
+
+
+def html_columns(title: str, rows: Iterable[Sequence[str]]) -> str:
+    """A table with a title; the first row has the names of the columns."""
+    head, *body = ([escape(cell) for cell in row] for row in rows)
+    lines = [f"<th>{'</th><th>'.join(head)}</th>"]
+    lines += [f"<td>{'</td><td>'.join(row)}</td>" for row in body]
+    return f"<table><caption>{escape(title)}</caption><tr>{'</tr><tr>'.join(lines)}</tr></table>"
 
 
 class Shown(ABC):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from kan_dialect.qat.judge import HeldOut, Judge
 from kan_dialect.qat.metrics import recalls, wilson
 from kan_dialect.qat.options import TrainingOptions
 from kan_dialect.quantity import quantity
+from kan_dialect.shown import html_columns
 
 GOAL_MARGIN = 1e-9
 """Goals are kept but for rounding."""
@@ -202,12 +202,7 @@ class Trained:
         )
 
     def _repr_html_(self) -> str:
-        head, *rows = self.rows()
-        cells = "".join(f"<th>{escape(name)}</th>" for name in head)
-        body = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
-        )
-        return f"<table><caption>{escape(repr(self))}</caption><tr>{cells}</tr>{body}</table>"
+        return html_columns(repr(self), self.rows())
 
 
 def _share(count: int, samples: int) -> str:

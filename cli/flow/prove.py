@@ -69,7 +69,7 @@ def add_prove(parser: argparse.ArgumentParser) -> None:
         ABOVE_ZERO,
         kind=float,
         metavar="S",
-        help="give up after so many seconds",
+        help="seconds after which a proof is undecided",
     )
     add_limits(parser, timeout=False)
     add_number(

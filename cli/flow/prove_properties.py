@@ -31,12 +31,11 @@ def prove_properties_of(options: argparse.Namespace) -> int:
     built = Built.of(folder)
     integer = built.integer
     check_files(options, "ir/*", "report.json", f"rtl/{built.rtl.name}")
-    timeout = math.inf if options.timeout is None else options.timeout
     properties = [wanted for path in options.property for wanted in read_properties(integer, path)]
     verdicts: list[Verdict] = []
     for wanted in properties:
         with status_line(wanted.name):
-            verdict = prove_property(integer, wanted, timeout=timeout)
+            verdict = prove_property(integer, wanted, timeout=options.timeout or math.inf)
         print_verdict(verdict, built)
         verdicts.append(verdict)
     if options.report:

@@ -12,6 +12,8 @@ import numpy as np
 from kan_dialect.ir.constants import FloatArray
 
 RESAMPLES = 10_000
+PARTS = 100
+"""Resamples are drawn in parts, which bounds memory: 8 MB for 10,000 samples."""
 CONFIDENCE = 0.95
 LEAST_UNITS = 5
 """The bootstrap's interval of fewer units is far too narrow and is not given."""
@@ -27,13 +29,13 @@ class Interval:
 
     def shown(self, digits: str) -> str:
         """Mean and bounds as text; `digits` is a format such as `.3f`."""
-        if self.bounds is None or self.bounds == (self.mean, self.mean):
-            return f"{self.mean:{digits}}"
-        return f"{self.mean:{digits}} [{self.bounds[0]:{digits}}, {self.bounds[1]:{digits}}]"
+        low, high = self.bounds or (self.mean, self.mean)
+        text = f"{self.mean:{digits}}"
+        return text if low == high else f"{text} [{low:{digits}}, {high:{digits}}]"
 
 
 def percentiles(resamples: FloatArray) -> tuple[float, float]:
-    """The confidence interval of a statistic of which (resamples,) values are known."""
+    """The confidence interval of a statistic, from its values on resamples, (resamples,)."""
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(resamples, [tail, 1 - tail]).tolist()
     return low, high
@@ -54,6 +56,8 @@ def mean_interval(values: FloatArray) -> Interval:
         return Interval(mean, None)
     rng = np.random.default_rng(0)
     seeds, samples = values.shape
-    by_sample = rng.multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES) @ values
-    counts = rng.multinomial(samples, np.full(samples, 1 / samples), RESAMPLES)
-    return Interval(mean, percentiles((by_sample * counts).sum(axis=1) / values.size))
+    sums: list[FloatArray] = []
+    for drawn in np.split(rng.multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES), PARTS):
+        counts = rng.multinomial(samples, np.full(samples, 1 / samples), len(drawn))
+        sums.append(((drawn @ values) * counts).sum(axis=1))
+    return Interval(mean, percentiles(np.concatenate(sums) / values.size))

@@ -52,7 +52,7 @@ class Built:
 
         Raises
         ------
-        KanError : it is no such folder.
+        KanError : the folder is not that of a build.
         """
         integer, circuit = built_models(folder)
         return Built(integer, circuit, folder / "rtl" / f"{circuit.name}.sv")
@@ -145,7 +145,7 @@ def _read(model: Model, folder: Path, name: str, keys: Mapping[str, Any]) -> Pro
 
 
 def _robust(model: Model, folder: Path, where: str, name: str, keys: Mapping[str, Any]) -> Property:
-    within, features = keys["robust"], frozenset(keys.get("features", ()))
+    within, features = keys["robust"], frozenset(map(str, keys.get("features", ())))
     ports = model.ports()[0]
     unknown = features - {of for port in ports for of in (port.name, port.data_name)}
     if unknown:

@@ -165,7 +165,7 @@ class Search:
         return parts
 
     def _try(self, case: Case, points: IntArray) -> None:
-        """Keep the best of points, then of those that differ from it by one input, and so on."""
+        """Keep the best point; move on to better ones that differ by one input."""
         while len(points):
             indices = self.bounds.at(points)
             values = self.bounds.values(case.objectives[0], indices)
@@ -206,7 +206,7 @@ class _Best:
     chosen: IntArray
     """(boxes, variables): values that the bound takes."""
     given: IntArray
-    """(boxes, variables): those that its inputs give."""
+    """(boxes, variables): indices of all variables at the inputs that the bound takes."""
 
     @staticmethod
     def none(count: int, weights: FloatArray, multipliers: FloatArray, low: IntArray) -> _Best:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +15,7 @@ from kan_dialect.flows.trials.columns import Row
 from kan_dialect.flows.trials.points import Axis, Point
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.passbase.option_text import OptionValue
+from kan_dialect.shown import html_columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,9 +146,4 @@ class Studied:
         return found
 
     def _repr_html_(self) -> str:
-        head, *rows = self.summary()
-        cells = "".join(f"<th>{escape(name)}</th>" for name in head)
-        body = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
-        )
-        return f"<table><caption>{escape(self.title)}</caption><tr>{cells}</tr>{body}</table>"
+        return html_columns(self.title, self.summary())
