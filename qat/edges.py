@@ -11,6 +11,7 @@ from kan_dialect.qat.bases import Basis
 from kan_dialect.qat.cost import EdgeCost
 from kan_dialect.qat.functions import OwnFunctions, SharedShapes, first_bits
 from kan_dialect.qat.lookup import sum_of_edges, sum_of_entries, sum_of_few_codes
+from kan_dialect.qat.monotone import directed
 from kan_dialect.qat.quantisers import LN2, round_to_step, straight_through
 
 FEW_CODES = 4
@@ -36,6 +37,7 @@ class EdgeLayer(nn.Module):
         random: torch.Generator,
         kept: Tensor,
         shapes: int | None = None,
+        directions: Tensor | None = None,
     ) -> None:
         """
         Parameters
@@ -43,6 +45,8 @@ class EdgeLayer(nn.Module):
         basis : functions at the codes of an input.
         kept : (nodes, inputs), float64: 0 for edges that do not exist, 1 for others.
         shapes : number of shapes that edges share; None: each has its own function.
+        directions : (nodes, inputs), float64: 1 for edges whose values rise with the code, -1 for
+            those that fall, 0 for others; None: all are others.
         """
         super().__init__()
         self.nodes, self.inputs, self.most = nodes, inputs, basis.bits
@@ -53,6 +57,7 @@ class EdgeLayer(nn.Module):
         self._slopes_of_bits = _constant(self, "basis_slopes", by_function)
         self._errors = _constant(self, "basis_errors", basis.errors)
         self._exists = _constant(self, "exists", kept)
+        self._directions = directions
         self.index: Tensor
         """(nodes, edges), int64; 0, 1, .. where there is an edge from each input."""
         self.register_buffer("index", torch.arange(inputs).repeat(nodes, 1))
@@ -132,6 +137,10 @@ class EdgeLayer(nn.Module):
         unseen = LN2 * self._errors[seen] * slopes
         more = (read - read.detach()).reshape(-1, 1)
         values = (values + unseen * more).reshape(shape)
+        if self._directions is not None:
+            # Sums of functions are in order up to their rounding.
+            ordered = directed(values, self._directions.gather(1, self.index))
+            values = straight_through(ordered, values)
         return round_to_step(values, bits[..., None].expand(shape)), slopes.reshape(shape)
 
     @torch.no_grad()
@@ -317,8 +326,8 @@ class EdgeLayer(nn.Module):
         with torch.no_grad():
             self.bias.copy_(torch.tensor(list(sums), dtype=torch.float64))
 
-    def clamp_bits(self) -> None:
-        """Keep numbers of bits where they have a meaning; call it after each step.
+    def clamp(self) -> None:
+        """Keep bits where they have a meaning, and functions in order; call it after each step.
 
         An edge always reads a code of one bit. No gradient tells what the last bit of a code is
         worth, so any price would take all such edges away at once. Those that are worth nothing
@@ -326,6 +335,9 @@ class EdgeLayer(nn.Module):
         """
         with torch.no_grad():
             self.functions.clamp(1.0 if self.most == 1 else 0.0, float(self.most))
+            if self._directions is not None:
+                directions = self._directions.gather(1, self.index)
+                self.coefficients.copy_(directed(self.coefficients, directions))
 
 
 def taken(values: Tensor, places: Tensor) -> Tensor:

@@ -20,7 +20,8 @@ from kan_dialect.flows.json_text import json_text
 from kan_dialect.qat.descent import Run
 from kan_dialect.qat.judge import HeldOut
 from kan_dialect.qat.metrics import precisions, recalls
-from kan_dialect.qat.options import NETWORK, TrainingOptions
+from kan_dialect.qat.monotone import property_text
+from kan_dialect.qat.options import MONOTONE, NETWORK, TrainingOptions
 from kan_dialect.qat.page import PAGE, training_page
 from kan_dialect.qat.results import Point, Trained
 from kan_dialect.qat.start import Given
@@ -106,6 +107,9 @@ def write_results(
     for index, point in enumerate(trained.front):
         folder.write(f"front/{index}.mlir", point.network.text())
     folder.write(NETWORK, trained.network.text())
+    if options.monotone:
+        outputs = [port.name for port in trained.network.outputs]
+        folder.write(MONOTONE, property_text(options.monotone, outputs))
     folder.write("front.csv", _table(trained.front))
     folder.write("training.json", json_text(_record(trained, options)))
     folder.write(PAGE, training_page(trained, options, table))

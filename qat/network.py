@@ -114,7 +114,7 @@ class QuantisedKan(nn.Module):
         if self.node_tables is not None:
             self.node_tables.clamp()
         for layer in self.edge_layers():
-            layer.clamp_bits()
+            layer.clamp()
 
     def choose_edges(self, edges: Sequence[int], frequencies: Tensor) -> None:
         """Choose the edges of nodes: see `EdgeLayer.choose`.
@@ -220,6 +220,7 @@ def make_network(
     masks: Sequence[FloatArray] | None = None,
     shapes: int | None = None,
     node_tables: NodeTables | None = None,
+    directions: FloatArray | None = None,
 ) -> QuantisedKan:
     """A network before training.
 
@@ -232,6 +233,8 @@ def make_network(
     shapes : see `EdgeLayer`.
     reference : whether the last result is the constant 0 that the others are compared with.
     decides, encoder, node_tables : see `QuantisedKan`.
+    directions : (inputs): 1 where results rise with an input, -1 where they fall, 0 for others;
+        None: all are others.
     """
     random = torch.Generator().manual_seed(seed)
     layers: list[EdgeLayer] = []
@@ -245,7 +248,10 @@ def make_network(
             kept[:, list(constant)] = 0.0
         if reference and index + 2 == len(widths):
             kept[-1] = 0.0
-        layers.append(EdgeLayer(basis, nodes, inputs, random, kept, shapes))
+        ways = None
+        if directions is not None:
+            ways = torch.from_numpy(directions).expand(nodes, -1) if index == 0 else kept
+        layers.append(EdgeLayer(basis, nodes, inputs, random, kept, shapes, ways))
     return QuantisedKan(layers, cost, decides=decides, encoder=encoder, node_tables=node_tables)
 
 

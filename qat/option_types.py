@@ -50,6 +50,10 @@ class TrainOptionTypes(TypedDict, total=False):
     """Nodes of the first hidden layer are tables of this number of bits, which are learned with
     them, and give one bit: a bit is whether an input has reached a threshold (Bacellar et al.,
     arXiv 2410.11112); by default nodes are sums of functions."""
+    monotone: Sequence[str]
+    """Features that the result or each target rises with, as pressure=+, or falls with, as
+    pressure=-, whatever the other features are; of two classes the result is the score of the
+    second one."""
     decides: bool
     """Of two classes, hardware gives the class in place of a score: one bit, which is one table
     where edges read few bits."""

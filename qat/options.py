@@ -20,6 +20,9 @@ from kan_dialect.qat.table import TableOptions
 NETWORK = "network.mlir"
 """File of the chosen network in the folder of a training."""
 
+MONOTONE = "monotone.toml"
+"""File of the properties that networks have by construction, for `kan-flow prove --property`."""
+
 UNNAMED = "network"
 """Name of the design where neither it nor a data file has one."""
 
@@ -163,6 +166,10 @@ class TrainingOptions:
     """Nodes of the first hidden layer are tables of this number of bits, which are learned with
     them, and give one bit: a bit is whether an input has reached a threshold (Bacellar et al.,
     arXiv 2410.11112); by default nodes are sums of functions."""
+    monotone: tuple[str, ...] = ()
+    """Features that the result or each target rises with, as pressure=+, or falls with, as
+    pressure=-, whatever the other features are; of two classes the result is the score of the
+    second one."""
     decides: bool = False
     """Of two classes, hardware gives the class in place of a score: one bit, which is one table
     where edges read few bits."""
@@ -221,6 +228,12 @@ class TrainingOptions:
         """
         require_bounds(self)
         SEED.require("seed of the last training", self.seed + self.seeds - 1)
+        if self.monotone and (self.shapes or self.table_inputs):
+            raise KanError(
+                f"--{'shapes' if self.shapes else 'table-inputs'} is given with --monotone, which "
+                "needs functions of edges in an order of their own",
+                remedy="leave out one of them",
+            )
         if self.shapes is not None and self.schedule.prunes:
             raise KanError(
                 "--shapes is given with a limit of the edges of hidden nodes",

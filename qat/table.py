@@ -136,7 +136,7 @@ def read_table(data: RawData, options: TableOptions) -> Table:
     }
     arrays, notes, schema = _complete(where, arrays, apart, options)
     dataset = dataset_of(arrays, where, schema, options.task)
-    names = dataset.schema.features or [f"x{index}" for index in range(dataset.x.shape[1])]
+    names = dataset.features
     for index, first in repeated_columns(dataset.x).items():
         notes.append(f"`{names[index]}` repeats `{names[first]}`, and is not read")
     constant: list[int] = np.flatnonzero(np.ptp(dataset.x, axis=0) == 0.0).tolist()

@@ -28,6 +28,7 @@ from kan_dialect.qat.export import module_of
 from kan_dialect.qat.front import Candidate, candidates, held_results, judged
 from kan_dialect.qat.goals import Goals
 from kan_dialect.qat.judge import HeldOut, Judge
+from kan_dialect.qat.monotone import directions_of
 from kan_dialect.qat.network import QuantisedKan, make_network
 from kan_dialect.qat.node_tables import NodeTables
 from kan_dialect.qat.objective import Objective, objective_of
@@ -73,6 +74,12 @@ class Training:
                 f"{where} has no two classes for a network that decides between them",
                 remedy="leave out --decides; `kan-flow build --head argmax` decides of more",
             )
+        if options.monotone and self.objective.is_classes and self.objective.outputs > 1:
+            raise KanError(
+                f"{where} has more than two classes, whose scores are compared with each other",
+                remedy="leave out --monotone, or join classes",
+            )
+        self._directions = directions_of(options.monotone, dataset.features)
         samples = len(dataset.x)
         folds = options.folds or (4 if samples < FEW_SAMPLES else 1)
         self._targets = self.objective.targets(dataset.y)
@@ -154,11 +161,13 @@ class Training:
             masks=None if start is None else [layer.mask for layer in start.layers],
             shapes=options.shapes,
             node_tables=node_tables,
+            directions=self._directions if self._directions.any() else None,
         )
         if start is not None:
             start.fill(network, bases)
         elif self.objective.start:
             network.edge_layers()[-1].start_at(self.objective.start)
+        network.clamp()
         return network
 
     def _node_tables(self, index: int) -> NodeTables | None:

@@ -19,7 +19,7 @@ from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.flows.terminal import column_table, tell
 from kan_dialect.passbase.progress import TimeLeft
 from kan_dialect.qat.api import TRAIN, read_samples, train_by
-from kan_dialect.qat.options import NETWORK, Schedule, TrainingOptions
+from kan_dialect.qat.options import MONOTONE, NETWORK, Schedule, TrainingOptions
 from kan_dialect.qat.results import State, Trained
 from kan_dialect.qat.table import TableOptions
 from kan_dialect.qat.workers import Workers
@@ -36,7 +36,10 @@ TABLE = PassOptions(
 TRAINING = PassOptions(
     TrainingOptions,
     without=("name", "target", "schedule", "table"),
-    metavars=dict.fromkeys(("min-recall", "max-false-alarms"), "CLASS=SHARE[,CLASS=SHARE...]"),
+    metavars={
+        **dict.fromkeys(("min-recall", "max-false-alarms"), "CLASS=SHARE[,CLASS=SHARE...]"),
+        "monotone": "FEATURE=+|-[,FEATURE=+|-...]",
+    },
 )
 MOST_CLASSES = 12
 """Of a confusion that is printed."""
@@ -140,6 +143,8 @@ def run_train(options: argparse.Namespace) -> int:
     tell(console, f"\nthe chosen network is {path}; to build it:")
     target = "" if chosen.target == TrainingOptions.target else f" --target {chosen.target}"
     tell(console, f"  kan-flow build {path} --calibration {options.data}{target} -o DIR")
+    if chosen.monotone:
+        tell(console, f"  kan-flow prove DIR --property {options.output / MONOTONE}")
     return 0
 
 

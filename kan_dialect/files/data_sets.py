@@ -63,6 +63,11 @@ class Dataset(Shown):
         }
 
     @property
+    def features(self) -> Sequence[str]:
+        """Names of the columns; by default x0, x1, ..."""
+        return self.schema.features or input_ports(self.x.shape[1])
+
+    @property
     def every_x(self) -> FloatArray:
         """Calibration and test samples, (samples, features), float64."""
         return self.x if self.x_test is None else np.concatenate([self.x, self.x_test])

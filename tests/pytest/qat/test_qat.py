@@ -121,7 +121,7 @@ def random_network(
                     curve = torch.randn(parameter.shape, generator=random, dtype=torch.float64)
                     parameter.add_(curve)
             layer.share()
-            layer.clamp_bits()
+            layer.clamp()
     return network
 
 
@@ -622,7 +622,7 @@ def test_an_edge_is_the_nearest_multiple_of_a_shape() -> None:
     assert isinstance(functions, SharedShapes)
     with torch.no_grad():
         functions.coefficients.mul_(torch.linspace(0.01, 2.0, 20)[:, None, None])
-        layer.clamp_bits()
+        layer.clamp()
     own = functions.coefficients.detach().numpy() @ basis.values[-1].T
     shapes = functions.shapes.detach().numpy() @ basis.values[-1].T
     own, shapes = (each - each.mean(axis=-1, keepdims=True) for each in (own, shapes))
