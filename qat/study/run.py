@@ -44,14 +44,19 @@ class StudyRun:
     """The trainings of a study, each by its number in the order of the plan."""
 
     def __init__(
-        self, plan: Plan, folder: GrowingFolder, runner: Runner, progress: Progress
+        self,
+        plan: Plan,
+        data: Mapping[str, Mapping[str, Array]],
+        folder: GrowingFolder,
+        runner: Runner,
+        progress: Progress,
     ) -> None:
         """
-        Raises
-        ------
-        KanError : the plan has an unknown option or value; a data set cannot be read.
+        Parameters
+        ----------
+        data : of `Plan.read`.
         """
-        self.plan, self.tasks, self._data = plan, plan.tasks(), plan.read()
+        self.plan, self.tasks, self._data = plan, plan.tasks(), data
         self._folder, self._runner, self._progress = folder, runner, progress
         self._store = Store(folder, "trainings", ("front", "chosen", "ir"))
         self._digests = {name: _digest(arrays) for name, arrays in self._data.items()}
