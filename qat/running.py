@@ -72,7 +72,7 @@ def train_networks(
     front = front_of(points, options)
     chosen = choose(front, options, judge)
     if chosen is None:
-        raise _no_network(points, options, judge, dataset.schema.classes)
+        raise no_network(points, options, judge, dataset.schema.classes)
     test = None
     if dataset.x_test is not None and dataset.y_test is not None:
         test = first.measure(chosen.network, dataset.x_test, dataset.y_test, judge)
@@ -192,10 +192,15 @@ def judge_of(options: TrainingOptions, dataset: Dataset, objective: Objective) -
     return Judge(classes, metric, goals)
 
 
-def _no_network(
+def no_network(
     points: Sequence[Point], options: TrainingOptions, judge: Judge, classes: Sequence[str]
 ) -> KanError:
-    """What no network keeps."""
+    """The budget or goal that no network keeps.
+
+    Parameters
+    ----------
+    classes : names of the classes; empty where they have only numbers.
+    """
     if options.max_levels is not None:
         least = min(point.levels for point in points)
         if least > options.max_levels:

@@ -13,15 +13,12 @@ from rich.table import Table
 
 from kan_dialect.cli.flow.benchmark_set import names_of
 from kan_dialect.cli.flow.workers import (
-    add_workers,
-    note_missing,
-    progress_bar,
+    add_limited_workers,
     require_tools,
-    runner_of,
     shared_limits,
+    watched_runner,
 )
 from kan_dialect.cli.import_options import add_output_folder
-from kan_dialect.cli.tool_limits import add_limits
 from kan_dialect.devices.device import XCUP, device
 from kan_dialect.errors import KanError
 from kan_dialect.files.growing_folder import GrowingFolder
@@ -113,8 +110,7 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
     measured.add_argument(
         "--by-estimate", action="store_true", help="synthesise nothing: sizes are estimates"
     )
-    add_limits(parser)
-    add_workers(parser)
+    add_limited_workers(parser)
 
 
 def run_compare(options: argparse.Namespace) -> int:
@@ -139,9 +135,8 @@ def run_compare(options: argparse.Namespace) -> int:
         limits,
     )
     compared.trials()
-    note_missing()
-    with runner_of(options) as runner, progress_bar() as tell:
-        result = compare(compared, folder, runner, tell)
+    with watched_runner(options) as workers:
+        result = compare(compared, folder, *workers)
     title = TITLE if options.benchmark_set else "networks of the user"
     write_tables(folder, "compare", result.rows)
     folder.write("compare.json", result.summary(title))

@@ -6,15 +6,12 @@ import argparse
 from pathlib import Path
 
 from kan_dialect.cli.flow.workers import (
-    add_workers,
-    note_missing,
-    progress_bar,
+    add_limited_workers,
     require_tools,
-    runner_of,
     shared_limits,
+    watched_runner,
 )
 from kan_dialect.cli.import_options import add_output_folder
-from kan_dialect.cli.tool_limits import add_limits
 from kan_dialect.extras import require_torch
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.study.results import Studied
@@ -38,8 +35,7 @@ def add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--synth", action="store_true", help="also count the LUTs of chosen networks, with Yosys"
     )
-    add_limits(parser)
-    add_workers(parser)
+    add_limited_workers(parser)
 
 
 def run_study(options: argparse.Namespace) -> int:
@@ -48,10 +44,10 @@ def run_study(options: argparse.Namespace) -> int:
     folder = GrowingFolder(options.output, STUDY, force=options.force)
     plan = read_plan(options.plan)
     require_tools(options, *(["yosys"] if options.synth else []))
-    note_missing()
+    data = plan.read()
     limits = shared_limits(options) if options.synth else None
-    with runner_of(options) as runner, progress_bar() as progress:
-        _print(study_by(runner, plan, folder, limits, progress), options.output)
+    with watched_runner(options) as (runner, progress):
+        _print(study_by(runner, plan, data, folder, limits, progress), options.output)
     return 0
 
 

@@ -14,11 +14,9 @@ from rich.table import Table
 from kan_dialect.cli.flow.reading import read_model
 from kan_dialect.cli.flow.workers import (
     add_workers,
-    note_missing,
-    progress_bar,
     require_tools,
-    runner_of,
     shared_limits,
+    watched_runner,
 )
 from kan_dialect.cli.import_options import add_compiled_model
 from kan_dialect.cli.pass_options import PassOptions
@@ -163,10 +161,9 @@ def run_sweep(options: argparse.Namespace) -> int:
     _require_float(study, axes)
     for point in points:
         study.resolved(Trial(point))
-    note_missing()
     question = Question(points, options.schedule, measures, objectives, loss)
-    with runner_of(options) as runner, progress_bar() as tell:
-        result = sweep(study, question, folder, runner, tell)
+    with watched_runner(options) as workers:
+        result = sweep(study, question, folder, *workers)
     write_tables(folder, "sweep", result.rows)
     folder.write("sweep.json", summary(result, axes))
     folder.write("sweep.html", page(result))

@@ -11,7 +11,7 @@ from rich.console import Console
 from kan_dialect.cli.flow.build import COMPILE, PIPELINE_ONLY, WITH_PASSES, refuse_given
 from kan_dialect.cli.flow.reading import read_model
 from kan_dialect.cli.flow.workers import (
-    add_workers,
+    add_limited_workers,
     jobs_of,
     require_tools,
     runner_of,
@@ -19,7 +19,7 @@ from kan_dialect.cli.flow.workers import (
 )
 from kan_dialect.cli.import_options import add_compiled_model
 from kan_dialect.cli.number_options import add_number
-from kan_dialect.cli.tool_limits import add_limits, status_line
+from kan_dialect.cli.tool_limits import status_line
 from kan_dialect.devices.device import XCUP
 from kan_dialect.devices.device import device as device_of
 from kan_dialect.errors import KanError
@@ -82,8 +82,7 @@ def add_tune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-p", "--passes", metavar="PIPELINE", help="begin with this pipeline, not with kan-compile"
     )
-    add_limits(parser)
-    add_workers(parser)
+    add_limited_workers(parser)
 
 
 def run_tune(options: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from rich import progress
 from rich.console import Console
 
 from kan_dialect.cli.number_options import add_number
-from kan_dialect.cli.tool_limits import JOBS, limits_of
+from kan_dialect.cli.tool_limits import JOBS, add_limits, limits_of
 from kan_dialect.extras import install_command
 from kan_dialect.flows.tools.run_limits import Limits
 from kan_dialect.flows.tools.toolchain import find
@@ -35,6 +35,12 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="run on this Dask cluster, as tcp://host:8786"
     )
+
+
+def add_limited_workers(parser: argparse.ArgumentParser) -> None:
+    """Options of commands whose workers run tools: `--timeout` and `--memory` as well."""
+    add_limits(parser)
+    add_workers(parser)
 
 
 def require_tools(options: argparse.Namespace, *tools: str) -> None:
@@ -75,7 +81,15 @@ def runner_of(options: argparse.Namespace) -> Generator[Runner]:
 
 
 @contextmanager
-def progress_bar() -> Generator[Progress]:
+def watched_runner(options: argparse.Namespace) -> Generator[tuple[Runner, Progress]]:
+    """What does the tasks, with a bar; a note says first which results are left out."""
+    _note_missing()
+    with runner_of(options) as runner, _progress_bar() as progress:
+        yield runner, progress
+
+
+@contextmanager
+def _progress_bar() -> Generator[Progress]:
     """A bar for each kind of work on the terminal's standard error; elsewhere nothing is shown."""
     console = Console(stderr=True)
     bar = progress.Progress(
@@ -103,7 +117,7 @@ def progress_bar() -> Generator[Progress]:
         yield tell
 
 
-def note_missing() -> None:
+def _note_missing() -> None:
     """Say which results are left out because their library is not installed."""
     libraries = {"pictures": "matplotlib", "Parquet": "pyarrow"}
     missing = [what for what, module in libraries.items() if find_spec(module) is None]

@@ -19,6 +19,7 @@ from kan_dialect.flows.tools.run_limits import DEFAULT_LIMITS, Limits
 from kan_dialect.flows.trials.processes import local_runner
 from kan_dialect.flows.trials.runners import Progress, Runner
 from kan_dialect.flows.trials.tables import write_tables
+from kan_dialect.ir.constants import Array
 from kan_dialect.qat.api import JOBS
 from kan_dialect.qat.study.plan import Plan, read_plan
 from kan_dialect.qat.study.run import StudyRun
@@ -53,9 +54,11 @@ def study(
     """
     JOBS.require("jobs", jobs)
     with as_kan_errors():
+        asked = read_plan(plan)
         return study_by(
             local_runner(jobs),
-            read_plan(plan),
+            asked,
+            asked.read(),
             GrowingFolder(Path(folder), STUDY, force=force),
             DEFAULT_LIMITS if synth else None,
         )
@@ -64,6 +67,7 @@ def study(
 def study_by(
     runner: Runner,
     plan: Plan,
+    data: Mapping[str, Mapping[str, Array]],
     folder: GrowingFolder,
     synthesis: Limits | None,
     progress: Progress = lambda _what, _done, _of: None,
@@ -72,10 +76,11 @@ def study_by(
 
     Parameters
     ----------
+    data : of `Plan.read`.
     synthesis : limits of Yosys; None: LUTs are estimates.
     """
     torch: Any = require_torch("training")
-    run = StudyRun(plan, folder, runner, progress)
+    run = StudyRun(plan, data, folder, runner, progress)
     folder.create()
     run.train()
     run.choose()

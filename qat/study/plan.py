@@ -49,7 +49,8 @@ class Plan:
     """Options of each data set by its name; `file` is the path of its samples, which without it
     are those of scikit-learn."""
     axes: tuple[Axis, ...]
-    """The options that vary, with their values; the last value is the reference."""
+    """The options that vary, with their values; False leaves an option out, and the last value is
+    the reference."""
     title: str = "Study"
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Options of all trainings."""
@@ -90,6 +91,7 @@ class Plan:
         # The narrower one wins.
         for part in (self.options, own, dict(point.options), dict(tuned.options), {"seed": seed}):
             given |= {key.replace("-", "_"): value for key, value in part.items()}
+        given = {key: value for key, value in given.items() if value is not False}
         try:
             options = options_of(None, {"name": "network", **given})
         except KanError as error:

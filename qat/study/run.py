@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,8 @@ from kan_dialect.flows.trials.columns import Row, row_of
 from kan_dialect.flows.trials.compiler_digest import current_compiler
 from kan_dialect.flows.trials.kinds import Measure
 from kan_dialect.flows.trials.networks import Network
-from kan_dialect.flows.trials.points import Point
-from kan_dialect.flows.trials.runners import Progress, Runner, Work
+from kan_dialect.flows.trials.points import Point, spell
+from kan_dialect.flows.trials.runners import Outcome, Progress, Runner, Work
 from kan_dialect.flows.trials.store import FIGURES, Results, Store
 from kan_dialect.flows.trials.study import Study, Trial
 from kan_dialect.flows.trials.work import TrialWork
@@ -36,20 +36,27 @@ else:
     work = DeferredModule("kan_dialect.qat.study.work")
 
 _TEST = "test"
+NETWORKS = "networks"
+"""Folder of the chosen networks, a file for each."""
 
 
 class StudyRun:
     """The trainings of a study, each by its number in the order of the plan."""
 
     def __init__(
-        self, plan: Plan, folder: GrowingFolder, runner: Runner, progress: Progress
+        self,
+        plan: Plan,
+        data: Mapping[str, Mapping[str, Array]],
+        folder: GrowingFolder,
+        runner: Runner,
+        progress: Progress,
     ) -> None:
         """
-        Raises
-        ------
-        KanError : the plan has an unknown option or value; a data set cannot be read.
+        Parameters
+        ----------
+        data : of `Plan.read`.
         """
-        self.plan, self.tasks, self._data = plan, plan.tasks(), plan.read()
+        self.plan, self.tasks, self._data = plan, plan.tasks(), data
         self._folder, self._runner, self._progress = folder, runner, progress
         self._store = Store(folder, "trainings", ("front", "chosen", "ir"))
         self._digests = {name: _digest(arrays) for name, arrays in self._data.items()}
@@ -69,8 +76,12 @@ class StudyRun:
             name: {key: array for key, array in arrays.items() if key not in ("x_test", "y_test")}
             for name, arrays in self._data.items()
         }
-        tasks = dict(enumerate(self.tasks))
-        self._do("training", FIGURES, work.TrainWork(data, self.plan.seconds), tasks)
+        groups: dict[object, list[int]] = {}
+        for number in self._unknown(FIGURES, self._numbers):
+            groups.setdefault(work.same_training(self.tasks[number]), []).append(number)
+        tasks = {tuple(group): [self.tasks[n] for n in group] for group in groups.values()}
+        training = work.TrainWork(data, self.plan.seconds)
+        self._do("training", FIGURES, training, tasks, len(self.tasks))
 
     def choose(self) -> None:
         """Choose the tuned options of each data set and point: the least mean held-out loss."""
@@ -87,10 +98,14 @@ class StudyRun:
     def test(self) -> None:
         """Read the test sets for the networks that are chosen."""
         tasks = {
-            n: (task.data, task.options.table, self._results[n][FIGURES]["ir"])
-            for n, task in ((n, self.tasks[n]) for n in self._chosen)
+            (n,): (task.data, task.options.table, self._results[n][FIGURES]["ir"])
+            for n, task in ((n, self.tasks[n]) for n in self._unknown(_TEST, self._chosen))
         }
-        self._do("testing", _TEST, work.TestWork(self._data), tasks)
+        self._do("testing", _TEST, work.TestWork(self._data), tasks, len(self._chosen))
+        for number in self._chosen:
+            if number not in self.errors:
+                name, text = self._name(number), self._results[number][FIGURES]["ir"]
+                self._folder.write(f"{NETWORKS}/{name}.mlir", text)
 
     def synthesise(self, limits: Limits) -> None:
         """Count the LUTs of the networks that are chosen with Yosys, each for its target."""
@@ -183,28 +198,56 @@ class StudyRun:
             "seed": task.options.seed,
         }
 
+    def _name(self, number: int) -> str:
+        """Data set, values of the axes and seed, as `wine-spline-400-0`."""
+        task = self.tasks[number]
+        values = [spell(value) for _, value in task.point.options]
+        return "-".join([task.data, *values, str(task.options.seed)])
+
     def _figures(self, number: int) -> dict[str, Any]:
         """Figures of the network that its training chose."""
         known = self._results[number][FIGURES]
         return known["front"][known["chosen"]]
 
-    def _do(self, what: str, section: str, doing: Work[Any], tasks: Mapping[int, Any]) -> None:
-        """Do the tasks whose results are not known, and keep each result as soon as it is."""
-        waiting = [number for number in tasks if section not in self._results[number]]
-        done = len(tasks) - len(waiting)
-        self._progress(what, done, len(tasks))
-        with closing(self._runner(doing, [tasks[number] for number in waiting])) as outcomes:
+    def _unknown(self, section: str, numbers: Iterable[int]) -> list[int]:
+        return [number for number in numbers if section not in self._results[number]]
+
+    def _do(
+        self,
+        what: str,
+        section: str,
+        doing: Work[Any],
+        tasks: Mapping[tuple[int, ...], Any],
+        total: int,
+    ) -> None:
+        """Do tasks, and keep their results as soon as they are known.
+
+        Parameters
+        ----------
+        section : part of the results that the work gives.
+        tasks : a task for each group of trainings.
+        total : number of trainings, with those that are known.
+        """
+        groups = list(tasks)
+        done = total - sum(map(len, groups))
+        self._progress(what, done, total)
+        with closing(self._runner(doing, list(tasks.values()))) as outcomes:
             for place, outcome in outcomes:
-                number = waiting[place]
-                done += 1
-                if isinstance(outcome, str):
-                    self.errors[number] = outcome
-                else:
-                    self._results[number][section] = outcome
-                    self._store.write(
-                        self._digest(number), self._about(number), self._results[number]
-                    )
-                self._progress(what, done, len(tasks))
+                group = groups[place]
+                results: list[Outcome] = (
+                    [outcome] * len(group) if isinstance(outcome, str) else outcome["results"]
+                )
+                for number, result in zip(group, results, strict=True):
+                    self._keep(number, section, result)
+                done += len(group)
+                self._progress(what, done, total)
+
+    def _keep(self, number: int, section: str, result: Outcome) -> None:
+        if isinstance(result, str):
+            self.errors[number] = result
+        else:
+            self._results[number][section] = result
+            self._store.write(self._digest(number), self._about(number), self._results[number])
 
     def _digest(self, number: int) -> str:
         """Another one where figures may be others: compiler, data, options, processor time."""

@@ -6,7 +6,7 @@ A task is done in this process, in another one, or on another machine. What it t
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +19,8 @@ from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.qat.api import train
 from kan_dialect.qat.judge import HeldOut
 from kan_dialect.qat.options import TrainingOptions
+from kan_dialect.qat.results import Trained, choose
+from kan_dialect.qat.running import no_network
 from kan_dialect.qat.study.plan import Task
 from kan_dialect.qat.table import Table, TableOptions, read_table
 from kan_dialect.qat.training import Training
@@ -37,15 +39,20 @@ class TrainWork:
     seconds: float | None
     """See `Plan.seconds`."""
 
-    def __call__(self, task: Task) -> Outcome:
-        """Train, and choose a network of the front.
+    def __call__(self, tasks: Sequence[Task]) -> Outcome:
+        """Train once, and choose a network of the front for each task.
+
+        Parameters
+        ----------
+        tasks : tasks that differ in `max-luts` only, which decides nothing but the choice.
 
         Returns
         -------
-        dict with `seconds` of processor time, `steps`, `front` (figures of its networks), `chosen`
-        (the index in it), and `ir` of the chosen one; or why it failed.
+        dict with `results`, one a task: a dict with `seconds` (processor time, an equal part of the
+        training's for each task), `steps`, `front` (figures of its networks), `chosen` (the index
+        in it), and `ir` of the chosen one; or why no network was chosen. Or why training failed.
         """
-        samples, options = self.data[task.data], task.options
+        samples, options = self.data[tasks[0].data], _unlimited(tasks[0])
         start = time.process_time()
         try:
             if self.seconds is not None:
@@ -53,10 +60,10 @@ class TrainWork:
             trained = train(samples, options)
         except KanError as error:
             return str(error)
-        return {
-            "seconds": round(time.process_time() - start, 2),
+        seconds = (time.process_time() - start) / len(tasks)
+        shared = {
+            "seconds": round(seconds, 2),
             "steps": options.schedule.steps,
-            "chosen": trained.front.index(trained.chosen),
             "front": [
                 {
                     "price": point.price,
@@ -68,8 +75,27 @@ class TrainWork:
                 }
                 for point in trained.front
             ],
-            "ir": trained.network.text(),
         }
+        choices = [_chosen(trained, task.options) for task in tasks]
+        return {"results": [each if isinstance(each, str) else shared | each for each in choices]}
+
+
+def same_training(task: Task) -> tuple[str, TrainingOptions]:
+    """Equal for tasks that one training is enough for."""
+    return task.data, _unlimited(task)
+
+
+def _unlimited(task: Task) -> TrainingOptions:
+    return replace(task.options, max_luts=None)
+
+
+def _chosen(trained: Trained, options: TrainingOptions) -> Outcome:
+    """The number of the chosen network on the front, and its IR; or why there is none."""
+    front = trained.front
+    point = choose(front, options, trained.judge)
+    if point is None:
+        return str(no_network(front, options, trained.judge, trained.schema.classes))
+    return {"chosen": front.index(point), "ir": point.network.text()}
 
 
 def within(seconds: float, table: Table, options: TrainingOptions) -> TrainingOptions:
@@ -99,7 +125,8 @@ class TestWork:
     """Arrays by data set."""
 
     def __call__(self, task: tuple[str, TableOptions, str]) -> Outcome:
-        """`scores` of the test samples, see `Cell.scores`; or why they cannot be read.
+        """A dict with `scores` of the test samples, see `Cell.scores`, as the one entry of
+        `results`; or why they cannot be read.
 
         Parameters
         ----------
@@ -114,6 +141,8 @@ class TestWork:
         y: FloatArray = dataset.y_test.reshape(len(dataset.y_test), -1)
         results = from_ir(text).run(dataset.x_test)
         if dataset.y_test.dtype.kind != "f":
-            return {"scores": (classes(results) == y[:, 0]).astype(int).tolist()}
-        variance = float(((y - y.mean(axis=0)) ** 2).mean())
-        return {"scores": (1.0 - ((results - y) ** 2).mean(axis=1) / variance).tolist()}
+            scores = (classes(results) == y[:, 0]).astype(int)
+        else:
+            variance = float(((y - y.mean(axis=0)) ** 2).mean())
+            scores = 1.0 - ((results - y) ** 2).mean(axis=1) / variance
+        return {"results": [{"scores": scores.tolist()}]}

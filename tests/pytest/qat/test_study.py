@@ -61,7 +61,7 @@ def planned(folder: Path) -> Path:
 
 
 def run(plan: Plan, folder: Path) -> kan.Studied:
-    return study_by(run_here, plan, GrowingFolder(folder, STUDY), None)
+    return study_by(run_here, plan, plan.read(), GrowingFolder(folder, STUDY), None)
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -119,7 +119,7 @@ def test_trainings_see_no_test_set_and_other_test_sets_change_no_choice(tmp_path
         assert ("y_test" in given["squares"]) == isinstance(doing, work.TestWork)
         return run_here(doing, tasks)
 
-    first = study_by(runner, plan, GrowingFolder(tmp_path / "first", STUDY), None)
+    first = study_by(runner, plan, plan.read(), GrowingFolder(tmp_path / "first", STUDY), None)
     assert order == ["TrainWork", "TestWork"]
     np.savez(tmp_path / "squares.npz", **{**samples, "y_test": -samples["y_test"]})
     second = run(plan, tmp_path / "second")
@@ -127,6 +127,52 @@ def test_trainings_see_no_test_set_and_other_test_sets_change_no_choice(tmp_path
     for one, other in zip(first.rows, second.rows, strict=True):
         assert [one[name] for name in same] == [other[name] for name in same]
         assert one["test_score"] > other["test_score"]
+
+
+def test_budgets_of_luts_share_a_training(tmp_path: Path) -> None:
+    np.savez(tmp_path / "squares.npz", **squares())
+    options = {"steps": 100, "folds": 1, "rate": 0.05, "last-price": 0.1, "interval": 5}
+    plan = read_plan(
+        {
+            "data": {"squares": {"file": str(tmp_path / "squares.npz")}},
+            "options": options,
+            "axes": {"max-luts": [1, 40, False]},
+            "seeds": 1,
+        }
+    )
+    trainings: list[int] = []
+
+    def runner(doing: Work[Any], tasks: Sequence[Any]) -> Outcomes:
+        trainings.append(len(tasks))
+        return run_here(doing, tasks)
+
+    folder = GrowingFolder(tmp_path / "out", STUDY)
+    found = study_by(runner, plan, plan.read(), folder, None)
+    assert trainings == [1, 2]
+    # Each network is the one that a training for its budget alone chooses.
+    samples = {name: array for name, array in squares().items() if not name.endswith("_test")}
+    for cell in found.cells:
+        given = json.loads(cell.rows[0]["options"])
+        assert given.get("max_luts", 40) == 40
+        alone = kan.train(samples, **given)
+        assert cell.luts.mean == alone.chosen.luts
+        ((_, budget),) = cell.point.options
+        written = kan.load(tmp_path / "out" / "networks" / f"squares-{str(budget).lower()}-0.mlir")
+        assert (written.run(samples["x"]) == alone.network.run(samples["x"])).all()
+    (failure,) = found.failed
+    assert "no network has at most 1 LUTs; the smallest has" in failure
+
+
+def test_a_wrong_plan_is_refused_before_any_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("kan_dialect.cli.flow.workers.find_spec", lambda _: None)
+    path = tmp_path / "study.toml"
+    path.write_text("[data.missing]\nfile = 'missing.npz'\n")
+    assert flow("study", path, "-o", tmp_path / "out") == 1
+    message = capsys.readouterr().err
+    assert "missing.npz" in message and "note" not in message
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_failed_seed_leaves_its_point_out(
@@ -152,7 +198,8 @@ def test_a_failed_seed_leaves_its_point_out(
         done.append(len(tasks))
         return run_here(doing, tasks)
 
-    again = study_by(counting, read_plan(path), GrowingFolder(tmp_path / "out", STUDY), None)
+    plan, folder = read_plan(path), GrowingFolder(tmp_path / "out", STUDY)
+    again = study_by(counting, plan, plan.read(), folder, None)
     assert len(again.cells) == 2 and not again.failed and done == [2, 2]
     monkeypatch.setattr(
         work, "train", lambda *_: failing(None, read_plan(path).tasks()[-1].options)
