@@ -197,7 +197,7 @@ class Run:
         if chooses and schedule.grows(self.step):
             self._grow(computed)
         self.step += 1
-        if self.step % schedule.interval == 0:
+        if self.step % schedule.interval == 0 or self.step == schedule.steps:
             self._record(price)
 
     @property

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from kan_dialect.flows.compare.bootstrap import Interval
-from kan_dialect.flows.png_chart import BLUE, GREY, ORANGE, as_png, figure, plain
-from kan_dialect.flows.study.results import Studied
+from kan_dialect.flows.png_chart import BLUE, ORANGE, as_png, figure, plain
+from kan_dialect.flows.study.results import Cell, Studied
 from kan_dialect.flows.sweep.pictures import draw_cells
 from kan_dialect.flows.trials.points import spell
 from kan_dialect.ir.constants import FloatArray
@@ -29,18 +29,41 @@ def study_picture(studied: Studied) -> bytes:
 
 
 def _draw_front(axes: Any, studied: Studied, data: str) -> None:
-    """Points with their intervals, the choice in another colour."""
-    for cells, colour in ((studied.of(data), BLUE), ([studied.choice(data)], ORANGE)):
+    """Points with their intervals, in a shade for each value of the first axis; the choice in a
+    ring. Of one axis, points have their values beside them."""
+    series: dict[str, list[Cell]] = {}
+    for cell in studied.of(data):
+        first = spell(cell.point.options[0][1]) if len(studied.axes) > 1 else ""
+        series.setdefault(first, []).append(cell)
+    for number, (name, cells) in enumerate(series.items(), 1):
         x = [cell.luts.mean for cell in cells]
         y = [cell.test.mean for cell in cells]
         axes.errorbar(
             *(x, y, _arms([cell.test for cell in cells]), _arms([cell.luts for cell in cells])),
             fmt="o",
-            color=colour,
-            ecolor=GREY if colour == BLUE else colour,
+            color=BLUE,
+            alpha=number / len(series),
             markersize=4,
             elinewidth=0.7,
+            label=name,
         )
+    choice = studied.choice(data)
+    axes.plot(
+        *(choice.luts.mean, choice.test.mean, "o"),
+        markersize=9,
+        markerfacecolor="none",
+        color=ORANGE,
+    )
+    if len(studied.axes) == 1:
+        for cell in studied.of(data):
+            at = (cell.luts.mean, cell.test.mean)
+            axes.annotate(
+                *(spell(cell.point.options[0][1]), at, (4, 4)),
+                textcoords="offset points",
+                fontsize=8,
+            )
+    elif series and data == studied.data[0]:
+        axes.legend(title=studied.axes[0].option, fontsize=8)
     axes.set_xscale("log")
     # Three labels fit, and none of a power of ten may be in the range.
     axes.minorticks_off()
