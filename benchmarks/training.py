@@ -165,7 +165,16 @@ OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
             **{"teacher": "perceptrons", "teacher_weight": 0.9, "teacher_temperature": 1.0},
         }
     ],
-    "moons": [{"input_bits": 6, "cells": 8, "first_price": 1e-4, "last_price": 2e-2}],
+    "moons": [
+        {
+            **{"input_bits": 6, "functions": "table", "learn_codes": True, "seeds": 4},
+            **{"first_price": 1e-4, "last_price": 1e-1},
+        },
+        {
+            **{"input_bits": 4, "functions": "table", "seeds": 4},
+            **{"first_price": 1e-4, "last_price": 2e-1},
+        },
+    ],
     "digits": [
         {
             **{"input_bits": 2, "functions": "table", "input_noise": 0.12},

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+from typing import Literal
 
 import numpy as np
 from measurements import MarkdownTable, print_versions, synthesized
@@ -31,6 +32,8 @@ from kan_dialect.ops.spline import BSplineOp
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 
 DEGREE = 3
+COLUMNS = ("layers", "grid", "rate", "LCs", "registers", "DSPs", "memories", "latency", "interval")
+ROUTED = ("ECP5 LUTs", "MHz", "ns a trained sample")
 
 
 def network(sizes: list[int], cells: int) -> ModuleOp:
@@ -46,11 +49,17 @@ def network(sizes: list[int], cells: int) -> ModuleOp:
     return module_of("net", block, value)
 
 
-def measure(sizes: list[int], cells: int, rate: float, seeds: int) -> list[object]:
+def measure(
+    sizes: list[int],
+    cells: int,
+    rate: float,
+    seeds: int,
+    error: Literal["squared", "fed"] = "squared",
+) -> list[object]:
     """One row of the table."""
     module = network(sizes, cells)
     for stage in (
-        MakeTrainablePass(learning_rate=rate),
+        MakeTrainablePass(learning_rate=rate, error=error),
         LowerTrainingToHwPass(),
         FormCarryChainsPass(),
     ):
@@ -78,11 +87,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2, help="of nextpnr; 0: no place and route")
     options = parser.parse_args()
     print_versions(tools=["yosys", "nextpnr-ecp5"])
-    routed = ("ECP5 LUTs", "MHz", "ns a trained sample") if options.seeds else ()
-    table = MarkdownTable(
-        "layers", "grid", "rate", "LCs", "registers", "DSPs", "memories", "latency", "interval",
-        *routed,
-    )  # fmt: skip
+    table = MarkdownTable(*COLUMNS, *(ROUTED if options.seeds else ()))
     for grid in options.grids.split(","):
         table.add(*measure([1, 1], int(grid), 0.15, options.seeds))
     for sizes in options.sizes.split(","):
