@@ -75,8 +75,8 @@ def measure(
     try:
         mapped = synthesized(rtl, "net", ECP5, with_netlist=True)
         mhz = place_and_route(mapped, interval, seeds=seeds).summary()["fmax_with_inputs_mhz"]
-    except KanError as error:
-        return [*row, error]
+    except KanError as refusal:
+        return [*row, refusal]
     return [*row, mapped.cells.luts, f"{mhz:.1f}", f"{1000 * interval / mhz:.1f}"]
 
 

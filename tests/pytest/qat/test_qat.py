@@ -1566,6 +1566,11 @@ def test_progress_is_told() -> None:
     assert all(state.steps == 100 for state in states)
 
 
+def test_an_interval_that_is_longer_than_the_training_has_a_record() -> None:
+    given = {"x": np.arange(40.0)[:, np.newaxis], "y": np.arange(40) % 2}
+    assert train(given, steps=100, interval=500, folds=2).front
+
+
 def test_python_takes_options_by_name() -> None:
     by_name = kan.train(moons(), steps=100, folds=1, hidden=[2])
     options = TrainingOptions(schedule=Schedule(steps=100), folds=1, hidden=(2,))
