@@ -1,7 +1,7 @@
 """Policies as circuits in closed loop: reward of the circuit beside that of the float policy.
 
     pip install gymnasium
-    python benchmarks/control.py [--tasks CartPole-v1,Pendulum-v1] [--seeds 5] [--picture PICTURE]
+    python benchmarks/control.py [--tasks CartPole-v1,Pendulum-v1] [--seeds 5]
 
 A float controller plays episodes with some random actions. `kan.train` learns its actions at the
 states that it saw. The integer model of each network plays 100 other episodes. The network of the
@@ -25,7 +25,7 @@ from measurements import MarkdownTable, print_versions, some_of, synthesized
 
 import kan_dialect as kan
 from kan_dialect.devices.device import XCUP
-from kan_dialect.flows.compare.bootstrap import Interval, mean_interval
+from kan_dialect.flows.compare.bootstrap import mean_interval
 from kan_dialect.ir.constants import Array, FloatArray
 
 Policy: TypeAlias = Callable[[FloatArray], Array]
@@ -171,14 +171,13 @@ def built(network: kan.Network, observations: FloatArray) -> tuple[object, objec
         return build.report["simulation"]["vectors"], routed["luts"], routed["latency_ns"]
 
 
-def measure(name: str, seeds: int, table: MarkdownTable) -> list[tuple[float, Interval]]:
-    """Add the rows of a task; mean LUTs and reward at each number of bits."""
+def measure(name: str, seeds: int, table: MarkdownTable) -> None:
+    """Add the rows of a task, one for each number of bits."""
     task, episodes = TASKS[name], range(EPISODES)
     data = samples(name, task)
     floats, _ = play(name, task.controller, episodes)
     every = np.broadcast_to(floats, (seeds, EPISODES))
     table.add(name, "float", "", mean_interval(every).shown(".1f"), *[""] * 4)
-    points: list[tuple[float, Interval]] = []
     for bits in task.bits:
         rewards, luts = np.empty((seeds, EPISODES)), np.empty((seeds, 1))
         figures: tuple[object, ...] = ()
@@ -192,11 +191,10 @@ def measure(name: str, seeds: int, table: MarkdownTable) -> list[tuple[float, In
             luts[seed] = synthesized(rtl, "policy", XCUP).cells.luts
             if seed == 0:
                 figures = built(network, seen)
-        points.append((float(luts.mean()), mean_interval(rewards)))
         difference = mean_interval(rewards - every).shown("+.1f")
         cells = mean_interval(luts).shown(".0f")
-        table.add(name, bits, cells, points[-1][1].shown(".1f"), difference, *figures)
-    return points
+        reward = mean_interval(rewards).shown(".1f")
+        table.add(name, bits, cells, reward, difference, *figures)
 
 
 def main() -> None:

@@ -51,9 +51,9 @@ PARTS = ("hardware", "learning")
 class Learner(Protocol):
     """What evaluates and trains samples, one after another."""
 
-    def run(self, inputs: Array, targets: Array, train: BoolArray | None = None, /) -> Array:
+    def run(self, inputs: Array, targets: Array, train: BoolArray, /) -> Array:
         """Outputs (samples, 2) before the update, of inputs (samples, 4) and errors (samples, 2);
-        `train` is (samples), by default all."""
+        `train` is (samples)."""
         ...
 
 
@@ -64,7 +64,7 @@ class Model:
     step: Step
     states: list[Array]
 
-    def run(self, inputs: Array, targets: Array, train: BoolArray | None = None, /) -> Array:
+    def run(self, inputs: Array, targets: Array, train: BoolArray, /) -> Array:
         run = run_steps(self.step, inputs, targets, train, self.states)
         self.states = run.states
         return run.outputs
@@ -79,10 +79,9 @@ class Recorder:
         default_factory=list[tuple[Array, Array, BoolArray, Array]]
     )
 
-    def run(self, inputs: Array, targets: Array, train: BoolArray | None = None, /) -> Array:
+    def run(self, inputs: Array, targets: Array, train: BoolArray, /) -> Array:
         outputs = self.circuit.run(inputs, targets, train)
-        trained = np.ones(len(inputs), dtype=np.bool_) if train is None else train
-        self.seen.append((inputs, targets, trained, outputs))
+        self.seen.append((inputs, targets, train, outputs))
         return outputs
 
     def repeats(self, step: Step) -> bool:
@@ -140,7 +139,8 @@ class Agent:
                 [odds * (advantages - advantages.mean()) / advantages.std(),
                  CRITIC_RATE * advantages], axis=1,
             )  # fmt: skip
-            self.learner.run(np.concatenate(inputs), self.step.encode_targets(errors))
+            every = np.ones(BATCH, dtype=np.bool_)
+            self.learner.run(np.concatenate(inputs), self.step.encode_targets(errors), every)
         return lengths
 
 

@@ -29,7 +29,7 @@ def directions_of(texts: Sequence[str], features: Sequence[str]) -> FloatArray:
 
     Raises
     ------
-    KanError : a feature is unknown, or its direction.
+    KanError : a feature or its direction is unknown, or it is named twice.
     """
     directions = np.zeros(len(features))
     for text in texts:
@@ -42,7 +42,10 @@ def directions_of(texts: Sequence[str], features: Sequence[str]) -> FloatArray:
             raise KanError(
                 f"there is no feature {name!r}", remedy=f"name one of {', '.join(features)}"
             )
-        directions[list(features).index(name)] = _WAYS[way]
+        index = list(features).index(name)
+        if directions[index]:
+            raise KanError(f"--monotone names {name!r} twice", remedy="give it one direction")
+        directions[index] = _WAYS[way]
     return directions
 
 

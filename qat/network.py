@@ -248,10 +248,10 @@ def make_network(
             kept[:, list(constant)] = 0.0
         if reference and index + 2 == len(widths):
             kept[-1] = 0.0
-        ways = None
+        of_edges = None
         if directions is not None:
-            ways = torch.from_numpy(directions).expand(nodes, -1) if index == 0 else kept
-        layers.append(EdgeLayer(basis, nodes, inputs, random, kept, shapes, ways))
+            of_edges = torch.from_numpy(directions).expand(nodes, -1) if index == 0 else kept
+        layers.append(EdgeLayer(basis, nodes, inputs, random, kept, shapes, of_edges))
     return QuantisedKan(layers, cost, decides=decides, encoder=encoder, node_tables=node_tables)
 
 

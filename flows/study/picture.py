@@ -62,7 +62,7 @@ def _draw_front(axes: Any, studied: Studied, data: str) -> None:
                 textcoords="offset points",
                 fontsize=8,
             )
-    elif studied.axes and data == studied.data[0]:
+    elif len(series) > 1 and data == studied.data[0]:
         axes.legend(title=studied.axes[0].option, fontsize=8)
     axes.set_xscale("log")
     # Three labels fit, and none of a power of ten may be in the range.

@@ -26,6 +26,8 @@ from kan_dialect.flows.trials.runners import Outcome, Progress, Runner, Work
 from kan_dialect.flows.trials.store import FIGURES, Results, Store
 from kan_dialect.flows.trials.study import Study, Trial
 from kan_dialect.flows.trials.work import TrialWork
+from kan_dialect.frontends.loading import make_context, parse_text, rename
+from kan_dialect.frontends.naming import identifier
 from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.qat.study.plan import Plan
 
@@ -105,7 +107,9 @@ class StudyRun:
         for number in self._chosen:
             if number not in self.errors:
                 name, text = self._name(number), self._results[number][FIGURES]["ir"]
-                self._folder.write(f"{NETWORKS}/{name}.mlir", text)
+                module = parse_text(make_context(), text.encode(), name)
+                rename(module, name)
+                self._folder.write(f"{NETWORKS}/{name}.mlir", str(module) + "\n")
 
     def synthesise(self, limits: Limits) -> None:
         """Count the LUTs of the networks that are chosen with Yosys, each for its target."""
@@ -199,10 +203,10 @@ class StudyRun:
         }
 
     def _name(self, number: int) -> str:
-        """Data set, values of the axes and seed, as `wine-spline-400-0`."""
+        """Data set, values of the axes and seed, as `wine_spline_400_0`."""
         task = self.tasks[number]
         values = [spell(value) for _, value in task.point.options]
-        return "-".join([task.data, *values, str(task.options.seed)])
+        return identifier("_".join([task.data, *values, str(task.options.seed)]))
 
     def _figures(self, number: int) -> dict[str, Any]:
         """Figures of the network that its training chose."""

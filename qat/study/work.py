@@ -90,7 +90,7 @@ def _unlimited(task: Task) -> TrainingOptions:
 
 
 def _chosen(trained: Trained, options: TrainingOptions) -> Outcome:
-    """The number of the chosen network on the front, and its IR; or why there is none."""
+    """The number of the chosen network on the front, and its IR; or why no network was chosen."""
     front = trained.front
     point = choose(front, options, trained.judge)
     if point is None:

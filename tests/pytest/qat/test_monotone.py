@@ -104,6 +104,7 @@ def test_names_are_quoted_in_the_file() -> None:
     ("given", "message"),
     [
         ({"monotone": ["x7=+"]}, "there is no feature 'x7'"),
+        ({"monotone": ["x0=+", "x0=-"]}, "--monotone names 'x0' twice"),
         ({"monotone": ["x0"]}, "--monotone x0 says no direction"),
         ({"monotone": ["x0=*"]}, r"--monotone x0=\* says no direction"),
         ({"monotone": ["x0=+"], "shapes": 2}, "--shapes is given with --monotone"),

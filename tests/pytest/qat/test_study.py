@@ -157,7 +157,7 @@ def test_budgets_of_luts_share_a_training(tmp_path: Path) -> None:
         alone = kan.train(samples, **given)
         assert cell.luts.mean == alone.chosen.luts
         ((_, budget),) = cell.point.options
-        written = kan.load(tmp_path / "out" / "networks" / f"squares-{str(budget).lower()}-0.mlir")
+        written = kan.load(tmp_path / "out" / "networks" / f"squares_{str(budget).lower()}_0.mlir")
         assert (written.run(samples["x"]) == alone.network.run(samples["x"])).all()
     (failure,) = found.failed
     assert "no network has at most 1 LUTs; the smallest has" in failure
