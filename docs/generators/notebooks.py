@@ -2,7 +2,8 @@
 
 A notebook is a Python script in percent format, which Jupyter (jupytext), VS Code, PyCharm and
 Spyder open: `# %% [markdown]` begins a cell of text, `# %%` one of code. As in Jupyter, a cell
-shows what it prints, then the value of its last line.
+shows what it prints, then the value of its last line. A first line `# needs torch, sklearn` names
+packages; where one of them is missing, the notebook's page has no outputs.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -62,6 +64,12 @@ def cells(text: str) -> list[Cell]:
     return found
 
 
+def is_runnable(path: Path) -> bool:
+    """Whether the packages that a notebook needs are installed."""
+    needed = re.match(r"# needs (.*)\n", path.read_text())
+    return needed is None or all(map(find_spec, needed[1].split(", ")))
+
+
 def run(path: Path, folder: Path) -> Iterator[tuple[Cell, Output]]:
     """Run a notebook's cells one after another in a folder that has `examples/`.
 
@@ -102,6 +110,7 @@ def page(path: Path, executed: bool = True) -> tuple[str, list[str]]:
 
     `<div data-output="N"></div>` in the page stands for the N-th of these.
     """
+    executed = executed and is_runnable(path)
     parts: list[str] = []
     values: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -122,7 +131,8 @@ def page(path: Path, executed: bool = True) -> tuple[str, list[str]]:
                 values.append(output.shown)
     heading, _, rest = "\n".join(parts).partition("\n")
     link = f'<a href="{path.name}" download><code>{path.name}</code></a>'
-    about = f"The cells of {link}, run, with what they print and show."
+    run_as = "run, with what they print and show" if executed else "without their outputs"
+    about = f"The cells of {link}, {run_as}."
     return f"{heading}\n\n{about}\n{rest}", values
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -83,6 +84,8 @@ class Studied:
     """A row for each training: data set, options, seed, figures of the chosen network."""
     fronts: Sequence[Row]
     """A row for each network on the front of each training."""
+    picture: bytes | None = None
+    """`study.png`; None without matplotlib."""
 
     @property
     def data(self) -> list[str]:
@@ -146,4 +149,8 @@ class Studied:
         return found
 
     def _repr_html_(self) -> str:
-        return html_columns(self.title, self.summary())
+        table = html_columns(self.title, self.summary())
+        if self.picture is None:
+            return table
+        source = f"data:image/png;base64,{b64encode(self.picture).decode()}"
+        return f"{table}<img alt='score and LUTs of all points' src='{source}'>"

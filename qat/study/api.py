@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -101,5 +102,7 @@ def study_by(
     }
     folder.write("study.md", study_page(studied, about))
     if find_spec("matplotlib") is not None:
-        folder.write("study.png", study_picture(studied))
+        picture = study_picture(studied)
+        folder.write("study.png", picture)
+        studied = replace(studied, picture=picture)
     return studied

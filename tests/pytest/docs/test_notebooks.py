@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from generators import notebooks
+from generators.links import ROOT
 
 SMALL = """# %% [markdown]
 # # Small
@@ -45,6 +46,21 @@ def test_a_page_has_text_code_prints_and_values(tmp_path: Path) -> None:
     assert html == '<p>a</p>\n<div class="notebook-output"><svg>\n\n</svg></div>'
     without, none = notebooks.page(path, executed=False)
     assert "class Shown" in without and not none and "wine.onnx" not in without
+    assert "run, with" in page and "without their outputs" in without
+    path.write_text(f"# needs pathlib, no_such_package\n\n{SMALL}")
+    assert notebooks.page(path) == (without, [])
+    path.write_text(f"# needs pathlib, html\n\n{SMALL}")
+    assert notebooks.page(path) == (page, values)
+
+
+@pytest.mark.torch
+def test_the_lesson_runs_and_its_study_has_a_picture() -> None:
+    for package in ("torch", "sklearn", "matplotlib"):
+        pytest.importorskip(package)
+    page, values = notebooks.page(ROOT / "docs/notebooks/lesson.py")
+    assert "functions=spline max-luts=50 less functions=line max-luts=50: +0.0" in page
+    assert sum("<svg" in value for value in values) == 7
+    assert sum("data:image/png" in value for value in values) == 1
 
 
 def test_an_error_names_notebook_and_line(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import replace
 
 import numpy as np
@@ -171,4 +172,7 @@ def test_the_page_has_all_tables_and_the_picture_is_drawn(axes: tuple[Axis, ...]
     assert page.startswith("# Bits\n") and "| trainings | 12 |" in page
     for line in (*found.summary(), *point_table(found, "b")):
         assert f"| {' | '.join(line)} |" in page
-    assert study_picture(found).startswith(b"\x89PNG")
+    picture = study_picture(found)
+    assert picture.startswith(b"\x89PNG") and "<img" not in found._repr_html_()
+    shown = replace(found, picture=picture)._repr_html_()
+    assert b64encode(picture).decode() in shown and found.summary()[1][1] in shown

@@ -105,6 +105,26 @@ def test_a_study_from_file_to_page(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [*map(dict, run(read_plan(path), out).rows)] and table(out / "study.csv") == rows
 
 
+def test_a_cluster_gives_the_same_tables_and_parquet_has_them(
+    scheduler: str, tmp_path: Path
+) -> None:
+    arrow: Any = pytest.importorskip("pyarrow.parquet")
+    path, here, there = planned(tmp_path), tmp_path / "here", tmp_path / "there"
+    content = STUDY_TOML.replace("[data.moons]\nhidden = [2]", "").replace("seeds = 2", "seeds = 1")
+    path.write_text(content.replace("input-bits = [2, 4]", "hidden = [[2], [3, 2]]"))
+    assert flow("study", path, "-o", here, "--jobs", "1") == 0
+    assert flow("study", path, "-o", there, "--scheduler", scheduler) == 0
+    for name in ("study", "fronts"):
+        rows = table(here / f"{name}.csv")
+        for row, other in zip(rows, table(there / f"{name}.csv"), strict=True):
+            assert row | {"seconds": ""} == other | {"seconds": ""}
+        columns: Any = arrow.read_table(here / f"{name}.parquet")
+        kinds = {"hidden": str, "held_out_loss": float, "estimate_luts": int}
+        for column, kind in kinds.items():
+            values = columns[column].to_pylist()
+            assert values == [kind(row[column]) for row in rows]
+
+
 def test_trainings_see_no_test_set_and_other_test_sets_change_no_choice(tmp_path: Path) -> None:
     samples = squares()
     np.savez(tmp_path / "squares.npz", **samples)
