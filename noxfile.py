@@ -58,7 +58,7 @@ LOCKS = {
         "simulation",
         "synthesis",
         "proof",
-        "torch",
+        "study",
         "group:build",
         "group:tests",
         "group:torch-tests",

@@ -60,7 +60,10 @@ _EDA = ("simulation", "synthesis", "place-and-route")
             "test",
             (*_EDA, "cocotb", "sweep", "extend", "group:build", "group:tests", "group:checks"),
         ),
-        ("torch", ("simulation", "synthesis", "torch", "group:tests", "group:torch-tests")),
+        (
+            "torch",
+            ("simulation", "synthesis", "sweep", "torch", "group:tests", "group:torch-tests"),
+        ),
     ],
 )
 def test_locks_hold_what_pyproject_admits(name: str, inputs: tuple[str, ...], python: str) -> None:
