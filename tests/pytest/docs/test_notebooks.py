@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,8 @@ def test_the_lesson_runs_and_its_study_has_a_picture() -> None:
     for package in ("torch", "sklearn", "matplotlib"):
         pytest.importorskip(package)
     page, values = notebooks.page(ROOT / "docs/notebooks/lesson.py")
-    assert "functions=spline max-luts=50 less functions=line max-luts=50: +0.0" in page
+    # Splines are better, beyond noise: the interval is above 0.
+    assert re.search(r"max-luts=50 less functions=line max-luts=50: \+0\.\d+ \[\+", page)
     assert sum("<svg" in value for value in values) == 7
     assert sum("data:image/png" in value for value in values) == 1
 

@@ -110,8 +110,8 @@ def test_a_cluster_gives_the_same_tables_and_parquet_has_them(
 ) -> None:
     arrow: Any = pytest.importorskip("pyarrow.parquet")
     path, here, there = planned(tmp_path), tmp_path / "here", tmp_path / "there"
-    content = STUDY_TOML.replace("[data.moons]\nhidden = [2]", "").replace("seeds = 2", "seeds = 1")
-    path.write_text(content.replace("input-bits = [2, 4]", "hidden = [[2], [3, 2]]"))
+    data, options = '[data.squares]\nfile = "squares.npz"', "[options]\nsteps = 100\nfolds = 1"
+    path.write_text(f"seeds = 1\n{data}\n{options}\n[axes]\nhidden = [[2], [3, 2]]\n")
     assert flow("study", path, "-o", here, "--jobs", "1") == 0
     assert flow("study", path, "-o", there, "--scheduler", scheduler) == 0
     for name in ("study", "fronts"):
