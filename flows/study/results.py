@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
@@ -84,7 +84,7 @@ class Studied:
     """A row for each training: data set, options, seed, figures of the chosen network."""
     fronts: Sequence[Row]
     """A row for each network on the front of each training."""
-    picture: bytes | None = None
+    picture: bytes | None = field(default=None, repr=False)
     """`study.png`; None without matplotlib."""
 
     @property
