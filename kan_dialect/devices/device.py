@@ -1,4 +1,4 @@
-"""Devices by name: families, their parts, and devices of other packages.
+"""Devices by name: families, their parts, Liberty files, and devices of other packages.
 
 A family is a file in `families/` and an entry in `FAMILIES`. Other packages publish theirs under
 the entry point group `kan_dialect.devices`.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 
 from kan_dialect.devices.families.cyclonev import CYCLONEV
 from kan_dialect.devices.families.ecp5 import ECP5
@@ -23,6 +24,7 @@ from kan_dialect.devices.family import MAX_LUT_INPUTS, Adders, DeviceFamily, Lut
 from kan_dialect.devices.family_check import problem_of
 from kan_dialect.devices.open_tools import Bitstream, Cell, Nextpnr, Yosys
 from kan_dialect.devices.parts import Part
+from kan_dialect.devices.standard_cells import ENDING, standard_cells
 from kan_dialect.errors import KanError
 from kan_dialect.extensions import Registry
 
@@ -62,15 +64,17 @@ REGISTRY = Registry("kan_dialect.devices", DeviceFamily, "device", problem_of, D
 
 @lru_cache(1 << 6)
 def device(name: str) -> DeviceFamily:
-    """The device of a name: `ecp5`, or a part of a family, `ecp5-25`.
+    """The device of a name: `ecp5`, a part of a family, `ecp5-25`, or a Liberty file, `cells.lib`.
 
     Costs of a part are those of its family. The result has this part only.
 
     Raises
     ------
     KanError : the name is unknown; lists near names. Or its package publishes no valid record, or
-        two packages have it.
+        two packages have it; or as of `read_library`.
     """
+    if name.endswith(ENDING):
+        return standard_cells(Path(name))
     found = REGISTRY.find(name)
     if found is not None:
         return found

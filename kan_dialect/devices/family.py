@@ -2,7 +2,8 @@
 
 Passes, searches, the emitter and the estimate of a function (`estimate.py`) read its figures.
 Synthesis, place and route, projects and reports read its tools and parts. `families/` has a file a
-family. Costs are in LUTs as the family's reports count them.
+family. Costs are in LUTs as the family's reports count them, and in gate equivalents on standard
+cells (`standard_cells.py`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from kan_dialect.devices.liberty import Library
 from kan_dialect.devices.open_tools import Nextpnr, Yosys
 from kan_dialect.devices.parts import Part
 from kan_dialect.devices.table_cost import Mapper
@@ -131,6 +133,10 @@ class DeviceFamily:
     lut_inputs: int
     timing: Timing
     adders: Adders = Adders()
+    areas: tuple[float, ...] = ()
+    """Costs of functions of 1 .. `lut_inputs` inputs, where they differ; empty: a LUT each."""
+    library: Library | None = field(default=None, hash=False)
+    """The standard cells that make all functions; None: lookup tables do."""
     shared_inputs: int = 0
     """Inputs of the largest function that shares a LUT with another, as Yosys's estimate of Xilinx
     logic cells has it; 0: no two functions share one."""
@@ -249,6 +255,8 @@ class DeviceFamily:
     @property
     def lut_areas(self) -> Sequence[float]:
         """Areas of functions of 1, 2, ... inputs, by which synthesis chooses."""
+        if self.areas:
+            return self.areas
         if self.yosys is not None and self.yosys.lut_areas:
             return self.yosys.lut_areas
         inputs = range(1, max(self.lut_inputs, self.wide_inputs) + 1)
@@ -301,7 +309,9 @@ class DeviceFamily:
         return frozenset(inputs for inputs, luts in absorbed if luts < apart(inputs))
 
     def pack(self, luts: Counter[int]) -> int:
-        """Lookup tables of the device that hold functions, given how many have 1, 2, ... inputs."""
+        """LUTs of the device that hold functions, given how many have 1, 2, ... inputs."""
+        if self.areas:
+            return round(sum(self.areas[size - 1] * count for size, count in luts.items()))
         if not self.shared_inputs:
             return luts.total()
         single, pairs = luts[1], luts[2]
@@ -316,8 +326,10 @@ class DeviceFamily:
     def bit_costs(self, inputs: int) -> FloatArray:
         """LUTs of a table's bit that depends on 0 .. `inputs` inputs."""
         used = np.arange(inputs + 1)
-        wide = self.expected_wide_factor * np.exp2(used - self.lut_inputs)
-        return np.where(used < 2, 0.0, np.where(used <= self.lut_inputs, 1.0, wide))
+        own = np.array([0.0, *(self.areas or np.ones(self.lut_inputs))])
+        wide = own[-1] * self.expected_wide_factor * np.exp2(used - self.lut_inputs)
+        small = own[np.minimum(used, self.lut_inputs)]
+        return np.where(used < 2, 0.0, np.where(used <= self.lut_inputs, small, wide))
 
     @lru_cache(1 << 6)  # noqa: B019
     def summand_costs(self, inputs: int, *, ideal: bool = False) -> FloatArray:

@@ -1,0 +1,207 @@
+"""A library of standard cells in a Liberty file: areas, functions and typical delays.
+
+Liberty is nested groups, `name (arguments) { ... }`, of attributes, `name : value;` and
+`name (values);` (Liberty User Guide, Open Source Liberty Project). The reader knows no more of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from kan_dialect.errors import KanError
+
+_TOKEN = re.compile(
+    r'/\*.*?\*/|//[^\n]*|\\\s*\n|"(?P<text>(?:\\.|[^"\\])*)"|(?P<mark>[{}();:,])|(?P<word>[^\s{}();:,"]+)',
+    re.DOTALL,
+)
+
+
+@dataclass
+class Group:
+    """A group of a Liberty file."""
+
+    kind: str
+    arguments: list[str]
+    attributes: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    groups: list[Group] = field(default_factory=list["Group"])
+
+    def of(self, kind: str) -> list[Group]:
+        """The groups of a kind in it."""
+        return [group for group in self.groups if group.kind == kind]
+
+    def text(self, name: str) -> str:
+        """An attribute's value, or its first one; empty without the attribute."""
+        return next(iter(self.attributes.get(name, ())), "")
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library of standard cells. Areas are in its own unit, which is µm² by convention."""
+
+    path: Path
+    name: str
+    digest: str
+    """SHA-256 of the file, in hexadecimal."""
+    areas: Mapping[str, float]
+    """Of cells by name."""
+    flip_flops: Mapping[str, Group]
+    """The ff group of each cell that has one."""
+    functions: Mapping[str, Mapping[str, str]]
+    """Of output pins by cell and pin, in Liberty's operators."""
+    gate: float
+    """Area of the smallest gate of two inputs, NAND or NOR: a gate equivalent."""
+    flip_flop: float
+    """Area of the smallest cell with one flip-flop."""
+    gate_ns: float
+    """Typical delay of that gate with four of its inputs as load, in ns; 0: the file has none."""
+    register_ns: float
+    """Clock to output of that flip-flop with the same load, in ns; 0: the file has none."""
+
+
+@lru_cache(4)
+def read_library(path: Path) -> Library:
+    """A Liberty file.
+
+    Raises
+    ------
+    KanError : the file does not exist, is not Liberty, ends too early, or a cell that synthesis
+        needs is missing.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise KanError(f"cannot read the library {path}: {error.strerror}") from None
+    root = _parsed(content.decode(errors="replace"), path)
+    cells = {cell.arguments[0]: cell for cell in root.of("cell") if cell.arguments}
+    try:
+        areas = {name: float(cell.text("area") or 0) for name, cell in cells.items()}
+    except ValueError as error:
+        raise KanError(f"{path}: a cell's area is not a number: {error}") from None
+    flip_flops = {name: cell for name, cell in cells.items() if cell.of("ff")}
+    if not flip_flops:
+        raise KanError(
+            f"{path} has no flip-flop among its {len(cells)} cells",
+            remedy="give a library of standard cells, with a cell that has an ff group",
+        )
+    gates = [name for name, cell in cells.items() if _is_gate(cell) and areas[name] > 0]
+    if not gates:
+        raise KanError(
+            f"{path} has no gate of two inputs with an area",
+            remedy="give a library of standard cells",
+        )
+    gate = min(gates, key=areas.__getitem__)
+    register = min(flip_flops, key=areas.__getitem__)
+    load = 4 * max(_capacitance(pin) for pin in cells[gate].of("pin"))
+    unit = {"1ps": 1e-3, "10ps": 1e-2, "100ps": 0.1}.get(root.text("time_unit"), 1.0)
+    return Library(
+        path,
+        root.arguments[0] if root.arguments else path.stem,
+        hashlib.sha256(content).hexdigest(),
+        areas,
+        {name: cell.of("ff")[0] for name, cell in flip_flops.items()},
+        {
+            name: {
+                pin.arguments[0]: pin.text("function")
+                for pin in cell.of("pin")
+                if pin.arguments and pin.text("function")
+            }
+            for name, cell in cells.items()
+        },
+        areas[gate],
+        areas[register],
+        unit * _delay(cells[gate], load),
+        unit * _delay(cells[register], load),
+    )
+
+
+def _is_gate(cell: Group) -> bool:
+    """Whether a cell is a gate of two inputs and one output."""
+    directions = sorted(pin.text("direction") for pin in cell.of("pin"))
+    has_state = any(cell.of(kind) for kind in ("ff", "latch", "statetable"))
+    return directions == ["input", "input", "output"] and not has_state
+
+
+def _capacitance(pin: Group) -> float:
+    return float(pin.text("capacitance") or 0)
+
+
+def _delay(cell: Group, load: float) -> float:
+    """Mean delay of a cell's rising and falling outputs, with the second input slope of its tables.
+
+    Parameters
+    ----------
+    load : capacitance at the output, in the units of the file.
+    """
+    tables = [
+        table
+        for pin in cell.of("pin")
+        for timing in pin.of("timing")
+        for kind in ("cell_rise", "cell_fall")
+        for table in timing.of(kind)
+        if "index_2" in table.attributes
+    ]
+    found = [
+        np.interp(load, _numbers(table.text("index_2")), _numbers(table.attributes["values"][1]))
+        for table in tables
+        if len(table.attributes.get("values", ())) > 1
+    ]
+    return float(np.mean(found)) if found else 0.0
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(number) for number in re.split(r"[\s,]+", text.strip())]
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    """Kinds of tokens and their texts; comments are left out."""
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup is not None:
+            yield match.lastgroup, match[match.lastgroup]
+
+
+def _parsed(text: str, path: Path) -> Group:
+    """The library group of a file.
+
+    Raises
+    ------
+    KanError : the file is no Liberty file, or ends too early.
+    """
+    stack = [Group("", [])]
+    name, values, in_values = "", list[str](), False
+    for kind, token in _tokens(text):
+        if kind != "mark":
+            if in_values or name:
+                values.append(token)
+            else:
+                name = token
+        elif token == "{":
+            stack.append(Group(name, values))
+            stack[-2].groups.append(stack[-1])
+            name, values = "", []
+        elif token == "}":
+            if len(stack) == 1:
+                break
+            stack.pop()
+            name, values = "", []
+        elif token == ";":
+            if name:
+                stack[-1].attributes[name] = values
+            name, values = "", []
+        elif token in "()":
+            in_values = token == "("
+    libraries = stack[0].of("library")
+    if not libraries:
+        raise KanError(f"{path} is no Liberty file: it has no library (NAME) {{ ... }}")
+    if len(stack) > 1:
+        raise KanError(
+            f"{path} is no whole Liberty file: {len(stack) - 1} groups do not end",
+            remedy="get the file again",
+        )
+    return libraries[0]

@@ -1,0 +1,55 @@
+"""A device of standard cells, from a Liberty file.
+
+Costs are in gate equivalents: areas of the library's smallest gate of two inputs. Functions of a
+few inputs, full adders and flip-flops of static CMOS take about as many gate equivalents in any
+library; the figures are fitted to results of Yosys and ABC (`benchmarks/results/standard-cells.md`).
+Areas and delays themselves are those of the file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kan_dialect.devices.family import Adders, DeviceFamily, Timing
+from kan_dialect.devices.liberty import read_library
+
+ENDING = ".lib"
+"""Of a Liberty file's name."""
+
+FUNCTIONS = (1.0, 1.4, 2.6, 4.2)
+"""Gate equivalents of a function of 1, 2, ... inputs in a table."""
+FULL_ADDER = 6.2
+"""Gate equivalents of a bit of an adder."""
+HALF_ADDER = 3.0
+"""Gate equivalents that a bit saves where one of its three operands is 0."""
+FUNCTION_GATES = 3.0
+"""Gates in a row that a function of `len(FUNCTIONS)` inputs takes."""
+
+
+def standard_cells(path: Path) -> DeviceFamily:
+    """The device of a Liberty file, named by its path.
+
+    Raises
+    ------
+    KanError : as of `read_library`.
+    """
+    library = read_library(path)
+    # Without delays in the file, they count levels.
+    gate = library.gate_ns or 1 / FUNCTION_GATES
+    return DeviceFamily(
+        str(path),
+        len(FUNCTIONS),
+        Timing(
+            register=library.register_ns, lut=FUNCTION_GATES * gate, carry=0.0, carry_bit=0.0
+        ),
+        Adders(
+            carry_chains=False,
+            bit_inputs=1,
+            bit_luts=FULL_ADDER,
+            carry_in_luts=HALF_ADDER,
+            further_luts=HALF_ADDER,
+        ),
+        areas=FUNCTIONS,
+        library=library,
+        register_luts=library.flip_flop / library.gate,
+    )
