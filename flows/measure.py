@@ -8,18 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 from kan_dialect.devices.device import DeviceFamily, device
+from kan_dialect.devices.liberty import read_library
 from kan_dialect.errors import KanError
-from kan_dialect.flows.folder_owners import require_as_built
+from kan_dialect.files.growing_folder import write_listed
+from kan_dialect.flows.folder_owners import BUILT, require_as_built
 from kan_dialect.flows.page.page import update_page
 from kan_dialect.flows.part_fit import part_entry
 from kan_dialect.flows.report import merge_into_report, read_report
-from kan_dialect.flows.tools.asic import AsicSynthesis, read_library, synthesize_asic
+from kan_dialect.flows.tools.asic import AsicSynthesis, Vectors, synthesize_asic
 from kan_dialect.flows.tools.module_files import instantiated_files
 from kan_dialect.flows.tools.place_and_route import PlaceAndRoute, place_and_route, placement_on
 from kan_dialect.flows.tools.run_limits import limits_in_force
 from kan_dialect.flows.tools.synthesis import Synthesis, synthesize
 from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.ir.constants import IntArray
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.progress import say
 
@@ -62,6 +67,12 @@ class Design:
         """Device that the build was made for; None where it is not known."""
         target = self._known_in("estimate", "target")
         return target if isinstance(target, str) else None
+
+    @property
+    def asked_mhz(self) -> float | None:
+        """Clock that the build was asked for; None where none was."""
+        clock = self._known_in("project", "asked_mhz")
+        return clock if isinstance(clock, float) else None
 
     @property
     def interval(self) -> int | None:
@@ -132,6 +143,9 @@ def measure_synthesis(design: Design, target: str | None = None) -> Synthesis:
 def measure_asic(design: Design, liberty: Path) -> AsicSynthesis:
     """Map a design to the cells of a Liberty file, and note the figures under `asic`.
 
+    Netlist and constraints of a build are written into its folder `asic/`. It is mapped for the
+    clock that the build was asked for.
+
     Raises
     ------
     KanError : the file is no Liberty file, or lacks cells; Yosys is missing, refuses the design, or
@@ -143,8 +157,17 @@ def measure_asic(design: Design, liberty: Path) -> AsicSynthesis:
     yosys = find("yosys")
     say(f"synthesising for {liberty.name} in {yosys.path.name}")
     synthesis = synthesize_asic(
-        design.rtl, liberty, modules=design.modules, top=design.top, yosys=yosys
+        design.rtl,
+        liberty,
+        modules=design.modules,
+        top=design.top,
+        mhz=design.asked_mhz,
+        vectors=_vectors(design),
+        yosys=yosys,
     )
+    if design.report is not None:
+        for ending, text in (("v", synthesis.netlist), ("sdc", synthesis.constraints)):
+            write_listed(design.report.parent, BUILT, f"asic/{synthesis.top}.{ending}", text)
     _note(design, "asic", synthesis.summary(), {"yosys": synthesis.version})
     return synthesis
 
@@ -196,6 +219,24 @@ def measure_routed(
     yosys = find("yosys").version
     _note(design, "pnr", summary, {"yosys": yosys, nextpnr.name: result.version})
     return result, summary
+
+
+def _vectors(design: Design) -> Vectors | None:
+    """Vectors of the build's testbench; None of other designs, and of those with a wrapper."""
+    if design.report is None or "interface" in design.known or "training" in design.known:
+        return None
+    words: list[dict[str, IntArray]] = []
+    for side in ("input", "output"):
+        ports = [
+            port["name"]
+            for port in design.known["ports"]
+            if port["direction"] == side and "low" in port
+        ]
+        file = design.report.parent / "sim" / f"{design.known['name']}_{side}s.hex"
+        lines = file.read_text().split()
+        columns = np.array([[int(word, 16) for word in line.split("_")] for line in lines]).T
+        words.append(dict(zip(ports, columns, strict=True)))
+    return Vectors(*words)
 
 
 def _require_as_built(design: Design) -> None:

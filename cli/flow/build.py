@@ -25,6 +25,7 @@ from kan_dialect.cli.import_options import (
 from kan_dialect.cli.pass_options import PassOptions
 from kan_dialect.cli.tool_limits import add_limits, status_line
 from kan_dialect.devices.device import device
+from kan_dialect.devices.liberty import read_library
 from kan_dialect.errors import KanError
 from kan_dialect.files.output_folders import require_replaceable
 from kan_dialect.flows.build import build, require_name
@@ -35,7 +36,6 @@ from kan_dialect.flows.interfaces.pipeline import with_interface
 from kan_dialect.flows.model_and_data import load_with_data
 from kan_dialect.flows.report import print_report
 from kan_dialect.flows.simulate.simulation import SimulatorName
-from kan_dialect.flows.tools.asic import read_library
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.loading import load_original, make_context
 from kan_dialect.lowering.compile import CompilePass

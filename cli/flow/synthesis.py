@@ -193,6 +193,16 @@ def _asic_table(synthesis: AsicSynthesis) -> Table:
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(synthesis.cells.items()))
     table.add_row("cells", f"{sum(synthesis.cells.values())}: {kinds}")
     table.add_row("registers", str(synthesis.registers))
+    if synthesis.path_ns is not None:
+        start, end = synthesis.path
+        table.add_row(
+            "longest path",
+            f"{synthesis.path_ns:.3f} ns, {1000 / synthesis.path_ns:.0f} MHz: {start} to {end}",
+        )
+    if synthesis.leakage_w is not None:
+        table.add_row("leakage", f"{1e6 * synthesis.leakage_w:.3g} µW")
+    if synthesis.energy_j is not None:
+        table.add_row("energy of a cycle", f"{1e12 * synthesis.energy_j:.3g} pJ, with the clock")
     return table
 
 

@@ -37,7 +37,14 @@ def play_cells(
         for pin in library.functions[cell["type"]]
         for bit in cell["connections"].get(pin, ())
     }
-    needs = {bit: _read_bits(cell) for bit, (cell, _) in drivers.items()}
+    needs = {
+        bit: [
+            net[0]
+            for pin, net in cell["connections"].items()
+            if pin not in library.functions[cell["type"]] and net
+        ]
+        for bit, (cell, _) in drivers.items()
+    }
     try:
         order = list(TopologicalSorter(needs).static_order())
     except CycleError:
@@ -46,10 +53,14 @@ def play_cells(
     zero = np.zeros(count, dtype=np.bool_)
     values: dict[Bit, BoolArray] = {"0": zero, "1": ~zero, "x": zero, **inputs}
     for bit in order:
-        if bit in values:
+        if bit not in drivers:
             continue
         cell, pin = drivers[bit]
-        pins = {name: values[net[0]] for name, net in cell["connections"].items() if net[0] in values}
+        pins = {
+            name: values[net[0]]
+            for name, net in cell["connections"].items()
+            if net and net[0] in values
+        }
         flip_flop = library.flip_flops.get(cell["type"])
         if flip_flop is not None:
             state = evaluate(flip_flop.text("next_state"), pins)
@@ -69,11 +80,6 @@ def pin_activities(
         for pin, bits in cell["connections"].items()
         if bits and bits[0] in rates
     }
-
-
-def _read_bits(cell: Mapping[str, Any]) -> Sequence[Bit]:
-    directions = cell["port_directions"]
-    return [net[0] for pin, net in cell["connections"].items() if directions[pin] == "input"]
 
 
 _OPERATIONS = {"+": np.logical_or, "|": np.logical_or, "^": np.logical_xor}

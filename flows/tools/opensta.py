@@ -31,7 +31,7 @@ class CellTiming:
     """Register or port where the path starts."""
     end: str
     dynamic_w: float
-    """Power of nets that switch, clock and nets in cells included; 0 without activities."""
+    """Power of nets that switch, clock and nets in cells included, by the activities given."""
     leakage_w: float
 
 

