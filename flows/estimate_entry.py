@@ -7,7 +7,7 @@ from typing import Any
 
 from xdsl.dialects import hw
 
-from kan_dialect.devices.device import device
+from kan_dialect.devices.device import DeviceFamily, device
 from kan_dialect.devices.estimate import Estimate
 from kan_dialect.flows.part_fit import part_caution, part_entry
 from kan_dialect.ir.attributes.module_attributes import declared_latency
@@ -37,19 +37,34 @@ def estimate_entry(found: Estimate, modules: Sequence[hw.HWModuleOp]) -> dict[st
         "target": found.target,
         "luts": whole.luts,
         "registers": whole.registers,
+        **_area(whole, family),
         "levels": found.levels,
         "delay_ns": round(clocked.period_ns, 3),
         "latency_ns": round(latency * clocked.period_ns, 3),
         **({} if clocked.fmax_mhz is None else {"fmax_mhz": round(clocked.fmax_mhz, 1)}),
         **({"shift_registers": whole.shift_registers} if whole.shift_registers else {}),
         **_block_rams(whole),
-        **({"core": _core(core)} if len(modules) > 1 else {}),
+        **({"core": _core(core, family)} if len(modules) > 1 else {}),
         **({} if part is None else {"part": part}),
+        **(
+            {}
+            if family.library is None
+            else {"library": family.library.name, "sha256": family.library.digest}
+        ),
     }
 
 
-def _core(cost: ModuleCost) -> dict[str, int]:
-    return {"luts": cost.luts, "registers": cost.registers, **_block_rams(cost)}
+def _core(cost: ModuleCost, family: DeviceFamily) -> dict[str, float]:
+    figures = {"luts": cost.luts, "registers": cost.registers}
+    return {**figures, **_area(cost, family), **_block_rams(cost)}
+
+
+def _area(cost: ModuleCost, family: DeviceFamily) -> dict[str, float]:
+    """Area in the units of the library, of a device of standard cells."""
+    library = family.library
+    if library is None:
+        return {}
+    return {"area": round(cost.luts * library.gate + cost.registers * library.flip_flop, 1)}
 
 
 def _block_rams(cost: ModuleCost) -> dict[str, int]:

@@ -63,10 +63,19 @@ def part_text(entry: Mapping[str, Any]) -> str:
     return f"{entry['name']} {what}: {', '.join(shares)}"
 
 
+def logic_unit(estimate: Mapping[str, Any]) -> str:
+    """What `luts` of an estimate counts: LUTs, or gate equivalents on standard cells."""
+    return "gate equivalents" if "area" in estimate else "LUTs"
+
+
 def size_text(figures: Mapping[str, Any]) -> str:
-    """LUTs of a design, and its registers and block RAMs where they are known, in words."""
+    """LUTs or area of a design, and its registers and block RAMs where they are known, in words."""
     known = (quantity(figures[key], noun) for key, noun in RESOURCES.items() if key in figures)
-    return ", ".join(known)
+    if "area" not in figures:
+        return ", ".join(known)
+    logic, *others = known
+    area = f"area {figures['area']:.0f}: {logic.split()[0]} {logic_unit(figures)} of logic"
+    return ", ".join([area, *others])
 
 
 def part_caution(target: str, *size: int) -> list[str]:

@@ -185,8 +185,8 @@ class CompilePass(CompositePass):
         ]
 
     def _chains(self) -> list[KanPass]:
-        """The passes that put adders on carry chains."""
-        if self.adders == "plain":
+        """The passes that put adders on carry chains, on devices that have some."""
+        if self.adders == "plain" or not device(self.target).adders.carry_chains:
             return []
         chains: list[KanPass] = [sharing(self, FormCarryChainsPass)]
         if device(self.target).adders.joined_bits:

@@ -64,8 +64,8 @@ def waterfall(steps: Sequence[tuple[str, int]], unit: str) -> Markup:
     return _chart(name, WIDTH, len(steps) * row + 8, parts)
 
 
-def layer_bars(layers: Sequence[Mapping[str, Any]]) -> Markup:
-    """LUTs of each layer by kind, as stacked bars, with registers beside."""
+def layer_bars(layers: Sequence[Mapping[str, Any]], unit: str) -> Markup:
+    """LUTs of each layer by kind, as stacked bars, with registers beside; `unit` names them."""
     left, right, row = 80.0, 210.0, 30.0
     totals = [sum(layer["luts"].values()) for layer in layers]
     scale = (WIDTH - left - right) / (max(totals, default=1) or 1)
@@ -76,12 +76,12 @@ def layer_bars(layers: Sequence[Mapping[str, Any]]) -> Markup:
         for kind in KINDS:
             luts = layer["luts"][kind]
             if luts:
-                told = f"{layer['name']}: {luts} LUTs of {kind}"
+                told = f"{layer['name']}: {luts} {unit} of {kind}"
                 parts.append(box(x, y + 2, luts * scale, 20, f"k-{kind}", told))
                 x += luts * scale
-        told = f"{total:,} LUTs, {layer['registers']:,} registers"
+        told = f"{total:,} {unit}, {layer['registers']:,} registers"
         parts.append(label(x + 8, y + 16, told, "figure"))
-    return _chart("LUTs by layer and kind", WIDTH, len(layers) * row + 8, parts)
+    return _chart(f"{unit} by layer and kind", WIDTH, len(layers) * row + 8, parts)
 
 
 def part_shares(trials: Sequence[Mapping[str, Any]], part: Mapping[str, Any]) -> Markup:

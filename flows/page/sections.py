@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Any, TypeAlias, TypeVar, cast
 
 from kan_dialect.flows.page import charts
+from kan_dialect.flows.part_fit import logic_unit
 from kan_dialect.flows.pictures.markup import Markup
 from kan_dialect.flows.report_ports import value_of
 from kan_dialect.ir.attributes.data_schema import named_port
@@ -63,6 +64,7 @@ def cost(report: Report) -> Figures | None:
     if not stages and not layers:
         return None
     estimate: Mapping[str, Any] = report.get("estimate", {})
+    unit = logic_unit(estimate)
     total = sum(sum(layer["luts"].values()) for layer in layers)
     whole = estimate.get("core", estimate).get("luts", total)
     names = [each.get("pass", "as read") for each in stages]
@@ -70,14 +72,15 @@ def cost(report: Report) -> Figures | None:
     return {
         "target": estimate.get("target", ""),
         "waterfall": charts.waterfall(
-            [(name, each["luts"]) for name, each in zip(names, stages, strict=True)], "LUTs"
+            [(name, each["luts"]) for name, each in zip(names, stages, strict=True)], unit
         )
         if stages
         else None,
         "stages": [
             (name, *row) for name, row in zip(names, columns(stages, *figures), strict=True)
         ],
-        "bars": charts.layer_bars(layers),
+        "bars": charts.layer_bars(layers, unit),
+        "unit": unit,
         "whole": None if total == whole else whole,
         "layers": [
             (

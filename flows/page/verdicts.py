@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from kan_dialect.flows.part_fit import part_text
+from kan_dialect.flows.part_fit import logic_unit, part_text
 from kan_dialect.flows.pictures.markup import Child, Markup, tag
 from kan_dialect.flows.report_certificate import certificate_text
 from kan_dialect.quantity import every, quantity
@@ -61,6 +61,12 @@ def command(words: str) -> Markup:
 def _fits(report: Mapping[str, Any]) -> Verdict:
     estimate, synthesis, pnr = (report.get(key) for key in ("estimate", "synthesis", "pnr"))
     lines: list[Child] = []
+    if (asic := report.get("asic")) is not None:
+        lines.append(f"in cells of {asic['library']} by {asic['tool']}")
+        if estimate is not None and "area" in estimate:
+            lines.append(f"the estimate was {estimate['area']:,.0f}")
+        lines.append(f"{asic['registers']:,} registers of {asic['cells']:,} cells")
+        return Verdict("Fits", "good", f"area {asic['area']:,.0f}", lines)
     if pnr is not None:
         found, target = pnr, pnr.get("target")
         lines.append(f"placed and routed on {pnr['device']} by {pnr['tool']}")
@@ -84,7 +90,7 @@ def _fits(report: Mapping[str, Any]) -> Verdict:
         state = "good" if part["fits"] else "care"
     if synthesis is None and pnr is None:
         lines.append(["to be sure: ", command("kan-flow synth .")])
-    return Verdict("Fits", state, f"{found['luts']:,} LUTs", lines)
+    return Verdict("Fits", state, f"{found['luts']:,} {logic_unit(found)}", lines)
 
 
 def _fast(report: Mapping[str, Any]) -> Verdict:

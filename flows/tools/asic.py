@@ -206,9 +206,9 @@ def _timed(
     activities: Mapping[str, float],
     is_clocked: bool,
 ) -> CellTiming | None:
-    """What OpenSTA says of the netlist in a folder; None where it is not installed."""
+    """What OpenSTA says of the netlist in a folder; None without it, or without delays."""
     sta = look_for("sta")
-    if sta is None:
+    if sta is None or not library.gate_ns:
         return None
     period = (period_ns or LONG_PERIOD_NS) / library.unit_ns
     (folder / "constraints.sdc").write_text(constraints(top, period, clocked=is_clocked))

@@ -233,7 +233,7 @@ def _adders_in_a_row(op: SumOp) -> int:
 def adder_delay(bits: int, device: DeviceFamily) -> Delay:
     """Delay of an adder of two numbers."""
     timing = device.timing
-    if not device.adders.carry_chains:
+    if not (device.adders.carry_chains or timing.carry_bit):
         return Delay(timing.lut * (1 + bits.bit_length()))
     return Delay(timing.carry, bits * timing.carry_bit)
 

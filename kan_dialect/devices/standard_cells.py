@@ -16,13 +16,13 @@ from kan_dialect.devices.liberty import read_library
 ENDING = ".lib"
 """Of a Liberty file's name."""
 
-FUNCTIONS = (1.0, 1.4, 2.6, 4.2)
+FUNCTIONS = (1.0, 1.5, 1.8, 3.3)
 """Gate equivalents of a function of 1, 2, ... inputs in a table."""
 FULL_ADDER = 6.2
 """Gate equivalents of a bit of an adder."""
 HALF_ADDER = 3.0
 """Gate equivalents that a bit saves where one of its three operands is 0."""
-FUNCTION_GATES = 3.0
+FUNCTION_GATES = 3.5
 """Gates in a row that a function of `len(FUNCTIONS)` inputs takes."""
 
 
