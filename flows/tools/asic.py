@@ -30,6 +30,7 @@ COMMANDS = (
     "synth -flatten",
     "dfflibmap -liberty cells.lib",
     "abc -liberty cells.lib",
+    "splitnets",
     "opt_clean -purge",
 )
 """Yosys's commands between reading and counting; `synth` gets the top module."""
@@ -140,13 +141,12 @@ def synthesize_asic(
     """
     library = read_library(liberty)
     yosys = yosys or find("yosys")
-    synth, registers, abc, clean = COMMANDS
+    synth, registers, abc, *clean = COMMANDS
     commands = [
         with_top(synth, top),
         registers,
         abc if mhz is None else f"{abc} -D {round(1e6 / mhz)}",
-        clean,
-        "splitnets",
+        *clean,
         "rename -enumerate",
         "tee -q -o statistics.json stat -json -liberty cells.lib",
         "write_verilog -noattr netlist.v",
