@@ -2,9 +2,9 @@
 
     E/bin/python benchmarks/da4ml_program.py program.json FOLDER
 
-Registers are those of the authors of HGQ-LUT (`latency_cutoff=2`). Prints a JSON object: `rtl`, whose
-module is `theirs` and whose tables are files in the folder, and `input_bits`, of the registers at
-its inputs. Needs da4ml, and nothing of this project.
+Registers are those of the authors of HGQ-LUT (`latency_cutoff=2`). Prints a JSON object: `rtl`,
+whose module is `theirs` and whose tables are files in the folder, and `input_bits`, of the
+registers at its inputs. Needs da4ml, and nothing of this project.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from xdsl.passes import ModulePass
 
 from kan_dialect.analysis.certificate import MAX_ENTRIES
 from kan_dialect.cli.flow.simulate import add_simulator
-from kan_dialect.cli.flow.synthesis import add_liberty, synth_after_build
+from kan_dialect.cli.flow.synthesis import synth_after_build
 from kan_dialect.cli.flow.training import (
     TRAINING_ONLY,
     add_training_options,
@@ -25,7 +25,6 @@ from kan_dialect.cli.import_options import (
 from kan_dialect.cli.pass_options import PassOptions
 from kan_dialect.cli.tool_limits import add_limits, status_line
 from kan_dialect.devices.device import device
-from kan_dialect.devices.liberty import read_library
 from kan_dialect.errors import KanError
 from kan_dialect.files.output_folders import require_replaceable
 from kan_dialect.flows.build import build, require_name
@@ -120,7 +119,6 @@ def add_build(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="synthesise too, and show the estimate beside what Yosys counts",
     )
-    add_liberty(parser)
     parser.add_argument(
         "--pictures",
         action="store_true",
@@ -149,12 +147,6 @@ def run_build(options: argparse.Namespace) -> int:
     )
     if options.name is not None:
         require_name(options.name)
-    if options.liberty is not None:
-        if not options.synth:
-            raise KanError(
-                "--liberty has no meaning without --synth", remedy="give both, or leave it out"
-            )
-        read_library(options.liberty)
     if options.trainable:
         built = build_trainable(options, WrapInterfacePass(**INTERFACE.values(options)))
         return _synthesized(options) if options.synth else built
@@ -211,7 +203,7 @@ def run_build(options: argparse.Namespace) -> int:
 
 
 def _synthesized(options: argparse.Namespace) -> int:
-    return synth_after_build(options.output, options.target, options.liberty)
+    return synth_after_build(options.output, options.target)
 
 
 def compile_pass(options: argparse.Namespace) -> CompilePass:

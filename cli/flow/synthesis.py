@@ -12,6 +12,7 @@ from rich.table import Table
 
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import add_limits, status_line
+from kan_dialect.devices.standard_cells import is_library
 from kan_dialect.flows.measure import (
     FREQUENCY,
     SEEDS,
@@ -39,18 +40,8 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target",
         metavar="T",
-        help="a device or part of kan-flow --list-devices (default: the build's, or xcup)",
-    )
-    add_liberty(parser)
-
-
-def add_liberty(parser: argparse.ArgumentParser) -> None:
-    """Add the option for standard cells."""
-    parser.add_argument(
-        "--liberty",
-        type=Path,
-        metavar="CELLS.lib",
-        help="standard cells of this Liberty file in place of a device: area in its units",
+        help="a device or part of kan-flow --list-devices, or a Liberty file of standard cells, "
+        "CELLS.lib (default: the build's, or xcup)",
     )
 
 
@@ -92,9 +83,10 @@ def run_synth(options: argparse.Namespace) -> int:
     """Run `kan-flow synth`."""
     design = open_design(options.design)
     console = Console(highlight=False)
-    if options.liberty is not None:
+    target = options.target or design.target
+    if target is not None and is_library(target):
         with status_line("synthesising"):
-            asic = measure_asic(design, options.liberty)
+            asic = measure_asic(design, Path(target))
         console.print(_asic_table(asic))
         _say_where(design, console)
         return 0
@@ -105,9 +97,9 @@ def run_synth(options: argparse.Namespace) -> int:
     return 0
 
 
-def synth_after_build(folder: Path, target: str, liberty: Path | None = None) -> int:
+def synth_after_build(folder: Path, target: str) -> int:
     """What `kan-flow build --synth` does at its end."""
-    return run_synth(argparse.Namespace(design=folder, target=target, liberty=liberty))
+    return run_synth(argparse.Namespace(design=folder, target=target))
 
 
 def run_pnr(options: argparse.Namespace) -> int:
@@ -193,16 +185,12 @@ def _asic_table(synthesis: AsicSynthesis) -> Table:
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(synthesis.cells.items()))
     table.add_row("cells", f"{sum(synthesis.cells.values())}: {kinds}")
     table.add_row("registers", str(synthesis.registers))
-    if synthesis.path_ns is not None:
-        start, end = synthesis.path
-        table.add_row(
-            "longest path",
-            f"{synthesis.path_ns:.3f} ns, {1000 / synthesis.path_ns:.0f} MHz: {start} to {end}",
-        )
-    if synthesis.leakage_w is not None:
-        table.add_row("leakage", f"{1e6 * synthesis.leakage_w:.3g} µW")
-    if synthesis.energy_j is not None:
-        table.add_row("energy of a cycle", f"{1e12 * synthesis.energy_j:.3g} pJ, with the clock")
+    if (timing := synthesis.timing) is not None:
+        path = f"{timing.path_ns:.3f} ns, {1000 / timing.path_ns:.0f} MHz"
+        table.add_row("longest path", f"{path}: {timing.path_from} to {timing.path_to}")
+        table.add_row("leakage", f"{1e6 * timing.leakage_w:.3g} µW")
+        if timing.energy_j is not None:
+            table.add_row("energy of a cycle", f"{1e12 * timing.energy_j:.3g} pJ, with the clock")
     return table
 
 

@@ -35,9 +35,6 @@ COMMANDS = (
 )
 """Yosys's commands between reading and counting; `synth` gets the top module."""
 
-LONG_PERIOD_NS = 1000.0
-"""Period for which the longest path is asked where no clock is given."""
-
 
 @dataclass(frozen=True)
 class Vectors:
@@ -68,16 +65,9 @@ class AsicSynthesis(Shown):
     netlist: str
     """The cells as a Verilog module."""
     constraints: str
-    """The netlist's clock and ports, as an SDC file."""
-    period_ns: float | None = None
-    """The clock asked for, or the fastest one by OpenSTA; None without either."""
-    path_ns: float | None = None
-    """Longest path between registers or ports, setup included; None without OpenSTA or delays."""
-    path: tuple[str, str] = ("", "")
-    """Where it starts and ends."""
-    leakage_w: float | None = None
-    energy_j: float | None = None
-    """Switching energy of a cycle, clock and registers included; None without vectors."""
+    """Clock and ports of the netlist, as an SDC file."""
+    timing: CellTiming | None
+    """Clock, leakage and energy; None without OpenSTA, or without delays in the library."""
 
     def figures(self) -> dict[str, Any]:
         """The summary."""
@@ -93,24 +83,8 @@ class AsicSynthesis(Shown):
             "cells": sum(self.cells.values()),
             "registers": self.registers,
             "cells_by_type": dict(sorted(self.cells.items())),
-            **_known(
-                period_ns=self.period_ns,
-                path_ns=self.path_ns,
-                path_from=self.path[0] or None,
-                path_to=self.path[1] or None,
-                leakage_w=self.leakage_w,
-                energy_j=self.energy_j,
-            ),
+            **({} if self.timing is None else self.timing.summary()),
         }
-
-
-def _known(**figures: float | str | None) -> dict[str, Any]:
-    """The figures that are not None, numbers to six digits."""
-    return {
-        name: float(f"{value:.6g}") if isinstance(value, float) else value
-        for name, value in figures.items()
-        if value is not None
-    }
 
 
 def synthesize_asic(
@@ -167,19 +141,16 @@ def synthesize_asic(
             ) from None
         name, area, cells = _counted((folder / "statistics.json").read_text(), library)
         module = json.loads((folder / "netlist.json").read_text())["modules"][name]
-        is_clocked = "clk" in module["ports"]
-        period = None if mhz is None else 1000 / mhz
-        timing = _timed(folder, name, library, period, {}, is_clocked)
-        path = None
-        if timing is not None:
-            path = (period or LONG_PERIOD_NS) - timing.slack * library.unit_ns
-            period = period or path
-        energy = None
-        if timing is not None and period and vectors is not None and is_clocked:
-            activities = _activities(module, library, vectors)
-            powered = activities and _timed(folder, name, library, period, activities, is_clocked)
-            energy = powered and powered.dynamic_w * period * 1e-9
-        asked = (period or LONG_PERIOD_NS) / library.unit_ns
+        timing = None
+        period, is_clocked = 1000 / (mhz or 1), "clk" in module["ports"]
+        sta = look_for("sta")
+        if sta is not None and library.gate_ns:
+            activities = _activities(module, library, vectors) if vectors and is_clocked else {}
+            text = constraints(name, library, period, clocked=is_clocked)
+            (folder / "constraints.sdc").write_text(text)
+            timing = run_sta(sta, name, folder, library, period, activities)
+        if mhz is None and timing is not None:
+            period = timing.path_ns
         return AsicSynthesis(
             name,
             library.name,
@@ -189,36 +160,13 @@ def synthesize_asic(
             sum(count for kind, count in cells.items() if kind in library.flip_flops),
             yosys.version,
             (folder / "netlist.v").read_text(),
-            constraints(name, asked, clocked=is_clocked),
-            period,
-            path,
-            ("", "") if timing is None else (timing.start, timing.end),
-            None if timing is None else timing.leakage_w,
-            energy or None,
+            constraints(name, library, period, clocked=is_clocked),
+            timing,
         )
 
 
-def _timed(
-    folder: Path,
-    top: str,
-    library: Library,
-    period_ns: float | None,
-    activities: Mapping[str, float],
-    is_clocked: bool,
-) -> CellTiming | None:
-    """What OpenSTA says of the netlist in a folder; None without it, or without delays."""
-    sta = look_for("sta")
-    if sta is None or not library.gate_ns:
-        return None
-    period = (period_ns or LONG_PERIOD_NS) / library.unit_ns
-    (folder / "constraints.sdc").write_text(constraints(top, period, clocked=is_clocked))
-    return run_sta(sta, top, folder, activities)
-
-
-def _activities(
-    module: Mapping[str, Any], library: Library, vectors: Vectors
-) -> dict[str, float] | None:
-    """Transitions of pins in a cycle; None of a design with feedback.
+def _activities(module: Mapping[str, Any], library: Library, vectors: Vectors) -> dict[str, float]:
+    """Transitions of pins in a cycle; empty of a design with feedback.
 
     Raises
     ------
@@ -235,7 +183,7 @@ def _activities(
                 inputs[bit] = taken if words is None else (words >> place & 1).astype(np.bool_)
     values = play_cells(module, library, inputs)
     if values is None:
-        return None
+        return {}
     for port, words in vectors.outputs.items():
         for place, bit in enumerate(module["ports"][port]["bits"]):
             if not np.array_equal(values[bit], (words >> place & 1).astype(np.bool_)):

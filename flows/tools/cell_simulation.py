@@ -69,11 +69,9 @@ def play_cells(
     return values
 
 
-def pin_activities(
-    module: Mapping[str, Any], values: Mapping[Bit, BoolArray]
-) -> dict[str, float]:
+def pin_activities(module: Mapping[str, Any], values: Mapping[Bit, BoolArray]) -> dict[str, float]:
     """Transitions in a cycle of pins by `cell/pin`; pins of the clock are left out."""
-    rates = {bit: float(np.mean(value[1:] != value[:-1])) for bit, value in values.items()}
+    rates = {bit: float(np.mean(value[1:] ^ value[:-1])) for bit, value in values.items()}
     return {
         f"{name}/{pin}": rates[bits[0]]
         for name, cell in module["cells"].items()

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kan_dialect.devices.liberty import Library
 from kan_dialect.errors import KanError
 from kan_dialect.files.templates import filled
 from kan_dialect.flows.tools.tool_runs import run
@@ -25,36 +26,52 @@ _POWER = re.compile(r"^Total\s+(\S+)\s+(\S+)\s+(\S+)\s", re.MULTILINE)
 class CellTiming:
     """The longest path of a netlist, and its power."""
 
-    slack: float
-    """What the path takes less than the period, setup included, in the library's unit of time."""
-    start: str
+    path_ns: float
+    """What the path between registers or ports takes, setup included."""
+    path_from: str
     """Register or port where the path starts."""
-    end: str
-    dynamic_w: float
-    """Power of nets that switch, clock and nets in cells included, by the activities given."""
+    path_to: str
     leakage_w: float
+    energy_j: float | None
+    """Of nets that switch in a cycle, clock and nets in cells included; None without activities."""
+
+    def summary(self) -> dict[str, float | str]:
+        """Figures by name, numbers to six digits."""
+        return {
+            name: float(f"{value:.6g}") if isinstance(value, float) else value
+            for name, value in vars(self).items()
+            if value is not None
+        }
 
 
-def constraints(top: str, period: float, *, clocked: bool) -> str:
-    """The text of an SDC file. The period is in the library's unit of time."""
+def constraints(top: str, library: Library, period_ns: float, *, clocked: bool) -> str:
+    """The text of an SDC file, whose times are in the library's unit."""
     return filled(
         "flows/tools/templates/constraints.sdc.j2",
         top=top,
-        period=f"{period:.4f}",
+        period=f"{period_ns / library.unit_ns:.4f}",
         clocked=clocked,
     )
 
 
-def run_sta(sta: Tool, top: str, folder: Path, activities: Mapping[str, float]) -> CellTiming | None:
+def run_sta(
+    sta: Tool,
+    top: str,
+    folder: Path,
+    library: Library,
+    period_ns: float,
+    activities: Mapping[str, float],
+) -> CellTiming | None:
     """Run OpenSTA in a folder that has `cells.lib`, `netlist.v` and `constraints.sdc`.
 
     Parameters
     ----------
+    period_ns : clock of the constraints.
     activities : transitions in a clock cycle of pins by `cell/pin`.
 
     Returns
     -------
-    None if no path has a delay, as in a library without delays.
+    None if no path ends at a register or port, as of constant outputs.
 
     Raises
     ------
@@ -70,7 +87,9 @@ def run_sta(sta: Tool, top: str, folder: Path, activities: Mapping[str, float]) 
     if (problem := re.search(r"^Error: .*", printed, re.MULTILINE)) is not None:
         raise KanError(f"OpenSTA fails: {problem[0]}")
     path, total = _PATH.search(printed), _POWER.search(printed)
-    if path is None:
+    if path is None or total is None:
         return None
-    internal, switching, leakage = map(float, total.groups() if total else (0, 0, 0))
-    return CellTiming(float(path[3]), path[1], path[2], internal + switching, leakage)
+    internal, switching, leakage = map(float, total.groups())
+    energy = (internal + switching) * period_ns * 1e-9 if activities else None
+    path_ns = period_ns - float(path[3]) * library.unit_ns
+    return CellTiming(path_ns, path[1], path[2], leakage, energy)

@@ -24,7 +24,7 @@ from kan_dialect.devices.family import MAX_LUT_INPUTS, Adders, DeviceFamily, Lut
 from kan_dialect.devices.family_check import problem_of
 from kan_dialect.devices.open_tools import Bitstream, Cell, Nextpnr, Yosys
 from kan_dialect.devices.parts import Part
-from kan_dialect.devices.standard_cells import ENDING, standard_cells
+from kan_dialect.devices.standard_cells import is_library, standard_cells
 from kan_dialect.errors import KanError
 from kan_dialect.extensions import Registry
 
@@ -73,7 +73,7 @@ def device(name: str) -> DeviceFamily:
     KanError : the name is unknown; lists near names. Or its package publishes no valid record, or
         two packages have it; or as of `read_library`.
     """
-    if name.endswith(ENDING):
+    if is_library(name):
         return standard_cells(Path(name))
     found = REGISTRY.find(name)
     if found is not None:

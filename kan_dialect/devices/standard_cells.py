@@ -1,9 +1,9 @@
 """A device of standard cells, from a Liberty file.
 
 Costs are in gate equivalents: areas of the library's smallest gate of two inputs. Functions of a
-few inputs, full adders and flip-flops of static CMOS take about as many gate equivalents in any
-library; the figures are fitted to results of Yosys and ABC (`benchmarks/results/standard-cells.md`).
-Areas and delays themselves are those of the file.
+few inputs and full adders of static CMOS take about as many gate equivalents in any library; these
+figures are fitted to Yosys and ABC (`benchmarks/results/standard-cells.md`). Areas of gate and
+flip-flop, and delays, are those of the file.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from pathlib import Path
 from kan_dialect.devices.family import Adders, DeviceFamily, Timing
 from kan_dialect.devices.liberty import read_library
 
-ENDING = ".lib"
-"""Of a Liberty file's name."""
-
 FUNCTIONS = (1.0, 1.5, 1.8, 3.3)
 """Gate equivalents of a function of 1, 2, ... inputs in a table."""
 FULL_ADDER = 6.2
@@ -24,6 +21,11 @@ HALF_ADDER = 3.0
 """Gate equivalents that a bit saves where one of its three operands is 0."""
 FUNCTION_GATES = 3.5
 """Gates in a row that a function of `len(FUNCTIONS)` inputs takes."""
+
+
+def is_library(target: str) -> bool:
+    """Whether a target is a Liberty file, by the ending of its name."""
+    return target.endswith(".lib")
 
 
 def standard_cells(path: Path) -> DeviceFamily:
@@ -39,9 +41,7 @@ def standard_cells(path: Path) -> DeviceFamily:
     return DeviceFamily(
         str(path),
         len(FUNCTIONS),
-        Timing(
-            register=library.register_ns, lut=FUNCTION_GATES * gate, carry=0.0, carry_bit=0.0
-        ),
+        Timing(register=library.register_ns, lut=FUNCTION_GATES * gate, carry=0.0, carry_bit=0.0),
         Adders(
             carry_chains=False,
             bit_inputs=1,
