@@ -44,7 +44,7 @@ from measurements import (
 
 from kan_dialect.devices.liberty import read_library
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools.asic import COMMANDS, synthesize_asic
+from kan_dialect.flows.tools import asic
 from kan_dialect.flows.tools.toolchain import find
 
 LIBRARY = DATA / "asic" / "sg13g2_stdcell_typ_1p20V_25C.lib"
@@ -76,13 +76,13 @@ class Bench:
 
     def cells(self, rtl: str, top: str, mhz: float | None = None) -> Cells:
         """A design mapped for a clock, or for area."""
-        parts = (rtl, top, mhz, COMMANDS, find("yosys").version, find("sta").version)
+        parts = (rtl, top, mhz, Path(asic.__file__).read_text(), find("yosys").version, find("sta").version)
 
         def compute() -> Any:
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(folder) / "design.sv"
                 file.write_text(rtl)
-                found = synthesize_asic(file, LIBRARY, top=top, mhz=mhz)
+                found = asic.synthesize_asic(file, LIBRARY, top=top, mhz=mhz)
             assert found.timing is not None
             return [found.area, found.timing.path_ns, found.registers]
 

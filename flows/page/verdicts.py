@@ -97,6 +97,7 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
     """Latency; good if the clock that was asked for is reached, and open where none was."""
     cycles = report["latency_cycles"]
     estimate, pnr, training = (report.get(key) for key in ("estimate", "pnr", "training"))
+    cells: Mapping[str, Any] = report.get("asic", {})
     lines: list[Child] = []
     shown = quantity(cycles, "cycle") if cycles else "combinational"
     if training is not None:
@@ -112,6 +113,10 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
         reached = pnr.get("fmax_with_inputs_mhz", pnr.get("fmax_mhz"))
         if reached is not None:
             lines.append(f"{reached:.0f} MHz on {pnr['device']}, median of {pnr['seeds']} seeds")
+    elif "path_ns" in cells:
+        path = cells["path_ns"]
+        latency, reached = cycles * path if cycles else path, 1000 / path
+        lines.append(f"{path:.2f} ns a stage in cells of {cells['library']}, without wires")
     if estimate is not None:
         told = f"{estimate['delay_ns']:.2f} ns a stage by estimate ({estimate['target']})"
         if "fmax_mhz" in estimate:
@@ -120,11 +125,12 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
         latency = estimate["latency_ns"] if latency is None else latency
         reached = estimate.get("fmax_mhz") if reached is None else reached
     asked: float | None = report.get("project", {}).get("asked_mhz")
-    state, compared = _against_clock(asked, reached, "" if pnr else " by estimate")
+    state, compared = _against_clock(asked, reached, " by estimate" if "path_ns" not in cells and not pnr else "")
     if cycles:
         lines.append(compared)
-    if pnr is None:
-        lines.append(["to measure: ", command("kan-flow pnr .")])
+    if pnr is None and "path_ns" not in cells:
+        tool = "synth" if estimate is not None and "area" in estimate else "pnr"
+        lines.append(["to measure: ", command(f"kan-flow {tool} .")])
     return Verdict("Fast", state, shown if latency is None else f"{latency:.1f} ns", lines)
 
 

@@ -26,16 +26,6 @@ from kan_dialect.flows.tools.yosys_runs import run_yosys, statistics_of, with_to
 from kan_dialect.ir.constants import BoolArray, IntArray
 from kan_dialect.shown import Shown
 
-COMMANDS = (
-    "synth -flatten",
-    "dfflibmap -liberty cells.lib",
-    "abc -liberty cells.lib",
-    "splitnets",
-    "opt_clean -purge",
-)
-"""Yosys's commands between reading and counting; `synth` gets the top module."""
-
-
 @dataclass(frozen=True)
 class Vectors:
     """Words that a design's ports have: (vectors,) by port."""
@@ -115,12 +105,14 @@ def synthesize_asic(
     """
     library = read_library(liberty)
     yosys = yosys or find("yosys")
-    synth, registers, abc, *clean = COMMANDS
     commands = [
-        with_top(synth, top),
-        registers,
-        abc if mhz is None else f"{abc} -D {round(1e6 / mhz)}",
-        *clean,
+        with_top("synth -flatten", top),
+        "splitnets -format _",
+        "rename -wire -suffix reg",
+        "dfflibmap -liberty cells.lib",
+        "abc -liberty cells.lib" + (f" -D {round(1e6 / mhz)}" if mhz else ""),
+        "splitnets -format _",
+        "opt_clean -purge",
         "rename -enumerate",
         "tee -q -o statistics.json stat -json -liberty cells.lib",
         "write_verilog -noattr netlist.v",
