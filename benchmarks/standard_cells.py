@@ -76,7 +76,8 @@ class Bench:
 
     def cells(self, rtl: str, top: str, mhz: float | None = None) -> Cells:
         """A design mapped for a clock, or for area."""
-        parts = (rtl, top, mhz, Path(asic.__file__).read_text(), find("yosys").version, find("sta").version)
+        tools = Path(asic.__file__).read_text(), find("yosys").version, find("sta").version
+        parts = (rtl, top, mhz, *tools)
 
         def compute() -> Any:
             with tempfile.TemporaryDirectory() as folder:

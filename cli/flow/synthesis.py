@@ -190,7 +190,9 @@ def _asic_table(synthesis: AsicSynthesis) -> Table:
         table.add_row("longest path", f"{path}: {timing.path_from} to {timing.path_to}")
         table.add_row("leakage", f"{1e6 * timing.leakage_w:.3g} µW")
         if timing.energy_j is not None:
-            table.add_row("energy of a sample", f"{1e12 * timing.energy_j:.3g} pJ, a sample every cycle")
+            table.add_row(
+                "energy of a sample", f"{1e12 * timing.energy_j:.3g} pJ, a sample every cycle"
+            )
     return table
 
 

@@ -125,7 +125,9 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
         latency = estimate["latency_ns"] if latency is None else latency
         reached = estimate.get("fmax_mhz") if reached is None else reached
     asked: float | None = report.get("project", {}).get("asked_mhz")
-    state, compared = _against_clock(asked, reached, " by estimate" if "path_ns" not in cells and not pnr else "")
+    state, compared = _against_clock(
+        asked, reached, " by estimate" if "path_ns" not in cells and not pnr else ""
+    )
     if cycles:
         lines.append(compared)
     if pnr is None and "path_ns" not in cells:

@@ -26,6 +26,7 @@ from kan_dialect.flows.tools.yosys_runs import run_yosys, statistics_of, with_to
 from kan_dialect.ir.constants import BoolArray, IntArray
 from kan_dialect.shown import Shown
 
+
 @dataclass(frozen=True)
 class Vectors:
     """Words that a design's ports have: (vectors,) by port."""

@@ -19,8 +19,10 @@ FULL_ADDER = 6.2
 """Gate equivalents of a bit of an adder."""
 HALF_ADDER = 3.0
 """Gate equivalents that a bit saves where one of its three operands is 0."""
-FUNCTION_GATES = 3.5
+FUNCTION_GATES = 5.0
 """Gates in a row that a function of `len(FUNCTIONS)` inputs takes."""
+CARRY_GATES = 1.2
+"""Gates in a row that an adder takes for a bit: Yosys and ABC make ripple carries of it."""
 
 
 def is_library(target: str) -> bool:
@@ -41,7 +43,12 @@ def standard_cells(path: Path) -> DeviceFamily:
     return DeviceFamily(
         str(path),
         len(FUNCTIONS),
-        Timing(register=library.register_ns, lut=FUNCTION_GATES * gate, carry=0.0, carry_bit=0.0),
+        Timing(
+            register=library.register_ns,
+            lut=FUNCTION_GATES * gate,
+            carry=0.0,
+            carry_bit=CARRY_GATES * gate,
+        ),
         Adders(
             carry_chains=False,
             bit_inputs=1,
