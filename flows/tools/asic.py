@@ -19,7 +19,7 @@ import numpy as np
 
 from kan_dialect.devices.liberty import Library, read_library
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools.cell_simulation import Bit, pin_activities, play_cells
+from kan_dialect.flows.tools.cell_simulation import Bit, activities_of, play_cells
 from kan_dialect.flows.tools.opensta import CellTiming, constraints, run_sta
 from kan_dialect.flows.tools.toolchain import Tool, find, look_for
 from kan_dialect.flows.tools.yosys_runs import run_yosys, statistics_of, with_top
@@ -135,11 +135,18 @@ def synthesize_asic(
         name, area, cells = _counted((folder / "statistics.json").read_text(), library)
         module = json.loads((folder / "netlist.json").read_text())["modules"][name]
         timing = None
-        period, is_clocked = 1000 / (mhz or 1), "clk" in module["ports"]
+        period = 1000 / (mhz or 1)
+        inputs = {
+            port: len(entry["bits"])
+            for port, entry in module["ports"].items()
+            if entry["direction"] == "input"
+        }
         sta = look_for("sta")
-        if sta is not None and library.gate_ns:
-            activities = _activities(module, library, vectors) if vectors and is_clocked else {}
-            text = constraints(name, library, period, clocked=is_clocked)
+        if sta is not None:
+            activities = (
+                _activities(module, library, vectors) if vectors and "clk" in inputs else {}
+            )
+            text = constraints(name, inputs, library, period)
             (folder / "constraints.sdc").write_text(text)
             timing = run_sta(sta, name, folder, library, period, activities)
         if mhz is None and timing is not None:
@@ -153,13 +160,13 @@ def synthesize_asic(
             sum(count for kind, count in cells.items() if kind in library.flip_flops),
             yosys.version,
             (folder / "netlist.v").read_text(),
-            constraints(name, library, period, clocked=is_clocked),
+            constraints(name, inputs, library, period),
             timing,
         )
 
 
 def _activities(module: Mapping[str, Any], library: Library, vectors: Vectors) -> dict[str, float]:
-    """Transitions of pins in a cycle; empty of a design with feedback.
+    """Changes of cells in a cycle, by name; empty of a design with feedback.
 
     Raises
     ------
@@ -181,7 +188,7 @@ def _activities(module: Mapping[str, Any], library: Library, vectors: Vectors) -
         for place, bit in enumerate(module["ports"][port]["bits"]):
             if not np.array_equal(values[bit], (words >> place & 1).astype(np.bool_)):
                 raise KanError(f"bit {place} of {port} differs between netlist and integer model")
-    return pin_activities(module, values)
+    return activities_of(module, library, values)
 
 
 def _counted(text: str, library: Library) -> tuple[str, float, dict[str, int]]:

@@ -8,7 +8,7 @@ not counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
@@ -69,15 +69,22 @@ def play_cells(
     return values
 
 
-def pin_activities(module: Mapping[str, Any], values: Mapping[Bit, BoolArray]) -> dict[str, float]:
-    """Transitions in a cycle of pins by `cell/pin`; pins of the clock are left out."""
+def activities_of(
+    module: Mapping[str, Any], library: Library, values: Mapping[Bit, BoolArray]
+) -> dict[str, float]:
+    """Changes of each cell's output in a cycle, by the cell's name; the mean of several outputs."""
     rates = {bit: float(np.mean(value[1:] ^ value[:-1])) for bit, value in values.items()}
     return {
-        f"{name}/{pin}": rates[bits[0]]
+        name: float(np.mean([rates[bit] for bit in outputs]))
         for name, cell in module["cells"].items()
-        for pin, bits in cell["connections"].items()
-        if bits and bits[0] in rates
+        if (outputs := list(_outputs(cell, library)))
     }
+
+
+def _outputs(cell: Mapping[str, Any], library: Library) -> Iterator[Bit]:
+    """The nets that a cell drives."""
+    for pin in library.functions[cell["type"]]:
+        yield from cell["connections"].get(pin, ())
 
 
 _OPERATIONS = {"+": np.logical_or, "|": np.logical_or, "^": np.logical_xor}

@@ -19,7 +19,8 @@ from kan_dialect.flows.tools.toolchain import Tool
 _PATH = re.compile(
     r"^Startpoint: (\S+).*?^Endpoint: (\S+).*?^\s*(-?[\d.]+)\s+slack", re.MULTILINE | re.DOTALL
 )
-_POWER = re.compile(r"^Total\s+(\S+)\s+(\S+)\s+(\S+)\s", re.MULTILINE)
+_POWER = re.compile(r"^ *(\d\S+) +(\d\S+) +(\d\S+) +\d\S+ +(\S+)$", re.MULTILINE)
+"""A cell's internal, switching, leakage and whole power."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class CellTiming:
     path_to: str
     leakage_w: float
     energy_j: float | None
-    """Of nets that switch in a cycle, clock and nets in cells included; None without activities."""
+    """Of nets and cells that switch in a cycle, clock included; None without activities."""
 
     def summary(self) -> dict[str, float | str]:
         """Figures by name, numbers to six digits."""
@@ -44,13 +45,18 @@ class CellTiming:
         }
 
 
-def constraints(top: str, library: Library, period_ns: float, *, clocked: bool) -> str:
-    """The text of an SDC file, whose times are in the library's unit."""
+def constraints(top: str, inputs: Mapping[str, int], library: Library, period_ns: float) -> str:
+    """The text of an SDC file, whose times are in the library's unit.
+
+    Parameters
+    ----------
+    inputs : bits of each input port; the clock is `clk`.
+    """
     return filled(
         "flows/tools/templates/constraints.sdc.j2",
         top=top,
         period=f"{period_ns / library.unit_ns:.4f}",
-        clocked=clocked,
+        inputs=inputs,
     )
 
 
@@ -64,10 +70,13 @@ def run_sta(
 ) -> CellTiming | None:
     """Run OpenSTA in a folder that has `cells.lib`, `netlist.v` and `constraints.sdc`.
 
+    A cell's power is taken between that of outputs which never change and that of outputs which
+    change in every cycle: OpenSTA 2.0 reads neither VCD nor the activity of a pin.
+
     Parameters
     ----------
     period_ns : clock of the constraints.
-    activities : transitions in a clock cycle of pins by `cell/pin`.
+    activities : changes of each cell's output in a clock cycle.
 
     Returns
     -------
@@ -77,19 +86,25 @@ def run_sta(
     ------
     KanError : OpenSTA fails.
     """
-    script = filled(
-        "flows/tools/templates/opensta.tcl.j2",
-        top=top,
-        activities=[(pin, f"{activity:.5f}") for pin, activity in activities.items()],
-    )
+    script = filled("flows/tools/templates/opensta.tcl.j2", top=top)
     (folder / "sta.tcl").write_text(script)
     printed = run(sta, ["-no_init", "-exit", "sta.tcl"], cwd=folder, phase="timing the netlist")
     if (problem := re.search(r"^Error: .*", printed, re.MULTILINE)) is not None:
         raise KanError(f"OpenSTA fails: {problem[0]}")
-    path, total = _PATH.search(printed), _POWER.search(printed)
-    if path is None or total is None:
+    checks, idle, active = re.split(r"^activity \d$", printed, flags=re.MULTILINE)
+    if (path := _PATH.search(checks)) is None:
         return None
-    internal, switching, leakage = map(float, total.groups())
-    energy = (internal + switching) * period_ns * 1e-9 if activities else None
+    resting, switching = _watts(idle), _watts(active)
+    power = sum(
+        watts + activities.get(cell, 0.0) * (switching[cell] - watts)
+        for cell, watts in resting.items()
+    )
+    leakage = sum(float(found[3]) for found in _POWER.finditer(idle))
+    energy = power * period_ns * 1e-9 if activities else None
     path_ns = period_ns - float(path[3]) * library.unit_ns
     return CellTiming(path_ns, path[1], path[2], leakage, energy)
+
+
+def _watts(report: str) -> dict[str, float]:
+    """Internal and switching power of each cell."""
+    return {found[4]: float(found[1]) + float(found[2]) for found in _POWER.finditer(report)}

@@ -81,46 +81,52 @@ def read_library(path: Path) -> Library:
     except OSError as error:
         raise KanError(f"cannot read the library {path}: {error.strerror}") from None
     root = _parsed(content.decode(errors="replace"), path)
-    cells = {cell.arguments[0]: cell for cell in root.of("cell") if cell.arguments}
     try:
-        areas = {name: float(cell.text("area") or 0) for name, cell in cells.items()}
+        return _library(root, path, hashlib.sha256(content).hexdigest())
     except ValueError as error:
-        raise KanError(f"{path}: a cell's area is not a number: {error}") from None
-    flip_flops = {name: cell for name, cell in cells.items() if cell.of("ff")}
-    if not flip_flops:
-        raise KanError(
-            f"{path} has no flip-flop among its {len(cells)} cells",
-            remedy="give a library of standard cells, with a cell that has an ff group",
-        )
+        raise KanError(f"{path}: an area, a capacitance or a delay is wrong: {error}") from None
+
+
+def _library(root: Group, path: Path, digest: str) -> Library:
+    """What is known of a library.
+
+    Raises
+    ------
+    KanError : a cell that synthesis needs is missing.
+    ValueError : a text is not a number.
+    """
+    cells = {cell.arguments[0]: cell for cell in root.of("cell") if cell.arguments}
+    areas = {name: float(cell.text("area") or 0) for name, cell in cells.items()}
+    flip_flops = {name: cell.of("ff")[0] for name, cell in cells.items() if cell.of("ff")}
     gates = [name for name, cell in cells.items() if _is_gate(cell) and areas[name] > 0]
-    if not gates:
-        raise KanError(
-            f"{path} has no gate of two inputs with an area",
-            remedy="give a library of standard cells",
-        )
-    gate = min(gates, key=areas.__getitem__)
-    register = min(flip_flops, key=areas.__getitem__)
-    load = 4 * max(_capacitance(pin) for pin in cells[gate].of("pin"))
+    for missing, what in ((flip_flops, "flip-flop"), (gates, "gate of two inputs with an area")):
+        if not missing:
+            raise KanError(
+                f"{path} has no {what} among its {len(cells)} cells",
+                remedy="give a library of standard cells with gates and a flip-flop",
+            )
+    gate, register = (min(names, key=areas.__getitem__) for names in (gates, flip_flops))
+    axes = {axis.arguments[0]: axis.text("index_2") for axis in root.of("lu_table_template")}
+    load = 4 * max(float(pin.text("capacitance") or 0) for pin in cells[gate].of("pin"))
     unit = {"1ps": 1e-3, "10ps": 1e-2, "100ps": 0.1}.get(root.text("time_unit"), 1.0)
+    functions = {
+        name: {
+            pin.arguments[0]: pin.text("function") for pin in cell.of("pin") if pin.text("function")
+        }
+        for name, cell in cells.items()
+    }
     return Library(
         path,
         root.arguments[0] if root.arguments else path.stem,
-        hashlib.sha256(content).hexdigest(),
+        digest,
         areas,
-        {name: cell.of("ff")[0] for name, cell in flip_flops.items()},
-        {
-            name: {
-                pin.arguments[0]: pin.text("function")
-                for pin in cell.of("pin")
-                if pin.arguments and pin.text("function")
-            }
-            for name, cell in cells.items()
-        },
+        flip_flops,
+        functions,
         unit,
         areas[gate],
         areas[register],
-        unit * _delay(cells[gate], load),
-        unit * _delay(cells[register], load),
+        unit * _delay(cells[gate], load, axes),
+        unit * _delay(cells[register], load, axes),
     )
 
 
@@ -131,16 +137,13 @@ def _is_gate(cell: Group) -> bool:
     return directions == ["input", "input", "output"] and not has_state
 
 
-def _capacitance(pin: Group) -> float:
-    return float(pin.text("capacitance") or 0)
-
-
-def _delay(cell: Group, load: float) -> float:
+def _delay(cell: Group, load: float, axes: Mapping[str, str]) -> float:
     """Mean delay of a cell's rising and falling outputs, with the second input slope of its tables.
 
     Parameters
     ----------
     load : capacitance at the output, in the units of the file.
+    axes : the capacitances of tables, by the name of their template.
     """
     tables = [
         table
@@ -148,12 +151,15 @@ def _delay(cell: Group, load: float) -> float:
         for timing in pin.of("timing")
         for kind in ("cell_rise", "cell_fall")
         for table in timing.of(kind)
-        if "index_2" in table.attributes
+        if len(table.attributes.get("values", ())) > 1
     ]
     found = [
-        np.interp(load, _numbers(table.text("index_2")), _numbers(table.attributes["values"][1]))
+        np.interp(
+            load,
+            _numbers(table.text("index_2") or axes.get("".join(table.arguments), "")),
+            _numbers(table.attributes["values"][1]),
+        )
         for table in tables
-        if len(table.attributes.get("values", ())) > 1
     ]
     return float(np.mean(found)) if found else 0.0
 

@@ -48,7 +48,7 @@ from kan_dialect.passbase.options import options_of
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.shown import Shown
-from repository import EXAMPLES, ROOT
+from repository import EXAMPLES, ROOT, SMALL_LIBRARY
 
 WINE, DATA = EXAMPLES / "wine.onnx", EXAMPLES / "wine.npz"
 PAGE = ROOT / "docs" / "reference" / "python.md"
@@ -646,7 +646,7 @@ def test_every_object_is_shown_on_a_few_lines(
         built.prove_wrapper(),
         *built.prove_properties({"ends": {"range": "y0"}}),
         built.synthesize(),
-        built.synthesize_asic(ROOT / "tests" / "pytest" / "small.lib"),
+        built.synthesize_asic(SMALL_LIBRARY),
         routed,
         tuned,
     ]

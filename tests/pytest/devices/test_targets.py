@@ -11,26 +11,20 @@ import pytest
 from commands import flow
 from xdsl.ir import Block
 
-from kan_dialect.cli import kan_flow
 from kan_dialect.devices.device import DEVICES, ECP5, FAMILIES, Part, device
 from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.errors import KanError
 from kan_dialect.flows import part_fit
 from kan_dialect.flows.page.verdicts import verdicts
 from kan_dialect.flows.part_fit import part_caution, part_entry, part_text
-from kan_dialect.flows.tools.asic import read_library, synthesize_asic
 from kan_dialect.flows.tools.place_and_route import placement_on
 from kan_dialect.flows.tools.synthesis import count_cells, synthesize, yosys_of
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import DelayOp, MarkOp, SumOp, TableOp
-from repository import EXAMPLES, ROOT
+from repository import EXAMPLES
 
 PAGE = "report.html"
-LIBRARY = ROOT / "tests" / "pytest" / "small.lib"
-AREAS = {"BUF": 1.5, "INV": 1.0, "NAND2": 2.0, "NOR2": 2.5, "DFF": 9.0}
-"""Areas of the cells of the library, as it says them."""
-
 ESTIMATE = {
     "target": "gowin",
     "luts": 9000,
@@ -265,47 +259,3 @@ endmodule
 """
     )
     assert synthesize(rtl, device(name)).cells.registers == 64
-
-
-@needs_yosys
-def test_area_is_that_of_the_cells(design: Path) -> None:
-    found = synthesize_asic(design, LIBRARY)
-    assert found.library == "small"
-    assert found.registers == 7
-    assert found.cells.keys() <= AREAS.keys()
-    assert found.area == sum(AREAS[kind] * count for kind, count in found.cells.items())
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("module cells; endmodule", "is no Liberty file: it has no library"),
-        (LIBRARY.read_text()[:-5], "is no whole Liberty file: it has 20 opening and"),
-        ('library (l) { cell (INV) { pin (Y) { function : "A\'"; } } }', "has no flip-flop"),
-    ],
-)
-def test_a_broken_library_is_refused(text: str, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "broken.lib"
-    path.write_text(text)
-    with pytest.raises(KanError, match=message):
-        read_library(path)
-
-
-def test_a_library_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(KanError, match=r"cannot read the library .*: No such file"):
-        read_library(tmp_path / "none.lib")
-
-
-@needs_yosys
-def test_a_library_without_gates_is_refused(design: Path, tmp_path: Path) -> None:
-    text = LIBRARY.read_text()
-    path = tmp_path / "dff.lib"
-    path.write_text("library (dff) {\n  " + text[text.index("cell (DFF)") :])
-    with pytest.raises(KanError, match=r"cannot map to the cells of .*dff\.lib|has no cell for"):
-        synthesize_asic(design, path)
-
-
-def test_liberty_needs_synthesis(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        kan_flow.main(["build", "x.mlir", "-o", str(tmp_path / "o"), "--liberty", str(LIBRARY)])
-    assert "--liberty has no meaning without --synth" in capsys.readouterr().err
