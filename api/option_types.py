@@ -78,7 +78,7 @@ class CompileOptionTypes(TypedDict, total=False):
     target: str | Path
     """The device whose costs decide: `xcup`, `ecp5`, `ice40`, `xc7`, `cyclonev`, `gowin`, `nexus`,
     `gatemate`, `lut3` to `lut8`, or one of an installed package; or a part of one, as `ecp5-25`
-    (`kan-opt --list-devices`)."""
+    (`kan-opt --list-devices`); or a Liberty file of standard cells, `CELLS.lib`."""
     parts: int | None
     """The most tables that one table is split into; 1: only its offset is chosen. The default is 3
     where adders of the target absorb tables (xcup), where adders share carry chains (ecp5), or

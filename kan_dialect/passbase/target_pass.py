@@ -25,7 +25,7 @@ class TargetPass(KanPass):
     )
     """The device whose costs decide: `xcup`, `ecp5`, `ice40`, `xc7`, `cyclonev`, `gowin`, `nexus`,
     `gatemate`, `lut3` to `lut8`, or one of an installed package; or a part of one, as `ecp5-25`
-    (`kan-opt --list-devices`)."""
+    (`kan-opt --list-devices`); or a Liberty file of standard cells, `CELLS.lib`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

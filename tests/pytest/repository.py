@@ -6,5 +6,5 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 BENCHMARKS = ROOT / "benchmarks"
 TEST_DATA = ROOT / "tests" / "data"
-SMALL_LIBRARY = ROOT / "tests" / "pytest" / "small.lib"
+SMALL_LIBRARY = EXAMPLES / "cells.lib"
 """Standard cells with areas, delays and energies that are made up."""
