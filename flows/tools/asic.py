@@ -116,7 +116,7 @@ def synthesize_asic(
         "opt_clean -purge",
         "rename -enumerate",
         "tee -q -o statistics.json stat -json -liberty cells.lib",
-        "write_verilog -noattr netlist.v",
+        "write_verilog -noattr -simple-lhs netlist.v",
         "write_json netlist.json",
     ]
     with tempfile.TemporaryDirectory(prefix="kan-asic-") as directory:
