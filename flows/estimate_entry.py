@@ -46,11 +46,7 @@ def estimate_entry(found: Estimate, modules: Sequence[hw.HWModuleOp]) -> dict[st
         **_block_rams(whole),
         **({"core": _core(core, family)} if len(modules) > 1 else {}),
         **({} if part is None else {"part": part}),
-        **(
-            {}
-            if family.library is None
-            else {"library": family.library.name, "sha256": family.library.digest}
-        ),
+        **_library(family),
     }
 
 
@@ -61,10 +57,16 @@ def _core(cost: ModuleCost, family: DeviceFamily) -> dict[str, float]:
 
 def _area(cost: ModuleCost, family: DeviceFamily) -> dict[str, float]:
     """Area in the units of the library, of a device of standard cells."""
-    library = family.library
-    if library is None:
-        return {}
-    return {"area": round(cost.luts * library.gate + cost.registers * library.flip_flop, 1)}
+    if library := family.library:
+        return {"area": round(cost.luts * library.gate + cost.registers * library.flip_flop, 1)}
+    return {}
+
+
+def _library(family: DeviceFamily) -> dict[str, str]:
+    """The Liberty file of a device of standard cells."""
+    if library := family.library:
+        return {"library": library.name, "sha256": library.digest}
+    return {}
 
 
 def _block_rams(cost: ModuleCost) -> dict[str, int]:

@@ -97,9 +97,10 @@ def fit(
     """
     part = device(compiled.target)
     if not part.part_of:
+        parts = ", ".join(each.target_of(part.name) for each in part.parts)
         raise KanError(
-            f"{compiled.target} is a family, and a network fits a part",
-            remedy=f"name one: {', '.join(each.target_of(part.name) for each in part.parts)}",
+            f"{compiled.target} is {'a family' if parts else 'no part'}, and a network fits a part",
+            remedy=f"name one: {parts or 'kan-flow --list-devices has all'}",
         )
     front = module.clone()
     _run(context, front, _until(replace(compiled, interval=FEWEST_TURNS).expand(), FoldLayersPass))

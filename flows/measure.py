@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
 from kan_dialect.devices.device import DeviceFamily, device
 from kan_dialect.devices.liberty import read_library
 from kan_dialect.errors import KanError
@@ -18,13 +16,13 @@ from kan_dialect.flows.folder_owners import BUILT, require_as_built
 from kan_dialect.flows.page.page import update_page
 from kan_dialect.flows.part_fit import part_entry
 from kan_dialect.flows.report import merge_into_report, read_report
+from kan_dialect.flows.simulate.port_words import Words, from_hex
 from kan_dialect.flows.tools.asic import AsicSynthesis, Vectors, synthesize_asic
 from kan_dialect.flows.tools.module_files import instantiated_files
 from kan_dialect.flows.tools.place_and_route import PlaceAndRoute, place_and_route, placement_on
 from kan_dialect.flows.tools.run_limits import limits_in_force
 from kan_dialect.flows.tools.synthesis import Synthesis, synthesize
 from kan_dialect.flows.tools.toolchain import find
-from kan_dialect.ir.constants import IntArray
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.progress import say
 
@@ -72,7 +70,7 @@ class Design:
     def asked_mhz(self) -> float | None:
         """Clock that the build was asked for; None where none was."""
         clock = self._known_in("project", "asked_mhz")
-        return clock if isinstance(clock, float) else None
+        return clock if isinstance(clock, int | float) else None
 
     @property
     def interval(self) -> int | None:
@@ -222,21 +220,19 @@ def measure_routed(
 
 
 def _vectors(design: Design) -> Vectors | None:
-    """Vectors of the build's testbench; None of other designs, and of those with a wrapper."""
+    """Vectors of the build's testbench; None without them, and of a build with a wrapper."""
     if design.report is None or "interface" in design.known or "training" in design.known:
         return None
-    words: list[dict[str, IntArray]] = []
+    by_port: list[dict[str, Words]] = []
     for side in ("input", "output"):
-        ports = [
-            port["name"]
-            for port in design.known["ports"]
-            if port["direction"] == side and "low" in port
-        ]
+        own = (port for port in design.known["ports"] if port["direction"] == side)
+        widths = {port["name"]: port["bits"] for port in own if "low" in port}
         file = design.report.parent / "sim" / f"{design.known['name']}_{side}s.hex"
-        lines = file.read_text().split()
-        columns = np.array([[int(word, 16) for word in line.split("_")] for line in lines]).T
-        words.append(dict(zip(ports, columns, strict=True)))
-    return Vectors(*words)
+        if not file.is_file():
+            return None
+        words, _ = from_hex(file.read_bytes().replace(b"_", b""), [*widths.values()])
+        by_port.append(dict(zip(widths, words.T, strict=True)))
+    return Vectors(*by_port)
 
 
 def _require_as_built(design: Design) -> None:

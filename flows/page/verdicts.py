@@ -58,15 +58,22 @@ def command(words: str) -> Markup:
     return tag("code", words)
 
 
+def _cells(report: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Figures of standard cells; empty if the build's own device has been measured instead."""
+    if "area" not in report.get("estimate", {}) and ("pnr" in report or "synthesis" in report):
+        return {}
+    return report.get("asic", {})
+
+
 def _fits(report: Mapping[str, Any]) -> Verdict:
     estimate, synthesis, pnr = (report.get(key) for key in ("estimate", "synthesis", "pnr"))
     lines: list[Child] = []
-    if (asic := report.get("asic")) is not None:
-        lines.append(f"in cells of {asic['library']} by {asic['tool']}")
-        if estimate is not None and "area" in estimate:
-            lines.append(f"the estimate was {estimate['area']:,.0f}")
-        lines.append(f"{asic['registers']:,} registers of {asic['cells']:,} cells")
-        return Verdict("Fits", "good", f"area {asic['area']:,.0f}", lines)
+    if cells := _cells(report):
+        lines.append(f"in cells of {cells['library']} by {cells['tool']}")
+        if "area" in report["estimate"]:
+            lines.append(f"the estimate was {report['estimate']['area']:,.0f}")
+        lines.append(f"{cells['registers']:,} registers of {cells['cells']:,} cells")
+        return Verdict("Fits", "good", f"area {cells['area']:,.0f}", lines)
     if pnr is not None:
         found, target = pnr, pnr.get("target")
         lines.append(f"placed and routed on {pnr['device']} by {pnr['tool']}")
@@ -97,7 +104,7 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
     """Latency; good if the clock that was asked for is reached, and open where none was."""
     cycles = report["latency_cycles"]
     estimate, pnr, training = (report.get(key) for key in ("estimate", "pnr", "training"))
-    cells: Mapping[str, Any] = report.get("asic", {})
+    cells = _cells(report)
     lines: list[Child] = []
     shown = quantity(cycles, "cycle") if cycles else "combinational"
     if training is not None:
@@ -108,15 +115,15 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
         lines.append("combinational: no clock")
     latency: float | None = None
     reached: float | None = None
-    if pnr is not None:
+    if "path_ns" in cells:
+        path = cells["path_ns"]
+        latency, reached = max(cycles, 1) * path, 1000 / path
+        lines.append(f"{path:.2f} ns a stage in cells of {cells['library']}, without wires")
+    elif pnr is not None:
         latency = pnr.get("latency_with_inputs_ns", pnr.get("latency_ns"))
         reached = pnr.get("fmax_with_inputs_mhz", pnr.get("fmax_mhz"))
         if reached is not None:
             lines.append(f"{reached:.0f} MHz on {pnr['device']}, median of {pnr['seeds']} seeds")
-    elif "path_ns" in cells:
-        path = cells["path_ns"]
-        latency, reached = cycles * path if cycles else path, 1000 / path
-        lines.append(f"{path:.2f} ns a stage in cells of {cells['library']}, without wires")
     if estimate is not None:
         told = f"{estimate['delay_ns']:.2f} ns a stage by estimate ({estimate['target']})"
         if "fmax_mhz" in estimate:
@@ -125,12 +132,11 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
         latency = estimate["latency_ns"] if latency is None else latency
         reached = estimate.get("fmax_mhz") if reached is None else reached
     asked: float | None = report.get("project", {}).get("asked_mhz")
-    state, compared = _against_clock(
-        asked, reached, " by estimate" if "path_ns" not in cells and not pnr else ""
-    )
+    is_measured = pnr is not None or "path_ns" in cells
+    state, compared = _against_clock(asked, reached, "" if is_measured else " by estimate")
     if cycles:
         lines.append(compared)
-    if pnr is None and "path_ns" not in cells:
+    if not is_measured:
         tool = "synth" if estimate is not None and "area" in estimate else "pnr"
         lines.append(["to measure: ", command(f"kan-flow {tool} .")])
     return Verdict("Fast", state, shown if latency is None else f"{latency:.1f} ns", lines)

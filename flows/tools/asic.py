@@ -16,23 +16,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kan_dialect.devices.liberty import Library, read_library
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools.cell_simulation import Bit, activities_of, play_cells
+from kan_dialect.flows.tools.cell_simulation import READ_CELLS, Bit, activities_of, play_gates
 from kan_dialect.flows.tools.opensta import CellTiming, constraints, run_sta
 from kan_dialect.flows.tools.toolchain import Tool, find, look_for
 from kan_dialect.flows.tools.yosys_runs import run_yosys, statistics_of, with_top
-from kan_dialect.ir.constants import BoolArray, IntArray
+from kan_dialect.ir.constants import BoolArray
 from kan_dialect.shown import Shown
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """Words that a design's ports have: (vectors,) by port."""
+    """Words that a design's ports have: (vectors,), uint64, by port."""
 
-    inputs: Mapping[str, IntArray]
-    outputs: Mapping[str, IntArray]
+    inputs: Mapping[str, NDArray[np.uint64]]
+    outputs: Mapping[str, NDArray[np.uint64]]
     """As the integer model has them."""
 
 
@@ -117,7 +118,7 @@ def synthesize_asic(
         "rename -enumerate",
         "tee -q -o statistics.json stat -json -liberty cells.lib",
         "write_verilog -noattr -simple-lhs netlist.v",
-        "write_json netlist.json",
+        *READ_CELLS,
     ]
     with tempfile.TemporaryDirectory(prefix="kan-asic-") as directory:
         folder = Path(directory)
@@ -133,19 +134,23 @@ def synthesize_asic(
                 "flip-flop of the rising edge",
             ) from None
         name, area, cells = _counted((folder / "statistics.json").read_text(), library)
-        module = json.loads((folder / "netlist.json").read_text())["modules"][name]
+        netlist, gates = (
+            json.loads((folder / file).read_text())["modules"][name]
+            for file in ("netlist.json", "gates.json")
+        )
         timing = None
         period = 1000 / (mhz or 1)
         inputs = {
             port: len(entry["bits"])
-            for port, entry in module["ports"].items()
+            for port, entry in netlist["ports"].items()
             if entry["direction"] == "input"
         }
         sta = look_for("sta")
         if sta is not None:
-            activities = (
-                _activities(module, library, vectors) if vectors and "clk" in inputs else {}
-            )
+            activities: Mapping[str, float] = {}
+            if vectors is not None and "clk" in inputs:
+                values = _played(gates, vectors)
+                activities = activities_of(netlist, gates, values) if values else {}
             text = constraints(name, inputs, library, period)
             (folder / "constraints.sdc").write_text(text)
             timing = run_sta(sta, name, folder, library, period, activities)
@@ -165,30 +170,36 @@ def synthesize_asic(
         )
 
 
-def _activities(module: Mapping[str, Any], library: Library, vectors: Vectors) -> dict[str, float]:
-    """Changes of cells in a cycle, by name; empty of a design with feedback.
+def _played(gates: Mapping[str, Any], vectors: Vectors) -> dict[Bit, BoolArray]:
+    """Values of the nets; empty of a design with feedback.
 
     Raises
     ------
-    KanError : the netlist gives other outputs than the vectors have.
+    KanError : the gates give other outputs than the vectors have.
     """
-    count = len(next(iter(vectors.inputs.values())))
-    idle = np.zeros(count, dtype=np.bool_)
-    inputs: dict[Bit, BoolArray] = {}
-    for port, entry in module["ports"].items():
-        if entry["direction"] == "input" and port != "clk":
-            words = vectors.inputs.get(port)
-            for place, bit in enumerate(entry["bits"]):
-                taken = idle if port == "rst" else ~idle
-                inputs[bit] = taken if words is None else (words >> place & 1).astype(np.bool_)
-    values = play_cells(module, library, inputs)
+    first = next(iter(vectors.inputs.values()))
+    controls = {"rst": np.zeros(len(first), np.bool_), "in_valid": np.ones(len(first), np.bool_)}
+    inputs: dict[Bit, BoolArray] = {
+        gates["ports"][port]["bits"][0]: value
+        for port, value in controls.items()
+        if port in gates["ports"]
+    }
+    for port, words in vectors.inputs.items():
+        bits = gates["ports"][port]["bits"]
+        inputs |= {bit: _bit_of(words, place) for place, bit in enumerate(bits)}
+    values = play_gates(gates, inputs)
     if values is None:
         return {}
     for port, words in vectors.outputs.items():
-        for place, bit in enumerate(module["ports"][port]["bits"]):
-            if not np.array_equal(values[bit], (words >> place & 1).astype(np.bool_)):
+        bits = gates["ports"][port]["bits"]
+        for place, bit in enumerate(bits):
+            if not np.array_equal(values[bit], _bit_of(words, place)):
                 raise KanError(f"bit {place} of {port} differs between netlist and integer model")
-    return activities_of(module, library, values)
+    return values
+
+
+def _bit_of(words: NDArray[np.uint64], place: int) -> BoolArray:
+    return (words >> np.uint64(place) & np.uint64(1)).astype(np.bool_)
 
 
 def _counted(text: str, library: Library) -> tuple[str, float, dict[str, int]]:

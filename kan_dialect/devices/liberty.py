@@ -1,4 +1,4 @@
-"""A library of standard cells in a Liberty file: areas, functions and typical delays.
+"""A library of standard cells in a Liberty file: areas and typical delays.
 
 Liberty is nested groups, `name (arguments) { ... }`, of attributes, `name : value;` and
 `name (values);` (Liberty User Guide, Open Source Liberty Project). The reader knows no more of it.
@@ -51,10 +51,8 @@ class Library:
     """SHA-256 of the file, in hexadecimal."""
     areas: Mapping[str, float]
     """Of cells by name."""
-    flip_flops: Mapping[str, Group]
-    """The ff group of each cell that has one."""
-    functions: Mapping[str, Mapping[str, str]]
-    """Of output pins by cell and pin, in Liberty's operators."""
+    flip_flops: frozenset[str]
+    """Names of the cells that have a flip-flop."""
     unit_ns: float
     """The file's unit of time, in ns."""
     gate: float
@@ -97,7 +95,7 @@ def _library(root: Group, path: Path, digest: str) -> Library:
     """
     cells = {cell.arguments[0]: cell for cell in root.of("cell") if cell.arguments}
     areas = {name: float(cell.text("area") or 0) for name, cell in cells.items()}
-    flip_flops = {name: cell.of("ff")[0] for name, cell in cells.items() if cell.of("ff")}
+    flip_flops = frozenset(name for name, cell in cells.items() if cell.of("ff"))
     gates = [name for name, cell in cells.items() if _is_gate(cell) and areas[name] > 0]
     for missing, what in ((flip_flops, "flip-flop"), (gates, "gate of two inputs with an area")):
         if not missing:
@@ -109,19 +107,12 @@ def _library(root: Group, path: Path, digest: str) -> Library:
     axes = {axis.arguments[0]: axis.text("index_2") for axis in root.of("lu_table_template")}
     load = 4 * max(float(pin.text("capacitance") or 0) for pin in cells[gate].of("pin"))
     unit = {"1ps": 1e-3, "10ps": 1e-2, "100ps": 0.1}.get(root.text("time_unit"), 1.0)
-    functions = {
-        name: {
-            pin.arguments[0]: pin.text("function") for pin in cell.of("pin") if pin.text("function")
-        }
-        for name, cell in cells.items()
-    }
     return Library(
         path,
         root.arguments[0] if root.arguments else path.stem,
         digest,
         areas,
         flip_flops,
-        functions,
         unit,
         areas[gate],
         areas[register],

@@ -153,6 +153,7 @@ def test_report_and_page_have_the_number_of_shapes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--fit", "lut4"), "lut4 is no part, and a network fits a part; name one: kan-flow"),
         (("--fit", "ice40"), "ice40 is a family, and a network fits a part; name one: ice40-hx1k"),
         (("--fit", "ecp5-12", "--interval", "4"), "--interval has no meaning with --fit"),
         (("--fit", "ecp5-12", "--target", "ecp5"), "--target has no meaning with --fit"),
