@@ -162,10 +162,10 @@ def main() -> None:
             score = mean(float(row["test_score"]) for row in own)
             loaded = [kan_dialect.load(file) for file in files]
             networks.append(Networks(data, KINDS[kind], own[0]["max_luts"], score, loaded))
-    if options.library is None:
-        placed(networks)
-    else:
+    if options.library:
         mapped(networks, options.library)
+    else:
+        placed(networks)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ from kan_dialect.flows.tools.toolchain import find
 
 LIBRARY = DATA / "asic" / "sg13g2_stdcell_typ_1p20V_25C.lib"
 MOST_CYCLES = 6
-FACTORS = (0.6, 0.8, 1.0, 1.2)
+FACTORS = (0.6, 0.8, 1.0, 1.2, 1.5, 1.8)
 """Clocks that the compiler is asked for, over the one that counts: its delays are an estimate."""
 OPERANDS = 4
 """Of an adder in KANELÉ's structure, as its generator has them."""
@@ -124,7 +124,7 @@ class Bench:
     def _da4ml_cells(self, network: str) -> Cells:
         script = Path(__file__).with_name("da4ml_program.py")
         program = DATA / "hgq_lut" / network / "program.json"
-        if self._da4ml is None:
+        if not self._da4ml:
             raise SystemExit("da4ml needs --da4ml, the Python of an environment that has it")
         with tempfile.TemporaryDirectory() as folder:
             made = run_alone(script, program, folder, python=self._da4ml)
@@ -152,7 +152,7 @@ def main() -> int:
         ours = bench.ours(network, mhz, str(LIBRARY))
         structure = None if network in TRAINERS else bench.structure(network, mhz)
         compared = [others, structure, bench.ours(network, mhz, "xcup")]
-        table.add(network, f"{mhz:.0f}", ours, *_compared(ours, compared, ratios))
+        table.add(network, f"{mhz:.0f}", ours or "–", *_compared(ours, compared, ratios))
     means = [f"**{geometric_mean(column):.3f}**" for column in ratios]
     table.add("**geometric mean**", "", "", *means)
     return 0
@@ -164,11 +164,10 @@ def _compared(
     """Designs of others with the ratio of our area to theirs, which is noted in the columns."""
     shown: list[str] = []
     for design, column in zip(designs, ratios, strict=True):
-        if ours is None or design is None:
-            shown.append("" if design is None else str(design))
-            continue
-        column.append(ours.area / design.area)
-        shown.append(f"{design} ({column[-1]:.2f})")
+        shown.append(str(design or "–"))
+        if ours and design:
+            column.append(ours.area / design.area)
+            shown[-1] += f" ({column[-1]:.2f})"
     return shown
 
 

@@ -67,7 +67,7 @@ def cells(text: str) -> list[Cell]:
 def is_runnable(path: Path) -> bool:
     """Whether the packages that a notebook needs are installed."""
     needed = re.match(r"# needs (.*)\n", path.read_text())
-    return needed is None or all(map(find_spec, needed[1].split(", ")))
+    return all(map(find_spec, needed[1].split(", "))) if needed else True
 
 
 def run(path: Path, folder: Path) -> Iterator[tuple[Cell, Output]]:
