@@ -20,6 +20,8 @@ from kan_dialect.files.data_sets import (
     Dataset,
     RawData,
     dataset_of,
+    flat_samples,
+    listed,
     load_arrays,
     missing_values,
 )
@@ -137,10 +139,14 @@ def read_table(data: RawData, options: TableOptions) -> Table:
     arrays, notes, schema = _complete(where, arrays, apart, options)
     dataset = dataset_of(arrays, where, schema, options.task)
     names = dataset.features
-    for index, first in repeated_columns(dataset.x).items():
-        notes.append(f"`{names[index]}` repeats `{names[first]}`, and is not read")
+    repeated = repeated_columns(dataset.x).items()
     constant: list[int] = np.flatnonzero(np.ptp(dataset.x, axis=0) == 0.0).tolist()
-    notes += [f"`{names[index]}` is constant, and is not read" for index in constant]
+    for reason, columns in (
+        ("repeat others", [f"`{names[index]}` (as `{names[of]}`)" for index, of in repeated]),
+        ("are constant", [f"`{names[index]}`" for index in constant]),
+    ):
+        if columns:
+            notes.append(f"columns that {reason} are not read: {listed(columns)}")
     group = None if options.group is None else arrays[options.group]
     time = None if options.time is None else _times(where, options.time, arrays[options.time])
     weights = _weights(dataset, options.class_weights)
@@ -208,6 +214,8 @@ def _complete(
 ) -> tuple[dict[str, Array], list[str], DataSchema]:
     """Arrays as the option `missing` has them, what it did, and what stands for missing values."""
     x_name = "x_train" if "x_train" in arrays else "x"
+    for name in arrays.keys() & {x_name, "x_test"}:
+        arrays[name] = flat_samples(arrays[name])
     y_name = "y_train" if "y_train" in arrays else "y"
     x = arrays.get(x_name)
     if x is None or x.ndim != 2 or x.dtype.kind not in "fiub":

@@ -1,9 +1,9 @@
 """Data files: calibration samples, labels, and a test set that is only ever reported.
 
-An `.npz` with `x` or `x_train` (samples, features), and where given `y` or `y_train`, `x_test` and
-`y_test`, and the texts `feature_names`, `label_names` and `class_names`. Or a `.csv`, see
-`csv_data`. Whole numbers and text are classes, other numbers are targets, where nothing else is
-known of the labels.
+An `.npz` with `x` or `x_train` (samples, features), or images of more axes, and where given `y` or
+`y_train`, `x_test` and `y_test`, and the texts `feature_names`, `label_names` and `class_names`. Or
+a `.csv`, see `csv_data`. Whole numbers and text are classes, other numbers are targets, where
+nothing else is known of the labels.
 """
 
 from __future__ import annotations
@@ -232,9 +232,14 @@ def missing_values(x: FloatArray, features: Sequence[str]) -> str:
         f"{counts[index]} of `{features[index]}`" if features else f"{counts[index]} of x{index}"
         for index in found.tolist()
     ]
-    more = f" and {len(columns) - _COLUMNS} more columns" if len(columns) > _COLUMNS else ""
     samples = f"{rows} of {quantity(len(x), 'sample')}"
-    return f"{samples} miss values: {', '.join(columns[:_COLUMNS])}{more}"
+    return f"{samples} miss values: {listed(columns)}"
+
+
+def listed(columns: Sequence[str]) -> str:
+    """The first of some columns, and the number of the others."""
+    more = len(columns) - _COLUMNS
+    return ", ".join(columns[:_COLUMNS]) + (f" and {more} more columns" if more > 0 else "")
 
 
 def _require_known(x: FloatArray, features: Sequence[str], what: str) -> None:
@@ -273,6 +278,11 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
+def flat_samples(samples: Array) -> Array:
+    """Samples of more axes, as images, as (samples, features): their values in C order."""
+    return samples.reshape(len(samples), -1) if samples.ndim > 2 and samples.size else samples
+
+
 def _samples(where: str, arrays: Mapping[str, Array], names: tuple[str, ...]) -> FloatArray | None:
     for name in names:
         if name not in arrays:
@@ -280,6 +290,7 @@ def _samples(where: str, arrays: Mapping[str, Array], names: tuple[str, ...]) ->
         array = arrays[name]
         if array.dtype.kind not in "fiub":
             raise KanError(f"{where}: `{name}` holds {array.dtype}, not numbers")
+        array = flat_samples(array)
         if array.ndim != 2 or 0 in array.shape:
             raise KanError(
                 f"{where}: `{name}` must have shape (samples, features), got {array.shape}"

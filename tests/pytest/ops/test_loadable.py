@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import ModuleOp
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import simulate_cycles
 from kan_dialect.flows.simulate.simulation import SimulatorName, simulate
+from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -86,6 +87,8 @@ def test_words_of_another_network(shape: int, interval: int) -> None:
 
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
 def test_rtl_with_words_of_another_network(tmp_path: Path, simulator: SimulatorName) -> None:
+    if simulator == "icarus" and look_for("iverilog") is None:
+        pytest.skip("Icarus Verilog is not installed")
     first, own = loadable(network(7, 1), 4, target="ecp5")
     second, words = loadable(network(7, 2), 4, target="ecp5")
     rtl = tmp_path / "net.sv"

@@ -210,8 +210,8 @@ def test_medians_stand_for_missing_values(tmp_path: Path) -> None:
     assert found.notes == (
         "2 of 3 samples miss values: 1 of `pressure [Pa]`, 1 of `temp [K]`, 1 of `copy`: medians "
         "stand for them",
-        "`copy` repeats `temp [K]`, and is not read",
-        "`const` is constant, and is not read",
+        "columns that repeat others are not read: `copy` (as `temp [K]`)",
+        "columns that are constant are not read: `const`",
     )
 
 
@@ -270,3 +270,17 @@ def test_arrays_have_groups_by_name() -> None:
         read_table(arrays, TableOptions(time="day"))
     with pytest.raises(KanError, match="--label names a column, and data has arrays"):
         read_table(arrays, TableOptions(label=("y",)))
+
+
+def test_images_are_rows_of_their_pixels() -> None:
+    images = np.arange(24.0).reshape(3, 2, 4) % 7
+    arrays = {"x_train": images, "y": np.arange(3) % 2, "x_test": images[:1], "y_test": np.ones(1)}
+    found = read_table(arrays, TableOptions(missing="median"))
+    assert found.dataset.x[1].tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 0.0, 1.0]
+    assert found.dataset.x_test is not None and found.dataset.x_test.shape == (1, 8)
+
+
+def test_many_constant_columns_are_a_line() -> None:
+    found = read_table({"x": np.ones((4, 9)), "y": np.arange(4) % 2}, TableOptions())
+    (note,) = found.notes
+    assert note.endswith("not read: `x0`, `x1`, `x2`, `x3`, `x4`, `x5` and 3 more columns")

@@ -104,7 +104,7 @@ def test_the_page_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     points = list(csv.DictReader((folder / "front.csv").open()))
     require_page(text, len(points))
     assert "180 samples of 5 features; 3 classes" in text
-    assert "`again` repeats" in text and "`constant` is constant" in text
+    assert "not read: `again`" in text and "not read: `constant`" in text
     assert ["--hidden", "2"] in rows(text, "samples") and "--rate" not in text
     known = {"held-out": record["held_out"], "test": record["test"]}
     shown = rows(text, "front")
