@@ -167,7 +167,6 @@ pictures: drawings $(VENV)/.test
 	$(BIN)/kan-flow sweep examples/wine.onnx --calibration examples/wine.npz --vary bits=6 --schedule \
 	  --pnr -o out/precision/schedule
 	cp out/precision/schedule/schedule.png docs/pictures/schedule_wine.png
-	$(BIN)/python benchmarks/shapes.py --floats --picture out/precision/shapes.png
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
