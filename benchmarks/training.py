@@ -122,8 +122,7 @@ class DataSet:
         arrays = dict(load_arrays(self.file))
         if self.gray is not None:
             for name in arrays.keys() & {"x_train", "x_test"}:
-                images = arrays[name]
-                arrays[name] = images.reshape(len(images), -1) > self.gray
+                arrays[name] = arrays[name] > self.gray
         return dataset_of(arrays, str(self.file))
 
 
