@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import LABELS, TEXTS, Dataset, RawData, read_samples
+from kan_dialect.files.data_sets import LABELS, TEXTS, Dataset, RawData, flat_samples, read_samples
 from kan_dialect.ir.constants import Array
 from kan_dialect.model.data_columns import dataset_for
 from kan_dialect.model.model import Model
@@ -108,13 +108,13 @@ def as_array(values: ArrayLike, what: str) -> Array:
 
 
 def as_samples(values: ArrayLike, what: str, inputs: int) -> Array:
-    """Samples as an array (samples, inputs).
+    """Samples as an array (samples, inputs); images become rows.
 
     Raises
     ------
     KanError : they are no numbers, or of another shape.
     """
-    array = as_array(values, what)
+    array = flat_samples(as_array(values, what))
     if array.ndim != 2 or array.shape[1] != inputs:
         raise KanError(
             f"{what} must have shape (samples, {inputs}), got {array.shape}",

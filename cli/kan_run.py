@@ -22,6 +22,7 @@ from kan_dialect.files.atomic import check_writable, write_array
 from kan_dialect.files.data_sets import (
     Errors,
     accuracy,
+    flat_samples,
     load_array,
     mean_squared_error,
     require_numbers,
@@ -102,7 +103,7 @@ def _inputs(options: argparse.Namespace, model: Model) -> tuple[Array, Array | N
         if options.codes:
             x = x.astype(np.int64)
     else:
-        x = load_array(path, "input")
+        x = flat_samples(load_array(path, "input"))
     if options.labels is not None:
         labels = load_array(options.labels, "label")
         require_numbers(labels, str(options.labels))

@@ -20,7 +20,6 @@ from kan_dialect.ir.quant import UniformQuantizedType, storage_for, verified
 MAX_RANGE_BITS = 62
 """Evaluation is in int64; a range that needs more bits is refused."""
 
-FloatTensor: TypeAlias = TensorType[AnyFloat]
 QuantTensor: TypeAlias = TensorType[UniformQuantizedType]
 
 

@@ -474,10 +474,6 @@ class _Builder(LayerBuilder):
         ops = sum_of_tables(sums.inputs, tables, sums.mask, scale=scale, bias=bias, name=name)
         return [self._add(op) for op in ops][-1]
 
-    def _next_name(self) -> str:
-        self.layers += 1
-        return f"layer{self.layers - 1}"
-
     def _require_few(self, evaluations: int, node: Node) -> None:
         if evaluations > MAX_EVALUATIONS:
             raise node.refuse(

@@ -33,6 +33,7 @@ import kan_dialect as kan
 from generators import option_types
 from kan_dialect.cli.kan_flow import main as kan_flow
 from kan_dialect.cli.kan_opt import main as kan_opt
+from kan_dialect.cli.kan_run import main as kan_run
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.prove.prove import Outcome
@@ -82,6 +83,14 @@ def x() -> Any:
 
 def command(main: Any, *arguments: object) -> None:
     assert exit_code(main, *arguments) == 0
+
+
+def test_images_are_samples(network: kan.Network, x: Any, tmp_path: Path) -> None:
+    images = np.asarray(x)[:, :, None]
+    np.testing.assert_array_equal(network.run(images), network.run(x))
+    np.save(tmp_path / "x.npy", images)
+    command(kan_run, WINE, "--inputs", tmp_path / "x.npy", "--outputs", tmp_path / "y.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), network.run(x))
 
 
 def test_importing_the_package_imports_neither_onnx_nor_commands() -> None:

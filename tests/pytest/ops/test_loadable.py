@@ -87,7 +87,7 @@ def test_words_of_another_network(shape: int, interval: int) -> None:
 
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
 def test_rtl_with_words_of_another_network(tmp_path: Path, simulator: SimulatorName) -> None:
-    if simulator == "icarus" and look_for("iverilog") is None:
+    if simulator == "icarus" and not look_for("iverilog"):
         pytest.skip("Icarus Verilog is not installed")
     first, own = loadable(network(7, 1), 4, target="ecp5")
     second, words = loadable(network(7, 2), 4, target="ecp5")
