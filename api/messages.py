@@ -12,7 +12,7 @@ from xdsl.utils.exceptions import (
     UnregisteredConstructException,
 )
 
-from kan_dialect.errors import KanError
+from kan_dialect.errors import KanError, excerpt
 
 _OF_XDSL = (DiagnosticException, ParseError, PyRDLError, UnregisteredConstructException)
 
@@ -25,4 +25,4 @@ def as_kan_errors() -> Generator[None]:
     except KanError:
         raise
     except _OF_XDSL as error:
-        raise KanError(str(error).strip()) from error
+        raise KanError(excerpt(str(error))) from error

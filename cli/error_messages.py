@@ -24,7 +24,7 @@ from xdsl.utils.exceptions import (
 )
 
 from kan_dialect.cli.standard_streams import open_streams
-from kan_dialect.errors import TRACEBACK_VARIABLE, KanError
+from kan_dialect.errors import TRACEBACK_VARIABLE, KanError, excerpt
 from kan_dialect.other_packages import plugin_failure
 
 
@@ -137,7 +137,7 @@ def _message(error: BaseException) -> str:
         case KanError():
             return str(error)
         case ParseError() | ArgSpecParseError():
-            return str(error).strip()
+            return excerpt(str(error))
         case DiagnosticException() | PyRDLError() | UnregisteredConstructException():
             return str(error)
         case OSError() if error.filename is not None:

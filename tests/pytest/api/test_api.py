@@ -781,3 +781,18 @@ def test_training(torch: Any, tmp_path: Path, monkeypatch: Any) -> None:
     exec(compile(code, str(PAGE), "exec"), names)
     assert names["trained"].front and (tmp_path / "out" / "train").is_dir()
     assert (tmp_path / "out" / "wine" / "report.json").exists()
+
+
+def test_messages_show_long_constants_in_part() -> None:
+    digits = "00" * 4000
+    text = (
+        "func.func @f(%x : tensor<2xf64>) -> tensor<2xf64> {\n"
+        f'  %0 = kan.affine %x scale dense<"0x{digits}"> wrong\n'
+        "}"
+    )
+    with pytest.raises(kan.KanError) as raised:
+        kan.from_ir(text)
+    place, line, carets, message = str(raised.value).split("\n")
+    assert place.startswith("IR:2:") and len(line) < 130
+    assert line[carets.index("^") : len(carets)] == "wrong"
+    assert message.index("Expected") == carets.index("^")
