@@ -49,7 +49,7 @@ from kan_dialect.flows.tools.toolchain import find
 
 LIBRARY = DATA / "asic" / "sg13g2_stdcell_typ_1p20V_25C.lib"
 MOST_CYCLES = 6
-FACTORS = (0.6, 0.8, 1.0, 1.2, 1.5, 1.8)
+FACTORS = (0.8, 1.0, 1.25)
 """Clocks that the compiler is asked for, over the one that counts: its delays are an estimate."""
 OPERANDS = 4
 """Of an adder in KANELÉ's structure, as its generator has them."""
