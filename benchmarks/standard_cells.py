@@ -12,8 +12,8 @@ cells. The clock is the one that the design of others reaches when mapped for ar
 
 Of the others, the smallest design that keeps this clock counts, each mapped for it: the compiler's
 for the library, asked for clocks around this one, its designs for xcup, and KANELÉ's structure with
-registers at the best places, both of one to six cycles. Below 1 we need less area. da4ml has an environment of its own:
-`python -m venv E && E/bin/pip install da4ml==0.5.1`.
+registers at the best places, both of one to six cycles. Below 1 we need less area. da4ml has an
+environment of its own: `python -m venv E && E/bin/pip install da4ml==0.5.1`.
 """
 
 from __future__ import annotations
