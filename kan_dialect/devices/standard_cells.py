@@ -19,10 +19,12 @@ FULL_ADDER = 6.2
 """Gate equivalents of a bit of an adder."""
 HALF_ADDER = 3.0
 """Gate equivalents that a bit saves where one of its three operands is 0."""
-FUNCTION_GATES = 5.0
+FUNCTION_GATES = 3.0
 """Gates in a row that a function of `len(FUNCTIONS)` inputs takes."""
-CARRY_GATES = 1.2
-"""Gates in a row that an adder takes for a bit: Yosys and ABC make ripple carries of it."""
+ADDER_GATES = 5.0
+"""Gates in a row that a bit of an adder takes: two XORs and the way to them."""
+CARRY_GATES = 0.8
+"""Gates in a row that a carry takes for each bit."""
 
 
 def is_library(target: str) -> bool:
@@ -46,7 +48,7 @@ def standard_cells(path: Path) -> DeviceFamily:
         Timing(
             register=library.register_ns,
             lut=FUNCTION_GATES * gate,
-            carry=0.0,
+            carry=ADDER_GATES * gate,
             carry_bit=CARRY_GATES * gate,
         ),
         Adders(

@@ -68,6 +68,18 @@ def test_paths_leakage_and_energy(design: Path) -> None:
 
 @needs_yosys
 @needs_sta
+def test_logic_is_mapped_for_delay_where_the_clock_needs_it(design: Path) -> None:
+    for_area = synthesize_asic(design, LIBRARY)
+    assert for_area.timing is not None
+    slow = synthesize_asic(design, LIBRARY, mhz=999 / for_area.timing.path_ns)
+    fast = synthesize_asic(design, LIBRARY, mhz=1010 / for_area.timing.path_ns, vectors=vectors())
+    assert fast.timing is not None
+    assert slow.cells == for_area.cells
+    assert fast.timing.path_ns < for_area.timing.path_ns
+
+
+@needs_yosys
+@needs_sta
 def test_energy_is_that_of_the_nets_that_change(tmp_path: Path) -> None:
     design = tmp_path / "tiny.sv"
     design.write_text(
