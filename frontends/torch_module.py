@@ -103,15 +103,9 @@ def module_original(model: object) -> Original:
     network: Any = model
 
     def run(x: FloatArray) -> FloatArray:
-        modes = [(part, part.training) for part in network.modules()]
-        network.eval()
-        try:
-            with torch.no_grad():
-                rows = [network(part) for part in torch.tensor(x, dtype=torch.float32).split(256)]
-            return torch.cat(rows).to(torch.float64).numpy()
-        finally:
-            for part, training in modes:
-                part.training = training
+        with _evaluating(network), torch.no_grad():
+            rows = [network(part) for part in torch.tensor(x, dtype=torch.float32).split(256)]
+        return torch.cat(rows).to(torch.float64).numpy()
 
     return Original(f"PyTorch {torch.__version__}", run)
 
@@ -162,10 +156,8 @@ def _export(model: object, examples: tuple[object, ...], path: Path) -> None:
     torch = require_torch("exporting a module")
     network: Any = model
     require_exporter()
-    modes = [(part, part.training) for part in network.modules()]
-    network.eval()
     try:
-        with _quietly():
+        with _evaluating(network), _quietly():
             torch.onnx.export(
                 network,
                 examples,
@@ -184,9 +176,6 @@ def _export(model: object, examples: tuple[object, ...], path: Path) -> None:
             f"PyTorch cannot export {type(model).__name__} to ONNX: {first}",
             remedy="the module must map tensors (batch, in) to one (batch, out)",
         ) from None
-    finally:
-        for part, training in modes:
-            part.training = training
 
 
 def _open_batches(torch: Any, network: Any, count: int) -> tuple[object, ...]:
@@ -199,6 +188,18 @@ def _open_batches(torch: Any, network: Any, count: int) -> tuple[object, ...]:
         if len(shapes) < count:
             shapes.append(batches[len(shapes)])
     return tuple(shapes)
+
+
+@contextlib.contextmanager
+def _evaluating(network: Any) -> Generator[None]:
+    """A module in evaluation mode within the `with` statement."""
+    modes = [(part, part.training) for part in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
 
 
 @contextlib.contextmanager

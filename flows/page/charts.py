@@ -14,7 +14,7 @@ KINDS = ("tables", "adders", "clamps", "other")
 """Kinds of logic, in the order of their colours."""
 
 
-def _chart(
+def chart(
     name: str, width: float, height: float, parts: Sequence[Child], least: float = 0.0
 ) -> Markup:
     """A chart; in narrow windows it is as wide as they are, but at least `least`."""
@@ -61,7 +61,7 @@ def waterfall(steps: Sequence[tuple[str, int]], unit: str) -> Markup:
         before = figure
     first, last = steps[0][1], steps[-1][1]
     name = f"{unit} after each pass: from {first} to {last}"
-    return _chart(name, WIDTH, len(steps) * row + 8, parts)
+    return chart(name, WIDTH, len(steps) * row + 8, parts)
 
 
 def layer_bars(layers: Sequence[Mapping[str, Any]], unit: str) -> Markup:
@@ -81,7 +81,7 @@ def layer_bars(layers: Sequence[Mapping[str, Any]], unit: str) -> Markup:
                 x += luts * scale
         told = f"{total:,} {unit}, {layer['registers']:,} registers"
         parts.append(label(x + 8, y + 16, told, "figure"))
-    return _chart(f"{unit} by layer and kind", WIDTH, len(layers) * row + 8, parts)
+    return chart(f"{unit} by layer and kind", WIDTH, len(layers) * row + 8, parts)
 
 
 def part_shares(trials: Sequence[Mapping[str, Any]], part: Mapping[str, Any]) -> Markup:
@@ -114,7 +114,7 @@ def part_shares(trials: Sequence[Mapping[str, Any]], part: Mapping[str, Any]) ->
             size, top = min(share, widest) * scale, y + 12.0 * bar
             parts.append(box(left, top, size, 10, f"k-{KINDS[bar]}", told))
             parts.append(label(left + size + 6, top + 9, f"{share:.0%} {noun}s", "figure small"))
-    return _chart(f"Share of {part['name']} at each interval", WIDTH, height + 22, parts)
+    return chart(f"Share of {part['name']} at each interval", WIDTH, height + 22, parts)
 
 
 def stages(entries: Sequence[Mapping[str, Any]], limit: float) -> Markup:
@@ -142,7 +142,7 @@ def stages(entries: Sequence[Mapping[str, Any]], limit: float) -> Markup:
                   for row in range(len(names))),
     )  # fmt: skip
     width, height, parts = schedule_parts(schedule, "stage", 1, limit)
-    return _chart(f"The schedule: {len(entries)} stages", width, height, parts, 640)
+    return chart(f"The schedule: {len(entries)} stages", width, height, parts, 640)
 
 
 def _order(name: str) -> tuple[int, str]:
@@ -181,7 +181,7 @@ def confusion(matrix: Sequence[Sequence[int]], title: str, names: Sequence[str])
                 kind = "count full" if share > 0.5 else "count"
                 middle = cell / 2 - 0.75
                 parts.append(label(x + middle, y + cell / 2 + 3.5, samples, kind, "middle"))
-    return _chart(title, left + count * cell + 6, top + count * cell + 6, parts)
+    return chart(title, left + count * cell + 6, top + count * cell + 6, parts)
 
 
 def class_bars(figures: Sequence[tuple[float | None, float]], names: Sequence[str]) -> Markup:
@@ -205,7 +205,7 @@ def class_bars(figures: Sequence[tuple[float | None, float]], names: Sequence[st
         told = f"class {names[index]}: integer {integer:.4f}"
         parts.append(box(left, y + half, width * integer, row - 4 - half, "integer", told))
         parts.append(label(left + width + 8, y + row / 2 + 3, f"{integer:.1%}", "figure"))
-    return _chart(
+    return chart(
         "Accuracy by class, float and integer", left + width + 62, len(figures) * row + 8, parts
     )
 
@@ -234,7 +234,7 @@ def histogram(figures: Mapping[str, Any], unit: str) -> Markup:
     for share, value in ((0.0, -figures["limit"]), (0.5, 0.0), (1.0, figures["limit"])):
         at = {0.0: "start", 0.5: "middle", 1.0: "end"}[share]
         parts.append(label(left + share * width, y + 16, f"{value:.3g}", "soft", at))
-    return _chart(f"Residuals, {unit}", width + 16, height + 34, parts)
+    return chart(f"Residuals, {unit}", width + 16, height + 34, parts)
 
 
 def scatter(points: Sequence[Sequence[float]]) -> Markup:
@@ -266,7 +266,7 @@ def scatter(points: Sequence[Sequence[float]]) -> Markup:
         label(left + size / 2, top + size + 16, "target", "soft", "middle"),
         _turned(14, top + size / 2 + 16, "output"),
     ]
-    return _chart("Outputs over targets", left + size + 8, size + 32, parts)
+    return chart("Outputs over targets", left + size + 8, size + 32, parts)
 
 
 def strip(use: Mapping[str, Any]) -> Markup:

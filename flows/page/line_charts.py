@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kan_dialect.flows.pictures.markup import Child, Markup, box, label, line, path, svg, tag
+from kan_dialect.flows.page.charts import chart
+from kan_dialect.flows.pictures.edge import ticks
+from kan_dialect.flows.pictures.markup import Child, Markup, box, label, line, path, tag
 from kan_dialect.ir.constants import FloatArray
 
 FAR = 8.0
@@ -61,11 +63,7 @@ class _Axis:
                 for factor in ((1, 2, 5) if near else (1,))
             )
             return [tick for tick in each if self.low <= math.log(tick) <= self.high]
-        rough = (self.high - self.low) / _TICKS
-        unit = 10.0 ** math.floor(math.log10(rough))
-        step = unit * next(factor for factor in (1, 2, 5, 10) if factor * unit >= rough * 0.999)
-        first, last = math.ceil(self.low / step), math.floor(self.high / step)
-        return [number * step for number in range(first, last + 1)]
+        return ticks(self.low, self.high, _TICKS)
 
 
 def _frame(x: _Axis, y: _Axis, below: str) -> list[Child]:
@@ -82,11 +80,6 @@ def _frame(x: _Axis, y: _Axis, below: str) -> list[Child]:
     parts.append(line(x.start, y.start, x.end, y.start, "axis"))
     parts.append(label(x.end, y.start + 33, below, "soft", "end"))
     return parts
-
-
-def _chart(name: str, width: float, height: float, parts: Sequence[Child]) -> Markup:
-    limits = f"max-width:{width:.0f}px;min-width:{_LEAST if width > _LEAST else 0:.0f}px"
-    return svg(name, width, height, parts, style=limits, class_="chart")
 
 
 def front(
@@ -122,7 +115,7 @@ def front(
         across, up = x.at(points[chosen][0]), y.at(test)
         cross = f"M{across - 5:.1f} {up - 5:.1f}l10 10m0 -10l-10 10"
         parts.append(tag("path", tag("title", f"test {score} {test:.4g}"), d=cross, class_="cross"))
-    return _chart(f"Held-out {score} over LUTs", width, height, parts)
+    return chart(f"Held-out {score} over LUTs", width, height, parts, _LEAST)
 
 
 def curve(steps: FloatArray, values: FloatArray, name: str) -> Markup:
@@ -139,7 +132,7 @@ def curve(steps: FloatArray, values: FloatArray, name: str) -> Markup:
     known = zip(steps[shown].tolist(), values[shown].tolist(), strict=True)
     places = np.array([(x.at(step), y.at(value)) for step, value in known])
     drawn = tag("path", tag("title", name), d=path(places), class_="series")
-    return _chart(f"{name} over steps", width, height, [*_frame(x, y, "step"), drawn])
+    return chart(f"{name} over steps", width, height, [*_frame(x, y, "step"), drawn])
 
 
 def bars(rows: Sequence[tuple[str, float, str]], name: str) -> Markup:
@@ -158,4 +151,4 @@ def bars(rows: Sequence[tuple[str, float, str]], name: str) -> Markup:
         parts.append(label(left - 10, y + 13, [tag("title", whole), short], None, "end"))
         parts.append(box(left, y + 1, figure * scale, 15, "whole", f"{whole}: {told}"))
         parts.append(label(left + figure * scale + 7, y + 13, told, "figure"))
-    return _chart(name, width, len(rows) * row + 8, parts)
+    return chart(name, width, len(rows) * row + 8, parts, _LEAST)

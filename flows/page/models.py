@@ -53,9 +53,9 @@ def models_of(
     known = context or make_context()
     read = {file: _read(folder / file, known) for file in (*real[-1:], *tables[-1:])}
     coded = read[tables[-1]] if tables else None
-    if coded is not None and has_real_edges(coded.module) and not real:
-        return PageModels(coded.model)
-    return PageModels(_model(read[real[-1]]) if real else None, _model(coded))
+    if coded is not None and has_real_edges(coded.op) and not real:
+        return PageModels(coded)
+    return PageModels(read[real[-1]] if real else None, coded)
 
 
 def models_in(module: ModuleOp) -> PageModels:
@@ -63,24 +63,13 @@ def models_in(module: ModuleOp) -> PageModels:
     model = Model.of(module)
     if not isinstance(model.op, func.FuncOp):
         return PageModels()
-    if model.has_codes and not has_real_edges(module):
+    if model.has_codes and not has_real_edges(model.op):
         return PageModels(None, model)
     return PageModels(model)
 
 
-@dataclass(frozen=True)
-class _Read:
-    module: ModuleOp
-    model: Model
-
-
-def _model(read: _Read | None) -> Model | None:
-    return None if read is None else read.model
-
-
-def _read(path: Path, context: Context) -> _Read | None:
+def _read(path: Path, context: Context) -> Model | None:
     try:
-        module = load_model(context, path)
-        return _Read(module, Model.of(module))
+        return Model.of(load_model(context, path))
     except (KanError, ParseError, VerifyException):
         return None

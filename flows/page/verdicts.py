@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from kan_dialect.flows.part_fit import logic_unit, part_text
-from kan_dialect.flows.pictures.markup import Child, Markup, tag
+from kan_dialect.flows.pictures.markup import Child, tag
 from kan_dialect.flows.report_certificate import certificate_text
 from kan_dialect.quantity import every, quantity
 
@@ -53,11 +53,6 @@ def verdicts(report: Mapping[str, Any]) -> list[Verdict]:
     return [_fits(report), _fast(report), _accurate(report), _proven(report)]
 
 
-def command(words: str) -> Markup:
-    """A command that gives a figure that is missing."""
-    return tag("code", words)
-
-
 def _cells(report: Mapping[str, Any]) -> Mapping[str, Any]:
     """Figures of standard cells; empty if the build's own device has been measured instead."""
     if "area" not in report.get("estimate", {}) and ("pnr" in report or "synthesis" in report):
@@ -84,7 +79,7 @@ def _fits(report: Mapping[str, Any]) -> Verdict:
         found, target = estimate, estimate["target"]
         lines.append(f"on {target} by estimate; {estimate['registers']:,} registers")
     else:
-        return Verdict("Fits", "open", "—", ["no estimate: ", command("kan-flow synth .")])
+        return Verdict("Fits", "open", "—", ["no estimate: ", tag("code", "kan-flow synth .")])
     if "block_rams" in found:
         lines.append(quantity(found["block_rams"], "block RAM"))
     if estimate is not None and estimate["target"] == target and (synthesis or pnr):
@@ -96,7 +91,7 @@ def _fits(report: Mapping[str, Any]) -> Verdict:
         lines.append(part_text(part))
         state = "good" if part["fits"] else "care"
     if synthesis is None and pnr is None:
-        lines.append(["to be sure: ", command("kan-flow synth .")])
+        lines.append(["to be sure: ", tag("code", "kan-flow synth .")])
     return Verdict("Fits", state, f"{found['luts']:,} {logic_unit(found)}", lines)
 
 
@@ -138,7 +133,7 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
         lines.append(compared)
     if not is_measured:
         tool = "synth" if estimate is not None and "area" in estimate else "pnr"
-        lines.append(["to measure: ", command(f"kan-flow {tool} .")])
+        lines.append(["to measure: ", tag("code", f"kan-flow {tool} .")])
     return Verdict("Fast", state, shown if latency is None else f"{latency:.1f} ns", lines)
 
 
@@ -190,7 +185,10 @@ def _accurate(report: Mapping[str, Any]) -> Verdict:
         ]
         return Verdict("Accurate", "open", f"{report['max_abs_error']:.3g}", lines)
     return Verdict(
-        "Accurate", "open", "not measured", ["without data: ", command("--calibration DATA.npz")]
+        "Accurate",
+        "open",
+        "not measured",
+        ["without data: ", tag("code", "--calibration DATA.npz")],
     )
 
 
@@ -213,7 +211,7 @@ def _proven(report: Mapping[str, Any]) -> Verdict:
     if checks:
         lines.append(f"{len(checks)} passes checked, each against the IR before it")
     if proof is None:
-        ask: Child = ["prove it: ", command("kan-flow prove . --report")]
+        ask: Child = ["prove it: ", tag("code", "kan-flow prove . --report")]
         return Verdict("Proven", "open", "not proven yet", [ask, *lines])
     parts = [
         quantity(proof[key], noun)

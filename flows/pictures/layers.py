@@ -132,12 +132,10 @@ class LayerEdges:
         return self.read[:, np.newaxis]
 
 
-def layer_functions(function: func.FuncOp, points: int = CURVE_POINTS) -> list[LayerEdges]:
+def layer_functions(function: func.FuncOp) -> list[LayerEdges]:
     """The layers of a function of spline or table level, in order.
 
-    Parameters
-    ----------
-    points : of each curve of floats; a table has one for each of its entries.
+    Curves of floats have `CURVE_POINTS` points, a table one for each of its entries.
 
     Raises
     ------
@@ -147,15 +145,13 @@ def layer_functions(function: func.FuncOp, points: int = CURVE_POINTS) -> list[L
     found: list[LayerEdges] = []
     for op in function.body.block.ops:
         if isinstance(op, NodeSumOp):
-            found.append(_of_sum(function, op, names, points))
+            found.append(_of_sum(function, op, names))
         elif isinstance(op, TablesOp) and op.result in names:
             found.append(_of_inputs(function, op, names))
     return found
 
 
-def _of_sum(
-    function: func.FuncOp, op: NodeSumOp, names: dict[SSAValue, str], points: int
-) -> LayerEdges:
+def _of_sum(function: func.FuncOp, op: NodeSumOp, names: dict[SSAValue, str]) -> LayerEdges:
     name, kept = names[op.result], op.mask_array
     if is_quantized(op.edges):
         layer = _of_codes(function, op.edges, name, kept, names)
@@ -171,7 +167,7 @@ def _of_sum(
     if source is None:
         raise KanError(f"the edges of {name} are functions of several vectors")
     low, high = domain_of(source, op).T
-    x = low + (high - low) * np.linspace(0.0, 1.0, points)[:, np.newaxis]
+    x = low + (high - low) * np.linspace(0.0, 1.0, CURVE_POINTS)[:, np.newaxis]
     with np.errstate(all="ignore"):
         (y,) = evaluate_values([op.edges], {source: x}, ops=function.body.block.ops)
     y = np.where(np.isfinite(y), y, np.nan)

@@ -13,7 +13,7 @@ import numpy as np
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_function
-from kan_dialect.frontends.onnx.compare.network_comparison import HALF_TOLERANCE, TOLERANCE
+from kan_dialect.frontends.onnx.compare.network_comparison import tolerance_of
 from kan_dialect.frontends.onnx.compare.reference_models import (
     CHUNK_ELEMENTS,
     open_reference,
@@ -160,9 +160,7 @@ def check_classes(graph: Graph, stripped: Graph, network: ImportedNetwork) -> No
     actual = open_reference(graph, chunk).outputs(x)
     with np.errstate(all="ignore"):
         (logits,) = evaluate_function(network.function, [x])
-    half = graph.input_dtype == np.float16
-    tolerance = HALF_TOLERANCE if half else TOLERANCE
-    if not _has_classes(actual, logits, tolerance, index=head.is_index):
+    if not _has_classes(actual, logits, tolerance_of(graph), index=head.is_index):
         raise head.node.refuse(
             "the network up to it has other classes than the model",
             "export the model so that the head compares all outputs of a sample, or without it",

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.errors import KanError
@@ -77,8 +76,8 @@ def find_chain(value: SSAValue, layer: str = "an edge function") -> Chain | None
     return Chain(sources[0], value, tuple(op for op in block.ops if op in seen), layer)
 
 
-def has_real_edges(module: ModuleOp) -> bool:
-    """Whether the module computes edge functions in floats between quantisers."""
+def has_real_edges(module: Operation) -> bool:
+    """Whether a module or function computes edge functions in floats between quantisers."""
     return any(
         isinstance(op, QuantizeOp) and find_chain(op.input) is not None for op in module.walk()
     )

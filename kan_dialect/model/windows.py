@@ -19,7 +19,7 @@ from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.model.interface import Port
-from kan_dialect.model.port_codes import encode
+from kan_dialect.model.port_codes import decode, encode
 from kan_dialect.ops.layer import ConcatOp
 from kan_dialect.ops.onnx import OnnxOp
 from kan_dialect.quantity import quantity
@@ -104,10 +104,7 @@ def as_coded(function: func.FuncOp, ports: Sequence[Port], x: FloatArray) -> Flo
             column = start + int(which)
             if coded is None:
                 x = x.copy()
-                codes = encode(ports, x)
-                point = np.array([port.zero_point for port in ports])
-                real = (codes - point) * np.array([port.scale for port in ports])
-                real = real - np.array([port.offset for port in ports])
+                real = decode(ports, encode(ports, x)) - np.array([port.offset for port in ports])
                 coded = real / np.array([port.gain for port in ports])
             within = (x[:, column] >= first) & (x[:, column] <= last)
             x[within, column] = coded[within, column]

@@ -102,6 +102,11 @@ class Differs(KanError):
         self.inputs = inputs
 
 
+def tolerance_of(graph: Graph) -> float:
+    """Largest difference of outputs, relative to their range, in the types of the file."""
+    return HALF_TOLERANCE if graph.input_dtype == np.float16 else TOLERANCE
+
+
 def check_network(graph: Graph, network: ImportedNetwork, inputs: ComparisonInputs) -> None:
     """Verify an imported module, and compare its function with its file.
 
@@ -117,7 +122,7 @@ def check_network(graph: Graph, network: ImportedNetwork, inputs: ComparisonInpu
             f"the imported network is not legal: {first_line(error)}", "train the model again"
         ) from None
     groups = _thinned(network.function, inputs.groups)
-    tolerance = HALF_TOLERANCE if graph.input_dtype == np.float16 else TOLERANCE
+    tolerance = tolerance_of(graph)
     chunk = max(1, CHUNK_ELEMENTS // network.widest)
     reference = open_reference(graph, chunk)
     expected = [reference.outputs(points) for points in groups]

@@ -60,10 +60,8 @@ class Reference:
         ------
         CannotRun : the runtime fails.
         """
-        shape = self.graph.input_shape
-        axis = shape.index(None) if None in shape else 0
-        batch = shape[axis] or min(len(x), self.chunk)
-        extents = [extent or 1 for index, extent in enumerate(shape) if index != axis]
+        axis, extents = self.graph.batch_axis, self.graph.sample_shape
+        batch = self.graph.input_shape[axis] or min(len(x), self.chunk)
 
         def run(rows: FloatArray) -> list[FloatArray]:
             # The last sample is repeated to fill a fixed batch.

@@ -124,6 +124,17 @@ class Tensor:
     source: Source | None = None
 
     @property
+    def op(self) -> Node:
+        """The op that computes it, which only the input lacks."""
+        assert self.node is not None
+        return self.node
+
+    @property
+    def is_root(self) -> bool:
+        """Whether its elements are inputs or nodes of the network."""
+        return self.source is not None and self.source.needed
+
+    @property
     def operands(self) -> list[Tensor]:
         return [argument for argument in self.arguments if isinstance(argument, Tensor)]
 

@@ -124,9 +124,8 @@ def make_static(graph: Graph) -> StaticGraph:
     ------
     KanError : extents depend on data, contradict each other, or are too large.
     """
-    declared = graph.input_shape
-    axis = declared.index(None) if None in declared else 0
-    own = declared[axis]
+    axis = graph.batch_axis
+    own = graph.input_shape[axis]
     try:
         small = [_measure(graph, axis, batch) for batch in (3, 5)]
         widths = [small[0].width(name) for name in small[0].shapes]

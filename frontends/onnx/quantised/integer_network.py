@@ -212,9 +212,9 @@ class _Builder(LayerBuilder):
     def _add_quantizer(self, quantized: QuantizedTensor) -> None:
         tensor, parameters = quantized.tensor, self._parameters(quantized)
         region = region_of(tensor, self.probe)
-        roots = [each for each in region.tensors if each is not tensor and _is_root(each)]
+        roots = [each for each in region.tensors if each is not tensor and each.is_root]
         if len(roots) != 1 or bool((quantized.variables == CONSTANT).any()):
-            raise _node(tensor).refuse("it quantises several layers at once")
+            raise tensor.op.refuse("it quantises several layers at once")
         (root,) = roots
         assert root.source is not None
         columns = quantized.variables.ravel() - root.source.first
@@ -238,14 +238,14 @@ class _Builder(LayerBuilder):
             if isinstance(given, str):
                 value = self.dataflow.value(given) if given else np.zeros(())
             if not isinstance(value, np.ndarray):
-                raise _node(quantized.tensor).refuse("its scale depends on the input")
+                raise quantized.tensor.op.refuse("its scale depends on the input")
             spread = np.broadcast_to(value.astype(np.float64), quantized.tensor.shape)
             found.append(spread.ravel())
         scale, zero_point = found
         if not bool(((scale > _LEAST_SCALE) & (scale < 1 / _LEAST_SCALE)).all()):
-            raise _node(quantized.tensor).refuse("its scale is not positive, or out of range")
+            raise quantized.tensor.op.refuse("its scale is not positive, or out of range")
         if not bool((np.abs(zero_point) < _MAX_ZERO_POINT).all()):
-            raise _node(quantized.tensor).refuse(f"its zero point is beyond {_MAX_ZERO_POINT}")
+            raise quantized.tensor.op.refuse(f"its zero point is beyond {_MAX_ZERO_POINT}")
         return _Parameters(scale, zero_point)
 
     def _scaled(self, quantized: QuantizedTensor) -> Tensor | None:
@@ -255,7 +255,7 @@ class _Builder(LayerBuilder):
 
     def _quantized_input(self, quantized: QuantizedTensor, parameters: _Parameters) -> SSAValue:
         """Codes of the input: the host computes them from x * gain + offset."""
-        node, quantizer = _node(quantized.tensor), quantized.quantizer
+        node, quantizer = quantized.tensor.op, quantized.quantizer
         x, scaled = self.dataflow.input, self._scaled(quantized)
         if quantizer.rounding != HALF_EVEN or quantizer.bounds is None or scaled is None:
             raise node.refuse("it quantises the input, and does not round half to even")
@@ -285,7 +285,7 @@ class _Builder(LayerBuilder):
         parameters: _Parameters,
     ) -> SSAValue:
         """Codes of a real function of a value that has no codes yet."""
-        node, quantizer = _node(quantized.tensor), quantized.quantizer
+        node, quantizer = quantized.tensor.op, quantized.quantizer
         operand = self.dataflow.value(quantizer.operand) if quantizer.operand else None
         if not isinstance(operand, Tensor) or quantizer.bounds is None:
             raise node.refuse("its codes are not the rounding of a value")
@@ -319,7 +319,7 @@ class _Builder(LayerBuilder):
         values = read.at(np.arange(first, last + 1))
         codes = parameters.codes(region.evaluate(root, values))
         if not np.array_equal(columns, np.arange(root.size)):
-            raise _node(region.top).refuse("it reorders codes and quantises them again")
+            raise region.top.op.refuse("it reorders codes and quantises them again")
         ends = codes.min(axis=0), codes.max(axis=0)
         element = _code_type(_reached(*ends), parameters.scale, parameters.stored_zero_point)
         bounds = bounds_constant(TensorType(element, columns.shape), *ends)
@@ -334,7 +334,7 @@ class _Builder(LayerBuilder):
         parameters: _Parameters,
     ) -> SSAValue:
         """Codes of functions of node sums."""
-        node = _node(quantized.tensor)
+        node = quantized.tensor.op
         whole = self._sum(root)
         known = self._codes_of_sums(quantized, region, root, whole, columns, parameters)
         sums = whole.rows(columns)
@@ -383,7 +383,7 @@ class _Builder(LayerBuilder):
         """The codes, less their zero point, of the file's operators at every sum."""
         low, high = sums.ends
         entries = max(2, int((high - low).max()) + 1)
-        self._require_few(entries * root.size, _node(quantized.tensor))
+        self._require_few(entries * root.size, quantized.tensor.op)
         integers = np.minimum(low + np.arange(entries)[:, np.newaxis], high)
         points = integers * sums.unit + sums.bias
         codes = parameters.codes(region.evaluate(root, points)) - parameters.stored_zero_point
@@ -403,7 +403,7 @@ class _Builder(LayerBuilder):
         return self._sums[tensor]
 
     def _make_sum(self, tensor: Tensor) -> _Sum:
-        node = _node(tensor)
+        node = tensor.op
         expansion = expand(tensor, lambda each, _: each is not tensor and each in self._codes)
         sources = self._quantised_sources(list(expansion.terms), node)
         values = [self._codes[source.tensor].ssa for source in sources]
@@ -442,7 +442,7 @@ class _Builder(LayerBuilder):
 
     def _result(self, output: Tensor) -> SSAValue:
         """The sums that are the network's results; they share a unit where they can."""
-        node = _node(output)
+        node = output.op
         sums = self._sum(output)
         shared = common_unit(sums.unit)
         if shared is not None and float(sums.unit.max()) / shared < 1 << _BIAS_BITS:
@@ -544,12 +544,3 @@ def _reached(low: IntArray, high: IntArray) -> tuple[int, int]:
 def _is_stored(codes: _Codes) -> bool:
     """Whether the type of the codes has their zero points."""
     return bool((quantized_type(codes.ssa).zero_point_for(1) == codes.zero_point).all())
-
-
-def _is_root(tensor: Tensor) -> bool:
-    return tensor.source is not None and tensor.source.needed
-
-
-def _node(tensor: Tensor) -> Node:
-    assert tensor.node is not None
-    return tensor.node

@@ -162,9 +162,18 @@ class Graph:
     @property
     def inputs(self) -> int:
         """Number of features of a sample."""
-        shape = self.input_shape
-        axis = shape.index(None) if None in shape else 0
-        return prod(extent or 1 for index, extent in enumerate(shape) if index != axis)
+        return prod(self.sample_shape)
+
+    @property
+    def batch_axis(self) -> int:
+        """The axis of the input that runs over samples: the open one, or else the first."""
+        return self.input_shape.index(None) if None in self.input_shape else 0
+
+    @property
+    def sample_shape(self) -> list[int]:
+        """Extents of the input for one sample, without the batch."""
+        axis = self.batch_axis
+        return [extent or 1 for index, extent in enumerate(self.input_shape) if index != axis]
 
     def up_to(self, value: str) -> Graph:
         """The graph with another of its values as output."""

@@ -57,10 +57,10 @@ class FunctionWriter:
         ------
         Unrecognised : no ops of the dialect compute it.
         """
-        if tensor.source is not None and tensor.source.needed:
+        if tensor.is_root:
             return self.inputs
         if depth > MAX_DEPTH:
-            raise _node(tensor).refuse("the function of an edge is nested too deeply", _REMEDY)
+            raise tensor.op.refuse("the function of an edge is nested too deeply", _REMEDY)
         key = (tensor, elements.tobytes())
         if key not in self._known:
             self._known[key] = self._build(tensor, elements, depth + 1)
@@ -98,9 +98,7 @@ class FunctionWriter:
         if tensor.kind is Kind.MOVEMENT:
             return self._moved(tensor, elements, depth)
         if tensor.kind is Kind.CONTRACTION:
-            raise _node(tensor).refuse(
-                "it adds up functions of one input within a function", _REMEDY
-            )
+            raise tensor.op.refuse("it adds up functions of one input within a function", _REMEDY)
         recognised = recognise_function(tensor, self._probe)
         if recognised is not None:
             name, bottleneck = recognised
@@ -122,7 +120,7 @@ class FunctionWriter:
                 chosen = np.where(chosen >= 0, chosen, chosen.max())
                 results.append(self.value(part.operand, chosen, depth))
         if not results or any(result is not results[0] for result in results):
-            raise _node(tensor).refuse("it joins different functions of a layer's inputs", _REMEDY)
+            raise tensor.op.refuse("it joins different functions of a layer's inputs", _REMEDY)
         return results[0]
 
     def _affine(self, tensor: Tensor, elements: IntArray, depth: int) -> SSAValue:
@@ -138,7 +136,7 @@ class FunctionWriter:
         return self.affine(total, ones, zeros if form.offset is None else form.offset[elements])
 
     def _function(self, tensor: Tensor, elements: IntArray, depth: int) -> SSAValue:
-        node = _node(tensor)
+        node = tensor.op
         if node.op_type in COMPARISONS:
             raise node.refuse(
                 "the piecewise function is not recognised as B-splines",
@@ -169,7 +167,7 @@ class FunctionWriter:
         condition has another form.
         """
         condition, first, second = tensor.arguments
-        roots = [each for each in region_of(tensor, self._probe).tensors if _is_root(each)]
+        roots = [each for each in region_of(tensor, self._probe).tensors if each.is_root]
         if not isinstance(condition, Tensor) or len(roots) != 1:
             return None
         (root,) = roots
@@ -357,18 +355,9 @@ _BUILDERS: dict[tuple[str, int, int], Builder] = {
 """(operator, number of tensors, number of constants) -> builder."""
 
 
-def _node(tensor: Tensor) -> Node:
-    assert tensor.node is not None
-    return tensor.node
-
-
 def _linear(tensor: Tensor) -> LinearForm:
     assert tensor.linear is not None
     return tensor.linear()
-
-
-def _is_root(tensor: Tensor) -> bool:
-    return tensor.source is not None and tensor.source.needed
 
 
 def _threshold(
@@ -382,7 +371,7 @@ def _threshold(
     """
     region = region_of(condition, probe)
     found = list(branch_values(region, root, COMPARISONS))
-    if _node(condition).op_type not in COMPARISONS or len(found) != 1 or found[0] is None:
+    if condition.op.op_type not in COMPARISONS or len(found) != 1 or found[0] is None:
         return None
     columns, limits = found[0]
     away = np.maximum(1.0, np.abs(limits))

@@ -177,8 +177,7 @@ class LayerWriter:
             left = np.delete(left, first)
             if not left.size:
                 return
-        assert tensor.node is not None
-        raise tensor.node.refuse("the basis of a layer's edges is not known", _REMEDY)
+        raise tensor.op.refuse("the basis of a layer's edges is not known", _REMEDY)
 
     def _add_function(
         self, tensor: Tensor, elements: IntArray, terms: Terms, columns: IntArray

@@ -51,6 +51,7 @@ class ImportedNetwork:
     real: Unrecognised | None = None
 
 
+@np.errstate(all="ignore")  # Functions may overflow on test points.
 def recognise_layers(graph: Graph, *, first: int = 0) -> ImportedNetwork:
     """Recognise the layers of a graph.
 
@@ -62,11 +63,6 @@ def recognise_layers(graph: Graph, *, first: int = 0) -> ImportedNetwork:
     ------
     Unrecognised : the op where recognition stopped.
     """
-    with np.errstate(all="ignore"):  # Functions may overflow on test points.
-        return _recognise_layers(graph, first)
-
-
-def _recognise_layers(graph: Graph, first: int) -> ImportedNetwork:
     dataflow = Dataflow(graph)
     output = dataflow.run()
     block = Block(arg_types=[TensorType(f32, [dataflow.input.size])])
@@ -153,9 +149,7 @@ class LayerBuilder:
         # A contraction of one input is a layer of its own.
         below = expand(
             output,
-            lambda each, _: (
-                each.source is source or each.kind is Kind.CONTRACTION or _is_node(each)
-            ),
+            lambda each, _: each.source is source or each.kind is Kind.CONTRACTION or each.is_root,
         )
         summed = [each for each in below.terms if each.kind is Kind.CONTRACTION]
         return None if any(each.source is not source for each in summed) else source
@@ -183,8 +177,7 @@ class LayerBuilder:
         for combination, terms in combinations:
             layer.add(combination, terms)
         functions = FunctionWriter(self.block, self._inputs(sources), self.probe)
-        assert tensor.node is not None
-        writer = LayerWriter(self.next_name(), tensor.node, layer, functions)
+        writer = LayerWriter(self.next_name(), tensor.op, layer, functions)
         for group in layer.merged_groups():
             writer.add_group(group)
         for operand, terms in written:
@@ -202,7 +195,7 @@ class LayerBuilder:
 
     def _ends_expansion(self, tensor: Tensor, contracted: bool, layer: Tensor) -> bool:
         """Whether a layer's expansion ends at `tensor`; `_combinations` then describes it."""
-        if tensor is not layer and _is_node(tensor):
+        if tensor is not layer and tensor.is_root:
             self._combinations[tensor] = identity_of(tensor)
             return True
         if tensor.source is not None or tensor.kind is Kind.CONTRACTION:
@@ -234,16 +227,11 @@ class LayerBuilder:
         return sorted(sources, key=lambda source: source.first) or self.dataflow.sources[:1]
 
 
-def _is_node(tensor: Tensor) -> bool:
-    """Whether the elements of a tensor are inputs or nodes of the network."""
-    return tensor.source is not None and tensor.source.needed
-
-
 def _is_scaling(tensor: Tensor) -> bool:
     """Whether each element is a nonzero multiple of its own input or node, plus a constant."""
     variables = tensor.variables.ravel()
     if bool((variables == CONSTANT).any()) or np.unique(variables).size < variables.size:
         return False
-    below = expand(tensor, lambda each, _: each.kind is Kind.CONTRACTION or _is_node(each)).terms
+    below = expand(tensor, lambda each, _: each.kind is Kind.CONTRACTION or each.is_root).terms
     factors = np.concatenate([terms.weights for terms in below.values()])
-    return all(_is_node(each) for each in below) and np.count_nonzero(factors) == tensor.size
+    return all(each.is_root for each in below) and np.count_nonzero(factors) == tensor.size

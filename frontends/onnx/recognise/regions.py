@@ -46,8 +46,7 @@ class Probe:
         """
         self.left -= count
         if self.left < 0:
-            assert top.node is not None
-            raise top.node.refuse(
+            raise top.op.refuse(
                 "the functions of the edges are too long to be recognised",
                 "export the layers with plain arithmetic, comparisons and matrix products",
             )
@@ -71,10 +70,10 @@ class Region:
         place = {tensor: index for index, tensor in enumerate(self.tensors)}
         farthest = [0] * len(self.tensors)
         for index, tensor in enumerate(self.tensors):
-            if not _is_root(tensor):
+            if not tensor.is_root:
                 for operand in tensor.operands:
                     farthest[place[operand]] = index
-        roots = [index for index, tensor in enumerate(self.tensors) if _is_root(tensor)]
+        roots = [index for index, tensor in enumerate(self.tensors) if tensor.is_root]
         reach = max(roots, default=0)
         found: list[Tensor] = []
         for index, tensor in enumerate(self.tensors[:-1]):
@@ -127,7 +126,7 @@ def region_of(top: Tensor, probe: Probe) -> Region:
     stack = [top]
     while stack:
         tensor = stack.pop()
-        if tensor is not top and _is_root(tensor):
+        if tensor is not top and tensor.is_root:
             continue
         for operand in tensor.operands:
             if operand not in seen:
@@ -173,9 +172,4 @@ def _evaluate(tensor: Tensor, operands: list[Array]) -> Array:
         return tensor.evaluate(operands)
     except (ValueError, IndexError, TypeError, RuntimeError) as error:
         # The message names the mismatch, such as a difference of truth values.
-        assert tensor.node is not None
-        raise tensor.node.misfit(error) from None
-
-
-def _is_root(tensor: Tensor) -> bool:
-    return tensor.source is not None and tensor.source.needed
+        raise tensor.op.misfit(error) from None

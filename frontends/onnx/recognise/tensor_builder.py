@@ -89,10 +89,9 @@ class TensorBuilder:
         self.sources.append(tensor.source)
 
     def _make_input(self) -> tuple[int, Tensor]:
-        shape = self.graph.input_shape
-        axis = shape.index(None) if None in shape else 0
-        batch = shape[axis] or DYNAMIC_BATCH
-        extents = [1 if index == axis else extent or 1 for index, extent in enumerate(shape)]
+        axis, extents = self.graph.batch_axis, self.graph.sample_shape
+        batch = self.graph.input_shape[axis] or DYNAMIC_BATCH
+        extents.insert(axis, 1)
         if prod(extents) > MAX_WIDTH:
             raise self.graph.too_wide("input", self.graph.input, prod(extents))
         self.graph.budget.charge(16 * prod(extents), f"input '{self.graph.input}'")

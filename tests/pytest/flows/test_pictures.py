@@ -110,14 +110,14 @@ def test_curves_of_functions_add_up_to_the_nodes() -> None:
 
 
 def test_drawn_lines_are_the_functions_over_their_own_range() -> None:
-    (layer,) = layer_functions(function_of(parsed(ONE_LAYER)), points=9)
+    (layer,) = layer_functions(function_of(parsed(ONE_LAYER)))
     for node, source in np.argwhere(layer.kept).tolist():
-        line = curve(layer, node, source, 40)
+        line = curve(layer, node, source, 65)
         assert line is not None
         y = layer.y[:, node, source]
-        assert np.allclose(line[:, 0], np.linspace(0, 1, 9))
+        assert np.allclose(line[:, 0], np.linspace(0, 1, 65))
         assert np.allclose(1 - line[:, 1], (y - y.min()) / np.ptp(y))
-        fewer = curve(layer, node, source, 5)
+        fewer = curve(layer, node, source, 33)
         assert fewer is not None and np.allclose(fewer, line[::2])
 
 
