@@ -266,10 +266,10 @@ _HOST = [
     *found_by(
         "flows/host/test_register_drivers.py::test_samples_go_through_registers",
         "drivers",
-        "flows/host/templates/pynq_registers.py.j2",
+        "flows/host/templates/pynq_accesses.py.j2",
         (
             "negative results are read as large ones",
-            ReplaceText("negative = port[2] < 0 and", "negative = port[2] < 0 and False and"),
+            ReplaceText("negative = signed and", "negative = signed and False and"),
         ),
     ),
 ]
