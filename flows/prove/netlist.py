@@ -10,13 +10,13 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.design import Design
+from kan_dialect.flows.design import Design, require_ports
 from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import Tool
 from kan_dialect.model.interface import Interface
@@ -119,6 +119,12 @@ class Netlist:
 
     signed: set[Source] = field(default_factory=set[Source])
     """What something reads as a signed number."""
+
+    @property
+    def port_bits(self) -> dict[str, tuple[bool, int]]:
+        """Whether each port is an output, and its bits."""
+        sides = (False, self.inputs), (True, self.outputs)
+        return {name: (is_out, len(bits)) for is_out, side in sides for name, bits in side.items()}
 
     def add_instance(self, instance: Instance) -> None:
         """Enter an instance as what drives the bits of its outputs."""
@@ -290,29 +296,6 @@ def number(bits: Sequence[Bit]) -> int | None:
     return sum(1 << index for index, bit in enumerate(bits) if bit == "1")
 
 
-def require_ports(netlist: Netlist, expected: Mapping[str, tuple[str, int]], owner: str) -> None:
-    """Refuse a module whose ports are not the expected ones, in any order.
-
-    Parameters
-    ----------
-    expected : direction and width of each port.
-    owner : what messages call the module.
-
-    Raises
-    ------
-    KanError : names the first port that is another one.
-    """
-    found = {name: ("input", len(bits)) for name, bits in netlist.inputs.items()}
-    found |= {name: ("output", len(bits)) for name, bits in netlist.outputs.items()}
-    for name in [*expected, *found]:
-        if found.get(name) != expected.get(name):
-            wanted, got = (
-                "absent" if port is None else f"an {port[0]} of width {port[1]}"
-                for port in (expected.get(name), found.get(name))
-            )
-            raise KanError(f"port {name} of {owner} must be {wanted}, and is {got}")
-
-
 def require_interface(netlist: Netlist, interface: Interface) -> None:
     """Refuse a module whose ports are not those of a network's interface, in their order.
 
@@ -320,30 +303,11 @@ def require_interface(netlist: Netlist, interface: Interface) -> None:
     ------
     KanError : names the first port that is another one.
     """
-    inputs = {port.name: port.width for port in interface.driven}
-    outputs = {port.name: port.width for port in interface.outputs}
-    if not interface.combinational:
-        inputs = dict.fromkeys(("clk", "rst", "in_valid"), 1) | inputs
-        outputs = {"out_valid": 1} | outputs
-    if interface.interval > 1:
-        outputs = {"in_ready": 1} | outputs
-    if interface.memory:
-        inputs["mem_valid"] = outputs["mem_ready"] = 1
-    for side, expected, found in (
-        ("inputs", inputs, netlist.inputs),
-        ("outputs", outputs, netlist.outputs),
-    ):
-        widths = {name: len(bits) for name, bits in found.items()}
-        wrong = [n for n in {**expected, **widths} if expected.get(n) != widths.get(n)]
-        if wrong:
-            name = wrong[0]
-            raise KanError(
-                f"the {side} of the RTL are not those of the model: {name} has "
-                f"{widths.get(name, 0)} bits, not {expected.get(name, 0)}"
-            )
-    for found, expected in zip(netlist.ports, Design(interface).ports, strict=True):
-        if found != expected:
-            raise KanError(f"port {found} of the RTL stands where {expected} should")
+    expected = Design(interface).ports
+    require_ports(netlist.port_bits, expected, "the RTL")
+    for port, wanted in zip(netlist.ports, expected, strict=True):
+        if port != wanted:
+            raise KanError(f"port {port} of the RTL stands where {wanted} should")
 
 
 def check_clock(netlist: Netlist, register: Cell, clock: str = "clk") -> None:
