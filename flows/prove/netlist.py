@@ -126,16 +126,31 @@ class Netlist:
         sides = (False, self.inputs), (True, self.outputs)
         return {name: (is_out, len(bits)) for is_out, side in sides for name, bits in side.items()}
 
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells that drive nets, each once, in the order of the file."""
+        sources = dict.fromkeys(source for source, _ in self.drivers.values())
+        return [source for source in sources if isinstance(source, Cell)]
+
+    def drive(self, source: Source, bits: Sequence[Bit]) -> None:
+        """Enter what drives some nets.
+
+        Raises
+        ------
+        KanError : something drives one of them already.
+        """
+        for index, bit in enumerate(bits):
+            if bit in self.drivers:
+                raise KanError(f"a signal is driven twice, by {source.name} too")
+            self.drivers[bit] = source, index
+
     def add_instance(self, instance: Instance) -> None:
         """Enter an instance as what drives the bits of its outputs."""
         self.instances[instance.name] = instance
         for port, bits in instance.outputs.items():
             name = f"{instance.name}.{port}"
             cell = Cell(name, INSTANCE, instance.place, {}, {"Y": bits}, instance.module)
-            for index, bit in enumerate(bits):
-                if bit in self.drivers:
-                    raise KanError(f"a signal is driven twice, by {name} too")
-                self.drivers[bit] = cell, index
+            self.drive(cell, bits)
 
 
 INSTANCE = "instance"
@@ -210,7 +225,7 @@ def _netlist(module: dict[str, Any]) -> Netlist:
         list(ports),
     )
     for name, bits in netlist.inputs.items():
-        _drive(netlist, InputPort(name), bits)
+        netlist.drive(InputPort(name), bits)
     cells: list[Cell] = []
     for name, entry in module["cells"].items():
         if str(entry["type"]).startswith("$"):
@@ -231,7 +246,7 @@ def _netlist(module: dict[str, Any]) -> Netlist:
         if cell.kind.startswith("memrd"):
             netlist.memories[cell.memory].reads.append(cell)
         for port in RESULTS:
-            _drive(netlist, cell, cell.connections.get(port, []))
+            netlist.drive(cell, cell.connections.get(port, []))
     for cell in cells:
         note_signed(netlist, cell)
     return netlist
@@ -259,13 +274,6 @@ def _instance(name: str, entry: dict[str, Any]) -> Instance:
         for side in ("input", "output")
     }
     return Instance(name, str(entry["type"]), place, sides["input"], sides["output"])
-
-
-def _drive(netlist: Netlist, source: Source, bits: Sequence[Bit]) -> None:
-    for index, bit in enumerate(bits):
-        if bit in netlist.drivers:
-            raise KanError(f"a signal is driven twice, by {source.name} too")
-        netlist.drivers[bit] = source, index
 
 
 def _fill(netlist: Netlist, cell: Cell) -> None:
