@@ -197,6 +197,33 @@ class Design:
         return [self.offsets(port.name) for port in ports]
 
 
+def require_ports(
+    found: Mapping[str, tuple[bool, int]], expected: Mapping[str, tuple[bool, int]], owner: str
+) -> None:
+    """Refuse a module whose ports are not the expected ones, in any order.
+
+    Parameters
+    ----------
+    found, expected : whether each port is an output, and its bits, as in `Design.ports`.
+    owner : what messages call the module.
+
+    Raises
+    ------
+    KanError : names the first port that is another one.
+    """
+    for name in [*expected, *found]:
+        if found.get(name) != expected.get(name):
+            wanted, got = (_described(ports.get(name)) for ports in (expected, found))
+            raise KanError(f"port {name} of {owner} must be {wanted}, and is {got}")
+
+
+def _described(port: tuple[bool, int] | None) -> str:
+    if port is None:
+        return "absent"
+    is_output, bits = port
+    return f"an {'output' if is_output else 'input'} of width {bits}"
+
+
 def _fixed(step: Step, kind: FixedType | None) -> FixedType:
     if kind is None:
         raise KanError(f"@{step.name} is real-valued: hardware needs fixed-point numbers")

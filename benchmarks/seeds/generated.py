@@ -266,10 +266,10 @@ _HOST = [
     *found_by(
         "flows/host/test_register_drivers.py::test_samples_go_through_registers",
         "drivers",
-        "flows/host/templates/pynq_registers.py.j2",
+        "flows/host/templates/pynq_accesses.py.j2",
         (
             "negative results are read as large ones",
-            ReplaceText("negative = port[2] < 0 and", "negative = port[2] < 0 and False and"),
+            ReplaceText("negative = signed and", "negative = signed and False and"),
         ),
     ),
 ]
@@ -379,7 +379,7 @@ _COCOTB = [
     *found_by(
         "flows/test_cocotb.py::test_wrong_designs_fail[valid-late]",
         "cocotb",
-        "flows/cocotb/templates/valid.py.j2",
+        "flows/cocotb/templates/clocked.py.j2",
         (
             "out_valid is not compared",
             ReplaceText("assert got == (due is not None), (", "assert got in (0, 1), ("),
@@ -388,10 +388,10 @@ _COCOTB = [
     *found_by(
         "flows/test_cocotb.py::test_wrong_designs_fail[valid-reset]",
         "cocotb",
-        "flows/cocotb/templates/valid.py.j2",
+        "flows/cocotb/templates/clocked.py.j2",
         (
             "samples may come out of a reset",
-            ReplaceText("assert int(dut.out_valid.value) == 0, ", "assert True, "),
+            ReplaceText("assert int(dut.out_valid.value) == (cycle == LATENCY), ", "assert True, "),
         ),
     ),
     *found_by(

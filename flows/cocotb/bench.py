@@ -102,13 +102,13 @@ def _bench(design: Design) -> _Bench:
         parts = ["vectors", "outputs", "pauses", *_load_port(design), "ready_valid"]
         most = _MOST_CYCLES * core.interval
         return _Bench(parts, _pauses(design, 1), most, _start(design, core.interval))
+    constants = {
+        "LATENCY": core.latency,
+        "INTERVAL": core.interval,
+        "PHASE": 4 * (core.latency + 8 * core.interval),
+    }
     parts = ["vectors", "outputs", "pauses", "clocked"]
-    constants = {"LATENCY": core.latency, "PHASE": 4 * (core.latency + 8)}
-    if core.interval == 1:
-        return _Bench([*parts, "valid"], constants, _MOST_CYCLES, _start(design, 1))
-    constants |= {"INTERVAL": core.interval, "PHASE": core.latency + 8 * core.interval}
-    most = _MOST_CYCLES * core.interval
-    return _Bench([*parts, "folded"], constants, most, _start(design, core.interval))
+    return _Bench(parts, constants, _MOST_CYCLES * core.interval, _start(design, core.interval))
 
 
 def _load_port(design: Design) -> Sequence[str]:

@@ -24,29 +24,23 @@ def separated(netlist: Netlist) -> Netlist:
             for place, bit in enumerate(part.connections["Y"]):
                 drivers[bit] = part, place
     found = replace(netlist, drivers=drivers, signed=set[Source]())
-    for source in {source for source, _ in drivers.values()}:
-        if isinstance(source, Cell):
-            note_signed(found, source)
+    for cell in found.cells:
+        note_signed(found, cell)
     return found if drivers != netlist.drivers else netlist
 
 
 def _additions(netlist: Netlist) -> Iterator[Cell]:
     """The additions whose numbers are as wide as their sum."""
-    for source in {source for source, _ in netlist.drivers.values()}:
-        if (
-            isinstance(source, Cell)
-            and source.kind == "add"
-            and len({len(source.connections[port]) for port in "ABY"}) == 1
-        ):
-            yield source
+    for cell in netlist.cells:
+        if cell.kind == "add" and len({len(cell.connections[port]) for port in "ABY"}) == 1:
+            yield cell
 
 
 def _read(netlist: Netlist) -> Iterator[Bit]:
     """The bits that a cell, an instance or an output reads."""
-    for source in {source for source, _ in netlist.drivers.values()}:
-        if isinstance(source, Cell):
-            for port, bits in source.connections.items():
-                yield from () if port in RESULTS else bits
+    for cell in netlist.cells:
+        for port, bits in cell.connections.items():
+            yield from () if port in RESULTS else bits
     for memory in netlist.memories.values():
         for cell in memory.writes:
             yield from (bit for bits in cell.connections.values() for bit in bits)

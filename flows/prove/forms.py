@@ -540,33 +540,10 @@ def scale(form: Form, factor: int) -> Form:
 
 def shifted(form: Form, exponent: int) -> Form:
     """The form by 2^exponent, rounded down."""
-    match form:
-        case Total():
-            image = mapped(lambda v: v >> exponent, form)
-            if isinstance(image, Image):
-                return Image(image.of, image.values, (1, exponent, form.constant))
-            return image
-        case Image():
-            image = mapped(lambda v: v >> exponent, form)
-            if isinstance(image, Image) and form.quotient is not None:
-                return Image(image.of, image.values, _quotient_by(form, exponent))
-            return image
-        case _:
-            return mapped(lambda v: v >> exponent, form)
-
-
-def _quotient_by(image: Image, exponent: int) -> tuple[int, int, int] | None:
-    """Of an image that is a quotient, by 2^exponent."""
-    assert image.quotient is not None
-    factor, inner, offset = image.quotient
-    if factor % (1 << exponent) == 0:
-        return factor >> exponent, inner, offset
-    if factor <= 0 or factor & (factor - 1):
-        return None
-    # (2^j q + s) / 2^k is (q + floor(s / 2^j)) / 2^(k - j), rounded down.
-    start = _start(image, image.quotient)
-    places = factor.bit_length() - 1
-    return 1, inner + exponent - places, offset + ((start >> places) << inner)
+    found = mapped(lambda v: v >> exponent, form)
+    if isinstance(form, Total) and isinstance(found, Image):
+        return Image(found.of, found.values, (1, exponent, form.constant))
+    return found
 
 
 def divided(form: Form, divisor: int) -> Form | None:

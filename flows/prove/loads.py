@@ -29,7 +29,7 @@ from kan_dialect.flows.prove.forms import (
     scale,
     variable,
 )
-from kan_dialect.flows.prove.netlist import Bit, Cell, InputPort, Netlist, check_clock
+from kan_dialect.flows.prove.netlist import Bit, InputPort, Netlist, check_clock
 from kan_dialect.flows.prove.plans import Cut, Obligation, Plan, Planner, marks_of
 from kan_dialect.flows.prove.reference import WireLevel
 from kan_dialect.ir.attributes.value_names import name_hint
@@ -232,12 +232,8 @@ class _Registers:
     netlist: Netlist
 
     def __post_init__(self) -> None:
-        sources = {source for source, _ in self.netlist.drivers.values()}
-        self.loading = {
-            tuple(source.connections["D"]): source
-            for source in sources
-            if isinstance(source, Cell) and source.kind == "dff"
-        }
+        registers = (cell for cell in self.netlist.cells if cell.kind == "dff")
+        self.loading = {tuple(cell.connections["D"]): cell for cell in registers}
 
     def later(self, bits: Sequence[Bit], cycles: int) -> Sequence[Bit]:
         """The bits of the register that holds a word some cycles later.

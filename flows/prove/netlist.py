@@ -10,13 +10,13 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.design import Design
+from kan_dialect.flows.design import Design, require_ports
 from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import Tool
 from kan_dialect.model.interface import Interface
@@ -120,16 +120,37 @@ class Netlist:
     signed: set[Source] = field(default_factory=set[Source])
     """What something reads as a signed number."""
 
+    @property
+    def port_bits(self) -> dict[str, tuple[bool, int]]:
+        """Whether each port is an output, and its bits."""
+        sides = (False, self.inputs), (True, self.outputs)
+        return {name: (is_out, len(bits)) for is_out, side in sides for name, bits in side.items()}
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells that drive nets, each once, in the order of the file."""
+        sources = dict.fromkeys(source for source, _ in self.drivers.values())
+        return [source for source in sources if isinstance(source, Cell)]
+
+    def drive(self, source: Source, bits: Sequence[Bit]) -> None:
+        """Enter what drives some nets.
+
+        Raises
+        ------
+        KanError : something drives one of them already.
+        """
+        for index, bit in enumerate(bits):
+            if bit in self.drivers:
+                raise KanError(f"a signal is driven twice, by {source.name} too")
+            self.drivers[bit] = source, index
+
     def add_instance(self, instance: Instance) -> None:
         """Enter an instance as what drives the bits of its outputs."""
         self.instances[instance.name] = instance
         for port, bits in instance.outputs.items():
             name = f"{instance.name}.{port}"
             cell = Cell(name, INSTANCE, instance.place, {}, {"Y": bits}, instance.module)
-            for index, bit in enumerate(bits):
-                if bit in self.drivers:
-                    raise KanError(f"a signal is driven twice, by {name} too")
-                self.drivers[bit] = cell, index
+            self.drive(cell, bits)
 
 
 INSTANCE = "instance"
@@ -204,7 +225,7 @@ def _netlist(module: dict[str, Any]) -> Netlist:
         list(ports),
     )
     for name, bits in netlist.inputs.items():
-        _drive(netlist, InputPort(name), bits)
+        netlist.drive(InputPort(name), bits)
     cells: list[Cell] = []
     for name, entry in module["cells"].items():
         if str(entry["type"]).startswith("$"):
@@ -225,7 +246,7 @@ def _netlist(module: dict[str, Any]) -> Netlist:
         if cell.kind.startswith("memrd"):
             netlist.memories[cell.memory].reads.append(cell)
         for port in RESULTS:
-            _drive(netlist, cell, cell.connections.get(port, []))
+            netlist.drive(cell, cell.connections.get(port, []))
     for cell in cells:
         note_signed(netlist, cell)
     return netlist
@@ -253,13 +274,6 @@ def _instance(name: str, entry: dict[str, Any]) -> Instance:
         for side in ("input", "output")
     }
     return Instance(name, str(entry["type"]), place, sides["input"], sides["output"])
-
-
-def _drive(netlist: Netlist, source: Source, bits: Sequence[Bit]) -> None:
-    for index, bit in enumerate(bits):
-        if bit in netlist.drivers:
-            raise KanError(f"a signal is driven twice, by {source.name} too")
-        netlist.drivers[bit] = source, index
 
 
 def _fill(netlist: Netlist, cell: Cell) -> None:
@@ -290,29 +304,6 @@ def number(bits: Sequence[Bit]) -> int | None:
     return sum(1 << index for index, bit in enumerate(bits) if bit == "1")
 
 
-def require_ports(netlist: Netlist, expected: Mapping[str, tuple[str, int]], owner: str) -> None:
-    """Refuse a module whose ports are not the expected ones, in any order.
-
-    Parameters
-    ----------
-    expected : direction and width of each port.
-    owner : what messages call the module.
-
-    Raises
-    ------
-    KanError : names the first port that is another one.
-    """
-    found = {name: ("input", len(bits)) for name, bits in netlist.inputs.items()}
-    found |= {name: ("output", len(bits)) for name, bits in netlist.outputs.items()}
-    for name in [*expected, *found]:
-        if found.get(name) != expected.get(name):
-            wanted, got = (
-                "absent" if port is None else f"an {port[0]} of width {port[1]}"
-                for port in (expected.get(name), found.get(name))
-            )
-            raise KanError(f"port {name} of {owner} must be {wanted}, and is {got}")
-
-
 def require_interface(netlist: Netlist, interface: Interface) -> None:
     """Refuse a module whose ports are not those of a network's interface, in their order.
 
@@ -320,30 +311,11 @@ def require_interface(netlist: Netlist, interface: Interface) -> None:
     ------
     KanError : names the first port that is another one.
     """
-    inputs = {port.name: port.width for port in interface.driven}
-    outputs = {port.name: port.width for port in interface.outputs}
-    if not interface.combinational:
-        inputs = dict.fromkeys(("clk", "rst", "in_valid"), 1) | inputs
-        outputs = {"out_valid": 1} | outputs
-    if interface.interval > 1:
-        outputs = {"in_ready": 1} | outputs
-    if interface.memory:
-        inputs["mem_valid"] = outputs["mem_ready"] = 1
-    for side, expected, found in (
-        ("inputs", inputs, netlist.inputs),
-        ("outputs", outputs, netlist.outputs),
-    ):
-        widths = {name: len(bits) for name, bits in found.items()}
-        wrong = [n for n in {**expected, **widths} if expected.get(n) != widths.get(n)]
-        if wrong:
-            name = wrong[0]
-            raise KanError(
-                f"the {side} of the RTL are not those of the model: {name} has "
-                f"{widths.get(name, 0)} bits, not {expected.get(name, 0)}"
-            )
-    for found, expected in zip(netlist.ports, Design(interface).ports, strict=True):
-        if found != expected:
-            raise KanError(f"port {found} of the RTL stands where {expected} should")
+    expected = Design(interface).ports
+    require_ports(netlist.port_bits, expected, "the RTL")
+    for port, wanted in zip(netlist.ports, expected, strict=True):
+        if port != wanted:
+            raise KanError(f"port {port} of the RTL stands where {wanted} should")
 
 
 def check_clock(netlist: Netlist, register: Cell, clock: str = "clk") -> None:

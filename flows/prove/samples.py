@@ -47,17 +47,11 @@ class Samples:
             self.columns[of] = values
         return self.columns[of]
 
-    def form(self, of: Variable) -> Form:
-        return self._table(self.column(of))
-
     def leaf(self, source: InputPort | Cut, of: Variable) -> Form:
         """What an input or a cut, which is this variable, holds in each sample."""
         values = self.column(of)
         if isinstance(source, Cut) and source.patterns is not None and of.sample == 0:
             values = source.patterns[values - of.low]
-        return self._table(values)
-
-    def _table(self, values: IntArray) -> Form:
         return Table((Variable("", 0, 0, self.count - 1),), values)
 
     def listed(self, form: Form) -> IntArray:

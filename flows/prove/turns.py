@@ -38,7 +38,7 @@ def find_turns(netlist: Netlist, interval: int) -> None:
     """
     registers = [
         cell
-        for cell in _cells(netlist)
+        for cell in netlist.cells
         if cell.kind == "dff" and len(cell.connections["Q"]) <= MOST_BITS
     ]
     found = True
@@ -148,8 +148,3 @@ def _walk(netlist: Netlist, bits: Sequence[Bit], *, through_registers: bool) -> 
             for port, read in source.connections.items():
                 if port not in RESULTS and port != "CLK":
                     pending.extend(read)
-
-
-def _cells(netlist: Netlist) -> list[Cell]:
-    sources = dict.fromkeys(source for source, _ in netlist.drivers.values())
-    return [source for source in sources if isinstance(source, Cell)]

@@ -17,8 +17,8 @@ def check_valid(netlist: Netlist, latency: int) -> str | None:
     """The error in `out_valid`; None where it is proven."""
     circuit = Circuit(netlist, lambda source, _: variable(Variable(source.name, 0, 0, 1)))
     bits: dict[str, Bit] = {name: port[0] for name, port in netlist.inputs.items()}
-    for cell, index in netlist.drivers.values():
-        if isinstance(cell, Cell) and cell.kind == "dff" and index == 0:
+    for cell in netlist.cells:
+        if cell.kind == "dff":
             bits[cell.name] = cell.connections["Q"][0]
             circuit.cut(Cut(cell.name, 0, 0, 1, tuple(cell.connections["Q"][:1])))
     bit = netlist.outputs["out_valid"][0]

@@ -14,9 +14,8 @@ from shutil import copyfile
 
 import numpy as np
 
-from kan_dialect.errors import KanError
 from kan_dialect.files.templates import filled
-from kan_dialect.flows.design import Design
+from kan_dialect.flows.design import Design, require_ports
 from kan_dialect.flows.simulate.compiled_parts import compiled_parts, sources_key
 from kan_dialect.flows.simulate.plan import FLAGS, Plan, Recording
 from kan_dialect.flows.simulate.port_words import word_bytes
@@ -139,16 +138,6 @@ def build_program(
     _compile(compiler, directory)
 
 
-def declared_ports(header: str) -> dict[str, tuple[str, int]]:
-    """Direction (IN, OUT or INOUT) and width of each port of Verilator's class."""
-    return {
-        name: (direction, int(left) + 1 - int(right))
-        for direction, name, left, right in re.findall(
-            r"VL_(IN|OUT|INOUT)\d*W?\(&?(\w+),(\d+),(\d+)", header
-        )
-    }
-
-
 def check_ports(design: Design, header: str) -> None:
     """Compare the ports of Verilator's class with those of a design.
 
@@ -160,21 +149,13 @@ def check_ports(design: Design, header: str) -> None:
     ------
     KanError : a port is missing, is another one, or has another width.
     """
-    declared = declared_ports(header)
-    expected = {
-        name: ("OUT" if is_output else "IN", bits)
-        for name, (is_output, bits) in design.ports.items()
+    declared = {
+        name: (direction == "OUT", int(left) + 1 - int(right))
+        for direction, name, left, right in re.findall(
+            r"VL_(IN|OUT)\d*W?\(&?(\w+),(\d+),(\d+)", header
+        )
     }
-    for name in [*expected, *declared]:
-        if declared.get(name) != expected.get(name):
-            raise KanError(
-                f"{design.name}: port {name} should be {_port_text(expected.get(name))}, "
-                f"but is {_port_text(declared.get(name))}"
-            )
-
-
-def _port_text(port: tuple[str, int] | None) -> str:
-    return "absent" if port is None else f"{port[0].lower()}put of {port[1]} bits"
+    require_ports(declared, design.ports, design.name)
 
 
 def _ports_header(interface: Interface, header: str) -> str:

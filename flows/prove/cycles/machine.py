@@ -119,9 +119,7 @@ class Machine:
 
     def registers(self) -> list[Cell]:
         """All registers, in the order of the file."""
-        found = [source for source, _ in self.netlist.drivers.values()]
-        cells = dict.fromkeys(s for s in found if isinstance(s, Cell) and s.kind in REGISTERS)
-        return list(cells)
+        return [cell for cell in self.netlist.cells if cell.kind in REGISTERS]
 
     # Walking.
 

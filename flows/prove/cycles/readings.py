@@ -42,10 +42,7 @@ def difference_of_readings(first: Netlist, second: Netlist) -> str | None:
 def _held(netlist: Netlist, names: Sequence[str]) -> set[tuple[str, int]]:
     """The names, each with the index of a bit, of bits that registers hold."""
     registers = {
-        bit
-        for source, _ in netlist.drivers.values()
-        if isinstance(source, Cell) and source.kind in REGISTERS
-        for bit in source.connections["Q"]
+        bit for cell in netlist.cells if cell.kind in REGISTERS for bit in cell.connections["Q"]
     }
     return {
         (name, index)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.design import Design
-from kan_dialect.flows.prove.netlist import Netlist, require_ports
+from kan_dialect.flows.design import Design, require_ports
+from kan_dialect.flows.prove.netlist import Netlist
 from kan_dialect.model.interface import Interface, Port
 
 BYTE = 8
@@ -174,23 +174,18 @@ def _require_ports(found: Boundary, interface: Interface, netlist: Netlist) -> N
     source, result = found.source, found.result
     if bool(source.last) != bool(result.last) or bool(source.user) != bool(result.user):
         raise KanError("TLAST and TUSER must be at both sides, or at none")
-    expected: dict[str, tuple[str, int]] = {
-        found.clock: ("input", 1),
-        found.reset: ("input", 1),
-    }
-    for stream, forth, back in ((source, "input", "output"), (result, "output", "input")):
-        expected[stream.valid] = forth, 1
-        expected[stream.ready] = back, 1
+    expected = {found.clock: (False, 1), found.reset: (False, 1)}
+    for stream, is_result in ((source, False), (result, True)):
+        expected[stream.valid] = is_result, 1
+        expected[stream.ready] = not is_result, 1
         for port, pieces in stream.beats[0].items():
-            expected[port] = forth, sum(piece.width for piece in pieces)
+            expected[port] = is_result, sum(piece.width for piece in pieces)
         if stream.keep_port:
             (width,) = {sum(p.width for p in pieces) for pieces in stream.beats[0].values()}
-            expected[stream.keep_port] = forth, width // BYTE
+            expected[stream.keep_port] = is_result, width // BYTE
         if stream.last:
-            expected[stream.last] = forth, 1
+            expected[stream.last] = is_result, 1
         if stream.user:
-            expected[stream.user] = forth, found.widths[source.user]
-    for name, (is_output, bits) in Design(interface).ports.items():
-        if name.startswith("mem_"):
-            expected[name] = "output" if is_output else "input", bits
-    require_ports(netlist, expected, "the wrapper")
+            expected[stream.user] = is_result, found.widths[source.user]
+    memory = {name: port for name, port in Design(interface).ports.items() if name[:4] == "mem_"}
+    require_ports(netlist.port_bits, expected | memory, "the wrapper")

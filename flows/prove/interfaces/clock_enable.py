@@ -11,11 +11,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
+from kan_dialect.flows.design import require_ports
 from kan_dialect.flows.prove.cycles.claims import Outcome
 from kan_dialect.flows.prove.cycles.machine import Machine
 from kan_dialect.flows.prove.cycles.solver import Solver, decided
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
-from kan_dialect.flows.prove.netlist import Cell, Netlist, require_ports
+from kan_dialect.flows.prove.netlist import Cell, Netlist
 from kan_dialect.quantity import quantity
 
 Pairs = dict[str, tuple[Term, Term]]
@@ -29,9 +30,7 @@ def enable_outcomes(network: Netlist, copy: Netlist, solver: Solver) -> Iterator
     ------
     KanError : ports are not those of the network and `ce`, or no time is left.
     """
-    expected = {port: ("input", len(bits)) for port, bits in network.inputs.items()}
-    expected |= {port: ("output", len(bits)) for port, bits in network.outputs.items()}
-    require_ports(copy, {**expected, "ce": ("input", 1)}, "the copy")
+    require_ports(copy.port_bits, {**network.port_bits, "ce": (False, 1)}, "the copy")
     start = time.monotonic()
     names, others = (
         {cell.name for cell in Machine(each, Pool()).registers()} for each in (network, copy)

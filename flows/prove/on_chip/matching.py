@@ -55,8 +55,6 @@ class Matching:
     """Signals that are proven to be a number of the reference, as that number's variable."""
     meanings: dict[str, Integer] = field(default_factory=dict[str, Integer])
     """The meaning of the variables that replace numbers of the reference."""
-    found: dict[str, int] = field(default_factory=dict[str, int])
-    """How many numbers of each group have been found in the design."""
     _by_samples: dict[bytes, list[tuple[Term, bool]]] = field(
         default_factory=dict[bytes, list[tuple[Term, bool]]]
     )
@@ -117,8 +115,6 @@ class Matching:
         self._settled.setdefault(key, []).append(cut)
         for term, _ in proven:
             self.replaced[term] = self.math.wide(cut, term.width)
-        if part.group:
-            self.found[part.group] = self.found.get(part.group, 0) + 1
         return cut
 
     def _is(self, term: Term, signed: bool, number: Integer) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.design import Design, require_ports
 from kan_dialect.flows.prove.cycles.claims import Outcome, Progress, ProofOverCycles
 from kan_dialect.flows.prove.cycles.integers import Integer
 from kan_dialect.flows.prove.cycles.machine import Machine
@@ -97,7 +98,7 @@ def prove_training(
     solver = Solver(None if timeout is None else time.monotonic() + timeout)
 
     def plan(netlist: Netlist, readers: str) -> TrainingProof:
-        StepPorts.of(step).require(netlist)
+        require_ports(netlist.port_bits, Design.of_step(step, 0, 0).ports, f"@{step.name}")
         pool = Pool()
         ports = find_ports(netlist, pool, memory_map(step), step.layers)
         return TrainingProof(

@@ -130,8 +130,7 @@ class Expressions:
         self.cells.append(cell)
         for port in ("Y", "Q", "DATA"):
             if port in connections and not kind.startswith("memwr"):
-                for index, bit in enumerate(connections[port]):
-                    self.netlist.drivers[bit] = cell, index
+                self.netlist.drive(cell, connections[port])
         return cell
 
     # Names

@@ -12,7 +12,6 @@ from pyslang import ast
 
 from kan_dialect.flows.prove.netlist import (
     Bit,
-    Cell,
     InputPort,
     Instance,
     Memory,
@@ -109,9 +108,7 @@ class ModuleReader(Expressions):
             return
         bits = self._named(name, self.fresh(port.type.bitWidth), Kind.INPUT)
         self.netlist.inputs[name] = bits
-        source = InputPort(name)
-        for index, bit in enumerate(bits):
-            self.netlist.drivers[bit] = source, index
+        self.netlist.drive(InputPort(name), bits)
 
     def _named(self, name: str, bits: list[Bit], kind: Kind) -> list[Bit]:
         """The bits of a signal that has its name in the netlist, too."""
@@ -200,16 +197,15 @@ class ModuleReader(Expressions):
         nets: dict[Bit, Bit] = {}
         for port, bits in module.inputs.items():
             nets.update(zip(bits, inputs[port], strict=True))
-        for source in dict.fromkeys(source for source, _ in module.drivers.values()):
-            if isinstance(source, Cell):
-                result = source.connections["Y"]
-                nets.update(zip(result, self.fresh(len(result)), strict=True))
-                connections = {
-                    port: [nets.get(bit, bit) for bit in bits]
-                    for port, bits in source.connections.items()
-                }
-                name = f"{source.kind}${len(self.cells)}"
-                self.add(name, source.kind, connections, dict(source.parameters))
+        for cell in module.cells:
+            result = cell.connections["Y"]
+            nets.update(zip(result, self.fresh(len(result)), strict=True))
+            connections = {
+                port: [nets.get(bit, bit) for bit in bits]
+                for port, bits in cell.connections.items()
+            }
+            name = f"{cell.kind}${len(self.cells)}"
+            self.add(name, cell.kind, connections, dict(cell.parameters))
         for port, name in outputs.items():
             bits = [nets.get(bit, bit) for bit in module.outputs[port]]
             self.signals[name].bits = self.netlist.names[name] = bits

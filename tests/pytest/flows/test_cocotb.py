@@ -293,7 +293,7 @@ WRONG = {
         "wine.sv",
         r"if \(rst\)(\s+valid_s\d+) <= 1'b0",
         r"if (1'b0)\1 <= 1'b0",
-        "a sample came out after the reset",
+        "a sample from before the reset",
     ),
     "ready-valid-changes": (
         "wine_ready_valid.sv",

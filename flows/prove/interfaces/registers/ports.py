@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kan_dialect.flows.design import require_ports
 from kan_dialect.flows.prove.interfaces.boundary import Clocking
-from kan_dialect.flows.prove.netlist import Netlist, require_ports
+from kan_dialect.flows.prove.netlist import Netlist
 from kan_dialect.model.interface import Port
 
 WORD, LANE = 32, 8
@@ -104,9 +105,9 @@ def register_ports(
     commands = (CONTROL, MEM_CONTROL) if memory else (CONTROL,)
     found = RegisterPorts("aclk", "aresetn", 0, commands, places(inputs), places(outputs))
     address = found.address_bits
-    wanted: dict[str, tuple[str, int]] = {"aclk": ("input", 1), "aresetn": ("input", 1)}
+    wanted: dict[str, tuple[bool, int]] = {"aclk": (False, 1), "aresetn": (False, 1)}
     widths = _INPUTS | {"awaddr": address, "araddr": address}
-    wanted |= {f"{BUS}_{name}": ("input", bits) for name, bits in widths.items()}
-    wanted |= {f"{BUS}_{name}": ("output", bits) for name, bits in _OUTPUTS.items()}
-    require_ports(netlist, wanted, "the wrapper")
+    wanted |= {f"{BUS}_{name}": (False, bits) for name, bits in widths.items()}
+    wanted |= {f"{BUS}_{name}": (True, bits) for name, bits in _OUTPUTS.items()}
+    require_ports(netlist.port_bits, wanted, "the wrapper")
     return found

@@ -356,11 +356,13 @@ def test_wrong_outputs_are_found(folder: Path, right: str, wrong: str, bubbles: 
         pytest.param(
             "output logic [5:0] y1",
             "output logic [6:0] y1",
-            "port y1 should be output of 6 bits, but is output of 7 bits",
+            "port y1 of mixer must be an output of width 6, and is an output of width 7",
             id="width",
         ),
         pytest.param("y0 <= e;", "y0 <= e", r"verilator failed .*mixer.sv:22", id="syntax"),
-        pytest.param("x2", "x9", "port x2 should be input of 1 bits, but is absent", id="name"),
+        pytest.param(
+            "x2", "x9", "port x2 of mixer must be an input of width 1, and is absent", id="name"
+        ),
     ],
 )
 def test_verilator_finds_bugs_too(folder: Path, right: str, wrong: str, message: str) -> None:
