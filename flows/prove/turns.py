@@ -58,8 +58,9 @@ def find_turns(netlist: Netlist, interval: int) -> None:
 def check_valid_turns(netlist: Netlist, latency: int, interval: int) -> str | None:
     """The error in `out_valid` of a design with an interval; None where it is proven.
 
-    Without a reset it is the `in_valid` of the cycle in which the sample was taken, `latency`
-    cycles later, and 0 in the other cycles of an interval. A reset clears all registers before it.
+    Without a reset from the cycle on in which a sample is taken, it is the `in_valid` of this cycle
+    `latency` cycles later, and 0 in the other cycles of an interval. A reset clears all registers
+    before it.
     """
     circuit, bits = Circuit(netlist, _leaf(rst=0, mem_valid=0)), netlist.outputs["out_valid"]
     taken = variable(Variable("in_valid", 0, 0, 1))
@@ -77,10 +78,10 @@ def check_valid_turns(netlist: Netlist, latency: int, interval: int) -> str | No
 
 
 def _leaf(**constants: int) -> Callable[[InputPort | Cut, int], Form]:
-    """Inputs of one bit as variables, or constants."""
+    """Inputs of one bit as variables, or constants from cycle 0 on."""
 
     def leaf(source: InputPort | Cut, cycle: int) -> Form:
-        if source.name in constants:
+        if source.name in constants and cycle >= 0:
             return constant(constants[source.name])
         return variable(Variable(source.name, cycle, 0, 1))
 

@@ -148,8 +148,16 @@ SEEDED = [
     ("valid_s1 <= is_turn0 ? in_valid : valid_s1;", "valid_s1 <= in_valid;"),
     ("valid_s2 <= is_turn0 ? valid_s1 :", "valid_s2 <= is_turn0 ? in_valid :"),
     ("valid_s3 <= 1'b0;", "valid_s3 <= 1'b1;"),
+    ("valid_s3 <= 1'b0;", "valid_s3 <= valid_s2;"),
     ("valid_s3 & is_turn0;", "valid_s3 & is_turn1;"),
     ("valid_s3 & is_turn0;", "valid_s3;"),
+    (  # A sample right behind a reset is lost.
+        "  assign out_valid =",
+        "  logic ran0, ran1, ran2, ran3, ran4, ran5, ran6;\n"
+        "  always_ff @(posedge clk) begin\n    ran0 <= ~rst;\n"
+        + "".join(f"    ran{n + 1} <= ran{n} & ~rst;\n" for n in range(6))
+        + "  end\n  assign out_valid = ran6 &",
+    ),
     ("assign in_ready = is_turn0;", "assign in_ready = is_turn1;"),
     ("assign in_ready = is_turn0;", "assign in_ready = 1'b1;"),
 ]
