@@ -218,10 +218,10 @@ def require_ports(
 
 
 def _described(port: tuple[bool, int] | None) -> str:
-    if port is None:
-        return "absent"
-    is_output, bits = port
-    return f"an {'output' if is_output else 'input'} of width {bits}"
+    if port:
+        is_output, bits = port
+        return f"an {'output' if is_output else 'input'} of width {bits}"
+    return "absent"
 
 
 def _fixed(step: Step, kind: FixedType | None) -> FixedType:

@@ -150,9 +150,9 @@ def check_ports(design: Design, header: str) -> None:
     KanError : a port is missing, is another one, or has another width.
     """
     declared = {
-        name: (direction == "OUT", int(left) + 1 - int(right))
+        name: (direction != "IN", int(left) + 1 - int(right))
         for direction, name, left, right in re.findall(
-            r"VL_(IN|OUT)\d*W?\(&?(\w+),(\d+),(\d+)", header
+            r"VL_(IN|OUT|INOUT)\d*W?\(&?(\w+),(\d+),(\d+)", header
         )
     }
     require_ports(declared, design.ports, design.name)

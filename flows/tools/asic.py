@@ -11,7 +11,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +71,11 @@ class AsicSynthesis(Shown):
     timing: CellTiming | None
     """Clock, leakage and energy; None without OpenSTA, or without delays in the library."""
 
+    @property
+    def path_ns(self) -> float:
+        """The longest path; 0 without timing."""
+        return self.timing.path_ns if self.timing else 0.0
+
     def figures(self) -> dict[str, Any]:
         """The summary."""
         return self.summary()
@@ -118,17 +122,17 @@ def synthesize_asic(
     """
     library = read_library(liberty)
     yosys = yosys or find("yosys")
-    sta = look_for("sta")
-    front = with_top("synth -flatten", top)
-
-    def mapped(script: str) -> AsicSynthesis:
+    synthesis: AsicSynthesis | None = None
+    for mapping in MAPPINGS:
         with tempfile.TemporaryDirectory(prefix="kan-asic-") as directory:
             folder = Path(directory)
             shutil.copyfile(liberty, folder / "cells.lib")
+            commands = _commands(with_top("synth -flatten", top), mapping)
             try:
-                commands = _commands(front, script)
                 run_yosys(yosys, rtl, modules, commands, folder, library.name, timeout)
             except KanError as error:
+                if synthesis:  # ABC's `map` fails on libraries of few gates.
+                    break
                 if "failed while" not in error.message:  # Too slow, or too large.
                     raise
                 raise KanError(
@@ -136,28 +140,23 @@ def synthesize_asic(
                     remedy="give a library with an inverter, a buffer, NAND or NOR gates, and a "
                     "flip-flop of the rising edge",
                 ) from None
-            return _measured(folder, library, yosys, sta, mhz, vectors)
-
-    synthesis = mapped(MAPPINGS[0])
-    for script in MAPPINGS[1:]:
-        timing = synthesis.timing
-        if mhz is None or timing is None or timing.path_ns <= 1000 / mhz:
+            mapped = _measured(folder, library, yosys, mhz, vectors)
+        if not synthesis or mapped.path_ns < synthesis.path_ns:
+            synthesis = mapped
+        if not mhz or synthesis.path_ns <= 1000 / mhz:
             break
-        # ABC's `map` fails on libraries of few gates.
-        with suppress(KanError):
-            other = mapped(script)
-            if other.timing is not None and other.timing.path_ns < timing.path_ns:
-                synthesis = other
+    assert synthesis
     return synthesis
 
 
-def _commands(front: str, script: str) -> list[str]:
+def _commands(front: str, mapping: str) -> list[str]:
+    """Yosys's commands from `design.sv` to the netlist in its forms."""
     return [
         front,
         "splitnets -format _",
         "rename -wire -suffix reg",
         "dfflibmap -liberty cells.lib",
-        "abc -liberty cells.lib" + script,
+        "abc -liberty cells.lib" + mapping,
         "splitnets -format _",
         "opt_clean -purge",
         "rename -enumerate",
@@ -171,11 +170,16 @@ def _measured(
     folder: Path,
     library: Library,
     yosys: Tool,
-    sta: Tool | None,
     mhz: float | None,
     vectors: Vectors | None,
 ) -> AsicSynthesis:
-    """The netlist in a folder, with what OpenSTA and the vectors say of it."""
+    """The netlist in a folder, with its timing, and energy by vectors.
+
+    Raises
+    ------
+    KanError : the library lacks a cell for some logic, OpenSTA fails, or the netlist gives other
+        outputs than the vectors have.
+    """
     name, area, cells = _counted((folder / "statistics.json").read_text(), library)
     netlist, gates = (
         json.loads((folder / file).read_text())["modules"][name]
@@ -188,6 +192,7 @@ def _measured(
         for port, entry in netlist["ports"].items()
         if entry["direction"] == "input"
     }
+    sta = look_for("sta")
     if sta is not None:
         activities: Mapping[str, float] = {}
         if vectors is not None and "clk" in inputs:
@@ -196,7 +201,7 @@ def _measured(
         text = constraints(name, inputs, library, period)
         (folder / "constraints.sdc").write_text(text)
         timing = run_sta(sta, name, folder, library, period, activities)
-    if mhz is None and timing is not None:
+    if timing and not mhz:
         period = timing.path_ns
     return AsicSynthesis(
         name,

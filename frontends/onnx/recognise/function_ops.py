@@ -370,10 +370,10 @@ def _threshold(
     The thresholds, and whether the condition holds above them; None if it has another form.
     """
     region = region_of(condition, probe)
-    found = list(branch_values(region, root, COMPARISONS))
-    if condition.op.op_type not in COMPARISONS or len(found) != 1 or found[0] is None:
+    branches = list(branch_values(region, root, COMPARISONS))
+    if condition.op.op_type not in COMPARISONS or len(branches) != 1 or not branches[0]:
         return None
-    columns, limits = found[0]
+    columns, limits = branches[0]
     away = np.maximum(1.0, np.abs(limits))
     points = np.stack([limits - away, limits + away], axis=1)
     steps = np.diff(evaluate_elements(region, root, columns, points))[elements, 0]

@@ -76,6 +76,8 @@ def test_logic_is_mapped_for_delay_where_the_clock_needs_it(design: Path) -> Non
     assert fast.timing is not None
     assert slow.cells == for_area.cells
     assert fast.timing.path_ns < for_area.timing.path_ns
+    # ABC's `map` fails on this library, so that no mapping is faster.
+    assert synthesize_asic(design, LIBRARY, mhz=1e4).cells == fast.cells
 
 
 @needs_yosys

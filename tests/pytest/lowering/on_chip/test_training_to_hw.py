@@ -393,7 +393,10 @@ def test_other_ports_are_refused(tmp_path: Path) -> None:
     module, _ = tracker()
     other = random_network(np.random.default_rng(0), [2, 1], [3], [5])
     step = lowered(other)
-    with pytest.raises(KanError, match="port x1 of net must be"), circuit_of(module, step, tmp_path):
+    with (
+        pytest.raises(KanError, match="port x1 of net must be"),
+        circuit_of(module, step, tmp_path),
+    ):
         pass
 
 
