@@ -11,9 +11,9 @@ cells. The clock is the one that the design of others reaches when mapped for ar
   which no other design has.
 
 Of the others, the smallest design that keeps this clock counts, each mapped for it: the compiler's
-for the library, asked for clocks around this one, its designs for xcup, and KANELÉ's structure with
-registers at the best places, both of one to six cycles. Below 1 we need less area. da4ml has an
-environment of its own: `python -m venv E && E/bin/pip install da4ml==0.5.1`.
+for the library and for xcup, and KANELÉ's structure with registers at the best places, all of one
+to six cycles. Below 1 we need less area. da4ml has an environment of its own:
+`python -m venv E && E/bin/pip install da4ml==0.5.1`.
 """
 
 from __future__ import annotations
@@ -101,12 +101,10 @@ class Bench:
         return self.smallest(mhz, network, self._designs(form, mhz, target))
 
     def _designs(self, form: str, mhz: float, target: str) -> Iterator[str]:
-        """Designs of some latencies, for standard cells those of clocks around one."""
-        if target != str(LIBRARY):
-            for cycles in range(1, MOST_CYCLES + 1):
-                yield self._measured.build(form, cycles=cycles, target=target).rtl
-            return
-        for factor in FACTORS:
+        """Designs of some latencies, and for standard cells those of clocks around one."""
+        for cycles in range(1, MOST_CYCLES + 1):
+            yield self._measured.build(form, cycles=cycles, target=target).rtl
+        for factor in FACTORS if target == str(LIBRARY) else ():
             with suppress(KanError):
                 yield self._measured.build(form, mhz=mhz * factor, target=target).rtl
 
