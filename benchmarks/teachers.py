@@ -85,6 +85,7 @@ class Convolutions(Teacher):
         super().__init__(x, classes)
         self.side = math.isqrt(x.shape[1])
         assert self.side**2 == x.shape[1]
+        self.register_buffer("brightest", x.max())
         first, second = self.channels
         self.layers = nn.Sequential(
             nn.Conv2d(1, first, 3, padding=1),
@@ -98,7 +99,7 @@ class Convolutions(Teacher):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        images = x.reshape(-1, 1, self.side, self.side)
+        images = x.reshape(-1, 1, self.side, self.side) / self.brightest
         # All samples at once would take gigabytes.
         return torch.cat([self.layers(part) for part in images.split(512)])
 

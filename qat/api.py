@@ -142,6 +142,7 @@ def train_by(
             for name, given in {
                 "shapes": options.shapes,
                 "table-inputs": options.table_inputs,
+                "group-sum": options.group_sum or None,
             }.items():
                 if given is not None:
                     raise KanError(
@@ -193,14 +194,12 @@ def _sizes_of(origin: Network, options: TrainingOptions) -> TrainingOptions:
 
 def _require_hidden(options: TrainingOptions) -> None:
     """Refuse limits of the edges of hidden nodes without hidden layers."""
-    schedule = options.schedule
-    limits = {"--fan-in": schedule.fan_in, "--fan-out": schedule.fan_out}
-    for name, limit in limits.items():
-        if limit is not None and not options.hidden:
-            raise KanError(
-                f"{name} {limit} limits the edges of hidden nodes, and the network has none",
-                remedy=f"give sizes of hidden layers (--hidden), or leave out {name}",
-            )
+    limit = options.schedule.fan_in
+    if limit is not None and not options.hidden:
+        raise KanError(
+            f"--fan-in {limit} limits the edges of hidden nodes, and the network has none",
+            remedy="give sizes of hidden layers (--hidden), or leave out --fan-in",
+        )
 
 
 def _teacher_results(model: object, dataset: Dataset) -> FloatArray:

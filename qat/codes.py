@@ -37,6 +37,8 @@ class InputCodes:
 def fit_codes(x: FloatArray, bits: int, tail: float = TAIL) -> InputCodes:
     """Codes whose range has all samples of each feature but `tail` per cent at either end.
 
+    The threshold of a code of one bit is the mean of the samples in the range.
+
     Parameters
     ----------
     x : (samples, inputs), float64.
@@ -48,4 +50,7 @@ def fit_codes(x: FloatArray, bits: int, tail: float = TAIL) -> InputCodes:
     low, high = np.where(narrow, x.min(axis=0), low), np.where(narrow, x.max(axis=0), high)
     varies = high > low
     gain: FloatArray = np.where(varies, float(1 << bits) / np.where(varies, high - low, 1.0), 0.0)
-    return InputCodes(bits, gain, np.where(varies, -low * gain - 0.5, 0.0))
+    offset = -low * gain - 0.5
+    if bits == 1:
+        offset = 0.5 - x.clip(low, high).mean(axis=0) * gain
+    return InputCodes(bits, gain, np.where(varies, offset, 0.0))

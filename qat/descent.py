@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,11 @@ IDLE_LOSS = 0.97
 """Part of a constant network's loss from which on a network tells next to nothing."""
 IDLE_COST = 2.0
 """A network is not worth its LUTs where they cost this many times a constant network's loss."""
+
+UNPRICED_RECORDS = 20
+"""Most records of a run in which nothing that is trained changes the LUTs."""
+UNPRICED_LAST_RATE = 0.01
+"""Part of the learning rate that is left at its end, where no price rises."""
 
 CHOICE_STEPS = 50
 """Steps from one choice of edges to the next, with a limit of a node's edges."""
@@ -126,8 +131,15 @@ class Run:
     """Of the last step, the price left out."""
 
     def __post_init__(self) -> None:
-        rate = self.schedule.rate
         layers = self.network.edge_layers()
+        self._is_priced = any(
+            each.requires_grad for layer in layers for each in layer.functions.parameters()
+        )
+        if not self._is_priced:
+            interval = max(self.schedule.interval, self.schedule.steps // UNPRICED_RECORDS)
+            last = min(self.schedule.last_rate, UNPRICED_LAST_RATE)
+            self.schedule = replace(self.schedule, interval=interval, last_rate=last)
+        rate = self.schedule.rate
         bits = [each for layer in layers for each in layer.functions.of_bits]
         functions = [layer.functions.of_functions for layer in layers]
         known = {id(each) for group in (bits, *functions) for each in group}
@@ -182,9 +194,10 @@ class Run:
             for sums in computed.sums:
                 sums.retain_grad()
         loss = self.objective.loss(computed.results, targets, network.log_temperature)
-        # To save a part of the LUTs is worth the same for all targets.
         luts = float(computed.luts.detach())
-        price = schedule.price(self.step) * (computed.xcup_luts / luts if luts else 1.0)
+        # To save a part of the LUTs is worth the same for all targets.
+        worth = computed.xcup_luts / luts if luts else 1.0
+        price = schedule.price(self.step) * worth if self._is_priced else 0.0
         wanted = self._taught(loss, computed.results, samples)
         total = wanted + price * computed.luts + schedule.smooth * _roughness(network)
         self.luts, self.loss = luts, float(loss.detach())
@@ -255,8 +268,6 @@ class Run:
         counts = [self._edges(index, self.step) for index in range(len(layers))]
         frequencies = self._frequencies()
         self.network.choose_edges(counts, frequencies)
-        if len(layers) > 1:
-            layers[-1].choose_nodes(self.schedule.results(self.step, layers[-1].nodes))
         averages = self._average.edge_layers()
         for index, (layer, average) in enumerate(zip(layers, averages, strict=True)):
             edges = self._edges_trained(index, self.step)

@@ -218,18 +218,6 @@ class EdgeLayer(nn.Module):
         others = self._variances(frequencies).topk(self.edges - edges, dim=1, largest=False)
         self.chosen.scatter_(1, others.indices, 0.0)
 
-    @torch.no_grad()
-    def choose_nodes(self, nodes: int) -> None:
-        """Choose the edges of each input whose values vary the most, of one to each node.
-
-        Parameters
-        ----------
-        nodes : number for each input.
-        """
-        if nodes < self.nodes:
-            others = self._variances(None).topk(self.nodes - nodes, dim=0, largest=False)
-            self.chosen.scatter_(0, others.indices, 0.0)
-
     def ranked(self, frequencies: Tensor | None) -> Tensor:
         """Places of a node's edges, (nodes, edges), int64: chosen ones first, then varied ones.
 
@@ -320,6 +308,14 @@ class EdgeLayer(nn.Module):
         """From now on edges are multiples of shapes, if they share any."""
         if isinstance(self.functions, SharedShapes):
             self.functions.share()
+
+    @torch.no_grad()
+    def count(self) -> None:
+        """Make each edge its input's code, of one bit, and train no function of an edge."""
+        self.coefficients.copy_(torch.tensor([0.0, 1.0]))
+        self.bits.fill_(0.0)
+        for parameter in self.functions.of_edges:
+            parameter.requires_grad_(False)
 
     def start_at(self, sums: Sequence[float]) -> None:
         """Begin with these sums, (nodes), on average."""

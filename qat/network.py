@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,10 @@ from kan_dialect.qat.cost import XCUP_COST, EdgeCost
 from kan_dialect.qat.edges import EdgeLayer
 from kan_dialect.qat.encoder import Encoder
 from kan_dialect.qat.node_tables import NodeTables
+
+GROUP_DEVIATION = 1.5
+"""Standard deviation of logits that are numbers of random bits. With more, sums of few bits are
+trained to be sure of what they cannot tell."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,18 @@ class QuantisedKan(nn.Module):
             self.node_tables.clamp()
         for layer in self.edge_layers():
             layer.clamp()
+
+    @torch.no_grad()
+    def count_groups(self) -> None:
+        """Let results be numbers of ones. Logits have `GROUP_DEVIATION`, which is not trained."""
+        last = self.edge_layers()[-1]
+        last.count()
+        size = last.inputs / last.nodes
+        if last.nodes == 1:
+            last.start_at([-size / 2.0])
+        # Bits that are 0 and 1 as often have a variance of 1/4.
+        self.log_temperature.fill_(math.log(GROUP_DEVIATION / (size**0.5 / 2.0)))
+        self.log_temperature.requires_grad_(False)
 
     def choose_edges(self, edges: Sequence[int], frequencies: Tensor) -> None:
         """Choose the edges of nodes: see `EdgeLayer.choose`.
@@ -221,6 +238,7 @@ def make_network(
     shapes: int | None = None,
     node_tables: NodeTables | None = None,
     directions: FloatArray | None = None,
+    group_sum: bool = False,
 ) -> QuantisedKan:
     """A network before training.
 
@@ -235,6 +253,7 @@ def make_network(
     decides, encoder, node_tables : see `QuantisedKan`.
     directions : (inputs): 1 where results rise with an input, -1 where they fall, 0 for others;
         None: all are others.
+    group_sum : each node of the last hidden layer counts once, for one result.
     """
     random = torch.Generator().manual_seed(seed)
     layers: list[EdgeLayer] = []
@@ -246,13 +265,20 @@ def make_network(
             kept = torch.from_numpy(masks[index].copy())
         if index == 0:
             kept[:, list(constant)] = 0.0
-        if reference and index + 2 == len(widths):
+        is_last = index + 2 == len(widths)
+        if is_last and group_sum:
+            counts_for = np.arange(inputs) * nodes // inputs == np.arange(nodes)[:, np.newaxis]
+            kept = torch.from_numpy(counts_for.astype(np.float64))
+        elif is_last and reference:
             kept[-1] = 0.0
         of_edges = None
         if directions is not None:
             of_edges = torch.from_numpy(directions).expand(nodes, -1) if index == 0 else kept
         layers.append(EdgeLayer(basis, nodes, inputs, random, kept, shapes, of_edges))
-    return QuantisedKan(layers, cost, decides=decides, encoder=encoder, node_tables=node_tables)
+    network = QuantisedKan(layers, cost, decides=decides, encoder=encoder, node_tables=node_tables)
+    if group_sum:
+        network.count_groups()
+    return network
 
 
 def _decisions(tables: IntArray, step_bits: int) -> list[IntegerLayer]:

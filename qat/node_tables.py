@@ -32,12 +32,18 @@ class _Pins(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, bits: Tensor, pin_weights: Tensor) -> Tensor:
         ctx.save_for_backward(bits)
-        return bits[:, pin_weights.argmax(0)]
+        return bits[:, largest(pin_weights)]
 
     @staticmethod
     def backward(ctx: Any, slopes: Tensor) -> tuple[None, Tensor]:
         (bits,) = ctx.saved_tensors
-        return None, (2.0 * bits - 1.0).T @ slopes
+        return None, slopes.T @ (2.0 * bits - 1.0)
+
+
+def largest(pin_weights: Tensor) -> Tensor:
+    """The bit of the largest weight of each pin, (pins), int64."""
+    # A tenth of the time of PyTorch's argmax, which is a third of a step.
+    return torch.from_numpy(pin_weights.detach().numpy().argmax(axis=1))
 
 
 class NodeTables(nn.Module):
@@ -69,8 +75,8 @@ class NodeTables(nn.Module):
         self._mapping = torch.arange(pins).reshape(nodes, table_inputs)
         self._alpha = torch.tensor((1.0 - FLIPPED) ** (table_inputs - 1))
         self._beta = torch.tensor(FLIPPED / (1.0 - FLIPPED))
-        self.pin_weights = nn.Parameter(torch.randn(len(self._inputs), pins, generator=random))
-        """(bits, pins), float32: a pin reads the bit of the largest weight."""
+        self.pin_weights = nn.Parameter(torch.randn(pins, len(self._inputs), generator=random))
+        """(pins, bits), float32: a pin reads the bit of the largest weight."""
         self.entries = nn.Parameter(
             2.0 * torch.rand(nodes, 1 << table_inputs, generator=random) - 1.0
         )
@@ -104,7 +110,7 @@ class NodeTables(nn.Module):
         reads, the first one as the lowest."""
         nodes, pins = self._mapping.shape
         tables = np.zeros((nodes, self._width, self._codes), np.int64)
-        read = self.pin_weights.argmax(0).reshape(nodes, pins)
+        read = largest(self.pin_weights).reshape(nodes, pins)
         for pin in range(pins):
             reached = np.arange(self._codes) >= self._thresholds[read[:, pin], None].numpy()
             tables[np.arange(nodes), self._inputs[read[:, pin]].numpy()] += reached << pin

@@ -50,6 +50,10 @@ class TrainOptionTypes(TypedDict, total=False):
     """Nodes of the first hidden layer are tables of this number of bits, which are learned with
     them, and give one bit: a bit is whether an input has reached a threshold (Bacellar et al.,
     arXiv 2410.11112); by default nodes are sums of functions."""
+    group_sum: bool
+    """A result is the number of ones that a group of nodes of the last hidden layer gives: each
+    node counts once, for one class (Petersen et al., arXiv 2210.08277, section 3.3). Nodes give one
+    bit; by default they have functions for all results."""
     monotone: Sequence[str]
     """Features that the result or each target rises with, as pressure=+, or falls with, as
     pressure=-, whatever the other features are; of two classes the result is the score of the
@@ -112,10 +116,6 @@ class TrainOptionTypes(TypedDict, total=False):
     fan_in: int | None
     """Most edges of a hidden node; the first half of the steps prunes those that vary the least,
     and has no price; by default only the price prunes."""
-    fan_out: int | None
-    """Most results that a node of the last hidden layer counts for; the first half of the steps
-    prunes the edges of each node that vary the least, and has no price; by default only the price
-    prunes."""
     candidates: int | None
     """Edges of a hidden node that are trained at first, with a limit of their number; by default
     one from each input."""

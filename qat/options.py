@@ -51,10 +51,6 @@ class Schedule:
     fan_in: int | None = bounded(None, Bounds(1))
     """Most edges of a hidden node; the first half of the steps prunes those that vary the least,
     and has no price; by default only the price prunes."""
-    fan_out: int | None = bounded(None, Bounds(1))
-    """Most results that a node of the last hidden layer counts for; the first half of the steps
-    prunes the edges of each node that vary the least, and has no price; by default only the price
-    prunes."""
     candidates: int | None = bounded(None, Bounds(1))
     """Edges of a hidden node that are trained at first, with a limit of their number; by default
     one from each input."""
@@ -112,21 +108,14 @@ class Schedule:
     @property
     def prunes(self) -> bool:
         """Whether the number of edges is limited."""
-        return self.fan_in is not None or self.fan_out is not None
+        return self.fan_in is not None
 
     def edges(self, step: int, inputs: int) -> int:
         """Most edges of a hidden node in this step; they get fewer by the same factor each step."""
         if self.fan_in is None or self.fan_in >= inputs:
             return inputs
-        return self._pruned(step, self.trained(inputs), self.fan_in)
-
-    def results(self, step: int, results: int) -> int:
-        """Most results that a node of the last hidden layer counts for in this step."""
-        return self._pruned(step, results, min(self.fan_out or results, results))
-
-    def _pruned(self, step: int, first: int, last: int) -> int:
-        part = min(1.0, step / (PRUNING * self.steps))
-        return max(last, round(first * (last / first) ** part))
+        first, part = self.trained(inputs), min(1.0, step / (PRUNING * self.steps))
+        return max(self.fan_in, round(first * (self.fan_in / first) ** part))
 
     def trained(self, inputs: int) -> int:
         """Edges of a hidden node that are trained at first."""
@@ -166,6 +155,10 @@ class TrainingOptions:
     """Nodes of the first hidden layer are tables of this number of bits, which are learned with
     them, and give one bit: a bit is whether an input has reached a threshold (Bacellar et al.,
     arXiv 2410.11112); by default nodes are sums of functions."""
+    group_sum: bool = False
+    """A result is the number of ones that a group of nodes of the last hidden layer gives: each
+    node counts once, for one class (Petersen et al., arXiv 2210.08277, section 3.3). Nodes give one
+    bit; by default they have functions for all results."""
     monotone: tuple[str, ...] = ()
     """Features that the result or each target rises with, as pressure=+, or falls with, as
     pressure=-, whatever the other features are; of two classes the result is the score of the
@@ -237,10 +230,22 @@ class TrainingOptions:
         if self.shapes is not None and self.schedule.prunes:
             raise KanError(
                 "--shapes is given with a limit of the edges of hidden nodes",
-                remedy="leave out --fan-in and --fan-out: such edges are not pruned by nodes",
+                remedy="leave out --fan-in: such edges are not pruned by nodes",
             )
         device_of(self.target)
         self._require_node_tables()
+        gives_bits = self.hidden_bits == 1 or (self.table_inputs and len(self.hidden) == 1)
+        if self.group_sum and not (self.hidden and gives_bits):
+            raise KanError(
+                "--group-sum is given without hidden nodes that give one bit",
+                remedy="give --hidden, and --table-inputs or --hidden-bits 1",
+            )
+        if self.group_sum and (self.monotone or self.shapes):
+            raise KanError(
+                f"--{'shapes' if self.shapes else 'monotone'} is given with --group-sum, whose "
+                "edges have no functions that are trained",
+                remedy="leave out one of them",
+            )
 
     def _require_node_tables(self) -> None:
         """Refuse options that nodes which are tables do not have."""

@@ -74,6 +74,11 @@ class Training:
                 f"{where} has no two classes for a network that decides between them",
                 remedy="leave out --decides; `kan-flow build --head argmax` decides of more",
             )
+        if options.group_sum and not self.objective.is_classes:
+            raise KanError(
+                f"{where} has numbers, which --group-sum does not learn: it counts for classes",
+                remedy="leave out --group-sum",
+            )
         if options.monotone and self.objective.is_classes and self.objective.outputs > 1:
             raise KanError(
                 f"{where} has more than two classes, whose scores are compared with each other",
@@ -153,8 +158,7 @@ class Training:
             widths,
             EdgeCost(device_of(options.target)),
             seed=options.seed * 100 + index,
-            # A node that counts for a few results must be able to count for each.
-            reference=self.objective.has_reference and options.schedule.fan_out is None,
+            reference=self.objective.has_reference,
             decides=options.decides,
             encoder=Encoder(self.codes, learned=options.learn_codes) if self._encodes else None,
             constant=self.unread if node_tables is None else (),
@@ -162,6 +166,7 @@ class Training:
             shapes=options.shapes,
             node_tables=node_tables,
             directions=self._directions if self._directions.any() else None,
+            group_sum=options.group_sum,
         )
         if start is not None:
             start.fill(network, bases)

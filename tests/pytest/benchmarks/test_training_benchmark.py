@@ -102,16 +102,15 @@ def test_a_run_over_all_samples_follows_several_folds() -> None:
     assert runs == [([1], [0]), ([0], [1]), ([0, 1], [])]
 
 
-def test_pixels_of_images_are_bits(tmp_path: Path) -> None:
+def test_data_sets_have_images(tmp_path: Path) -> None:
     images = np.array([[[0, 127], [128, 255]], [[255, 0], [0, 0]]], dtype=np.uint8)
     labels = np.array([0, 1], dtype=np.uint8)
     arrays = {"x_train": images, "y_train": labels, "x_test": images[:1], "y_test": labels[:1]}
     np.savez(tmp_path / "images.npz", **arrays)
-    data = DataSet(tmp_path / "images.npz", (), gray=127)
+    data = DataSet(tmp_path / "images.npz", (), bits=1)
     found = data.read()
-    assert found.x.tolist() == [[0, 0, 1, 1], [1, 0, 0, 0]]
-    assert found.x_test is not None and found.x_test.tolist() == [[0, 0, 1, 1]]
-    assert (data.bits, DataSet(Path(), ()).bits) == (1, 6)
+    assert found.x.tolist() == [[0, 127, 128, 255], [255, 0, 0, 0]]
+    assert found.x_test is not None and found.x_test.tolist() == [[0, 127, 128, 255]]
     with pytest.raises(KanError, match="there is no data file"):
         replace(data, file=tmp_path / "other.npz").read()
     (tmp_path / "short.npz").write_bytes((tmp_path / "images.npz").read_bytes()[:200])
@@ -194,7 +193,7 @@ def test_perceptrons_have_more_nodes() -> None:
     assert (perceptron["functions"], perceptron["hidden"]) == ("line", [6])
     assert "teacher" in perceptron
     assert options_of("wine", "perceptron")[0]["hidden"] == [4]
-    assert options_of("mnist", "perceptron")[0]["hidden"] == [800]
+    assert options_of("mnist", "perceptron")[0]["hidden"] == [200]
     assert [options["hidden"] for options in options_of("digits", "perceptron")] == [[16], [16]]
     assert "hidden" not in options_of("digits", "ours")[0]
 
@@ -276,13 +275,13 @@ def test_a_front_of_images_from_file_to_cells(
     pytest.importorskip("torch")
     rng = np.random.default_rng(7)
     labels = np.arange(90) % 3
-    images = rng.integers(0, 100, (90, 3, 4))
+    images = np.zeros((90, 3, 4), dtype=np.int64)
     images[np.arange(90), labels, labels] = 255
     images[:, :, 3] = rng.integers(0, 256, (90, 3))
     arrays = {"x_train": images[:60], "y_train": labels[:60]}
     np.savez(tmp_path / "i.npz", **arrays, x_test=images[60:], y_test=labels[60:])
     options = [{"input_bits": 1, "teacher": "perceptrons", "last_price": 1e-2}]
-    monkeypatch.setattr("training.DATA_SETS", {"i": DataSet(tmp_path / "i.npz", (), gray=127)})
+    monkeypatch.setattr("training.DATA_SETS", {"i": DataSet(tmp_path / "i.npz", (), bits=1)})
     monkeypatch.setattr("training.OURS", {"i": options})
     bench = Bench(Measurements(tmp_path / "kept"), None, seconds=0.1, most=3, route=False)
     found = bench.front("i", "ours", seed=2)

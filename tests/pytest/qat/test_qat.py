@@ -416,29 +416,6 @@ def test_a_low_price_takes_no_edges_of_one_bit() -> None:
     assert all(score > 0.95 for step, score in scores.items() if step > 200)
 
 
-def test_a_hidden_node_counts_for_few_results() -> None:
-    """In the end a node counts for one class, and each class has nodes."""
-    random = np.random.default_rng(0)
-    x = random.uniform(size=(600, 3))
-    data = Dataset(x, x.argmax(axis=1))
-    schedule = Schedule(steps=400, rate=0.03, fan_out=1, last_price=1e-4)
-    options = TrainingOptions(hidden=(6,), hidden_bits=2, folds=1, schedule=schedule)
-    run = Training(Table(data), options, "data").run(0)
-    layer = run.network.edge_layers()[-1]
-    found: list[int] = []
-    while not run.is_done:
-        run.advance()
-        with torch.no_grad():
-            values, _ = layer.tables()
-        found.append(int((values.amax(-1) > values.amin(-1)).sum(0).max()))
-        assert found[-1] <= schedule.results((run.step - 1) // 50 * 50, 3)
-    assert found[0] == 3 and set(found[200:]) == {1}
-    constant = run.network.integers()[-1].tables
-    assert ((constant.max(axis=-1) > constant.min(axis=-1)).sum(axis=0) <= 1).all()
-    assert right(run, run.records[-1]) > 0.8
-    assert (layer.chosen.sum(1) > 0).all()
-
-
 def test_edges_that_vary_the_most_over_the_samples_are_chosen() -> None:
     dataset = many_features(200, 3)
     codes = torch.from_numpy(dataset.x.astype(np.int64)) ** 2 // 7
@@ -734,6 +711,16 @@ def test_tails_of_features_may_lie_beyond_the_codes() -> None:
     assert np.bincount(encoded[0.0]).tolist() == pytest.approx([125] * 8, abs=2)
     # A tenth beyond each end, and an eighth of the rest.
     assert np.bincount(encoded[10.0]).tolist() == pytest.approx([200, *[100] * 6, 200], abs=2)
+
+
+def test_the_threshold_of_one_bit_is_the_mean_within_the_tails() -> None:
+    """Of pixels that are rarely bright it is nearly dark; outliers do not move it."""
+    x = np.linspace(0.0, 1.0, 201)[:, np.newaxis] ** 4
+    x[-1] = 1e6
+    codes = fit_codes(x, 1, tail=1.0)
+    low, high = np.percentile(x, (1, 99))
+    assert (codes.encode(x) == (x > x.clip(low, high).mean())).all()
+    assert 40 < codes.encode(x).sum() < 80
 
 
 def test_codes_are_those_of_the_ir_at_ties() -> None:
@@ -1249,7 +1236,6 @@ def test_bad_data_gets_one_message(
             ["--fan-in", "6"],
             "--fan-in 6 limits the edges of hidden nodes, and the network has none",
         ),
-        (["--fan-out", "1"], "give sizes of hidden layers (--hidden), or leave out --fan-out"),
         (["--first-price", "1e-2", "--last-price", "1e-3"], "give a higher last price"),
         (
             ["--hidden", "4", "--candidates", "6"],
