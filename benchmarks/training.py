@@ -91,7 +91,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 
-
 PEER_BITS = 6
 
 
@@ -178,8 +177,7 @@ OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "mnist": [
         {
             **{"hidden": (nodes,), "table_inputs": 6, "group_sum": True, "input_bits": 1},
-            **{"steps": 100_000, "interval": 1000, "batch": 32, "rate": 0.01, "last_rate": 0.01},
-            **{"validation": 0.1, "average": 0.99},
+            **{"steps": 100_000, "batch": 32, "rate": 0.01, "average": 0.99, "validation": 0.1},
             **{"teacher": "convolutions", "teacher_weight": 0.9, "teacher_temperature": 1.0},
         }
         for nodes in (100, 190, 380)

@@ -37,10 +37,8 @@ IDLE_LOSS = 0.97
 IDLE_COST = 2.0
 """A network is not worth its LUTs where they cost this many times a constant network's loss."""
 
-UNPRICED_RECORDS = 20
-"""Most records of a run in which nothing that is trained changes the LUTs."""
 UNPRICED_LAST_RATE = 0.01
-"""Part of the learning rate that is left at its end, where no price rises."""
+"""Part of the learning rate that is left at the end where no price rises."""
 
 CHOICE_STEPS = 50
 """Steps from one choice of edges to the next, with a limit of a node's edges."""
@@ -136,8 +134,8 @@ class Run:
             each.requires_grad for layer in layers for each in layer.functions.parameters()
         )
         if not self._is_priced:
-            interval = max(self.schedule.interval, self.schedule.steps // UNPRICED_RECORDS)
-            last = min(self.schedule.last_rate, UNPRICED_LAST_RATE)
+            # Only the last of networks of one size is wanted.
+            interval, last = self.schedule.steps, min(self.schedule.last_rate, UNPRICED_LAST_RATE)
             self.schedule = replace(self.schedule, interval=interval, last_rate=last)
         rate = self.schedule.rate
         bits = [each for layer in layers for each in layer.functions.of_bits]

@@ -52,8 +52,8 @@ class TrainOptionTypes(TypedDict, total=False):
     arXiv 2410.11112); by default nodes are sums of functions."""
     group_sum: bool
     """A result is the number of ones that a group of nodes of the last hidden layer gives: each
-    node counts once, for one class (Petersen et al., arXiv 2210.08277, section 3.3). Nodes give one
-    bit; by default they have functions for all results."""
+    node counts once, for one class (Petersen et al., arXiv 2210.08277). Nodes give one bit; by
+    default they have functions for all results."""
     monotone: Sequence[str]
     """Features that the result or each target rises with, as pressure=+, or falls with, as
     pressure=-, whatever the other features are; of two classes the result is the score of the

@@ -157,8 +157,8 @@ class TrainingOptions:
     arXiv 2410.11112); by default nodes are sums of functions."""
     group_sum: bool = False
     """A result is the number of ones that a group of nodes of the last hidden layer gives: each
-    node counts once, for one class (Petersen et al., arXiv 2210.08277, section 3.3). Nodes give one
-    bit; by default they have functions for all results."""
+    node counts once, for one class (Petersen et al., arXiv 2210.08277). Nodes give one bit; by
+    default they have functions for all results."""
     monotone: tuple[str, ...] = ()
     """Features that the result or each target rises with, as pressure=+, or falls with, as
     pressure=-, whatever the other features are; of two classes the result is the score of the
@@ -221,16 +221,22 @@ class TrainingOptions:
         """
         require_bounds(self)
         SEED.require("seed of the last training", self.seed + self.seeds - 1)
-        if self.monotone and (self.shapes or self.table_inputs):
+        unordered = {
+            "shapes": self.shapes,
+            "table-inputs": self.table_inputs,
+            "group-sum": self.group_sum,
+        }
+        for name, given in unordered.items():
+            if given and self.monotone:
+                raise KanError(
+                    f"--{name} is given with --monotone, which needs functions of edges in an "
+                    "order of their own",
+                    remedy="leave out one of them",
+                )
+        if self.shapes is not None and (self.schedule.prunes or self.group_sum):
             raise KanError(
-                f"--{'shapes' if self.shapes else 'table-inputs'} is given with --monotone, which "
-                "needs functions of edges in an order of their own",
-                remedy="leave out one of them",
-            )
-        if self.shapes is not None and self.schedule.prunes:
-            raise KanError(
-                "--shapes is given with a limit of the edges of hidden nodes",
-                remedy="leave out --fan-in: such edges are not pruned by nodes",
+                f"--shapes is given with --{'group-sum' if self.group_sum else 'fan-in'}",
+                remedy="leave out one of them: shapes are of edges that are all trained",
             )
         device_of(self.target)
         self._require_node_tables()
@@ -239,12 +245,6 @@ class TrainingOptions:
             raise KanError(
                 "--group-sum is given without hidden nodes that give one bit",
                 remedy="give --hidden, and --table-inputs or --hidden-bits 1",
-            )
-        if self.group_sum and (self.monotone or self.shapes):
-            raise KanError(
-                f"--{'shapes' if self.shapes else 'monotone'} is given with --group-sum, whose "
-                "edges have no functions that are trained",
-                remedy="leave out one of them",
             )
 
     def _require_node_tables(self) -> None:

@@ -79,6 +79,12 @@ class Training:
                 f"{where} has numbers, which --group-sum does not learn: it counts for classes",
                 remedy="leave out --group-sum",
             )
+        if options.group_sum and options.hidden[-1] < self.objective.outputs:
+            raise KanError(
+                f"{where} has {self.objective.outputs} classes, and {options.hidden[-1]} hidden "
+                "nodes are fewer than their groups",
+                remedy=f"give at least --hidden {self.objective.outputs}",
+            )
         if options.monotone and self.objective.is_classes and self.objective.outputs > 1:
             raise KanError(
                 f"{where} has more than two classes, whose scores are compared with each other",

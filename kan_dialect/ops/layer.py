@@ -236,11 +236,13 @@ class NodeSumOp(KanOperation, Named, Evaluable, BoundedCodes):
         shape, element = verifier.tensor(self.edges, 2, "edges")
         result, result_element = verifier.tensor(self.result, 1, "result")
         require_shape(result, shape[:1], "result")
-        require(
-            shape[0] * shape[1] <= MAX_LAYER_EDGES,
-            f"{shape[0]} x {shape[1]} edges are more than {MAX_LAYER_EDGES} in one layer",
-        )
         verifier.mask(self.mask, shape)
+        edges = shape[0] * shape[1] if self.mask is None else int(self.mask_array.sum())
+        require(
+            edges <= MAX_LAYER_EDGES,
+            f"{edges} of {shape[0]} x {shape[1]} edges are more than {MAX_LAYER_EDGES} in one "
+            "layer",
+        )
         quantized = is_quantized(self.edges)
         if self.bias is not None:
             verifier.constant(self.bias, "bias", floats=not quantized, shape=shape[:1])

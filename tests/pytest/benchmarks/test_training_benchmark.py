@@ -281,11 +281,15 @@ def test_a_front_of_images_from_file_to_cells(
     arrays = {"x_train": images[:60], "y_train": labels[:60]}
     np.savez(tmp_path / "i.npz", **arrays, x_test=images[60:], y_test=labels[60:])
     options = [{"input_bits": 1, "teacher": "perceptrons", "last_price": 1e-2}]
-    monkeypatch.setattr("training.DATA_SETS", {"i": DataSet(tmp_path / "i.npz", (), bits=1)})
-    monkeypatch.setattr("training.OURS", {"i": options})
+    groups = [{"input_bits": 1, "hidden": (9,), "table_inputs": 2, "group_sum": True}]
+    data = DataSet(tmp_path / "i.npz", (), bits=1)
+    monkeypatch.setattr("training.DATA_SETS", {"i": data, "groups": data})
+    monkeypatch.setattr("training.OURS", {"i": options, "groups": groups})
     bench = Bench(Measurements(tmp_path / "kept"), None, seconds=0.1, most=3, route=False)
     found = bench.front("i", "ours", seed=2)
     assert max(point.accuracy for point in found.points) == 1.0
     assert 0 < found.points[-1].luts < 20 and found.points[-1].ns is None
+    # Counts are unsigned, and up to 3.
+    assert bench.front("groups", "ours", seed=2).points[-1].luts > 0
     monkeypatch.setattr("training.subprocess", None)
     assert bench.front("i", "ours", seed=2) == found

@@ -169,6 +169,14 @@ def test_groups_of_nodes_are_learned() -> None:
     ("changed", "message"),
     [
         ({"hidden": (4, 4), "group_sum": True}, "--group-sum is given without hidden nodes"),
+        (
+            {"table_inputs": None, "hidden_bits": 1, "group_sum": True, "shapes": 2},
+            "--shapes is given with --group-sum",
+        ),
+        (
+            {"table_inputs": None, "hidden_bits": 1, "group_sum": True, "monotone": ("x0=+",)},
+            "--group-sum is given with --monotone",
+        ),
         ({"hidden": ()}, "--table-inputs 3 needs a hidden layer"),
         ({"learn_codes": True}, "--learn-codes is given with --table-inputs"),
         ({"schedule": Schedule(fan_in=3)}, "--fan-in is given with --table-inputs"),
@@ -177,6 +185,22 @@ def test_groups_of_nodes_are_learned() -> None:
 def test_options_of_sums_are_refused(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(KanError, match=message):
         replace(OPTIONS, **changed)
+
+
+def test_each_class_has_a_node_that_counts_for_it() -> None:
+    few = replace(OPTIONS, hidden=(3,), group_sum=True)
+    with pytest.raises(KanError, match="has 4 classes, and 3 hidden nodes are fewer"):
+        kan.train(choices(200), few)
+    numbers = Dataset(choices(200).x, choices(200).x[:, 0] * 0.5)
+    with pytest.raises(KanError, match="has numbers, which --group-sum does not learn"):
+        kan.train(numbers, replace(OPTIONS, group_sum=True))
+
+
+def test_sums_of_one_bit_may_be_counted() -> None:
+    options = replace(OPTIONS, table_inputs=None, hidden_bits=1, hidden=(32,), group_sum=True)
+    trained = kan.train(choices(2000), options)
+    assert trained.chosen.score > 0.8
+    assert len(trained.front) > 1
 
 
 def test_a_model_to_start_from_has_other_nodes() -> None:

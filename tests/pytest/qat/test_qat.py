@@ -1247,7 +1247,7 @@ def test_bad_data_gets_one_message(
         ),
         (
             ["--hidden", "4", "--fan-in", "3", "--shapes", "2"],
-            "--shapes is given with a limit of the edges of hidden nodes; leave out --fan-in",
+            "--shapes is given with --fan-in; leave out one of them",
         ),
         (["--max-luts", "1"], "no network has at most 1 LUTs; the smallest has"),
         (["--max-levels", "1"], "no network has at most 1 levels of logic; the flattest has"),
