@@ -75,7 +75,7 @@ if __name__ == "__main__":
             trained,
             shapes=((6,), (6, 6)),
             sizes=(1, 2, 4, 8, 16, 32),
-            wide_sizes=(12, 24, 36, 48),
+            wide_sizes=(12, 24, 40, 100),
             thresholds=15,
             batch=32,
             wide_batch=128,

@@ -81,11 +81,14 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.flows.tools.place_and_route import place_and_route
 from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.ir.constants import Array
 from kan_dialect.qat.results import Point as FrontPoint
 from kan_dialect.qat.results import chosen_by
+from kan_dialect.qat.table import TableOptions
 
 if TYPE_CHECKING:
     import torch
+    from teachers import Teacher
 
     from kan_dialect.qat.options import TrainingOptions
 
@@ -177,14 +180,19 @@ OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "mnist": [
         {
             **{"hidden": (nodes,), "table_inputs": 6, "group_sum": True, "input_bits": 1},
-            **{"steps": 100_000, "batch": 32, "rate": 0.01, "average": 0.99, "validation": 0.1},
+            **{"steps": steps, "batch": 32, "rate": 0.01, "average": 0.99, "validation": 0.1},
             **{"teacher": "convolutions", "teacher_weight": 0.9, "teacher_temperature": 1.0},
+            **{"copies": copies},
         }
-        for nodes in (100, 190, 380)
+        for nodes, steps, copies in (
+            *((100, 50_000, 0), (190, 50_000, 0)),
+            *((395, 100_000, 0), (1280, 100_000, 2)),
+        )
     ],
 }
 """Options of `kan_dialect.train`, chosen on held-out samples, for each training that a front is
-made of; they share the time. `teacher` names one of `teachers.TEACHERS`."""
+made of; they share the time. `teacher` names one of `teachers.TEACHERS`; `copies` is how many times
+its training has each sample in a varied form as well."""
 PERCEPTRON_NODES = {"wine": 4, "drybean": 6, "moons": 4, "digits": 16}
 """Nodes of a perceptron's hidden layer, for data sets where ours has none."""
 LOGIC = ("logic_network.py", "logic_hardware.py")
@@ -465,6 +473,7 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
     data : a file of samples, and of test samples without labels.
     """
     import torch
+    from teachers import trained_teacher
 
     from kan_dialect.model.port_codes import encode
 
@@ -473,9 +482,15 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
     assert whole.x_test is not None
     dataset = Dataset(whole.x, whole.y)
     every: list[dict[str, Any]] = json.loads(given)
-    share = replace(job, seconds=job.seconds / len(every))
-    trained = [front_of(options, dataset, share) for options in every]
-    points = [(point, what) for _, what, front in trained for point in front]
+    clock = Clock()
+    kinds = {options["teacher"] for options in every if "teacher" in options}
+    teachers = {kind: trained_teacher(kind, dataset, job.seed) for kind in kinds}
+    trained: list[tuple[str, Sequence[FrontPoint]]] = []
+    for left, options in zip(range(len(every), 0, -1), every, strict=True):
+        share = replace(job, seconds=(job.seconds - clock.seconds) / left)
+        trained.append(front_of(options, dataset, share, teachers.get(options.get("teacher"))))
+    seconds = clock.seconds
+    points = [(point, what) for what, front in trained for point in front]
     picked = candidates(
         [point.luts for point, _ in points],
         [-point.loss for point, _ in points],
@@ -513,46 +528,60 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
                 ],
             )
         )
-    seconds = sum(seconds for seconds, _, _ in trained)
     write_result(result, networks, seconds, {"torch": version("torch")})
 
 
 def front_of(
-    chosen: dict[str, Any], dataset: Dataset, job: Job
-) -> tuple[float, str, Sequence[FrontPoint]]:
-    """One training of ours: its processor time in seconds, its networks in words, its front.
+    options: Mapping[str, Any], dataset: Dataset, job: Job, teacher: Teacher | None
+) -> tuple[str, Sequence[FrontPoint]]:
+    """One training of ours: its networks in words, and its front.
 
     Parameters
     ----------
-    chosen : options of `kan_dialect.train`, and `teacher`.
+    options : of `kan_dialect.train`, and `teacher` and `copies`.
     dataset : without test samples.
     job : gives the seed, and the bound of the processor time.
     """
-    from teachers import trained_teacher
-
     from kan_dialect.qat.options import Schedule, TrainingOptions
 
-    kind = chosen.pop("teacher", None)
+    copies = options.get("copies", 0)
+    chosen = {name: value for name, value in options.items() if name not in ("teacher", "copies")}
     seed = job.seed * chosen.get("seeds", 1)
     chosen |= {"hidden": tuple(chosen.get("hidden", ())), "seed": seed, "name": "network"}
     names = {field.name for field in fields(Schedule)}
-    options = TrainingOptions(
+    wanted = TrainingOptions(
         **{name: value for name, value in chosen.items() if name not in names},
+        table=TableOptions(group="sample" if copies else None),
         schedule=Schedule(**{name: value for name, value in chosen.items() if name in names}),
     )
     clock = Clock()
-    teacher = trained_teacher(kind, dataset, job.seed) if kind else None
-    fixed, step = seconds_of_steps(options, dataset, teacher)
-    most = int(((job.seconds - clock.seconds) / options.seeds - fixed) / step)
-    steps = min(options.schedule.steps, max(LEAST_STEPS, most))
-    trained = train(dataset, of_steps(options, steps), teacher=teacher)
-    nodes = f"{'-'.join(map(str, options.hidden)) or 'no'} hidden nodes"
-    what = f"{nodes}, inputs of {options.input_bits} bits, {steps} steps"
-    return clock.seconds, what, trained.front
+    samples = with_copies(dataset, teacher, copies) if teacher is not None and copies else dataset
+    fixed, step = seconds_of_steps(wanted, samples, teacher)
+    most = int(((job.seconds - clock.seconds) / wanted.seeds - fixed) / step)
+    steps = min(wanted.schedule.steps, max(LEAST_STEPS, most))
+    trained = train(samples, of_steps(wanted, steps), teacher=teacher)
+    nodes = f"{'-'.join(map(str, wanted.hidden)) or 'no'} hidden nodes"
+    return f"{nodes}, inputs of {wanted.input_bits} bits, {steps} steps", trained.front
+
+
+def with_copies(dataset: Dataset, teacher: Teacher, copies: int) -> dict[str, Array]:
+    """Samples and copies that the teacher varies; `sample` says which ones are copies of one."""
+    import torch
+
+    assert dataset.y is not None
+    x, every = torch.from_numpy(dataset.x).float(), 1 + copies
+    changed = [teacher.varied(x).double().numpy() for _ in range(copies)]
+    return {
+        "x": np.concatenate([dataset.x, *changed]),
+        "y": np.tile(dataset.y, every),
+        "sample": np.tile(np.arange(len(x)), every),
+    }
 
 
 def seconds_of_steps(
-    options: TrainingOptions, dataset: Dataset, teacher: torch.nn.Module | None
+    options: TrainingOptions,
+    samples: Dataset | Mapping[str, Array],
+    teacher: torch.nn.Module | None,
 ) -> tuple[float, float]:
     """Processor time of a training of one seed: what does not depend on its steps, and a step.
 
@@ -561,7 +590,7 @@ def seconds_of_steps(
 
     def seconds(steps: int) -> float:
         clock = Clock()
-        train(dataset, of_steps(replace(options, seeds=1), steps), teacher=teacher)
+        train(samples, of_steps(replace(options, seeds=1), steps), teacher=teacher)
         return clock.seconds
 
     short, long = seconds(LEAST_STEPS), seconds(LONGER * LEAST_STEPS)

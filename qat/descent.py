@@ -53,6 +53,9 @@ SAMPLES_AT_ONCE = 1024
 LOSS_SAMPLES = 1 << 14
 """Most samples that the loss of a record is the mean of."""
 
+NEGLIGIBLE = 1e-6
+"""Steps of less weight are left out of an average."""
+
 RATIO = 1.06
 """Of networks whose LUTs differ by less than this factor a run keeps one."""
 
@@ -360,9 +363,15 @@ class Run:
     @torch.no_grad()
     def _move_average(self) -> None:
         """Move the averaged parameters towards those of this step, their start left out."""
-        steps = self.step + 1
-        kept = self.schedule.average * (1.0 - self.schedule.average**self.step)
-        kept /= 1.0 - self.schedule.average**steps
+        schedule, weight = self.schedule, self.schedule.average
+        window = math.ceil(math.log(NEGLIGIBLE) / math.log(weight))
+        record = min(schedule.steps, (self.step // schedule.interval + 1) * schedule.interval)
+        # Between records that are far from each other, most steps have no part in any.
+        first = max(0, record - window) if window < schedule.interval else 0
+        if self.step < first:
+            return
+        steps = self.step - first
+        kept = weight * (1.0 - weight**steps) / (1.0 - weight ** (steps + 1))
         own = self._average.parameters()
         for average, now in zip(own, self.network.parameters(), strict=True):
             average.mul_(kept).add_(now, alpha=1.0 - kept)

@@ -75,7 +75,7 @@ class NodeTables(nn.Module):
         self._mapping = torch.arange(pins).reshape(nodes, table_inputs)
         self._alpha = torch.tensor((1.0 - FLIPPED) ** (table_inputs - 1))
         self._beta = torch.tensor(FLIPPED / (1.0 - FLIPPED))
-        self.pin_weights = nn.Parameter(torch.randn(pins, len(self._inputs), generator=random))
+        self.pin_weights = nn.Parameter(torch.rand(pins, len(self._inputs), generator=random))
         """(pins, bits), float32: a pin reads the bit of the largest weight."""
         self.entries = nn.Parameter(
             2.0 * torch.rand(nodes, 1 << table_inputs, generator=random) - 1.0

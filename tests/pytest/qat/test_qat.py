@@ -873,9 +873,10 @@ def test_the_rate_follows_the_edges_of_a_node(fan_in: int | None) -> None:
     assert edges == (fan_in or 256)
 
 
-def test_recorded_networks_have_averaged_parameters() -> None:
+@pytest.mark.parametrize(("average", "interval"), [(0.7, 8), (0.3, 80)])
+def test_recorded_networks_have_averaged_parameters(average: float, interval: int) -> None:
     """Weights of steps fall by `average`, and their sum is 1."""
-    schedule = Schedule(steps=100, average=0.7, interval=8, rate=0.05)
+    schedule = Schedule(steps=100, average=average, interval=interval, rate=0.05)
     run = Training(Table(moons()), TrainingOptions(schedule=schedule), "moons").run(4)
     parameter = run.network.edge_layers()[0].coefficients
     steps: list[FloatArray] = []
@@ -883,9 +884,10 @@ def test_recorded_networks_have_averaged_parameters() -> None:
         run.advance()
         steps.append(parameter.detach().numpy().copy())
     (kept,) = run.kept.values()
-    weights = 0.7 ** np.arange(len(steps))[::-1]
+    weights = average ** np.arange(len(steps))[::-1]
     mean = np.tensordot(weights / weights.sum(), np.stack(steps), axes=1)
-    np.testing.assert_allclose(kept.parameters["layers.0.functions.coefficients"].numpy(), mean)
+    found = kept.parameters["layers.0.functions.coefficients"].numpy()
+    np.testing.assert_allclose(found, mean, atol=1e-6)
     assert np.abs(mean - steps[-1]).max() > 1e-3
 
 
