@@ -688,7 +688,7 @@ def versions_of(python: str) -> dict[str, str]:
     """Versions of the packages that a peer's environment has."""
     script = (
         "import importlib.metadata as m, json, sys\n"
-        "have = {d.metadata['Name'].lower() for d in m.distributions()}\n"
+        "have = {d.metadata['Name'].lower().replace('_', '-') for d in m.distributions()}\n"
         "print(json.dumps({n: m.version(n) for n in sys.argv[1:] if n in have}))"
     )
     ended = subprocess.run([python, "-c", script, *PACKAGES], capture_output=True, text=True)

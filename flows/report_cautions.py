@@ -19,6 +19,7 @@ from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
 from kan_dialect.model.saturation import Saturation
 from kan_dialect.ops.layer import AffineOp, MapOp
+from kan_dialect.ops.table import DequantizeOp
 from kan_dialect.quantity import quantity
 from kan_dialect.search.precision.score import LABELS_REMEDY, is_classification, labels_problem
 
@@ -258,7 +259,7 @@ def _head(real: Model) -> str | None:
         if (
             isinstance(owner, Operation)
             and is_univariate(owner)
-            and not isinstance(owner, AffineOp)
+            and not isinstance(owner, AffineOp | DequantizeOp)
         ):
             return f"'{owner.name}'"
     return None

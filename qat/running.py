@@ -214,7 +214,8 @@ def no_network(
     if options.max_luts is not None and smallest > options.max_luts:
         return KanError(
             f"no network has at most {options.max_luts} LUTs; the smallest has {smallest}",
-            remedy="allow more LUTs, or raise the last price",
+            remedy="allow more LUTs, or "
+            + ("give fewer nodes (--hidden)" if options.group_sum else "raise the last price"),
         )
     best = min(within, key=lambda point: point.risk)
     matrix = best.held_out.confusion

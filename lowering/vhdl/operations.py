@@ -51,9 +51,6 @@ _BIT_COMPARISONS = {
 }
 """Comparisons of unsigned numbers of one bit."""
 
-_LONGEST_DYNAMIC = 30
-"""Longest vector that `to_integer` reads without overflow."""
-
 
 @dataclass
 class Signal:

@@ -173,6 +173,16 @@ def test_a_sigmoid_left_on(tmp_path: Path) -> None:
     assert warnings(build(tmp_path, model([[3.0, 3.0]], head="sigmoid"), targets)) == []
 
 
+def test_results_that_are_bits(tmp_path: Path) -> None:
+    """A network that decides has no head, though its results are 0 and 1."""
+    steps = np.array([[[-2, -1, 0, 1], [-2, -1, 1, 2]]])
+    net = TableNetwork("net", UniformQuantizedType(2, False, 1.0), 2)
+    net.add_layer(steps, saturate=(-1, 0)).add_layer(np.array([[[0, 1]]]))
+    x = np.random.default_rng(2).integers(0, 4, (100, 2)).astype(np.float64)
+    data = {"x": x, "y": (x.sum(axis=1) > 3).astype(np.int64)}
+    assert warnings(build(tmp_path, str(net.module()), data)) == []
+
+
 def test_labels_that_say_nothing(tmp_path: Path) -> None:
     x = square(100)
     data = {"x": x, "y": (x[:, 0] > 0).astype(np.float64)}

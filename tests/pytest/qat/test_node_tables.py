@@ -191,6 +191,8 @@ def test_each_class_has_a_node_that_counts_for_it() -> None:
     few = replace(OPTIONS, hidden=(3,), group_sum=True)
     with pytest.raises(KanError, match="has 4 classes, and 3 hidden nodes are fewer"):
         kan.train(choices(200), few)
+    with pytest.raises(KanError, match=r"no network has at most 1 LUTs.* give fewer nodes"):
+        kan.train(choices(200), replace(few, hidden=(4,), max_luts=1, schedule=Schedule(steps=100)))
     numbers = Dataset(choices(200).x, choices(200).x[:, 0] * 0.5)
     with pytest.raises(KanError, match="has numbers, which --group-sum does not learn"):
         kan.train(numbers, replace(OPTIONS, group_sum=True))
