@@ -30,8 +30,10 @@ class InputCodes:
 
     def encode(self, x: FloatArray) -> IntArray:
         """Codes of features, (samples, inputs) each."""
-        codes = np.rint(x * self.gain + self.offset)
-        return np.clip(codes, 0, (1 << self.bits) - 1).astype(np.int64)
+        codes: FloatArray = x * self.gain
+        codes += self.offset
+        np.rint(codes, out=codes).clip(0, (1 << self.bits) - 1, out=codes)
+        return codes.astype(np.int64)
 
 
 def fit_codes(x: FloatArray, bits: int, tail: float = TAIL) -> InputCodes:

@@ -89,7 +89,7 @@ class QuantisedKan(nn.Module):
         """
         Parameters
         ----------
-        inputs : (samples, inputs), codes from 0 on, int64; with an encoder features, float64.
+        inputs : (samples, inputs), codes from 0 on, integers; with an encoder features, float64.
         """
         layers = self.edge_layers()
         tables = [layer.tables() for layer in layers]
@@ -111,7 +111,7 @@ class QuantisedKan(nn.Module):
 
     def codes_of(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
         """Codes of what the layers read, and what has the codes; None where nothing trains it."""
-        codes, real = (inputs, None) if self.encoder is None else self.encoder(inputs)
+        codes, real = (inputs.long(), None) if self.encoder is None else self.encoder(inputs)
         return (codes, real) if self.node_tables is None else self.node_tables(codes)
 
     def clamp(self) -> None:

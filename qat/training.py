@@ -108,7 +108,8 @@ class Training:
         if folds > 1:
             self._parts.append((every, every[:0]))
         self._encodes = options.learn_codes or options.input_noise > 0.0
-        inputs = dataset.x if self._encodes else self.codes.encode(dataset.x)
+        # A step widens the codes of its samples.
+        inputs = dataset.x if self._encodes else self.codes.encode(dataset.x).astype(np.int16)
         self._inputs = torch.from_numpy(inputs)
         self._start = self._teacher = None
         if given.start is not None:
